@@ -1,0 +1,110 @@
+"""The phone-book: names for command lines, sweeps and loading, each with the place of the object it stands for.
+
+Nothing needs to be listed here to work: node types, edge rules, layers, readouts, models and tasks are passed as
+objects. A package that installs an entry point in the group `gnnfuse` named `kind.name` adds a name here.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "node_type": {
+        "image_patches": "gnnfuse.nodes.image_patches:ImagePatches",
+        "audio_frames": "gnnfuse.nodes.audio_frames:AudioFrames",
+        "text_tokens": "gnnfuse.nodes.text_tokens:TextTokens",
+        "features": "gnnfuse.nodes.features:Features",
+        "hub": "gnnfuse.nodes.hub:Hub",
+    },
+    "edge_rule": {
+        "grid": "gnnfuse.edges.grid:Grid",
+        "window": "gnnfuse.edges.window:Window",
+        "complete": "gnnfuse.edges.complete:Complete",
+        "aligned": "gnnfuse.edges.aligned:Aligned",
+        "nearest": "gnnfuse.edges.nearest:Nearest",
+    },
+    "layer": {
+        "relation_attention": "gnnfuse.message_passing.relation_attention:RelationAttention",
+    },
+    "readout": {
+        "mean": "gnnfuse.readout.mean:MeanReadout",
+        "attention": "gnnfuse.readout.attention:AttentionReadout",
+        "hub": "gnnfuse.readout.hub:HubReadout",
+    },
+    "model": {
+        "graph": "gnnfuse.fusion.graph.graph_fusion:GraphFusion",
+        "joint_transformer": "gnnfuse.fusion.attention.joint_transformer:JointTransformer",
+        "modality_attention": "gnnfuse.fusion.attention.modality_attention:ModalityAttention",
+        "concat": "gnnfuse.fusion.classical.concat:Concat",
+        "unimodal": "gnnfuse.fusion.classical.unimodal:Unimodal",
+    },
+    "task": {
+        "classification": "gnnfuse.tasks.classification:Classification",
+        "multilabel": "gnnfuse.tasks.multilabel:MultiLabel",
+        "regression": "gnnfuse.tasks.regression:Regression",
+    },
+    "benchmark": {
+        "digits": "gnnfuse.bench.tasks.digits:digits",
+        "av_digits_pairs": "gnnfuse.bench.tasks.av_digits:av_digits_pairs",
+        "av_digits_pairs_hard": "gnnfuse.bench.tasks.av_digits:av_digits_pairs_hard",
+        "av_digits_questions": "gnnfuse.bench.tasks.av_digits:av_digits_questions",
+        "picture_words": "gnnfuse.bench.tasks.picture_words:picture_words",
+        "mosi_utterances": "gnnfuse.bench.tasks.mosi:mosi_utterances",
+    },
+}
+
+
+@cache
+def entries(kind: str) -> Mapping[str, str]:
+    """Every name of one kind, with the "module:object" it stands for.
+
+    Raises:
+        ValueError: the kind is unknown, or an installed plug-in uses a name that is taken.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}, expected one of: {', '.join(KINDS)}")
+    found = dict(KINDS[kind])
+    for point in entry_points(group="gnnfuse"):
+        point_kind, _, name = point.name.partition(".")
+        if point_kind != kind:
+            continue
+        if name in found:
+            raise ValueError(f"two entries for {kind} {name!r}: {found[name]} and {point.value}")
+        found[name] = point.value
+    return found
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """The names of one kind, sorted."""
+    return tuple(sorted(entries(kind)))
+
+
+def load(kind: str, name: str) -> object:
+    """The object that a name stands for.
+
+    Raises:
+        ValueError: no such name; the message lists the nearest ones.
+
+    Example:
+        >>> load("edge_rule", "grid").__name__
+        'Grid'
+        >>> load("edge_rule", "gird")
+        Traceback (most recent call last):
+        ...
+        ValueError: unknown edge_rule 'gird', did you mean 'grid'? Known: aligned, complete, grid, nearest, window
+    """
+    found = entries(kind)
+    if name not in found:
+        raise ValueError(unknown(kind, name, found))
+    module, _, attribute = found[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The message for a name that is not known, with the near ones suggested."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f", did you mean {' or '.join(map(repr, near))}?" if near else "."
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
