@@ -38,30 +38,33 @@ def graph_attention(
 
     For an edge e of relation r from row j into node i, per head:
 
-    $$ s_e = \text{scale} \cdot q_i \cdot k_j + b_r, \qquad w_e = \frac{\exp s_e}{\sum_{e' \to i} \exp s_{e'}}, \qquad
+    $$ s_e = \text{scale} \cdot q_i \cdot k_j + b_r, \qquad
+       w_e = \frac{\exp s_e}{\sum_{e' \to i} \exp s_{e'}}, \qquad
        o_i = \sum_{e \to i} g_r \, w_e \, v_j $$
 
-    The softmax runs over all edges into i, whatever their relation. A node without edges gets zeros. float16 and
-    bfloat16 are computed in float32 and given back in their own dtype.
+    The softmax runs over all edges into i, whatever their relation. A node without edges gets zeros.
+    float16 and bfloat16 are computed in float32 and given back in their own dtype.
 
-    After Velickovic et al., Graph Attention Networks, 2018 (https://arxiv.org/abs/1710.10903), with the scaled dot
-    product of Vaswani et al., 2017, and the per-relation prior of Hu et al., Heterogeneous Graph Transformer, 2020
-    (https://arxiv.org/abs/2003.01332).
+    After Velickovic et al., Graph Attention Networks, 2018 (https://arxiv.org/abs/1710.10903), with the
+    scaled dot product of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762), and a prior per relation
+    after Hu et al., Heterogeneous Graph Transformer, 2020 (https://arxiv.org/abs/2003.01332).
 
     Args:
         query: `[nodes, heads, head_dim]`.
-        key: `[rows, heads, head_dim]`; a row is a node, or a (relation, node) pair where keys differ by relation.
+        key: `[rows, heads, head_dim]`; a row is a node, or a (relation, node) pair where
+            keys differ by relation.
         value: `[rows, heads, value_dim]`.
         edges: from `rows` rows into `nodes` nodes.
         relation_bias: `[relations, heads]`, added to the scores; None means 0.
         relation_gate: `[relations, heads]`, multiplied onto the messages after the softmax; None means 1.
         scale: factor of the dot products; `head_dim ** -0.5` by default.
-        impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the same
-            bits for any number of threads; it has first derivatives only. "auto" takes numba for CPU tensors where
-            numba is installed, else the reference.
+        impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the
+            same bits for any number of threads; it has first derivatives only. "auto" takes numba for CPU
+            tensors where numba is installed, else the reference.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, or `impl` is unknown or cannot take these tensors.
+        ValueError: shapes, dtypes or devices do not go together, or `impl` is unknown or cannot take
+            these tensors.
         RuntimeError: `impl="numba"` without numba installed.
 
     Example:
@@ -122,7 +125,9 @@ def check_tensors(
     if key.shape[1:] != query.shape[1:]:
         raise ValueError(f"key must be [rows, {heads}, {head_dim}] as query, found shape {tuple(key.shape)}")
     if value.shape[:2] != key.shape[:2]:
-        raise ValueError(f"value must be [{key.shape[0]}, {heads}, dim] as key, found shape {tuple(value.shape)}")
+        raise ValueError(
+            f"value must be [{key.shape[0]}, {heads}, dim] as key, found shape {tuple(value.shape)}"
+        )
     tables = {"relation_bias": relation_bias, "relation_gate": relation_gate}
     given = {name: tensor for name, tensor in tables.items() if tensor is not None}
     for name, tensor in given.items():
@@ -137,7 +142,7 @@ def check_tensors(
 
 
 def check_edges(edges: Edges, query: Tensor, key: Tensor) -> None:
-    """Raise ValueError unless the edges are int64 lists on the same device, from the keys' rows to the queries' nodes."""
+    """Raise ValueError unless the edges are int64 lists on the same device, and fit key and query."""
     src = edges.src
     lengths = {
         "offsets": (edges.offsets, query.shape[0] + 1, "one more than the query's nodes"),

@@ -1,4 +1,4 @@
-"""`graph_attention` on the CPU by fused kernels, as PyTorch operators. numba is imported when they first run."""
+"""`graph_attention` on the CPU by fused kernels, as PyTorch operators; numba is imported when they run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ def graph_attention_numba(
 ) -> Tensor:
     """As the reference, for float32 and float64 on the CPU."""
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
-    out, _ = forward(query, key, value, relation_bias, relation_gate, lists, scale)
+    out: Tensor = forward(query, key, value, relation_bias, relation_gate, lists, scale)[0]
     return out
 
 
@@ -99,7 +99,9 @@ def backward(
 
     if needs_query or needs_key or needs_relation:
         work = cut(offsets)
-        relations = max(len(t) for t in (relation_bias, relation_gate) if t is not None) if needs_relation else 0
+        relations = (
+            max(len(t) for t in (relation_bias, relation_gate) if t is not None) if needs_relation else 0
+        )
         query_pieces = query.new_empty(len(work.row) if needs_query else 0, *query.shape[1:])
         bias_chunks = query.new_zeros(work.num_chunks, relations, heads)
         gate_chunks = torch.zeros_like(bias_chunks)
@@ -229,4 +231,5 @@ def table(tensor: Tensor | None, like: Tensor) -> NDArray[Any]:
 
 def number(value: float, like: Tensor) -> np.generic:
     """A scalar in the tensors' precision, which a plain float would raise to float64."""
-    return array(like).dtype.type(value)
+    number: np.generic = array(like).dtype.type(value)
+    return number

@@ -1,38 +1,43 @@
 """The fused kernels behind `graph_attention(impl="numba")`. The derivation is in README.md.
 
-Each kernel works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write apart from each other, so any
-number of threads gives the same bits. Indices arrive as uint64, which spares numba the wrap-around of negative ones;
-an int64 next to them would turn both into float64, hence `np.uint64` around every constant and length.
+Each kernel works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write apart from each other,
+so any number of threads gives the same bits. Indices arrive as uint64, which spares numba the wrap-around of
+negative ones; an int64 next to them would turn both into float64, hence `np.uint64` around lengths.
 """
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 Kernel = Callable[..., None]
+Ints = NDArray[np.uint64]
+Floats = NDArray[Any]
 
 # Sums may be reordered and multiply-adds fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
 
 
 def compiled(function: Kernel) -> Kernel:
-    """Compile at the first call; keep the machine code on disk where some folder can be written, else in memory."""
-    options = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
+    """Compile at the first call; keep the machine code on disk where a folder can be written, else not."""
     try:
-        kernel: Kernel = numba.njit(cache=True, **options)(function)
+        jit = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+        kernel: Kernel = jit(function)
     except RuntimeError:  # numba found no folder to write to
-        kernel = numba.njit(**options)(function)
+        kernel = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
     return kernel
 
 
 @compiled
 def attention_forward_kernel(
-    first_chunk, last_chunk, chunks, bounds, row, src, relation,
-    query, key, value, bias, gate, scale, has_bias, has_gate, out, weights, log_total,
-):  # fmt: skip
-    """Out `[pieces, heads, value_dim]`, weights `[edges, heads]`, log of the sum of exponentials `[pieces, heads]`."""
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, relation: Ints,
+    query: Floats, key: Floats, value: Floats, bias: Floats, gate: Floats, scale: np.floating[Any],
+    has_bias: bool, has_gate: bool, out: Floats, weights: Floats, log_total: Floats,
+) -> None:  # fmt: skip
+    """Out `[pieces, heads, value_dim]`, weights `[edges, heads]`, log of their sum `[pieces, heads]`."""
     one = np.uint64(1)
     heads = np.uint64(query.shape[1])
     head_dim = np.uint64(query.shape[2])
@@ -76,11 +81,12 @@ def attention_forward_kernel(
 
 @compiled
 def attention_backward_dst_kernel(
-    first_chunk, last_chunk, chunks, bounds, row, src, relation,
-    key, value, gate, scale, has_gate, out, weights, grad_out, needs_query, needs_relation,
-    grad_score, grad_query, grad_bias, grad_gate,
-):  # fmt: skip
-    """Gradients by destination: scores `[edges, heads]`, query `[pieces, ...]`, relations `[chunks, relations, heads]`."""
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, relation: Ints,
+    key: Floats, value: Floats, gate: Floats, scale: np.floating[Any], has_gate: bool, out: Floats,
+    weights: Floats, grad_out: Floats, needs_query: bool, needs_relation: bool, grad_score: Floats,
+    grad_query: Floats, grad_bias: Floats, grad_gate: Floats,
+) -> None:  # fmt: skip
+    """By destination: scores `[edges, heads]`, query `[pieces, ...]`, tables `[chunks, relations, heads]`."""
     one = np.uint64(1)
     heads = np.uint64(key.shape[1])
     head_dim = np.uint64(key.shape[2])
@@ -119,11 +125,11 @@ def attention_backward_dst_kernel(
 
 @compiled
 def attention_backward_src_kernel(
-    first_chunk, last_chunk, chunks, bounds, edge_of, dst, relation,
-    query, gate, has_gate, weights, grad_out, grad_score, needs_key, needs_value,
-    grad_key, grad_value,
-):  # fmt: skip
-    """Gradients by source: key `[pieces, heads, head_dim]` and value `[pieces, heads, value_dim]`."""
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, edge_of: Ints, dst: Ints, relation: Ints,
+    query: Floats, gate: Floats, has_gate: bool, weights: Floats, grad_out: Floats, grad_score: Floats,
+    needs_key: bool, needs_value: bool, grad_key: Floats, grad_value: Floats,
+) -> None:  # fmt: skip
+    """By source: key `[pieces, heads, head_dim]` and value `[pieces, heads, value_dim]`."""
     one = np.uint64(1)
     heads = np.uint64(query.shape[1])
     head_dim = np.uint64(query.shape[2])

@@ -2,6 +2,7 @@
 
 Letters of the suffixes: E edges, N nodes, H heads.
 """
+# ruff: noqa: N806 - the capitals are shape suffixes
 
 import torch
 from jaxtyping import Float
@@ -26,7 +27,7 @@ def graph_attention_reference(
     if relation_bias is not None:
         score_EH = score_EH + relation_bias.index_select(0, edges.relation)
 
-    # Softmax does not change when a node's highest score is taken off all its scores: no gradient goes through it.
+    # Taking a node's highest score off all its scores changes no weight, so no gradient goes through it.
     index_EH = dst[:, None].expand_as(score_EH)
     highest_NH = score_EH.new_full((nodes, heads), -torch.inf)
     highest_NH = highest_NH.scatter_reduce(0, index_EH, score_EH.detach(), "amax")

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ MAX_CHUNKS = 256
 class Work(NamedTuple):
     """Rows cut into pieces of at most 4096 edges, and pieces gathered into chunks of equal work. All uint64.
 
-    It follows from the offsets alone, never from the number of threads, so sums over it are always the same bits.
+    It follows from the offsets alone, never from the number of threads: sums over it keep their bits.
 
     Args:
         chunks: `[chunks + 1]`; the pieces of chunk c are `chunks[c]:chunks[c + 1]`.
@@ -64,12 +65,12 @@ def cut(offsets: Tensor) -> Work:
 
 
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
-    """Call `kernel(first_chunk, last_chunk, chunks, bounds, *arguments)`, the chunks divided among PyTorch's threads."""
+    """Call `kernel(first, last, chunks, bounds, *arguments)`, the chunks divided among PyTorch's threads."""
     threads = min(torch.get_num_threads(), work.num_chunks)
     ends = [work.num_chunks * thread // threads for thread in range(threads + 1)]
     others = [
         thread_pool(os.getpid(), threads).submit(kernel, first, last, work.chunks, work.bounds, *arguments)
-        for first, last in zip(ends[1:-1], ends[2:], strict=True)
+        for first, last in pairwise(ends[1:])
     ]
     kernel(ends[0], ends[1], work.chunks, work.bounds, *arguments)
     for other in others:
@@ -78,5 +79,5 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
 
 @lru_cache(maxsize=4)
 def thread_pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads of this process: a forked child inherits the cache but not the threads, hence the process id."""
+    """Threads of this process: a forked child inherits the cache but not the threads, hence the id."""
     return ThreadPoolExecutor(threads - 1, thread_name_prefix=f"gnnfuse-{process}")
