@@ -70,7 +70,8 @@ class _Block(nn.Module):
         query, key, value = projected.permute(2, 0, 3, 1, 4).unbind(0)
         received = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
         tokens = tokens + self.dropout(self.output(received.transpose(1, 2).flatten(2)))
-        return tokens + self.dropout(self.feed_forward(tokens))
+        added: Tensor = self.dropout(self.feed_forward(tokens))
+        return tokens + added
 
 
 def pad_tokens(

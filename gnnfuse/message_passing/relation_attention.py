@@ -85,4 +85,5 @@ class RelationAttention(MessageLayer):
             impl=self.impl,
         )
         states = states + self.dropout(self.output(received.flatten(1), batch.slices))
-        return states + self.dropout(self.feed_forward(states))
+        added: Tensor = self.dropout(self.feed_forward(states))
+        return states + added

@@ -25,6 +25,8 @@ class TypedLinear(nn.Module):
         super().__init__()
         self.linears = nn.ModuleDict({name: nn.Linear(in_dim, out_dim) for name in node_types})
 
-    def forward(self, states: Float[Tensor, "nodes in_dim"], slices: Mapping[str, slice]) -> Float[Tensor, "nodes out_dim"]:
+    def forward(
+        self, states: Float[Tensor, "nodes in_dim"], slices: Mapping[str, slice]
+    ) -> Float[Tensor, "nodes out_dim"]:
         """Each type's slice through its own map."""
         return torch.cat([self.linears[name](states[place]) for name, place in slices.items()])

@@ -90,14 +90,10 @@ def edges_from_index(
     num_rows = num_nodes if num_rows is None else num_rows
     relation = torch.zeros_like(src) if relation is None else relation
     if not src.shape == dst.shape == relation.shape:
-        raise ValueError(
-            f"src, dst and relation need one length, found {len(src)}, {len(dst)}, {len(relation)}"
-        )
+        raise ValueError(f"src, dst and relation need one length, found {len(src)}, {len(dst)}, {len(relation)}")
     for name, index, limit in (("src", src, num_rows), ("dst", dst, num_nodes)):
         if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < limit:
-            raise ValueError(
-                f"{name} must lie in 0..{limit - 1}, found {int(index.min())}..{int(index.max())}"
-            )
+            raise ValueError(f"{name} must lie in 0..{limit - 1}, found {int(index.min())}..{int(index.max())}")
     src, dst, relation = src.long(), dst.long(), relation.long()
     num_relations = int(relation.max()) + 1 if relation.numel() else 1
     order = torch.argsort((dst * num_relations + relation) * max(num_rows, 1) + src, stable=True)

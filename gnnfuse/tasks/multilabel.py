@@ -34,7 +34,9 @@ class MultiLabel(Task):
         self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0, threshold: float = 0.5
     ) -> None:
         if not isinstance(builder.target, MultiLabelTarget) or not builder.target.classes:
-            raise ValueError(f"MultiLabel needs a builder with target=MultiLabelTarget(classes), found {builder.target}")
+            raise ValueError(
+                f"MultiLabel needs a builder with target=MultiLabelTarget(classes), found {builder.target}"
+            )
         super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout)
         self.classes = builder.target.classes
         self.threshold = threshold

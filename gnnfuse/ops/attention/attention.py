@@ -125,9 +125,7 @@ def check_tensors(
     if key.shape[1:] != query.shape[1:]:
         raise ValueError(f"key must be [rows, {heads}, {head_dim}] as query, found shape {tuple(key.shape)}")
     if value.shape[:2] != key.shape[:2]:
-        raise ValueError(
-            f"value must be [{key.shape[0]}, {heads}, dim] as key, found shape {tuple(value.shape)}"
-        )
+        raise ValueError(f"value must be [{key.shape[0]}, {heads}, dim] as key, found shape {tuple(value.shape)}")
     tables = {"relation_bias": relation_bias, "relation_gate": relation_gate}
     given = {name: tensor for name, tensor in tables.items() if tensor is not None}
     for name, tensor in given.items():

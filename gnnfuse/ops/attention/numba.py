@@ -99,9 +99,7 @@ def backward(
 
     if needs_query or needs_key or needs_relation:
         work = cut(offsets)
-        relations = (
-            max(len(t) for t in (relation_bias, relation_gate) if t is not None) if needs_relation else 0
-        )
+        relations = max(len(t) for t in (relation_bias, relation_gate) if t is not None) if needs_relation else 0
         query_pieces = query.new_empty(len(work.row) if needs_query else 0, *query.shape[1:])
         bias_chunks = query.new_zeros(work.num_chunks, relations, heads)
         gate_chunks = torch.zeros_like(bias_chunks)
@@ -162,9 +160,7 @@ def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ..
     """The gradients that are needed, None for the others."""
     query, key, value, relation_bias, relation_gate, *edges, out, weights = ctx.saved_tensors
     needs = list(ctx.needs_input_grad[:5])
-    grads = backward(
-        grad_out, query, key, value, relation_bias, relation_gate, edges, ctx.scale, out, weights, needs
-    )
+    grads = backward(grad_out, query, key, value, relation_bias, relation_gate, edges, ctx.scale, out, weights, needs)
     wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
     return *wanted, [None] * len(edges), None
 

@@ -15,9 +15,7 @@ def segment_reduce_reference(
     if reduce == "mean":
         count = torch.bincount(index, minlength=num_segments).clamp(min=1).to(values.dtype)
         return zeros.index_add(0, index, values) / expand(count, values)
-    return zeros.scatter_reduce(
-        0, expand(index, values).expand_as(values), values, f"a{reduce}", include_self=False
-    )
+    return zeros.scatter_reduce(0, expand(index, values).expand_as(values), values, f"a{reduce}", include_self=False)
 
 
 def segment_softmax_reference(
