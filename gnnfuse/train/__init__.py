@@ -1,0 +1,17 @@
+"""Training through Lightning."""
+
+from gnnfuse.train.fit import Evaluation, FitReport, evaluate, fit
+from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.graphs import EpochSampler, GraphDataset, loader, prepare
+
+__all__ = [
+    "EpochSampler",
+    "Evaluation",
+    "FitConfig",
+    "FitReport",
+    "GraphDataset",
+    "evaluate",
+    "fit",
+    "loader",
+    "prepare",
+]
