@@ -1,0 +1,90 @@
+"""Aligned: nodes of different types that happen at the same time, or at the same place of their sequences."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gnnfuse.edges.edge_rule import EdgeRule, TypeNames, expand_ranges, named
+from gnnfuse.nodes import NodeSet, NodeType
+
+PAIRS_AT_ONCE = 1 << 24  # bounds the memory of comparing spans in time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aligned(EdgeRule):
+    """Joins nodes of two types whose spans overlap, in seconds or as fractions of their sequences.
+
+    In time, two nodes are joined where their spans come within `margin` seconds of each other. In relative position,
+    node i of n spans i/n to (i+1)/n, widened by `margin` (a fraction) on both sides. Spans that only touch do not
+    overlap, but two moments without length do where they are equal.
+
+    Args:
+        by: "time" joins types that provide "time"; "order" those that provide "order".
+        margin: how far apart spans may be, in seconds or as a fraction.
+        src: names of the source types; None for every type.
+        dst: names of the destination types; None for every type.
+        name: names the rule in relations.
+
+    Raises:
+        ValueError: a margin below 0, or another word for `by`.
+
+    Example:
+        >>> frames, words = NodeSet(torch.zeros(4), (4,)), NodeSet(torch.zeros(2), (2,))
+        >>> Aligned(by="order").edges(frames, words).tolist()
+        [[0, 1, 2, 3], [0, 0, 1, 1]]
+    """
+
+    by: Literal["time", "order"] = "time"
+    margin: float = 0.0
+    src: TypeNames = None
+    dst: TypeNames = None
+    name: str = "aligned"
+
+    def __post_init__(self) -> None:
+        if self.by not in ("time", "order") or not self.margin >= 0:
+            raise ValueError(
+                f"rule {self.name!r}: by must be 'time' or 'order' and margin at least 0, "
+                f"found {self.by!r} and {self.margin}"
+            )
+
+    def applies(self, src: NodeType, dst: NodeType) -> bool:
+        """Two different types that both provide times, or an order."""
+        both = self.by in src.provides and self.by in dst.provides
+        return both and src.name != dst.name and named(self.src, src) and named(self.dst, dst)
+
+    def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
+        """Edges between spans that overlap."""
+        if self.by == "time":
+            assert src.time is not None, "the builder checks what types provide"
+            assert dst.time is not None, "the builder checks what types provide"
+            return _overlaps(src.time, dst.time, self.margin)
+        return self._relative(src.num_nodes, dst.num_nodes)
+
+    def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:
+        """Both lengths, where times do not matter."""
+        return (src.num_nodes, dst.num_nodes) if self.by == "order" else None
+
+    def _relative(self, num_src: int, num_dst: int) -> Int[Tensor, "2 edges"]:
+        index = torch.arange(num_dst)
+        slack = round(self.margin * num_src * num_dst)  # in units of 1 / (num_src * num_dst): exact whole numbers
+        start, end = index * num_src - slack, (index + 1) * num_src + slack
+        divisor = max(num_dst, 1)
+        first = start.div(divisor, rounding_mode="floor").clamp(min=0)
+        last = (-(-end).div(divisor, rounding_mode="floor")).clamp(max=num_src)
+        return expand_ranges(first, last)
+
+
+def _overlaps(src: Float[Tensor, "src 2"], dst: Float[Tensor, "dst 2"], margin: float) -> Int[Tensor, "2 edges"]:
+    rows = max(1, PAIRS_AT_ONCE // max(1, len(src)))
+    pairs = [torch.zeros(2, 0, dtype=torch.int64)]
+    for begin in range(0, len(dst), rows):
+        block = dst[begin : begin + rows]
+        gap = torch.maximum(src[:, 0] - block[:, 1:], block[:, :1] - src[:, 1])  # negative: they share time
+        equal = (src[:, 0] == block[:, :1]) & (src[:, 1] == block[:, 1:])
+        found = ((gap < margin) | equal | ((gap == margin) if margin else equal)).nonzero()
+        pairs.append(torch.stack([found[:, 1], found[:, 0] + begin]))
+    return torch.cat(pairs, dim=1)

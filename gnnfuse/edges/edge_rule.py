@@ -1,0 +1,78 @@
+"""What an edge rule is: it joins nodes of one type with nodes of another, or of the same."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gnnfuse.nodes import NodeSet, NodeType
+
+TypeNames = str | tuple[str, ...] | None
+
+
+class Relation(NamedTuple):
+    """The type of an edge: known before any sample is seen.
+
+    Args:
+        src: name of the node type the message comes from.
+        rule: name of the rule that made the edge.
+        dst: name of the node type the message goes to.
+    """
+
+    src: str
+    rule: str
+    dst: str
+
+    def __str__(self) -> str:
+        return f"{self.src}-{self.rule}-{self.dst}"
+
+
+class EdgeRule(ABC):
+    """A rule that makes edges. It asks what node types provide, never which class they are.
+
+    Attributes:
+        name: names the rule in relations; two rules of one builder need two names.
+    """
+
+    name: str
+
+    @abstractmethod
+    def applies(self, src: NodeType, dst: NodeType) -> bool:
+        """Whether the rule joins these two types, in this direction."""
+
+    @abstractmethod
+    def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
+        """Edges as (source, destination) numbers within the two sets; the same set twice joins it with itself."""
+
+    def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:
+        """What the edges depend on: equal keys mean equal edges, made once and kept. None: make them anew."""
+        return None
+
+
+def named(type_names: TypeNames, node_type: NodeType) -> bool:
+    """Whether a rule's `src` or `dst` argument names this type; None names every type."""
+    if type_names is None:
+        return True
+    return node_type.name in ((type_names,) if isinstance(type_names, str) else type_names)
+
+
+def expand_ranges(first: Int[Tensor, "nodes"], last: Int[Tensor, "nodes"]) -> Int[Tensor, "2 edges"]:
+    """One edge into node i from every source in `first[i]:last[i]` (empty where last <= first).
+
+    Example:
+        >>> expand_ranges(torch.tensor([0, 1]), torch.tensor([2, 2])).tolist()
+        [[0, 1, 1], [0, 0, 1]]
+    """
+    counts = (last - first).clamp(min=0)
+    dst = torch.repeat_interleave(counts)
+    begin = counts.cumsum(0) - counts
+    src = torch.arange(len(dst)) - begin[dst] + first[dst]
+    return torch.stack([src, dst])
+
+
+def without_self(edges: Int[Tensor, "2 edges"]) -> Int[Tensor, "2 rest"]:
+    """The edges that do not join a node to itself."""
+    return edges[:, edges[0] != edges[1]]

@@ -1,0 +1,80 @@
+"""Nearest: the k nearest in space or in feature space."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gnnfuse.edges.edge_rule import EdgeRule, TypeNames, named
+from gnnfuse.nodes import NodeSet, NodeType
+
+PAIRS_AT_ONCE = 1 << 24  # bounds the memory of the distances
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearest(EdgeRule):
+    """Joins every node with the k nearest of the source type, by Euclidean distance; of equals, the first.
+
+    Args:
+        k: edges into every node; all there are where the source has fewer.
+        by: "position", or "features" (the rows the user gave).
+        src: names of the source types; None for every type.
+        dst: names of the destination types; None for every type.
+        within: also join a type with itself (never a node with itself).
+        across: also join different types; their coordinates must then mean the same.
+        name: names the rule in relations.
+
+    Raises:
+        ValueError: k below 1, or another word for `by`.
+
+    Example:
+        >>> points = NodeSet(torch.zeros(3, 1), (3,), position=torch.tensor([[0.0], [1.0], [5.0]]))
+        >>> Nearest(k=1).edges(points, points).tolist()
+        [[1, 0, 1], [0, 1, 2]]
+    """
+
+    k: int = 8
+    by: Literal["position", "features"] = "position"
+    src: TypeNames = None
+    dst: TypeNames = None
+    within: bool = True
+    across: bool = False
+    name: str = "nearest"
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or self.by not in ("position", "features"):
+            raise ValueError(
+                f"rule {self.name!r}: k must be at least 1 and by 'position' or 'features', found {self.k}, {self.by!r}"
+            )
+
+    def applies(self, src: NodeType, dst: NodeType) -> bool:
+        """Types that both provide coordinates, or features, of one length."""
+        if not (self.by in src.provides and self.by in dst.provides and named(self.src, src) and named(self.dst, dst)):
+            return False
+        if src.name == dst.name:
+            return self.within
+        return self.across and self._points(src.empty()).shape == self._points(dst.empty()).shape
+
+    def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
+        """Edges from the nearest nodes."""
+        source, target = self._points(src), self._points(dst)
+        k = min(self.k, len(source) - (src is dst))
+        if k <= 0 or len(target) == 0:
+            return torch.zeros(2, 0, dtype=torch.int64)
+        rows = max(1, PAIRS_AT_ONCE // len(source))
+        found = []
+        for begin in range(0, len(target), rows):
+            block = target[begin : begin + rows]
+            distance = torch.cdist(block, source, compute_mode="donot_use_mm_for_euclid_dist")
+            if src is dst:
+                distance[torch.arange(len(block)), torch.arange(begin, begin + len(block))] = torch.inf
+            found.append(distance.argsort(dim=1, stable=True)[:, :k])
+        nearest = torch.cat(found)
+        return torch.stack([nearest.flatten(), torch.arange(len(target)).repeat_interleave(k)])
+
+    def _points(self, nodes: NodeSet) -> Float[Tensor, "nodes coordinates"]:
+        points = nodes.position if self.by == "position" else nodes.values
+        assert points is not None, "the builder checks what types provide"
+        return points

@@ -1,0 +1,16 @@
+"""The fourth stage: samples become one batch of graphs."""
+
+from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.graph_builder import GraphBuilder
+from gnnfuse.graph.sample_graph import SampleGraph
+from gnnfuse.graph.target import ClassTarget, MultiLabelTarget, NumberTarget, TargetEncoding
+
+__all__ = [
+    "ClassTarget",
+    "GraphBatch",
+    "GraphBuilder",
+    "MultiLabelTarget",
+    "NumberTarget",
+    "SampleGraph",
+    "TargetEncoding",
+]

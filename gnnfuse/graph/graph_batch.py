@@ -1,0 +1,131 @@
+"""A batch of samples as one heterogeneous graph."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from gnnfuse.edges import Relation
+from gnnfuse.nodes import Layout
+from gnnfuse.ops import Edges, Transpose
+
+
+@dataclass(frozen=True, eq=False)
+class GraphBatch:
+    """Several samples' graphs side by side, without an edge between them.
+
+    Nodes are numbered type by type, within a type sample by sample: each type is one slice.
+
+    Args:
+        values: node type -> what its encoder takes, `[nodes of the type, ...]`.
+        layout: node type -> where its nodes lie.
+        edges: the incoming edges of every node, all relations together.
+        relations: what each relation number in `edges` means.
+        graph_id: `[nodes]`, each node's sample.
+        num_graphs: number of samples.
+        target: `[graphs, ...]`, encoded targets; None where no sample has one.
+        ids: the samples' ids; a sample without one is named by its place in the batch.
+        modalities: node types that are read from a signal, in the order of `present`'s columns.
+        present: `[graphs, modalities]`, whether the sample has the signal.
+    """
+
+    values: Mapping[str, Tensor]
+    layout: Mapping[str, Layout]
+    edges: Edges
+    relations: tuple[Relation, ...]
+    graph_id: Int[Tensor, "nodes"]
+    num_graphs: int
+    target: Tensor | None
+    ids: tuple[str, ...]
+    modalities: tuple[str, ...]
+    present: Bool[Tensor, "graphs modalities"]
+
+    @property
+    def node_types(self) -> tuple[str, ...]:
+        """Names of the node types, in the order of the numbering."""
+        return tuple(self.values)
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes of all types."""
+        return len(self.graph_id)
+
+    @property
+    def slices(self) -> Mapping[str, slice]:
+        """Each type's place in the numbering."""
+        found, start = {}, 0
+        for name, values in self.values.items():
+            found[name] = slice(start, start + len(values))
+            start += len(values)
+        return found
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.graph_id.device
+
+    def __len__(self) -> int:
+        return self.num_graphs
+
+    def __eq__(self, other: object) -> bool:
+        """Bit for bit: every tensor of the same dtype and content, every name in the same order."""
+        if not isinstance(other, GraphBatch):
+            return NotImplemented
+        return all(_same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]  # tensors have no hash by content
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
+        """The same batch on another device."""
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """The same batch in page-locked memory; loaders call this."""
+        return self._map(lambda tensor: tensor.pin_memory())
+
+    def without_edges(self) -> Self:
+        """The same nodes with no edge between them."""
+        offsets = torch.zeros_like(self.edges.offsets)
+        none = self.edges.src[:0]
+        transpose = Transpose(torch.zeros_like(self.edges.transpose.offsets), none, none)
+        return replace(self, edges=Edges(offsets, none, none, transpose))
+
+    def _map(self, move: Callable[[Tensor], Tensor]) -> Self:
+        def moved(layout: Layout) -> Layout:
+            return Layout(
+                graph_id=move(layout.graph_id),
+                offsets=move(layout.offsets),
+                shape=move(layout.shape),
+                position=None if layout.position is None else move(layout.position),
+                time=None if layout.time is None else move(layout.time),
+                dropped=move(layout.dropped),
+            )
+
+        edges = self.edges
+        return replace(
+            self,
+            values={name: move(values) for name, values in self.values.items()},
+            layout={name: moved(layout) for name, layout in self.layout.items()},
+            edges=Edges(
+                move(edges.offsets), move(edges.src), move(edges.relation), Transpose(*map(move, edges.transpose))
+            ),
+            graph_id=move(self.graph_id),
+            target=None if self.target is None else move(self.target),
+            present=move(self.present),
+        )
+
+
+def _same(left: object, right: object) -> bool:
+    match left, right:
+        case Tensor(), Tensor():
+            return left.dtype == right.dtype and torch.equal(left, right)
+        case Mapping(), Mapping():
+            return list(left) == list(right) and all(_same(left[key], right[key]) for key in left)
+        case Layout(), Layout():
+            return all(_same(getattr(left, field.name), getattr(right, field.name)) for field in fields(left))
+        case Edges() | Transpose(), Edges() | Transpose():
+            return all(_same(one, other) for one, other in zip(left, right, strict=True))
+    return bool(left == right)

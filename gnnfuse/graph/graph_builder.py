@@ -1,0 +1,203 @@
+"""From samples to one batch: nodes by type, edges by rule, each sample's edges made once."""
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from gnnfuse.edges import EdgeRule, Relation
+from gnnfuse.graph.collate import collate
+from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.sample_graph import SampleEdges, SampleGraph, sort_edges
+from gnnfuse.graph.target import TargetEncoding
+from gnnfuse.nodes import NodeSet, NodeType, check_node_type, check_nodes
+from gnnfuse.sample import Sample
+
+KEPT_SHAPES = 1024  # edge lists kept for repeated shapes, the least recently used given up first
+
+
+class GraphBuilder:
+    """Makes samples into graphs and graphs into batches.
+
+    `builder(samples)` does all; loaders take the two halves apart: `builder.graph(sample)` in a worker (its result can
+    be kept and used again), `builder.collate(graphs)` per batch. Node types and relations are numbered by name, so the
+    order in which they are passed does not matter.
+
+    Args:
+        node_types: what samples are made of.
+        edge_rules: what joins them; none for models that see no edges.
+        target: how targets become numbers; None leaves them out.
+
+    Raises:
+        ValueError: no node types, two of one name, two rules of one name, or a rule that joins nothing.
+
+    Example:
+        >>> from gnnfuse.edges import Window
+        >>> from gnnfuse.nodes import TextTokens
+        >>> builder = GraphBuilder([TextTokens()], [Window(size=1)])
+        >>> batch = builder([Sample({"text": "ab"}), Sample({"text": "abc"})])
+        >>> batch.num_nodes, batch.edges.num_edges, batch.graph_id.tolist()
+        (5, 6, [0, 0, 1, 1, 1])
+    """
+
+    def __init__(
+        self,
+        node_types: Sequence[NodeType],
+        edge_rules: Sequence[EdgeRule] = (),
+        *,
+        target: TargetEncoding | None = None,
+    ) -> None:
+        if not node_types:
+            raise ValueError("a graph needs at least one node type, found none")
+        for node_type in node_types:
+            check_node_type(node_type)
+        _refuse_twice("node type", [node_type.name for node_type in node_types])
+        _refuse_twice("edge rule", [rule.name for rule in edge_rules])
+        self.node_types = tuple(sorted(node_types, key=lambda node_type: node_type.name))
+        self.edge_rules = tuple(sorted(edge_rules, key=lambda rule: rule.name))
+        self.target = target
+        self._typed = {
+            Relation(src.name, rule.name, dst.name): rule
+            for src in self.node_types
+            for rule in self.edge_rules
+            for dst in self.node_types
+            if rule.applies(src, dst)
+        }
+        self.relations = tuple(self._typed)
+        for rule in self.edge_rules:
+            if rule not in self._typed.values():
+                joined = {t.name: sorted(t.provides) for t in self.node_types}
+                raise ValueError(f"edge rule {rule.name!r} joins none of the node types, which provide {joined}")
+        self._empty = {node_type.name: node_type.empty() for node_type in self.node_types}
+        self._kept: OrderedDict[Hashable, SampleEdges | Tensor] = OrderedDict()
+
+    def __call__(self, samples: Sequence[Sample]) -> GraphBatch:
+        """A batch of samples.
+
+        Raises:
+            ValueError: no samples; SignalError where a signal cannot be read.
+        """
+        return self.collate([self.graph(sample) for sample in samples])
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_kept": OrderedDict()}  # workers start with nothing kept
+
+    def graph(self, sample: Sample, *, augment: tuple[int, int, int] | None = None) -> SampleGraph:
+        """One sample's nodes and sorted edges.
+
+        Args:
+            sample: the sample.
+            augment: (seed, epoch, sample index) changes the signals at random as the node types say; the same three
+                numbers give the same change. None changes nothing.
+
+        Raises:
+            SignalError: a signal cannot be read.
+            ValueError: nodes that contradict their type, or a target that cannot be encoded.
+        """
+        if augment is not None:
+            sample = self._augmented(sample, augment)
+        nodes = {node_type.name: self._nodes(node_type, sample) for node_type in self.node_types}
+        target = None if self.target is None or sample.target is None else self.target.encode(sample)
+        return SampleGraph(nodes, self._edges(nodes), target, sample.id)
+
+    def collate(self, graphs: Sequence[SampleGraph]) -> GraphBatch:
+        """Merge sample graphs into a batch.
+
+        Raises:
+            ValueError: no graphs, or targets in only some of them.
+        """
+        return collate(graphs, self.node_types, self.relations)
+
+    def fit(self, samples: Iterable[Sample]) -> "GraphBuilder":
+        """A builder whose node types have learned what they need (feature scales) from the training split."""
+        samples = list(samples)
+        fitted = [node_type.fit(samples) for node_type in self.node_types]
+        return GraphBuilder(fitted, self.edge_rules, target=self.target)
+
+    def without_edges(self) -> "GraphBuilder":
+        """The same nodes without edges, for models that see none; hubs go too, as nothing reaches them."""
+        read = [node_type for node_type in self.node_types if node_type.signal is not None]
+        return GraphBuilder(read, target=self.target)
+
+    def _augmented(self, sample: Sample, augment: tuple[int, int, int]) -> Sample:
+        for place, node_type in enumerate(self.node_types):
+            state = np.random.SeedSequence((*augment, place)).generate_state(1, np.uint64)
+            sample = node_type.augment(sample, torch.Generator().manual_seed(int(state[0] >> np.uint64(1))))
+        return sample
+
+    def _nodes(self, node_type: NodeType, sample: Sample) -> NodeSet | None:
+        nodes = node_type.nodes(sample)
+        if nodes is None:
+            return None
+        check_nodes(
+            node_type, nodes, self._empty[node_type.name], f"sample {sample.id!r}, node type {node_type.name!r}"
+        )
+        if nodes.dropped:
+            warnings.warn(
+                f"node type {node_type.name!r}: a sample has more nodes than max_nodes allows, some are lost; "
+                f"GraphBatch.layout[{node_type.name!r}].dropped counts them",
+                stacklevel=3,
+            )
+        return nodes
+
+    def _edges(self, nodes: dict[str, NodeSet | None]) -> SampleEdges:
+        ends = [(nodes[r.src], nodes[r.dst]) for r in self.relations]
+        keys = [
+            None if src is None or dst is None else (rule.key(src, dst),)
+            for rule, (src, dst) in zip(self._typed.values(), ends, strict=True)
+        ]
+        counts = tuple(-1 if found is None else found.num_nodes for found in nodes.values())
+        key = None if (None,) in keys else (counts, tuple(keys))
+        kept = self._recall(key)
+        if isinstance(kept, SampleEdges):
+            return kept
+        found = [
+            self._pairs(relation, rule, src, dst)
+            for (relation, rule), (src, dst) in zip(self._typed.items(), ends, strict=True)
+        ]
+        names = [node_type.name for node_type in self.node_types]
+        edges = sort_edges(found, self.relations, names, [max(0, count) for count in counts])
+        self._keep(key, edges)
+        return edges
+
+    def _pairs(
+        self, relation: Relation, rule: EdgeRule, src: NodeSet | None, dst: NodeSet | None
+    ) -> Int[Tensor, "2 edges"] | None:
+        if src is None or dst is None:
+            return None
+        key = rule.key(src, dst)
+        kept = self._recall(None if key is None else (relation, key))
+        if isinstance(kept, Tensor):
+            return kept
+        pairs = rule.edges(src, dst)
+        limits = torch.tensor([[src.num_nodes], [dst.num_nodes]])
+        if pairs.ndim != 2 or len(pairs) != 2 or bool(((pairs < 0) | (pairs >= limits)).any()):
+            raise ValueError(
+                f"edge rule {rule.name!r} on {relation}: found edges of shape {list(pairs.shape)}, expected [2, edges] "
+                f"with sources below {src.num_nodes} and destinations below {dst.num_nodes}"
+            )
+        self._keep(None if key is None else (relation, key), pairs)
+        return pairs
+
+    def _recall(self, key: Hashable | None) -> SampleEdges | Tensor | None:
+        kept = None if key is None else self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+        return kept
+
+    def _keep(self, key: Hashable | None, edges: SampleEdges | Tensor) -> None:
+        if key is None:
+            return
+        self._kept[key] = edges
+        if len(self._kept) > KEPT_SHAPES:
+            self._kept.popitem(last=False)
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two of one name: {what} {twice[0]!r}; give each its own name=")

@@ -1,0 +1,107 @@
+"""Audio frames: the waveform cut into slices on a hop, each a node with its time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames
+from gnnfuse.nodes.limit import check_limit, limit_sequence
+from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
+from gnnfuse.sample import Audio, Sample, read_audio
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioFrames(NodeType):
+    """A recording as a sequence of frames.
+
+    Frame i covers the samples from `i * hop` on, `window` seconds long; the last frame is filled with silence, so no
+    sample is lost. Times are the frame's own start and end in seconds.
+
+    Args:
+        signal: the signal it reads (see `gnnfuse.sample.read_audio` for what it may be).
+        name: the type's name; the signal's by default.
+        sample_rate: Hz; recordings at other rates are resampled.
+        hop: seconds from one frame to the next.
+        window: seconds of a frame; `hop` by default, more makes frames overlap.
+        encoding: how a slice becomes a vector: `LogMelFrames()`, `WaveformFrames()`.
+        max_nodes: most frames per recording; None for no limit.
+        overflow: "truncate" keeps the first frames, "pool" averages neighbours (encodings whose prepared values can
+            be averaged, log-mel), "raise" refuses.
+        augmentation: changes the waveform `[samples]` at random in training, given a generator.
+
+    Raises:
+        ValueError: a hop of less than one sample, a window below the hop (samples would be lost), or pooling of
+            values that have no mean.
+
+    Example:
+        >>> frames = AudioFrames(sample_rate=16000, hop=0.02)
+        >>> frames.nodes(Sample({"audio": Audio(torch.randn(16000).clamp(-1, 1), 16000)})).shape
+        (50,)
+    """
+
+    signal: str = "audio"
+    name: str = ""
+    sample_rate: int = 16000
+    hop: float = 0.05
+    window: float | None = None
+    encoding: FrameEncoding = field(default_factory=LogMelFrames)
+    max_nodes: int | None = 2048
+    overflow: Overflow = "truncate"
+    augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    provides: frozenset[str] = field(default=frozenset({"order", "time"}), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        if self.sample_rate < 1 or self.hop_samples < 1 or self.window_samples < self.hop_samples:
+            raise ValueError(
+                f"node type {self.name!r}: hop must be at least one sample and window at least hop, found "
+                f"hop={self.hop}, window={self.window} at sample_rate={self.sample_rate}"
+            )
+        if self.overflow == "pool" and not self.encoding.poolable:
+            raise ValueError(f"node type {self.name!r}: overflow='pool' cannot average the values of {self.encoding}")
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return round(self.hop * self.sample_rate)
+
+    @property
+    def window_samples(self) -> int:
+        """Samples in a frame."""
+        return self.hop_samples if self.window is None else round(self.window * self.sample_rate)
+
+    def empty(self) -> NodeSet:
+        """No frames."""
+        values = self.encoding.prepare(torch.zeros(0, self.window_samples), self.sample_rate)
+        return NodeSet(values, (0,), time=torch.zeros(0, 2))
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The recording's frames, prepared by the encoding: `[nodes, ...]`."""
+        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate)
+        if waveform is None:
+            return None
+        count = max(0, -(-(len(waveform) - self.window_samples) // self.hop_samples)) + 1
+        length = (count - 1) * self.hop_samples + self.window_samples
+        slices = F.pad(waveform, (0, length - len(waveform))).unfold(0, self.window_samples, self.hop_samples)
+        start = torch.arange(count) * (self.hop_samples / self.sample_rate)
+        time = torch.stack([start, start + self.window_samples / self.sample_rate], dim=1)
+        values = self.encoding.prepare(slices, self.sample_rate)
+        nodes = NodeSet(values, (count,), time=time)
+        return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """The encoding's module."""
+        return self.encoding.module(self.empty().values, dim)
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with its recording changed at random."""
+        if self.augmentation is None or self.signal not in sample.signals:
+            return sample
+        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate)
+        assert waveform is not None
+        changed = Audio(self.augmentation(waveform, generator), self.sample_rate)
+        return replace(sample, signals={**sample.signals, self.signal: changed})

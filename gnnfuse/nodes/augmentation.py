@@ -1,0 +1,93 @@
+"""Random changes of pictures and recordings for training; every draw comes from the generator that is passed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """Several augmentations, one after the other.
+
+    Example:
+        >>> change = InTurn((ImageShift(2), ImageFlip()))
+        >>> change(torch.rand(3, 8, 8), torch.Generator().manual_seed(0)).shape
+        torch.Size([3, 8, 8])
+    """
+
+    steps: tuple[Augmentation, ...]
+
+    def __call__(self, signal: Tensor, generator: torch.Generator) -> Tensor:
+        """Apply each step."""
+        for step in self.steps:
+            signal = step(signal, generator)
+        return signal
+
+
+@dataclass(frozen=True)
+class ImageShift:
+    """Move a picture by up to `pixels` in both directions; what comes in repeats the border."""
+
+    pixels: int
+
+    def __call__(
+        self, pixels: Float[Tensor, "channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "channels height width"]:
+        """The picture, moved."""
+        row, column = torch.randint(0, 2 * self.pixels + 1, (2,), generator=generator).tolist()
+        height, width = pixels.shape[1:]
+        padded = F.pad(pixels.unsqueeze(0), (self.pixels,) * 4, mode="replicate")[0]
+        return padded[:, row : row + height, column : column + width]
+
+
+@dataclass(frozen=True)
+class ImageFlip:
+    """Mirror a picture left to right with probability one half; not for digits and letters."""
+
+    def __call__(
+        self, pixels: Float[Tensor, "channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "channels height width"]:
+        """The picture, or its mirror image."""
+        return pixels.flip(2) if bool(torch.rand((), generator=generator) < 0.5) else pixels
+
+
+@dataclass(frozen=True)
+class AudioShift:
+    """Begin a recording up to `samples` later or earlier, filling with silence."""
+
+    samples: int
+
+    def __call__(self, waveform: Float[Tensor, "frames"], generator: torch.Generator) -> Float[Tensor, "frames"]:
+        """The recording, moved; the same length."""
+        start = int(torch.randint(0, 2 * self.samples + 1, (), generator=generator))
+        return F.pad(waveform, (self.samples, self.samples))[start : start + len(waveform)]
+
+
+@dataclass(frozen=True)
+class AudioGain:
+    """Make a recording louder or softer by up to `decibels`."""
+
+    decibels: float
+
+    def __call__(self, waveform: Float[Tensor, "frames"], generator: torch.Generator) -> Float[Tensor, "frames"]:
+        """The recording, scaled."""
+        level = (float(torch.rand((), generator=generator)) * 2 - 1) * self.decibels
+        return waveform * 10 ** (level / 20)
+
+
+@dataclass(frozen=True)
+class AudioNoise:
+    """Add white noise, at a level drawn between silence and `amplitude`."""
+
+    amplitude: float
+
+    def __call__(self, waveform: Float[Tensor, "frames"], generator: torch.Generator) -> Float[Tensor, "frames"]:
+        """The recording with noise."""
+        level = float(torch.rand((), generator=generator)) * self.amplitude
+        return waveform + level * torch.randn(waveform.shape, generator=generator)

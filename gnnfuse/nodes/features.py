@@ -1,0 +1,155 @@
+"""Features: rows of numbers the user brings, with optional times and positions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.nodes.limit import check_limit, limit_sequence
+from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
+from gnnfuse.nodes.position import PositionEncoding
+from gnnfuse.sample import Sample, SignalError, read_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features(NodeType):
+    """Rows of features as nodes: embeddings made elsewhere, sensors, detections, table columns.
+
+    Args:
+        signal: the signal it reads (see `gnnfuse.sample.read_rows` for what it may be).
+        name: the type's name; the signal's by default.
+        width: features per row.
+        ordered: the rows form a sequence.
+        timed: every row has a time.
+        coordinates: coordinates of the rows' positions, 0 for none.
+        standardise: `fit` learns each feature's mean and scale on the training split.
+        mean: `width` numbers taken off, as `fit` sets them.
+        scale: `width` numbers divided by, as `fit` sets them.
+        max_nodes: most rows per sample; None for no limit.
+        overflow: "truncate" keeps the first rows, "pool" averages neighbours, "raise" refuses.
+        noise: standard deviation of the Gaussian noise added when augmenting, in units of the (scaled) features.
+
+    Raises:
+        ValueError: a width below 1, or fitted numbers of another width.
+
+    Example:
+        >>> sensor = Features(signal="sensor", width=6, ordered=True)
+        >>> sensor.nodes(Sample({"sensor": torch.zeros(10, 6)})).num_nodes
+        10
+    """
+
+    signal: str
+    name: str = ""
+    width: int
+    ordered: bool = False
+    timed: bool = False
+    coordinates: int = 0
+    standardise: bool = True
+    mean: tuple[float, ...] | None = None
+    scale: tuple[float, ...] | None = None
+    max_nodes: int | None = 1024
+    overflow: Overflow = "truncate"
+    noise: float = 0.0
+    provides: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        if self.width < 1 or self.coordinates < 0:
+            raise ValueError(f"node type {self.name!r}: width must be at least 1, coordinates at least 0")
+        for name, fitted in (("mean", self.mean), ("scale", self.scale)):
+            if fitted is not None and len(fitted) != self.width:
+                raise ValueError(f"node type {self.name!r}: {name} has {len(fitted)} numbers, expected {self.width}")
+        words = {"features"} | ({"order"} if self.ordered else set()) | ({"time"} if self.timed else set())
+        object.__setattr__(self, "provides", frozenset(words | ({"position"} if self.coordinates else set())))
+
+    def empty(self) -> NodeSet:
+        """No rows."""
+        position = torch.zeros(0, self.coordinates) if self.coordinates else None
+        return NodeSet(torch.zeros(0, self.width), (0,), position, torch.zeros(0, 2) if self.timed else None)
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The rows, scaled as fitted: `[nodes, width]`."""
+        rows = read_rows(sample, self.signal, width=self.width)
+        if rows is None:
+            return None
+        found = {"a time": rows.time is not None, "a position": rows.position is not None}
+        promised = {"a time": self.timed, "a position": self.coordinates > 0}
+        for what in found:
+            if promised[what] and not found[what]:
+                raise SignalError(sample, self.signal, f"rows without {what}", f"{what} for every row")
+            if found[what] and not promised[what]:
+                raise SignalError(sample, self.signal, f"rows with {what}", f"none (see {type(self).__name__})")
+        values = rows.values
+        if self.mean is not None and self.scale is not None:
+            values = (values - torch.tensor(self.mean)) / torch.tensor(self.scale)
+        nodes = NodeSet(values, (len(values),), rows.position, rows.time)
+        return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """A matrix, plus time and position where there are any."""
+        return RowEncoder(self.width, dim, timed=self.timed, coordinates=self.coordinates, ordered=self.ordered)
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with noise on its rows."""
+        rows = read_rows(sample, self.signal, width=self.width)
+        if not self.noise or rows is None:
+            return sample
+        noise = torch.randn(rows.values.shape, generator=generator) * self.noise
+        scale = 1.0 if self.scale is None else torch.tensor(self.scale)
+        changed = replace(rows, values=rows.values + noise * scale)
+        return replace(sample, signals={**sample.signals, self.signal: changed})
+
+    def fit(self, samples: Iterable[Sample]) -> Self:
+        """The same type with each feature's mean and scale over all rows of `samples`.
+
+        Raises:
+            ValueError: no sample has the signal.
+        """
+        if not self.standardise:
+            return self
+        found = [rows.values for sample in samples if (rows := read_rows(sample, self.signal, width=self.width))]
+        if not sum(map(len, found)):
+            raise ValueError(f"node type {self.name!r}: no training sample has signal {self.signal!r} to fit scales on")
+        values = torch.cat(found).double()
+        deviation = values.std(dim=0, correction=0)
+        scale = torch.where(deviation > 1e-12 * values.abs().amax(dim=0).clamp(min=1e-300), deviation, 1.0)
+        return replace(self, mean=tuple(values.mean(dim=0).tolist()), scale=tuple(scale.tolist()))
+
+
+class RowEncoder(NodeEncoder):
+    """One matrix over a row, plus sines and cosines of its time, position or place in the sequence.
+
+    Args:
+        width: features per row.
+        dim: size of the states.
+        timed: add the time.
+        coordinates: coordinates of the position, 0 for none.
+        ordered: add the row's number, where there is no time.
+    """
+
+    def __init__(self, width: int, dim: int, *, timed: bool = False, coordinates: int = 0, ordered: bool = False):
+        super().__init__()
+        self.linear = nn.Linear(width, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.time = PositionEncoding(dim, coordinates=1, periods=(0.1, 100.0), frequencies=16) if timed else None
+        self.position = PositionEncoding(dim, coordinates=coordinates) if coordinates else None
+        number = ordered and not timed
+        self.number = PositionEncoding(dim, coordinates=1, periods=(2.0, 2048.0), frequencies=16) if number else None
+
+    def forward(self, values: Float[Tensor, "nodes width"], layout: Layout) -> Float[Tensor, "nodes dim"]:
+        """Rows in, states out."""
+        states: Tensor = self.linear(values)
+        if self.time is not None:
+            assert layout.time is not None
+            states = states + self.time(layout.time.mean(dim=1, keepdim=True))
+        if self.position is not None:
+            assert layout.position is not None
+            states = states + self.position(layout.position)
+        if self.number is not None:
+            states = states + self.number(layout.index.unsqueeze(1))
+        normed: Tensor = self.norm(states)
+        return normed

@@ -1,0 +1,142 @@
+"""Image patches: the picture cut into squares, each a node with its place on the grid."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gnnfuse.nodes.limit import check_limit, refuse_overflow
+from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
+from gnnfuse.nodes.patch_encoders import LinearPatches, PatchEncoding
+from gnnfuse.sample import Sample, read_image
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePatches(NodeType):
+    """A picture as a grid of square patches.
+
+    A picture of any size is extended at its right and lower border (its own last pixels repeated) until the patches
+    fill it, so no pixel is lost. Positions are the patches' centres as fractions of the picture (row, column).
+
+    Args:
+        signal: the signal it reads (see `gnnfuse.sample.read_image` for what it may be).
+        name: the type's name; the signal's by default.
+        patch: side of a patch in pixels.
+        stride: pixels from one patch to the next; `patch` by default, less makes patches overlap.
+        channels: 3 (RGB), 1 (grey), or the number the pictures have.
+        encoding: how a patch becomes a vector: `LinearPatches()`, `ConvPatches()`.
+        max_nodes: most patches per picture; None for no limit.
+        overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
+            patches row by row (whole rows), "raise" refuses.
+        augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
+
+    Raises:
+        ValueError: a size below 1, or a stride above the patch (pixels would be lost).
+
+    Example:
+        >>> patches = ImagePatches(patch=16)
+        >>> patches.nodes(Sample({"image": torch.rand(3, 40, 64)})).shape
+        (3, 4)
+    """
+
+    signal: str = "image"
+    name: str = ""
+    patch: int = 16
+    stride: int | None = None
+    channels: int = 3
+    encoding: PatchEncoding = field(default_factory=LinearPatches)
+    max_nodes: int | None = 1024
+    overflow: Overflow = "pool"
+    augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    provides: frozenset[str] = field(default=frozenset({"grid", "position"}), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        if min(self.patch, self.channels) < 1 or not 1 <= self._stride <= self.patch:
+            raise ValueError(
+                f"node type {self.name!r}: patch, channels and stride must be at least 1 and stride at most patch, "
+                f"found patch={self.patch}, channels={self.channels}, stride={self.stride}"
+            )
+
+    @property
+    def _stride(self) -> int:
+        return self.patch if self.stride is None else self.stride
+
+    def empty(self) -> NodeSet:
+        """No patches."""
+        values = torch.zeros(0, self.channels, self.patch, self.patch)
+        return NodeSet(values, (0, 0), torch.zeros(0, 2))
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The picture's patches row by row: `[nodes, channels, patch, patch]`."""
+        pixels = read_image(sample, self.signal, channels=self.channels)
+        if pixels is None:
+            return None
+        rows, columns = self._grid(pixels)
+        found, limit = rows * columns, self.max_nodes
+        if limit is not None and found > limit:
+            if self.overflow == "raise":
+                raise refuse_overflow(sample, self.signal, found, limit)
+            if self.overflow == "pool":
+                return replace(self._slice(self._shrink(pixels, limit)), dropped=found - self._fitting(pixels, limit))
+        nodes = self._slice(pixels)
+        if limit is not None and found > limit:
+            return _first_rows(nodes, limit)
+        return nodes
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """The encoding's module."""
+        return self.encoding.module(self.channels, self.patch, dim)
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with its picture changed at random."""
+        if self.augmentation is None or self.signal not in sample.signals:
+            return sample
+        pixels = read_image(sample, self.signal, channels=self.channels)
+        assert pixels is not None
+        changed = self.augmentation(pixels, generator).clamp(0, 1)
+        return replace(sample, signals={**sample.signals, self.signal: changed})
+
+    def _grid(self, pixels: Tensor) -> tuple[int, int]:
+        height, width = pixels.shape[1:]
+        return _patches(height, self.patch, self._stride), _patches(width, self.patch, self._stride)
+
+    def _fitting(self, pixels: Tensor, limit: int) -> int:
+        rows, columns = self._grid(self._shrink(pixels, limit))
+        return rows * columns
+
+    def _shrink(self, pixels: Tensor, limit: int) -> Tensor:
+        factor = 2
+        while True:
+            smaller = F.avg_pool2d(pixels, factor, ceil_mode=True, count_include_pad=False)
+            rows, columns = self._grid(smaller)
+            if rows * columns <= limit:
+                return smaller
+            factor += 1
+
+    def _slice(self, pixels: Tensor) -> NodeSet:
+        rows, columns = self._grid(pixels)
+        height, width = pixels.shape[1:]
+        full_height, full_width = ((n - 1) * self._stride + self.patch for n in (rows, columns))
+        padded = F.pad(pixels.unsqueeze(0), (0, full_width - width, 0, full_height - height), mode="replicate")[0]
+        slices = padded.unfold(1, self.patch, self._stride).unfold(2, self.patch, self._stride)
+        values = slices.permute(1, 2, 0, 3, 4).reshape(rows * columns, self.channels, self.patch, self.patch)
+        row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+        corner = torch.stack([row, column], dim=-1).reshape(-1, 2) * float(self._stride)
+        position = (corner + self.patch / 2) / torch.tensor([full_height, full_width])
+        return NodeSet(values.contiguous(), (rows, columns), position)
+
+
+def _patches(size: int, patch: int, stride: int) -> int:
+    return max(0, -(-(size - patch) // stride)) + 1
+
+
+def _first_rows(nodes: NodeSet, limit: int) -> NodeSet:
+    rows, columns = nodes.shape
+    kept_rows, kept_columns = (limit // columns, columns) if limit >= columns else (1, limit)
+    kept = kept_rows * kept_columns
+    assert nodes.position is not None
+    return NodeSet(nodes.values[:kept], (kept_rows, kept_columns), nodes.position[:kept], dropped=rows * columns - kept)

@@ -1,0 +1,69 @@
+"""What happens to a sample with more nodes than a node type allows."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gnnfuse.nodes.node_type import NodeSet, Overflow
+from gnnfuse.sample import Sample, SignalError
+
+
+def check_limit(max_nodes: int | None, overflow: Overflow) -> None:
+    """Refuse a limit that cannot be kept.
+
+    Raises:
+        ValueError: `max_nodes` is below 1, or `overflow` is not a known word.
+    """
+    if max_nodes is not None and max_nodes < 1:
+        raise ValueError(f"max_nodes must be at least 1 or None, found {max_nodes}")
+    if overflow not in ("truncate", "pool", "raise"):
+        raise ValueError(f"overflow must be 'truncate', 'pool' or 'raise', found {overflow!r}")
+
+
+def refuse_overflow(sample: Sample, signal: str, nodes: int, max_nodes: int) -> SignalError:
+    """The error for a sample with too many nodes."""
+    return SignalError(sample, signal, f"{nodes} nodes", f"at most max_nodes={max_nodes} (overflow='raise')")
+
+
+def limit_sequence(
+    nodes: NodeSet, max_nodes: int | None, overflow: Overflow, *, sample: Sample, signal: str
+) -> NodeSet:
+    """Keep a sequence of nodes within `max_nodes`.
+
+    truncate keeps the first nodes; pool averages the values of equal runs of neighbours (times are joined, positions
+    averaged); raise refuses.
+
+    Raises:
+        SignalError: too many nodes and overflow is "raise".
+
+    Example:
+        >>> nodes = NodeSet(torch.arange(6.0).reshape(6, 1), shape=(6,))
+        >>> limit_sequence(nodes, 3, "pool", sample=Sample({}), signal="x").values.flatten().tolist()
+        [0.5, 2.5, 4.5]
+    """
+    count = nodes.num_nodes
+    if max_nodes is None or count <= max_nodes:
+        return nodes
+    if overflow == "raise":
+        raise refuse_overflow(sample, signal, count, max_nodes)
+    if overflow == "truncate":
+        position = None if nodes.position is None else nodes.position[:max_nodes]
+        time = None if nodes.time is None else nodes.time[:max_nodes]
+        return NodeSet(nodes.values[:max_nodes], (max_nodes,), position, time, count - max_nodes)
+    run = -(-count // max_nodes)
+    group = torch.arange(count) // run
+    kept = int(group[-1]) + 1
+    time = nodes.time
+    if time is not None:
+        first, last = torch.arange(kept) * run, ((torch.arange(kept) + 1) * run - 1).clamp(max=count - 1)
+        time = torch.stack([time[first, 0], time[last, 1]], dim=1)
+    position = None if nodes.position is None else _mean(nodes.position, group, kept)
+    pooled = NodeSet(_mean(nodes.values, group, kept), (kept,), position, time)
+    return replace(pooled, dropped=count - kept)
+
+
+def _mean(values: Tensor, group: Tensor, groups: int) -> Tensor:
+    total = values.new_zeros(groups, *values.shape[1:]).index_add_(0, group, values)
+    counts = torch.bincount(group, minlength=groups).to(values.dtype)
+    return total / counts.reshape(-1, *[1] * (values.ndim - 1))

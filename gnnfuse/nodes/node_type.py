@@ -1,0 +1,178 @@
+"""What a node type is: it finds its nodes in a sample, and knows the module that turns them into vectors."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+
+from gnnfuse.sample import Sample
+
+PROVIDABLE = frozenset({"order", "grid", "position", "time", "features"})
+Overflow = Literal["truncate", "pool", "raise"]
+
+
+@dataclass(frozen=True)
+class NodeSet:
+    """The nodes of one type in one sample.
+
+    Args:
+        values: `[nodes, ...]`; each node's own slice of the signal: pixels, waveform, token id, row.
+        shape: the signal's own layout: `(rows, columns)`, `(frames,)`, `(tokens,)`.
+        position: `[nodes, coordinates]`, on the grid or in space.
+        time: `[nodes, 2]`, start and end in seconds.
+        dropped: how many nodes `max_nodes` took away, by truncating or pooling.
+
+    Raises:
+        ValueError: position or time are for another number of nodes.
+
+    Example:
+        >>> NodeSet(torch.zeros(3, 5), shape=(3,)).num_nodes
+        3
+    """
+
+    values: Shaped[Tensor, "nodes ..."]
+    shape: tuple[int, ...]
+    position: Float[Tensor, "nodes coordinates"] | None = None
+    time: Float[Tensor, "nodes 2"] | None = None
+    dropped: int = 0
+
+    def __post_init__(self) -> None:
+        nodes = len(self.values)
+        if self.position is not None and (self.position.ndim != 2 or len(self.position) != nodes):
+            raise ValueError(f"position needs shape [{nodes}, coordinates], found {list(self.position.shape)}")
+        if self.time is not None and self.time.shape != (nodes, 2):
+            raise ValueError(f"time needs shape [{nodes}, 2], found {list(self.time.shape)}")
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the nodes of one type lie in a batch.
+
+    Args:
+        graph_id: `[nodes]`; ascending.
+        offsets: `[graphs + 1]`; the nodes of graph g are `offsets[g]:offsets[g + 1]` within the type.
+        shape: `[graphs, axes]`; each sample's own layout, zeros where the type is absent.
+        position: `[nodes, coordinates]` or None.
+        time: `[nodes, 2]` in seconds or None.
+        dropped: `[graphs]`; nodes lost to `max_nodes`.
+    """
+
+    graph_id: Int[Tensor, "nodes"]
+    offsets: Int[Tensor, "graphs_plus_one"]
+    shape: Int[Tensor, "graphs axes"]
+    position: Float[Tensor, "nodes coordinates"] | None
+    time: Float[Tensor, "nodes 2"] | None
+    dropped: Int[Tensor, "graphs"]
+
+    @property
+    def index(self) -> Int[Tensor, "nodes"]:
+        """Each node's number within its own graph."""
+        numbers = torch.arange(len(self.graph_id), device=self.graph_id.device)
+        return numbers - self.offsets[self.graph_id]
+
+
+class NodeEncoder(nn.Module, ABC):
+    """Turns the slices of one node type into node states.
+
+    Given no nodes, `forward` returns `[0, dim]` that still depends on every trainable parameter (an ordinary torch
+    module applied to an empty tensor does so by itself): distributed training needs it.
+    """
+
+    @abstractmethod
+    def forward(self, values: Shaped[Tensor, "nodes ..."], layout: Layout) -> Float[Tensor, "nodes dim"]:
+        """Slices in, states out."""
+
+
+class NodeType(ABC):
+    """One kind of node: image patch, audio frame, text token, or your own.
+
+    A subclass sets three attributes and writes three methods; `gnnfuse.testing.check_node_type` checks it.
+
+    Attributes:
+        name: names the type in relations, parameters and reports; no dots.
+        signal: the signal it reads, None for nodes that are learned rather than read.
+        provides: what edge rules may rely on, of "order" (nodes form a sequence), "grid" (`shape` is a lattice),
+            "position", "time" and "features" (`values` is `[nodes, features]`, comparable by distance). Fixed at
+            construction; a sample that contradicts it is an error.
+    """
+
+    name: str
+    signal: str | None
+    provides: frozenset[str]
+
+    @abstractmethod
+    def empty(self) -> NodeSet:
+        """A set without nodes: tells shapes and dtypes for batches in which nobody has the signal."""
+
+    @abstractmethod
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The sample's nodes; None where the signal is absent. Pure; runs in loader workers.
+
+        Raises:
+            SignalError: the signal cannot be read.
+        """
+
+    @abstractmethod
+    def encoder(self, dim: int) -> NodeEncoder:
+        """A new module that turns values into `[nodes, dim]`."""
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with its signal changed at random, for training; unchanged by default."""
+        return sample
+
+    def fit(self, samples: Iterable[Sample]) -> Self:
+        """The node type with what it learns from the training split (feature scales); itself by default."""
+        return self
+
+
+def check_node_type(node_type: NodeType) -> None:
+    """Refuse a node type whose name or promises cannot be used.
+
+    Raises:
+        ValueError: the name is empty or holds a dot, `provides` holds an unknown word, or `empty` contradicts it.
+    """
+    name = getattr(node_type, "name", None)
+    if not isinstance(name, str) or not name or "." in name:
+        raise ValueError(f"{type(node_type).__name__}: name must be a non-empty string without dots, found {name!r}")
+    unknown = frozenset(node_type.provides) - PROVIDABLE
+    if unknown:
+        raise ValueError(f"node type {name!r} provides {sorted(unknown)}, expected some of {sorted(PROVIDABLE)}")
+    empty = node_type.empty()
+    if empty.num_nodes:
+        raise ValueError(f"node type {name!r}: empty() holds {empty.num_nodes} nodes, expected 0")
+    check_nodes(node_type, empty, empty, f"node type {name!r}: empty()")
+
+
+def check_nodes(node_type: NodeType, nodes: NodeSet, empty: NodeSet, where: str) -> None:
+    """Refuse nodes that contradict what their type promises.
+
+    Raises:
+        ValueError: names `where`, what was found and what the type says.
+    """
+    if nodes.values.shape[1:] != empty.values.shape[1:] or nodes.values.dtype != empty.values.dtype:
+        raise ValueError(
+            f"{where}: found values {list(nodes.values.shape)} of {nodes.values.dtype}, "
+            f"expected [nodes, {', '.join(map(str, empty.values.shape[1:]))}] of {empty.values.dtype}"
+        )
+    if len(nodes.shape) != len(empty.shape):
+        raise ValueError(f"{where}: found a shape of {len(nodes.shape)} axes, expected {len(empty.shape)}")
+    for field in ("position", "time"):
+        found, promised = getattr(nodes, field), field in node_type.provides
+        if (found is not None) != promised:
+            raise ValueError(
+                f"{where}: found {'a' if found is not None else 'no'} {field}, "
+                f"expected {'one' if promised else 'none'}: {node_type.name!r} provides {sorted(node_type.provides)}"
+            )
+    if nodes.position is not None and empty.position is not None:
+        found_dims, dims = nodes.position.shape[1], empty.position.shape[1]
+        if found_dims != dims:
+            raise ValueError(f"{where}: found positions of {found_dims} coordinates, expected {dims}")

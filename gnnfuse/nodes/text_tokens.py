@@ -1,0 +1,161 @@
+"""Text tokens: bytes by default, or the sub-words of any transformers tokenizer."""
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from gnnfuse.nodes.limit import check_limit, limit_sequence, refuse_overflow
+from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
+from gnnfuse.nodes.position import PositionEncoding
+from gnnfuse.sample import Sample, read_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+BYTE_OFFSET, BYTE_VOCABULARY = 3, 259  # ByT5: padding, end and unknown come first (Xue et al., 2022)
+ABSENT = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTokens(NodeType):
+    """A text as a sequence of tokens.
+
+    By default the tokens are UTF-8 bytes, numbered as ByT5 does (Xue et al., "ByT5", 2022): any language, no download.
+
+    Args:
+        signal: the signal it reads.
+        name: the type's name; the signal's by default.
+        tokenizer: "bytes", the name or folder of a transformers tokenizer, or the tokenizer itself.
+        special_tokens: keep the tokenizer's special tokens ([CLS], </s>) as nodes; not for bytes.
+        max_nodes: most tokens per text; None for no limit.
+        overflow: "truncate" keeps the first tokens, "raise" refuses, "pool" lets neighbouring tokens share a node
+            (the mean of their embeddings), up to `max_pool` of them.
+        max_pool: most tokens in a node when pooling.
+        word_dropout: in training, each byte or token is dropped with this probability when augmenting.
+
+    Raises:
+        ValueError: a number out of range, or special tokens asked of bytes.
+
+    Example:
+        >>> TextTokens().nodes(Sample({"text": "a cat"})).values.tolist()
+        [100, 35, 102, 100, 119]
+    """
+
+    signal: str = "text"
+    name: str = ""
+    tokenizer: "str | PreTrainedTokenizerBase" = "bytes"
+    special_tokens: bool = False
+    max_nodes: int | None = 512
+    overflow: Overflow = "truncate"
+    max_pool: int = 8
+    word_dropout: float = 0.0
+    provides: frozenset[str] = field(default=frozenset({"order"}), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        if self.max_pool < 1 or not 0 <= self.word_dropout < 1:
+            raise ValueError(
+                f"node type {self.name!r}: max_pool must be at least 1 and word_dropout in 0..1, "
+                f"found {self.max_pool} and {self.word_dropout}"
+            )
+        if self.special_tokens and self.tokenizer == "bytes":
+            raise ValueError(f"node type {self.name!r}: bytes have no special tokens")
+
+    @property
+    def pools(self) -> bool:
+        """Whether a node may hold several tokens."""
+        return self.overflow == "pool" and self.max_nodes is not None
+
+    def empty(self) -> NodeSet:
+        """No tokens."""
+        width = (self.max_pool,) if self.pools else ()
+        return NodeSet(torch.zeros(0, *width, dtype=torch.int64), (0,))
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """Token ids: `[nodes]`, or `[nodes, max_pool]` filled with -1 when pooling."""
+        text = read_text(sample, self.signal)
+        if text is None:
+            return None
+        ids = self.token_ids(text)
+        if self.pools:
+            return self._pool(sample, ids)
+        nodes = NodeSet(ids, (len(ids),))
+        return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
+
+    def token_ids(self, text: str) -> Int[Tensor, "tokens"]:
+        """The text's token ids."""
+        if self.tokenizer == "bytes":
+            ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + BYTE_OFFSET
+            return torch.from_numpy(ids)
+        tokenizer = _tokenizer(self.tokenizer)
+        return torch.tensor(tokenizer.encode(text, add_special_tokens=self.special_tokens), dtype=torch.int64)
+
+    def token_texts(self, ids: Int[Tensor, "tokens"]) -> list[str]:
+        """What each token reads as, for drawings and explanations."""
+        if self.tokenizer == "bytes":
+            return [bytes([int(i) - BYTE_OFFSET]).decode("latin-1") for i in ids.tolist()]
+        tokenizer = _tokenizer(self.tokenizer)
+        return [tokenizer.decode([i]) for i in ids.tolist()]
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """Embedding plus position."""
+        size = BYTE_VOCABULARY if self.tokenizer == "bytes" else len(_tokenizer(self.tokenizer))
+        return TokenEncoder(size, dim)
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with characters left out at random."""
+        text = read_text(sample, self.signal)
+        if not self.word_dropout or not text:
+            return sample
+        keep = (torch.rand(len(text), generator=generator) >= self.word_dropout).tolist()
+        kept = "".join(letter for letter, kept in zip(text, keep, strict=True) if kept)
+        return replace(sample, signals={**sample.signals, self.signal: kept or text})
+
+    def _pool(self, sample: Sample, ids: Tensor) -> NodeSet:
+        assert self.max_nodes is not None
+        run = max(1, -(-len(ids) // self.max_nodes))
+        if run > self.max_pool:
+            raise refuse_overflow(sample, self.signal, len(ids), self.max_nodes * self.max_pool)
+        count = -(-len(ids) // run)
+        values = torch.full((count, self.max_pool), ABSENT, dtype=torch.int64)
+        padded = torch.full((count * run,), ABSENT, dtype=torch.int64)
+        padded[: len(ids)] = ids
+        values[:, :run] = padded.reshape(count, run)
+        return NodeSet(values, (count,), dropped=len(ids) - count)
+
+
+class TokenEncoder(NodeEncoder):
+    """Embedding of each token (the mean, where a node holds several), plus its place in the text."""
+
+    def __init__(self, vocabulary: int, dim: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, dim)
+        self.position = PositionEncoding(dim, coordinates=1, periods=(2.0, 2048.0), frequencies=16)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, values: Int[Tensor, "nodes ..."], layout: Layout) -> Tensor:
+        """Token ids in, states `[nodes, dim]` out."""
+        if values.ndim == 1:
+            embedded = self.embedding(values)
+        else:
+            held = (values != ABSENT).unsqueeze(-1)
+            embedded = (self.embedding(values.clamp(min=0)) * held).sum(dim=1) / held.sum(dim=1)
+        states: Tensor = self.norm(embedded + self.position(layout.index.unsqueeze(1)))
+        return states
+
+
+def _tokenizer(tokenizer: "str | PreTrainedTokenizerBase") -> Any:  # transformers ships no types
+    return _load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
+
+
+@cache
+def _load_tokenizer(name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(name, trust_remote_code=False)

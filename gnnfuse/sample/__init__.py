@@ -1,0 +1,19 @@
+"""The first stage: files, arrays and texts become samples, and samples are read."""
+
+from gnnfuse.sample.audio import Audio, read_audio
+from gnnfuse.sample.image import read_image
+from gnnfuse.sample.rows import Rows, TensorRows, read_rows
+from gnnfuse.sample.sample import Sample, SignalError
+from gnnfuse.sample.text import read_text
+
+__all__ = [
+    "Audio",
+    "Rows",
+    "Sample",
+    "SignalError",
+    "TensorRows",
+    "read_audio",
+    "read_image",
+    "read_rows",
+    "read_text",
+]

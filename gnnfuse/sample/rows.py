@@ -1,0 +1,94 @@
+"""Rows of numbers that the user brings: sensor readings, detections, embeddings made elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gnnfuse.sample.sample import Sample, SignalError
+
+EXPECTED = "rows of numbers: an array or tensor [nodes, features], or Rows(values, time=..., position=...)"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of features, one per node.
+
+    Args:
+        values: `[nodes, features]`; a single row may come as `[features]`.
+        time: `[nodes, 2]`, start and end in seconds, or `[nodes]`, moments.
+        position: `[nodes, coordinates]`.
+
+    Example:
+        >>> rows = Rows(torch.zeros(3, 5), time=torch.tensor([0.0, 0.5, 1.0]))
+    """
+
+    values: Tensor | np.ndarray
+    time: Tensor | np.ndarray | None = None
+    position: Tensor | np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class TensorRows:
+    """Rows as `read_rows` gives them: float32 tensors of checked shapes."""
+
+    values: Tensor
+    time: Tensor | None
+    position: Tensor | None
+
+
+def read_rows(sample: Sample, signal: str, *, width: int | None = None) -> TensorRows | None:
+    """Read a signal of a sample as rows of features.
+
+    Args:
+        sample: the sample.
+        signal: name of the signal.
+        width: expected number of features; None takes what is found.
+
+    Returns:
+        The rows, or None where the sample lacks the signal.
+
+    Raises:
+        SignalError: not numbers, another width, NaN or infinity, times or positions for another number of rows.
+
+    Example:
+        >>> read_rows(Sample({"sensor": np.ones((4, 2))}), "sensor").values.shape
+        torch.Size([4, 2])
+    """
+    value = sample.signals.get(signal)
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        value = Rows(**value) if set(value) <= {"values", "time", "position"} and "values" in value else value
+    rows = value if isinstance(value, Rows) else Rows(value)  # type: ignore[arg-type]  # checked by _number_tensor
+    values = _number_tensor(sample, signal, "values", rows.values)
+    values = values.unsqueeze(0) if values.ndim == 1 else values
+    if values.ndim != 2 or (width is not None and values.shape[1] != width):
+        expected = f"[nodes, {'features' if width is None else width}]"
+        raise SignalError(sample, signal, f"values of shape {tuple(values.shape)}", expected)
+    time = None if rows.time is None else _number_tensor(sample, signal, "time", rows.time)
+    if time is not None and time.ndim == 1:
+        time = torch.stack([time, time], dim=1)
+    position = None if rows.position is None else _number_tensor(sample, signal, "position", rows.position)
+    if time is not None and time.shape != (len(values), 2):
+        raise SignalError(
+            sample, signal, f"time of shape {tuple(time.shape)}", f"[{len(values)}, 2] or [{len(values)}]"
+        )
+    if time is not None and bool((time[:, 0] > time[:, 1]).any()):
+        raise SignalError(sample, signal, "a time that ends before it starts", "start <= end")
+    if position is not None and (position.ndim != 2 or len(position) != len(values)):
+        raise SignalError(sample, signal, f"position of shape {tuple(position.shape)}", f"[{len(values)}, coordinates]")
+    return TensorRows(values, time, position)
+
+
+def _number_tensor(sample: Sample, signal: str, field: str, value: object) -> Tensor:
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SignalError(sample, signal, f"{field} as {type(value).__name__} ({error})", EXPECTED) from error
+    bad = int((~torch.isfinite(tensor)).sum())
+    if bad:
+        raise SignalError(sample, signal, f"{bad} entries of {field} that are NaN or infinite", "finite numbers")
+    return tensor
