@@ -40,9 +40,7 @@ class Sample:
             )
         named = [name for name in self.signals if not isinstance(name, str) or not name]
         if named:
-            raise ValueError(
-                f"sample {self.id!r}: signal names must be non-empty strings, found {named[0]!r}"
-            )
+            raise ValueError(f"sample {self.id!r}: signal names must be non-empty strings, found {named[0]!r}")
         present = {name: signal for name, signal in self.signals.items() if signal is not None}
         object.__setattr__(self, "signals", MappingProxyType(present))
 

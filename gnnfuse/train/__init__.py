@@ -1,6 +1,6 @@
 """Training through Lightning."""
 
-from gnnfuse.train.fit import Evaluation, FitReport, evaluate, fit
+from gnnfuse.train.fit import Evaluation, FitReport, Samples, device_of, evaluate, fit
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, loader, prepare
 
@@ -10,6 +10,8 @@ __all__ = [
     "FitConfig",
     "FitReport",
     "GraphDataset",
+    "Samples",
+    "device_of",
     "evaluate",
     "fit",
     "loader",

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -102,18 +102,18 @@ def fit(
     from gnnfuse.train.lightning_task import LightningTask
 
     config = FitConfig() if config is None else config
-    accelerator, devices = _accelerator(config.device)
-    pin_memory = accelerator == "cuda"
+    device = device_of(config.device)
+    pin_memory = device.type == "cuda"
     batches = loader(task.builder, train, config, training=True, pin_memory=pin_memory)
     valid_batches = loader(task.builder, valid, config, training=False, pin_memory=pin_memory)
     best, limit = KeepBest(f"valid_{task.monitor}", task.higher_is_better, config.patience), TimeLimit(config.seconds)
     bars = [RichProgressBar(leave=False)] if config.progress else []
     started = time.monotonic()
-    with _quiet_lightning(), _seeded(config.seed, accelerator):
+    with _quiet_lightning(), _seeded(config.seed, device):
         module = LightningTask(task, config)
         trainer = lightning.Trainer(
-            accelerator=accelerator,
-            devices=devices,
+            accelerator=device.type,
+            devices=1 if device.index is None else [device.index],
             precision=config.precision,
             max_epochs=config.epochs,
             gradient_clip_val=config.clip,
@@ -146,8 +146,7 @@ def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str
     Raises:
         ValueError: no samples, or one without a target.
     """
-    accelerator, devices = _accelerator(device)
-    place = torch.device(accelerator, devices[0]) if isinstance(devices, list) else torch.device(accelerator)
+    place = device_of(device)
     task = task.to(place)
     metrics = task.metrics().to(place)
     config = FitConfig(batch_size=batch_size, device=device)
@@ -164,7 +163,7 @@ def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str
                 break
             batch = batch.to(place)
             outputs = task(batch)
-            if accelerator == "cuda":
+            if place.type == "cuda":
                 torch.cuda.synchronize(place)
             seconds += time.perf_counter() - started
             metrics.update(outputs, task.metric_target(task.target_of(batch)))
@@ -175,26 +174,32 @@ def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str
     return Evaluation(found, tuple(predictions), len(predictions) / seconds)
 
 
-def _accelerator(device: str) -> tuple[str, Any]:
-    """Lightning's two words for a device.
+def device_of(device: str) -> torch.device:
+    """The torch device that a name means: "auto" is CUDA where there is one, else the CPU.
 
     Raises:
         ValueError: the device is unknown or cannot be used here.
+
+    Example:
+        >>> device_of("cpu")
+        device(type='cpu')
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = device.partition(":")
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if kind not in available or (number and not number.isdigit()):
+    available = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in available or (":" in device and not number.isdigit()):
         raise ValueError(f"unknown device {device!r}, expected auto, cpu, cuda, cuda:<number> or mps")
-    if not available[kind]:
-        raise ValueError(f"device {device!r} cannot be used here: torch {torch.__version__} finds none")
-    return kind, [int(number)] if number else 1
+    if int(number or 0) >= available[kind]:
+        raise ValueError(
+            f"device {device!r} cannot be used: torch {torch.__version__} finds {available[kind]} of {kind}"
+        )
+    return torch.device(device)
 
 
 @contextmanager
-def _seeded(seed: int, accelerator: str) -> Iterator[None]:
-    devices = list(range(torch.cuda.device_count())) if accelerator == "cuda" else []
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    devices = list(range(torch.cuda.device_count())) if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
