@@ -133,7 +133,7 @@ def test_samples_share_their_media() -> None:
     assert len({id(sample.signals["audio"]) for sample in dataset().train}) <= 720
 
 
-def test_ceilings_by_an_oracle_over_samples() -> None:
+def test_ceilings_by_hand() -> None:
     """With text and one digit, the numbers worked out by counting on fingers."""
     ceilings = dataset().ceilings
     assert len(ceilings) == 7
