@@ -162,7 +162,7 @@ def test_on_paper(impl: Impl) -> None:
 def assert_as_good_as_reference(case: Case, dtype: torch.dtype) -> None:
     """The kernel errs at most four times what the reference errs in the same dtype.
 
-    The reference errs from its float64 result; in float64, from its own result with every sum in reverse order.
+    The reference errs from its float64 result; in float64, from itself with every sum in reverse order.
     On top, one step of the dtype at the largest value, for a reference that happens to be exact.
     """
     exact = case.rounded(dtype).results("reference")
