@@ -31,6 +31,7 @@ class KeepBest(Callback):
         self.gave_up = False
         self.history: list[dict[str, float]] = []
         self._best = (-math.inf, -math.inf)
+        self._improved = 0
         self._weights: dict[str, Tensor] | None = None
 
     def on_train_batch_end(
@@ -44,11 +45,13 @@ class KeepBest(Callback):
         assert isinstance(pl_module, LightningTask)
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.history.append({**found, "seconds": pl_module.elapsed()})
-        score = (self.sign * found[self.monitor], -found["valid_loss"])  # of equals, the smaller loss
-        if score > self._best or self._weights is None:
-            self._best, self.epoch = score, len(self.history) - 1
+        score, epoch = (self.sign * found[self.monitor], -found["valid_loss"]), len(self.history) - 1
+        if self._weights is None or score[0] > self._best[0]:
+            self._improved = epoch
+        if self._weights is None or score > self._best:  # of epochs with equal metrics, the one with the smaller loss
+            self._best, self.epoch = score, epoch
             self._weights = copy.deepcopy(pl_module.task.state_dict())
-        elif self.patience is not None and len(self.history) - 1 - self.epoch >= self.patience:
+        if self.patience is not None and epoch - self._improved >= self.patience:
             self.gave_up = trainer.should_stop = True
 
     def restore(self, task: Task) -> None:
