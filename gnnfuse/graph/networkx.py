@@ -64,6 +64,7 @@ def to_networkx(batch: GraphBatch, *, values: bool = True) -> "networkx.MultiDiG
         "present": batch.present,
         "empty": {name: rows[:0] for name, rows in batch.values.items()},
         "layout": batch.layout,
+        "edge_order": batch.edge_order,
     }
     return graph
 
@@ -118,7 +119,8 @@ def from_networkx(
     edge_lists = _edge_lists(graph, by_type, relation_attribute, None if companion is None else companion["relations"])
     if companion is not None:
         kept = {field: companion[field] for field in ("target", "ids", "modalities", "present")}
-        return assemble(values, layout, edge_lists, **kept)
+        batch, order = assemble(values, layout, edge_lists, **kept), companion["edge_order"]
+        return batch if order is None or len(order) != batch.edges.num_edges else replace(batch, edge_order=order)
     present = torch.stack([of_type.offsets.diff() > 0 for of_type in layout.values()], dim=1)
     ids = tuple(map(str, range(num_graphs)))
     return assemble(values, layout, edge_lists, target=None, ids=ids, modalities=tuple(values), present=present)
