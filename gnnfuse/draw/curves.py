@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 from matplotlib.collections import PathCollection
-from matplotlib.patheffects import Stroke
 from matplotlib.path import Path
+from matplotlib.patheffects import Stroke
 from torch import Tensor
 
 from gnnfuse.draw.canvas import Canvas
@@ -13,7 +13,7 @@ from gnnfuse.draw.drawer import Drawn
 from gnnfuse.draw.palette import Dashes
 
 Point = tuple[float, float]
-SPLIT = 0.045  # there and back part to their left by this share of their length
+SPLIT, ARC = 0.03, 0.11  # there and back part to their left by this share of their length
 
 
 def pick(pairs: Tensor, max_edges: int) -> Tensor:
@@ -81,7 +81,8 @@ def _within(drawn: Drawn, start: Point, end: Point) -> Path:
 
 def _across(src: Drawn, dst: Drawn, start: Point, end: Point) -> Path:
     (x0, y0), (x1, y1) = start, end
-    left = (-(y1 - y0) * SPLIT, (x1 - x0) * SPLIT)
+    split = ARC if src.sideways and dst.sideways else SPLIT
+    left = (-(y1 - y0) * split, (x1 - x0) * split)
     out, back = _leave(src, dst, start, end), _leave(dst, src, end, start)
     return _cubic(
         start, (x0 + out[0] + left[0], y0 + out[1] + left[1]), (x1 + back[0] + left[0], y1 + back[1] + left[1]), end
@@ -94,6 +95,6 @@ def _leave(here: Drawn, there: Drawn, start: Point, end: Point) -> Point:
     if here.sideways:
         if there.sideways and abs(dx) < 0.3 * abs(dy):
             return 0.5 * abs(dy), 0.0  # panels of one column: a bracket to the right
-        return 0.55 * dx, 0.0
+        return (0.35 * dx, 0.35 * dy) if there.sideways else (0.45 * dx, 0.0)
     open_side = -here.bulge[1] if there.sideways else math.copysign(1.0, dy)
     return 0.0, open_side * max(0.22, 0.5 * abs(dy))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from gnnfuse.draw.canvas import Canvas
 from gnnfuse.draw.curves import draw_edges, pick
 from gnnfuse.draw.dots import Dots
-from gnnfuse.draw.drawer import Drawer, Drawn
+from gnnfuse.draw.drawer import Drawer, Drawn, counted
 from gnnfuse.draw.heatmap import Heatmap
 from gnnfuse.draw.hubs import Hubs
 from gnnfuse.draw.layout import MARGIN, Panel, arrange, draw_absent
@@ -23,7 +23,7 @@ from gnnfuse.graph.assemble import list_edges
 from gnnfuse.sample import Sample
 
 DRAWERS: tuple[Drawer, ...] = (Hubs(), Picture(), Spectrogram(), Tokens(), Heatmap(), Dots())
-HEADING, LEGEND_COLUMN = 0.75, 3.6  # inches
+HEADING, LEGEND_COLUMN = 0.65, 3.6  # inches
 
 
 def draw_sample(
@@ -69,7 +69,7 @@ def draw_sample(
     batch = builder.collate([graph])
     panels, width, height = arrange(sample, builder.node_types, graph.nodes, (*drawers, *DRAWERS))
     columns = max(1, min(len(chosen), int((width - 2 * MARGIN) / LEGEND_COLUMN)))
-    footer = legend_height(len(chosen), columns) + 2 * MARGIN
+    footer = legend_height(len(chosen), columns) + MARGIN + 0.25
     canvas = Canvas(width, footer + height + HEADING)
     _heading(canvas, sample, batch)
     drawn = {panel.node_type.name: _draw_panel(canvas, panel, footer) for panel in panels}
@@ -101,11 +101,9 @@ def _heading(canvas: Canvas, sample: Sample, batch: GraphBatch) -> None:
     if sample.target is not None:
         title += f"   target: {_short(sample.target)}"
     canvas.text(MARGIN, canvas.height - 0.3, title, size=13, weight="bold")
-    edges, relations, types = batch.edges.num_edges, len(batch.relations), len(batch.node_types)
-    summary = (
-        f"{batch.num_nodes} {'node' if batch.num_nodes == 1 else 'nodes'} of {types} {'type' if types == 1 else 'types'}"
-        f", {edges} {'edge' if edges == 1 else 'edges'} of {relations} {'relation' if relations == 1 else 'relations'}"
-    )
+    nodes, edges = counted(batch.num_nodes, "node"), counted(batch.edges.num_edges, "edge")
+    types, relations = counted(len(batch.node_types), "type"), counted(len(batch.relations), "relation")
+    summary = f"{nodes} of {types}, {edges} of {relations}"
     canvas.text(canvas.width - MARGIN, canvas.height - 0.3, summary, size=10, color=GREY, align="right")
 
 

@@ -11,8 +11,19 @@ from gnnfuse.draw.canvas import Box, Canvas
 from gnnfuse.nodes import NodeSet, NodeType
 from gnnfuse.sample import Sample
 
+TIMES = " \N{MULTIPLICATION SIGN} "
 Facing = Literal["up", "down"]
 Points = NDArray[np.float64]
+
+
+def counted(count: int, word: str) -> str:
+    """A number and its noun.
+
+    Example:
+        >>> counted(1, "edge"), counted(2, "edge")
+        ('1 edge', '2 edges')
+    """
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 @dataclass(frozen=True)
@@ -33,9 +44,9 @@ class View:
     def title(self) -> str:
         """The type's name and its number of nodes."""
         count, shape = self.nodes.num_nodes, self.nodes.shape
-        lattice = f" ({' × '.join(map(str, shape))})" if len(shape) > 1 else ""
+        lattice = f" ({TIMES.join(map(str, shape))})" if len(shape) > 1 else ""
         lost = f", {self.nodes.dropped} left out" if self.nodes.dropped else ""
-        return f"{count} {'node' if count == 1 else 'nodes'}{lattice}{lost}"
+        return f"{counted(count, 'node')}{lattice}{lost}"
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from gnnfuse.draw.canvas import Box, Canvas
-from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View
-from gnnfuse.draw.strip import BAND, ROW, TITLE, draw_nodes, far_title, inner, node_line
+from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View, counted
+from gnnfuse.draw.strip import BAND, ROW, TITLE, draw_frame, draw_nodes, far_title, inner, node_line
 
 WIDEST = 0.45  # inches of a column
 
@@ -32,8 +32,9 @@ class Heatmap(Drawer):
         axes.imshow(
             values.T, aspect="auto", interpolation="nearest", cmap="RdBu_r", vmin=-limit, vmax=limit, origin="lower"
         )
+        draw_frame(canvas, picture)
         features = values.shape[1]
-        note = f"{features} {'feature' if features == 1 else 'features'}, ±{limit:.3g}"
+        note = f"{counted(features, 'feature')}, ±{limit:.3g}"
         far_title(canvas, view, box, facing, note=note)
         centers = picture.left + (np.arange(len(values)) + 0.5) / len(values) * picture.width
         return draw_nodes(canvas, centers, picture, facing, node_line(box, facing))

@@ -1,7 +1,7 @@
 """Where the panels go: lattices left, sequences stacked right, hubs between them; missing signals say so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matplotlib.patches import FancyBboxPatch
 
@@ -12,7 +12,7 @@ from gnnfuse.nodes import NodeSet, NodeType
 from gnnfuse.sample import Sample
 
 MARGIN, LATTICE, HUB, STRIP = 0.35, 3.3, 1.7, 6.4  # inches: border, then the widths of the three columns
-GAP, ABSENT = 1.0, 0.6  # inches between the panels of a column, height of a panel without nodes
+GAP, ABSENT = 1.3, 0.6  # inches between the panels of a column, height of a panel without nodes
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,17 @@ def arrange(
     heights = {c: [height(t, columns[c]) for t in members[c]] for c in columns}
     gaps = {"lattice": GAP / 2, "hub": 0.1, "strip": GAP}
     full = max(sum(heights[c]) + gaps[c] * max(0, len(heights[c]) - 1) for c in columns)
+    placed = {c: _stack(heights[c], gaps[c], full, widths, spread=c == "strip") for c, widths in columns.items()}
+    middle = _middle(placed["strip"], full)
     panels, left = [], MARGIN
     for column, width in columns.items():
         if not members[column]:
             continue
-        boxes = _stack(heights[column], gaps[column], full, left, width, spread=column == "strip")
-        for node_type, box in zip(members[column], boxes, strict=True):
+        lift = _lift(placed["hub"], middle, full) if column == "hub" else 0.0
+        for node_type, place in zip(members[column], placed[column], strict=True):
+            box = replace(place, left=left, bottom=place.bottom + lift)
             view, drawer = views[node_type.name], chosen[node_type.name]
-            facing: Facing = "up" if column == "strip" and _faces_up(box, full, len(boxes)) else "down"
+            facing: Facing = "up" if column == "strip" and box.center[1] < middle else "down"
             words = f"no {node_type.name}" if nodes[node_type.name] is None else f"{node_type.name} without nodes"
             panels.append(Panel(node_type, view, drawer, words, box, facing))
         left += width
@@ -106,17 +109,31 @@ def _choose(view: View | None, drawers: Sequence[Drawer]) -> Drawer | None:
     return None if view is None else next(drawer for drawer in drawers if drawer.accepts(view))
 
 
-def _stack(heights: list[float], gap: float, full: float, left: float, width: float, *, spread: bool) -> list[Box]:
+def _stack(heights: list[float], gap: float, full: float, width: float, *, spread: bool) -> list[Box]:
     spare = full - sum(heights) - gap * (len(heights) - 1)
     if spread and len(heights) > 1:
         extra = min(spare / (len(heights) - 1), 0.8)
         gap, spare = gap + extra, spare - extra * (len(heights) - 1)
     top, boxes = full - spare / 2, []
     for height in heights:
-        boxes.append(Box(left, top - height, width, height))
+        boxes.append(Box(0.0, top - height, width, height))
         top -= height + gap
     return boxes
 
 
-def _faces_up(box: Box, full: float, count: int) -> bool:
-    return count > 1 and box.center[1] < full / 2
+def _middle(strips: list[Box], full: float) -> float:
+    """The height that strips face: the gap between the two in the middle, below a single one."""
+    if not strips:
+        return full / 2
+    if len(strips) == 1:
+        return min(full / 2, strips[0].bottom)
+    below = (len(strips) + 1) // 2
+    return (strips[below - 1].bottom + strips[below].top) / 2
+
+
+def _lift(hubs: list[Box], middle: float, full: float) -> float:
+    """How far the column of hubs moves to stand at the middle, within the page."""
+    if not hubs:
+        return 0.0
+    top, bottom = hubs[0].top, hubs[-1].bottom
+    return max(-bottom, min(full - top, middle - (top + bottom) / 2))

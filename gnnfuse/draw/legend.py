@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from matplotlib.lines import Line2D
 
 from gnnfuse.draw.canvas import Canvas
+from gnnfuse.draw.drawer import counted
 from gnnfuse.draw.palette import FONT, GREY, INK, Dashes
 from gnnfuse.edges import Relation
 
@@ -22,7 +23,7 @@ class Count:
     def __str__(self) -> str:
         if self.shown < self.edges:
             return f"{self.shown} of {self.edges} shown"
-        return f"{self.edges} {'edge' if self.edges == 1 else 'edges'}"
+        return counted(self.edges, "edge")
 
 
 def legend_height(relations: int, columns: int) -> float:

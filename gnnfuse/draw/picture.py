@@ -6,8 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gnnfuse.draw.canvas import Box, Canvas
-from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View
-from gnnfuse.draw.strip import TITLE, draw_dots, far_title
+from gnnfuse.draw.drawer import TIMES, Drawer, Drawn, Facing, View
+from gnnfuse.draw.strip import TITLE, draw_dots, draw_frame, far_title
 from gnnfuse.nodes import NodeSet
 from gnnfuse.sample import Sample, SignalError, read_image
 
@@ -43,17 +43,16 @@ class Picture(Drawer):
             shown.permute(1, 2, 0).numpy(),
             extent=(0, 1, 1, 0),
             aspect="auto",
-            interpolation="nearest" if nearest else "antialiased",
+            interpolation="nearest" if nearest else "bicubic",
         )
         position = view.nodes.position
         assert position is not None
         _lattice(canvas, position, place)
+        draw_frame(canvas, place)
         heading = Box(place.left, place.bottom, place.width, place.height + TITLE)
-        far_title(canvas, view, heading, "down", note=f"{width} × {height} px")
+        far_title(canvas, view, heading, "down", note=f"{width}{TIMES}{height} px")
         centers = position.double().numpy()
-        points = np.stack(
-            [place.left + centers[:, 1] * place.width, place.top - centers[:, 0] * place.height], axis=1
-        )
+        points = np.stack([place.left + centers[:, 1] * place.width, place.top - centers[:, 0] * place.height], axis=1)
         draw_dots(canvas, points)
         return Drawn(points, sideways=True)
 
@@ -80,7 +79,9 @@ def _full_size(nodes: NodeSet, height: int, width: int) -> tuple[int, int]:
     if nodes.values.ndim != 4 or nodes.position is None:
         return height, width
     # The first patch's centre lies half a patch from the corner.
-    full = [round(side / (2 * float(first))) for side, first in zip(nodes.values.shape[2:], nodes.position[0])]
+    full = [
+        round(side / (2 * float(first))) for side, first in zip(nodes.values.shape[2:], nodes.position[0], strict=True)
+    ]
     factor = 1
     while -(-height // factor) > full[0] or -(-width // factor) > full[1]:
         factor += 1
@@ -94,11 +95,7 @@ def _lattice(canvas: Canvas, position: Tensor, place: Box) -> None:
         for color, width, alpha in (("black", 1.4, 0.18), ("white", 0.8, 0.75)):
             if axis == 0:
                 ys = [place.top - at * place.height for at in between]
-                canvas.edges.hlines(
-                    ys, place.left, place.right, colors=color, linewidth=width, alpha=alpha, zorder=0
-                )
+                canvas.edges.hlines(ys, place.left, place.right, colors=color, linewidth=width, alpha=alpha, zorder=0)
             else:
                 xs = [place.left + at * place.width for at in between]
-                canvas.edges.vlines(
-                    xs, place.bottom, place.top, colors=color, linewidth=width, alpha=alpha, zorder=0
-                )
+                canvas.edges.vlines(xs, place.bottom, place.top, colors=color, linewidth=width, alpha=alpha, zorder=0)

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from gnnfuse.draw.canvas import Box, Canvas
 from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View
-from gnnfuse.draw.palette import GREY
-from gnnfuse.draw.strip import draw_nodes, far_title, inner, node_line
+from gnnfuse.draw.palette import FILL
+from gnnfuse.draw.strip import draw_frame, draw_nodes, far_title, inner, node_line
 from gnnfuse.sample import Sample, SignalError, read_audio
 
 RATE, FFT, HOP = 16000, 512, 80  # samples: windows of 32 ms every 5 ms
@@ -37,24 +37,15 @@ class Spectrogram(Drawer):
         axes.imshow(
             power.numpy(), origin="lower", aspect="auto", extent=(0, seconds, 0, top), cmap="magma", vmin=-RANGE, vmax=0
         )
+        axes.axvspan(seconds, end, color=FILL, linewidth=0)  # the last frame's silence
         axes.set_xlim(0, end)
         edges = time[:, 0].tolist()
         if len(edges) <= 200:
             axes.vlines([start for start in edges if start > 0], 0, top, colors="white", linewidth=0.5, alpha=0.35)
         far_title(canvas, view, box, facing, note=f"{seconds:.2f} s · 0-{top / 1000:g} kHz")
         centers = picture.left + time.mean(dim=1).double().numpy() / end * picture.width
-        _frame(canvas, picture)
+        draw_frame(canvas, picture)
         return draw_nodes(canvas, centers, picture, facing, node_line(box, facing))
-
-
-def _frame(canvas: Canvas, box: Box) -> None:
-    canvas.edges.plot(
-        [box.left, box.right, box.right, box.left, box.left],
-        [box.bottom, box.bottom, box.top, box.top, box.bottom],
-        color=GREY,
-        linewidth=0.6,
-        zorder=0,
-    )
 
 
 def _waveform(sample: Sample, signal: str | None) -> Tensor | None:

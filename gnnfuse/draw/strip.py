@@ -1,6 +1,7 @@
 """A strip: a picture along a line of nodes, with room for the edges between them."""
 
 import numpy as np
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from gnnfuse.draw.canvas import Box, Canvas
@@ -44,3 +45,10 @@ def draw_dots(canvas: Canvas, points: Points) -> None:
     closest = float(gaps.min()) if len(gaps) else 1.0
     diameter = min(0.1, max(0.03, 0.55 * closest)) * 72
     canvas.marks.scatter(points[:, 0], points[:, 1], s=diameter**2, c=INK, edgecolors="white", linewidths=0.8, zorder=3)
+
+
+def draw_frame(canvas: Canvas, box: Box) -> None:
+    """A thin line around a picture."""
+    canvas.edges.add_patch(
+        Rectangle((box.left, box.bottom), box.width, box.height, fill=False, edgecolor=GREY, linewidth=0.7, zorder=0)
+    )

@@ -98,8 +98,10 @@ def _tokens(view: View) -> list[Token]:
     texts = view.node_type.token_texts(ids.flatten().clamp(min=0) if ids.ndim > 1 else ids)
     if ids.ndim > 1:  # several tokens share a node
         held, width = (ids != ABSENT).flatten().tolist(), ids.shape[1]
-        texts = ["".join(t for t, h in zip(texts[at : at + width], held[at : at + width]) if h)
-                 for at in range(0, len(texts), width)]
+        texts = [
+            "".join(t for t, h in zip(texts[at : at + width], held[at : at + width], strict=True) if h)
+            for at in range(0, len(texts), width)
+        ]
     characters = _characters(texts)
     if characters is None:
         return [Token(text, 1, PADDING + LETTER * max(1, len(text))) for text in texts]
@@ -156,5 +158,3 @@ def _readable(text: str) -> str:
 def _code(letter: str) -> str:
     number = ord(letter)
     return f"{number - 0xDC00:02X}" if 0xDC80 <= number <= 0xDCFF else f"{number:02X}"
-
-
