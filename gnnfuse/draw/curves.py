@@ -60,8 +60,9 @@ def _cubic(*points: Point) -> Path:
 
 
 def _within(drawn: Drawn, start: Point, end: Point) -> Path:
-    (x0, y0), (x1, y1) = start, end
     dx, dy = drawn.bulge
+    start, end = ((x + dx * drawn.border, y + dy * drawn.border) for x, y in (start, end))
+    (x0, y0), (x1, y1) = start, end
     if start == end:
         side = drawn.band
         return _cubic(start, (x0 - side, y0 + 1.2 * side), (x0 + side, y0 + 1.2 * side), end)

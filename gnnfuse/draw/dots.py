@@ -35,7 +35,7 @@ class Dots(Drawer):
         for number, (x, y) in enumerate(points.tolist()):
             canvas.marks.add_patch(Circle((x, y), 0.13, facecolor=FILL, edgecolor=INK, linewidth=0.9, zorder=3))
             canvas.text(x, y, str(number), size=7, align="center")
-        return Drawn(points, bulge=(0.0, 1.0 if facing == "down" else -1.0), band=LINE / 2)
+        return Drawn(points, bulge=(0.0, 1.0 if facing == "down" else -1.0), band=LINE / 2, border=0.13)
 
     def _per_line(self, width: float) -> int:
         return max(1, int(width / STEP))

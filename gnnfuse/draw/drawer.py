@@ -58,12 +58,14 @@ class Drawn:
         bulge: the way edges within the type arch, a unit vector; (0, 0) draws them straight.
         sideways: edges to other types leave to the left or right rather than up or down.
         band: how far edges within the type may arch, in inches.
+        border: inches from a node's point to its upper and lower border, where edges begin.
     """
 
     points: Points
     bulge: tuple[float, float] = (0.0, 0.0)
     sideways: bool = False
     band: float = 0.2
+    border: float = 0.0
 
 
 class Drawer(ABC):

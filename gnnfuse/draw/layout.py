@@ -54,7 +54,10 @@ def arrange(
     heights = {c: [height(t, columns[c]) for t in members[c]] for c in columns}
     gaps = {"lattice": GAP / 2, "hub": 0.1, "strip": GAP}
     full = max(sum(heights[c]) + gaps[c] * max(0, len(heights[c]) - 1) for c in columns)
-    placed = {c: _stack(heights[c], gaps[c], full, widths, spread=c == "strip") for c, widths in columns.items()}
+    placed = {
+        c: _stack(heights[c], gaps[c], full, widths, spread=c == "strip", centered=c != "lattice")
+        for c, widths in columns.items()
+    }
     middle = _middle(placed["strip"], full)
     panels, left = [], MARGIN
     for column, width in columns.items():
@@ -109,12 +112,12 @@ def _choose(view: View | None, drawers: Sequence[Drawer]) -> Drawer | None:
     return None if view is None else next(drawer for drawer in drawers if drawer.accepts(view))
 
 
-def _stack(heights: list[float], gap: float, full: float, width: float, *, spread: bool) -> list[Box]:
+def _stack(heights: list[float], gap: float, full: float, width: float, *, spread: bool, centered: bool) -> list[Box]:
     spare = full - sum(heights) - gap * (len(heights) - 1)
     if spread and len(heights) > 1:
         extra = min(spare / (len(heights) - 1), 0.8)
         gap, spare = gap + extra, spare - extra * (len(heights) - 1)
-    top, boxes = full - spare / 2, []
+    top, boxes = full - (spare / 2 if centered else 0.0), []
     for height in heights:
         boxes.append(Box(0.0, top - height, width, height))
         top -= height + gap

@@ -79,9 +79,8 @@ def _full_size(nodes: NodeSet, height: int, width: int) -> tuple[int, int]:
     if nodes.values.ndim != 4 or nodes.position is None:
         return height, width
     # The first patch's centre lies half a patch from the corner.
-    full = [
-        round(side / (2 * float(first))) for side, first in zip(nodes.values.shape[2:], nodes.position[0], strict=True)
-    ]
+    first, sides = nodes.position[0].tolist(), nodes.values.shape[2:]
+    full = [round(side / (2 * at)) for side, at in zip(sides, first, strict=True)]
     factor = 1
     while -(-height // factor) > full[0] or -(-width // factor) > full[1]:
         factor += 1

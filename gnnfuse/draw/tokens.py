@@ -63,7 +63,7 @@ class Tokens(Drawer):
                 points.append((x + scale * token.width / 2, bottom + HEIGHT / 2))
                 self._box(canvas, token, x, bottom, scale, sum(t.width for t in line[index : index + token.span]))
                 x += scale * token.width
-        return Drawn(np.array(points), bulge=(0.0, 1.0 if facing == "down" else -1.0), band=BAND + HEIGHT / 2)
+        return Drawn(np.array(points), bulge=(0.0, 1.0 if facing == "down" else -1.0), band=BAND, border=HEIGHT / 2)
 
     def _box(self, canvas: Canvas, token: Token, x: float, bottom: float, scale: float, span: float) -> None:
         blank = not token.text.strip() and token.span == 1
