@@ -78,9 +78,10 @@ class Canvas:
         weight: Literal["normal", "bold"] = "normal",
         align: Literal["left", "center", "right"] = "left",
         family: str = FONT,
+        background: bool = False,
     ) -> None:
-        """Words on top of everything, centred on the height `y`; never read as formulas."""
-        self.marks.text(
+        """Words on top of everything, centred on the height `y`, paler behind if asked; never read as formulas."""
+        words_drawn = self.marks.text(
             x,
             y,
             words,
@@ -91,7 +92,10 @@ class Canvas:
             va="center_baseline",
             family=family,
             parse_math=False,
+            zorder=6,
         )
+        if background:
+            words_drawn.set_bbox({"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0})
 
     def _layer(self, zorder: int) -> Axes:
         layer = self.figure.add_axes((0.0, 0.0, 1.0, 1.0), zorder=zorder)

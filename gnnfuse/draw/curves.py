@@ -5,7 +5,6 @@ import math
 import numpy as np
 from matplotlib.collections import PathCollection
 from matplotlib.path import Path
-from matplotlib.patheffects import Stroke
 from torch import Tensor
 
 from gnnfuse.draw.canvas import Canvas
@@ -36,18 +35,22 @@ def draw_edges(canvas: Canvas, src: Drawn, dst: Drawn, pairs: Tensor, color: str
     ends = [(_point(src, one), _point(dst, other)) for one, other in pairs.T.tolist()]
     paths = [_within(src, *points) if within else _across(src, dst, *points) for points in ends]
     crowd = len(paths)
-    collection = PathCollection(
+    zorder = 2 if within else 3
+    width = 1.1 if within or crowd <= 60 else 0.9
+    casing = PathCollection(
+        paths, facecolors="none", edgecolors="white", linewidths=width + 1.0, alpha=0.4, zorder=zorder - 0.5
+    )
+    lines = PathCollection(
         paths,
         facecolors="none",
         edgecolors=color,
         linestyles=[dashes],
-        linewidths=1.0 if within else (1.2 if crowd <= 60 else 0.9),
-        alpha=0.9 if crowd <= 30 else (0.7 if crowd <= 80 else 0.5),
-        capstyle="butt",
-        zorder=2 if within else 3,
+        linewidths=width,
+        alpha=0.95 if crowd <= 30 else (0.8 if crowd <= 80 else 0.6),
+        zorder=zorder,
     )
-    collection.set_path_effects([Stroke(linewidth=2.6, foreground="white", alpha=0.35), Stroke()])
-    canvas.edges.add_collection(collection, autolim=False)
+    for collection in (casing, lines):
+        canvas.edges.add_collection(collection, autolim=False)
 
 
 def _point(drawn: Drawn, number: int) -> Point:

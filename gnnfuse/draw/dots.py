@@ -8,7 +8,7 @@ from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View
 from gnnfuse.draw.palette import FILL, INK
 from gnnfuse.draw.strip import TITLE, far_title
 
-STEP, LINE = 0.4, 0.5  # inches from dot to dot, from line to line
+STEP, LINE = 0.4, 0.66  # inches from dot to dot, from line to line
 
 
 class Dots(Drawer):
@@ -35,7 +35,7 @@ class Dots(Drawer):
         for number, (x, y) in enumerate(points.tolist()):
             canvas.marks.add_patch(Circle((x, y), 0.13, facecolor=FILL, edgecolor=INK, linewidth=0.9, zorder=3))
             canvas.text(x, y, str(number), size=7, align="center")
-        return Drawn(points, bulge=(0.0, 1.0 if facing == "down" else -1.0), band=LINE / 2, border=0.13)
+        return Drawn(points, bulge=(0.0, 1.0 if facing == "down" else -1.0), band=0.19, border=0.13)
 
     def _per_line(self, width: float) -> int:
         return max(1, int(width / STEP))

@@ -11,7 +11,7 @@ from gnnfuse.draw.dots import Dots
 from gnnfuse.draw.drawer import Drawer, Drawn, counted
 from gnnfuse.draw.heatmap import Heatmap
 from gnnfuse.draw.hubs import Hubs
-from gnnfuse.draw.layout import MARGIN, Panel, arrange, draw_absent
+from gnnfuse.draw.layout import Panel, arrange, draw_absent
 from gnnfuse.draw.legend import Count, draw_legend, legend_height
 from gnnfuse.draw.palette import GREY, looks
 from gnnfuse.draw.picture import Picture
@@ -23,7 +23,7 @@ from gnnfuse.graph.assemble import list_edges
 from gnnfuse.sample import Sample
 
 DRAWERS: tuple[Drawer, ...] = (Hubs(), Picture(), Spectrogram(), Tokens(), Heatmap(), Dots())
-HEADING, LEGEND_COLUMN = 0.65, 3.6  # inches
+MARGIN, HEADING, LEGEND_COLUMN = 0.35, 0.65, 3.5  # inches
 
 
 def draw_sample(
@@ -68,9 +68,9 @@ def draw_sample(
     graph = replace(builder.graph(sample), target=None)
     batch = builder.collate([graph])
     panels, width, height = arrange(sample, builder.node_types, graph.nodes, (*drawers, *DRAWERS))
-    columns = max(1, min(len(chosen), int((width - 2 * MARGIN) / LEGEND_COLUMN)))
+    columns = max(1, min(len(chosen), int(width / LEGEND_COLUMN)))
     footer = legend_height(len(chosen), columns) + MARGIN + 0.25
-    canvas = Canvas(width, footer + height + HEADING)
+    canvas = Canvas(width + 2 * MARGIN, footer + height + HEADING)
     _heading(canvas, sample, batch)
     drawn = {panel.node_type.name: _draw_panel(canvas, panel, footer) for panel in panels}
     styles = looks(builder.relations)
@@ -102,7 +102,8 @@ def _heading(canvas: Canvas, sample: Sample, batch: GraphBatch) -> None:
         title += f"   target: {_short(sample.target)}"
     canvas.text(MARGIN, canvas.height - 0.3, title, size=13, weight="bold")
     nodes, edges = counted(batch.num_nodes, "node"), counted(batch.edges.num_edges, "edge")
-    types, relations = counted(len(batch.node_types), "type"), counted(len(batch.relations), "relation")
+    types = counted(sum(len(values) > 0 for values in batch.values.values()), "type")
+    relations = counted(len(batch.edges.relation.unique()), "relation")
     summary = f"{nodes} of {types}, {edges} of {relations}"
     canvas.text(canvas.width - MARGIN, canvas.height - 0.3, summary, size=10, color=GREY, align="right")
 
@@ -113,7 +114,7 @@ def _short(value: object) -> str:
 
 
 def _draw_panel(canvas: Canvas, panel: Panel, bottom: float) -> Drawn | None:
-    box = replace(panel.box, bottom=panel.box.bottom + bottom)
+    box = replace(panel.box, left=panel.box.left + MARGIN, bottom=panel.box.bottom + bottom)
     if panel.view is None or panel.drawer is None:
         draw_absent(canvas, panel, box)
         return None

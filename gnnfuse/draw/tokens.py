@@ -75,7 +75,7 @@ class Tokens(Drawer):
                 facecolor="white" if blank else FILL,
                 edgecolor=FAINT if blank else GREY,
                 linewidth=0.8,
-                zorder=3,
+                zorder=2 if blank else 3,
             )
         )
         if token.span:
