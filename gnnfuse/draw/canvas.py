@@ -49,8 +49,8 @@ class Canvas:
 
     Example:
         >>> canvas = Canvas(4.0, 3.0)
-        >>> canvas.marks.get_xlim()
-        (0.0, 4.0)
+        >>> [float(inches) for inches in canvas.marks.get_xlim()]
+        [0.0, 4.0]
     """
 
     def __init__(self, width: float, height: float) -> None:

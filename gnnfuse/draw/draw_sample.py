@@ -103,7 +103,7 @@ def _heading(canvas: Canvas, sample: Sample, batch: GraphBatch) -> None:
     canvas.text(MARGIN, canvas.height - 0.3, title, size=13, weight="bold")
     nodes, edges = counted(batch.num_nodes, "node"), counted(batch.edges.num_edges, "edge")
     types = counted(sum(len(values) > 0 for values in batch.values.values()), "type")
-    relations = counted(len(batch.edges.relation.unique()), "relation")
+    relations = counted(len(set(batch.edges.relation.tolist())), "relation")
     summary = f"{nodes} of {types}, {edges} of {relations}"
     canvas.text(canvas.width - MARGIN, canvas.height - 0.3, summary, size=10, color=GREY, align="right")
 

@@ -30,8 +30,7 @@ class Hubs(Drawer):
             canvas.marks.add_patch(Circle((x, y), RADIUS, facecolor=INK, edgecolor="white", linewidth=2.0, zorder=3))
             word = view.node_type.name if count == 1 and len(view.node_type.name) <= 5 else str(number)
             canvas.text(x, y, word, size=9, color="white", weight="bold", align="center")
-        if count > 1 or len(view.node_type.name) > 5:
-            canvas.text(
-                x, box.bottom + 0.14, view.node_type.name, size=10, weight="bold", align="center", background=True
-            )
+        name = view.node_type.name
+        if count > 1 or len(name) > 5:
+            canvas.text(x, box.bottom + 0.14, name, size=10, weight="bold", align="center", background=True)
         return Drawn(points, bulge=(1.0, 0.0), sideways=True, band=0.5)

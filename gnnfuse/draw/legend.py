@@ -47,9 +47,8 @@ def draw_legend(
     handles, labels = [], []
     for relation in relations:
         color, dashes = looks[relation]
-        handles.append(
-            Line2D([], [], color=color, linestyle=dashes, linewidth=2.0, alpha=1.0 if counts[relation].edges else 0.35)
-        )
+        strength = 1.0 if counts[relation].edges else 0.35
+        handles.append(Line2D([], [], color=color, linestyle=dashes, linewidth=2.0, alpha=strength))
         labels.append(f"{relation.src} → {relation.dst} · {relation.rule} · {counts[relation]}")
     legend = canvas.figure.legend(
         handles,

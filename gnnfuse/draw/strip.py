@@ -14,8 +14,9 @@ TITLE, BAND, ROW = 0.26, 0.26, 0.14  # heights in inches: title, edges within th
 def far_title(canvas: Canvas, view: View, box: Box, facing: Facing, *, note: str = "") -> None:
     """The type's name in bold and its size, at the side of the box that no edges come to."""
     y = box.top - TITLE / 2 if facing == "down" else box.bottom + TITLE / 2 - 0.03
-    canvas.text(box.left, y, view.node_type.name, size=11, weight="bold")
-    canvas.text(box.right, y, " · ".join(part for part in (view.title, note) if part), color=GREY, align="right")
+    note = " · ".join(part for part in (view.title, note) if part)
+    canvas.text(box.left, y, view.node_type.name, size=11, weight="bold", background=True)
+    canvas.text(box.right, y, note, color=GREY, align="right", background=True)
 
 
 def inner(box: Box, facing: Facing) -> Box:

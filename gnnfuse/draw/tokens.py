@@ -94,18 +94,18 @@ class Tokens(Drawer):
 
 def _tokens(view: View) -> list[Token]:
     assert isinstance(view.node_type, ReadsTokens)
-    ids = view.nodes.values
-    texts = view.node_type.token_texts(ids.flatten().clamp(min=0) if ids.ndim > 1 else ids)
-    if ids.ndim > 1:  # several tokens share a node
-        held, width = (ids != ABSENT).flatten().tolist(), ids.shape[1]
-        texts = [
-            "".join(t for t, h in zip(texts[at : at + width], held[at : at + width], strict=True) if h)
-            for at in range(0, len(texts), width)
-        ]
+    ids, read = view.nodes.values, view.node_type.token_texts
+    texts = read(ids) if ids.ndim == 1 else [_joined(read(row[row != ABSENT])) for row in ids]
     characters = _characters(texts)
     if characters is None:
         return [Token(text, 1, PADDING + LETTER * max(1, len(text))) for text in texts]
     return [Token(text, span, PADDING + LETTER if span == 1 else BYTE) for text, span in characters]
+
+
+def _joined(texts: list[str]) -> str:
+    """Several tokens of one node, read as one text."""
+    characters = _characters(texts)
+    return "".join(texts if characters is None else [text for text, _ in characters])
 
 
 def _characters(texts: list[str]) -> list[tuple[str, int]] | None:

@@ -132,3 +132,14 @@ def test_what_is_missing_is_named(change: object, message: str) -> None:
 def test_a_type_that_is_not_listed_is_refused() -> None:
     with pytest.raises(ValueError, match="node 'Rome': found type 'city'"):
         from_networkx(knowledge(), type_attribute="kind", value_attribute="vector", node_types=["person"])
+
+
+def test_an_order_of_edges_from_elsewhere_is_kept() -> None:
+    from gnnfuse.graph.pyg import from_pyg, to_pyg
+
+    data = to_pyg(random_batch(1, drop=0.0))
+    for key in data.edge_types:
+        data[key].edge_index = data[key].edge_index.flip(1)
+    batch = from_pyg(data)
+    assert batch.edge_order is not None
+    assert from_networkx(to_networkx(batch)) == batch
