@@ -22,9 +22,7 @@ def refused(finished: subprocess.CompletedProcess[str], *parts: str) -> None:
 
 
 def test_bench_prints_a_table_and_writes_everything(tmp_path: Path) -> None:
-    finished = run(
-        "bench", "--quick", "--models", "unimodal:image", "--device", "cpu", "--out", "found", cwd=tmp_path
-    )
+    finished = run("bench", "--quick", "--models", "unimodal:image", "--device", "cpu", "--out", "found", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
     head, row = [line for line in finished.stdout.splitlines() if line.startswith(("model ", "unimodal:image "))][:2]
     assert head.split()[:4] == ["model", "family", "test", "accuracy"]

@@ -31,9 +31,7 @@ def features(recordings: list[np.ndarray], sample_rate: int) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="measure how well the spoken digits can be told apart")
-    parser.add_argument(
-        "--folder", type=Path, default=Path("gnnfuse/data/assets"), help="folder of the two files"
-    )
+    parser.add_argument("--folder", type=Path, default=Path("gnnfuse/data/assets"), help="folder of the two files")
     folder = parser.parse_args().folder
     samples, sample_rate = soundfile.read(folder / "spoken_digits.flac", dtype="float32")
     with (folder / "spoken_digits.csv").open(newline="") as file:

@@ -99,9 +99,7 @@ def write(folder: Path, utterances: list[Utterance], recordings: list[np.ndarray
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="speak the digits with espeak-ng")
-    parser.add_argument(
-        "--out", type=Path, default=Path("gnnfuse/data/assets"), help="folder for the two files"
-    )
+    parser.add_argument("--out", type=Path, default=Path("gnnfuse/data/assets"), help="folder for the two files")
     parser.add_argument("--seed", type=int, default=0, help="draws accents, speeds and pitches")
     arguments = parser.parse_args()
     utterances = list(plan(arguments.seed))

@@ -16,7 +16,17 @@ from gnnfuse.data import digits
 from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig
 
-KEYS = {"model", "family", "seed", "test", "parameters", "train_seconds", "samples_per_second", "peak_memory_mb", "epochs"}
+KEYS = {
+    "model",
+    "family",
+    "seed",
+    "test",
+    "parameters",
+    "train_seconds",
+    "samples_per_second",
+    "peak_memory_mb",
+    "epochs",
+}
 
 
 class Silent:
@@ -120,7 +130,13 @@ class SeesIds(Callback):
         self.seen += batch.ids  # type: ignore[attr-defined]
 
     def on_validation_batch_end(
-        self, trainer: object, pl_module: object, outputs: object, batch: object, batch_idx: int, dataloader_idx: int = 0
+        self,
+        trainer: object,
+        pl_module: object,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         self.seen += batch.ids  # type: ignore[attr-defined]
 
@@ -161,6 +177,4 @@ def test_spread_is_the_sample_standard_deviation() -> None:
 
 def test_too_little_time_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected more time"):
-        run_benchmark(
-            small_task(), BenchConfig(models=("graph",), minutes=0.001, device="cpu"), Silent(), out=tmp_path
-        )
+        run_benchmark(small_task(), BenchConfig(models=("graph",), minutes=0.001, device="cpu"), Silent(), out=tmp_path)

@@ -53,12 +53,12 @@ def test_same_seed_gives_identical_weights_and_another_seed_does_not(graph: bool
 
 
 def test_random_states_warnings_and_log_levels_are_as_before() -> None:
-    before = torch.get_rng_state(), np.random.get_state()[1].tobytes(), random.getstate()  # noqa: NPY002
+    torch_state, python_state, numpy_state = torch.get_rng_state(), random.getstate(), str(np.random.get_state())  # noqa: NPY002
     filters, level = list(warnings.filters), logging.getLogger("lightning.pytorch").level
     fit(word_task(), word_samples(16), word_samples(8), QUIET)
-    assert torch.equal(torch.get_rng_state(), before[0])
-    assert np.random.get_state()[1].tobytes() == before[1]  # noqa: NPY002
-    assert random.getstate() == before[2]
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert str(np.random.get_state()) == numpy_state  # noqa: NPY002
+    assert random.getstate() == python_state
     assert list(warnings.filters) == filters
     assert logging.getLogger("lightning.pytorch").level == level
 
@@ -112,7 +112,9 @@ def test_patience_stops_training() -> None:
 
 
 def test_the_time_limit_ends_training_after_a_last_validation() -> None:
-    report = fit(word_task(), word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 100_000, "seconds": 0.5}))
+    report = fit(
+        word_task(), word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 100_000, "seconds": 0.5})
+    )
     assert report.stopped == "seconds"
     assert report.history[-1]["valid_accuracy"] >= 0
     assert report.samples < 100_000 * 64
@@ -182,7 +184,9 @@ def test_regression_and_multilabel_train_and_predict_in_the_targets_own_terms() 
         fit(task, samples, samples, FitConfig(**{**vars(QUIET), "epochs": 40}))
         predictions = task.predict(samples)
         if isinstance(task, Regression):
-            errors = [abs(float(str(p.label)) - float(str(s.target))) for p, s in zip(predictions, samples, strict=True)]
+            errors = [
+                abs(float(str(p.label)) - float(str(s.target))) for p, s in zip(predictions, samples, strict=True)
+            ]
             assert sum(errors) / 64 < 40  # the targets' deviation is about 170
         else:
             agree = [p.label == tuple(s.target) for p, s in zip(predictions, samples, strict=True)]  # type: ignore[arg-type]
