@@ -203,6 +203,14 @@ def test_missing_targets_and_samples_are_told() -> None:
         evaluate(word_task(), [], device="cpu")
 
 
+def test_a_sample_that_shows_nothing_cannot_be_learned_from() -> None:
+    blind = [*word_samples(4), Sample({"odour": "sweet"}, target="ant", id="blind")]
+    with pytest.raises(ValueError, match="sample 'blind': found no signal, expected at least one of text"):
+        fit(word_task(), blind, word_samples(4), QUIET)
+    with pytest.raises(ValueError, match="sample 'blind': found no signal"):
+        prepare(word_builder(), blind)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("epochs", 0), ("batch_size", 0), ("learning_rate", 0.0), ("patience", 0), ("seconds", -1.0), ("warmup", 1.0)],
