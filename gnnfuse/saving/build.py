@@ -1,4 +1,4 @@
-"""Making objects from their descriptions: only of classes that the catalogue lists, a stage exports or the caller names."""
+"""Making objects from descriptions, of classes that the catalogue lists, a stage exports or the caller names."""
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence

@@ -134,7 +134,8 @@ def _load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) 
     found = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in wrong.items() if names)
     if found:
         raise ValueError(f"{path}: the weights do not fit the model, {found}")
-    dtypes = {tensor.dtype for tensor in weights.values() if tensor.is_floating_point()}
-    if len(dtypes) == 1:
-        module.to(*dtypes)  # buffers that are not saved follow
-    module.load_state_dict(weights, assign=len(dtypes) > 1)
+    dtypes = [tensor.dtype for tensor in weights.values() if tensor.is_floating_point()]
+    mixed = len(set(dtypes)) > 1
+    if dtypes and not mixed:
+        module.to(dtypes[0])  # buffers that are not saved follow
+    module.load_state_dict(weights, assign=mixed)
