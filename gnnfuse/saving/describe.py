@@ -9,6 +9,8 @@ import inspect
 import math
 from collections.abc import Mapping
 
+from torch import nn
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 ARRAY_LIKE = ("Tensor", "Parameter", "ndarray")
 
@@ -101,7 +103,7 @@ def _parameters(value: object) -> tuple[str, ...]:
     cls = type(value)
     if isinstance(value, tuple):
         return tuple(getattr(cls, "_fields", ()))  # a NamedTuple is made by __new__
-    if cls.__init__ is object.__init__:
+    if cls.__init__ in (object.__init__, nn.Module.__init__):  # inherited: no arguments of its own
         return ()
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     collecting = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]

@@ -3,32 +3,18 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
 
-from gnnfuse.fusion import NodeEncoders
-from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.fusion import GraphFusion
+from gnnfuse.graph import GraphBuilder
 from gnnfuse.readout import Readout
 from gnnfuse.sample import Sample
 from gnnfuse.saving import build, describe
 from gnnfuse.testing.properties import check_batches, check_defined, check_parameters, make_seeded, probe, widened
 
 
-class EncodedReadout(nn.Module):
-    """A readout of the states that the node types' own encoders give."""
-
-    def __init__(self, readout: Readout, builder: GraphBuilder, dim: int) -> None:
-        super().__init__()
-        self.encoders = NodeEncoders(builder.node_types, dim)
-        self.readout = readout
-
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
-        """One vector per graph."""
-        fused: Tensor = self.readout(self.encoders.stacked(batch), batch)
-        return fused
-
-
-def check_readout(readout: Readout, builder: GraphBuilder, samples: Sequence[Sample], *, dim: int = 16) -> None:
+def check_readout(
+    readout: Readout, builder: GraphBuilder, samples: Sequence[Sample], *, dim: int = 16, classes: Sequence[type] = ()
+) -> None:
     """Check a readout.
 
     It gives one vector per graph; a batch gives each sample what it gets alone; order does not matter; a graph without
@@ -40,6 +26,7 @@ def check_readout(readout: Readout, builder: GraphBuilder, samples: Sequence[Sam
         builder: makes the batches.
         samples: some complete, some not; see `random_samples`.
         dim: size of the states.
+        classes: classes of your own, beside the readout's, that loading must be allowed to build.
 
     Raises:
         AssertionError: says what is violated.
@@ -51,12 +38,12 @@ def check_readout(readout: Readout, builder: GraphBuilder, samples: Sequence[Sam
     """
     name = type(readout).__name__
     try:
-        again = make_seeded(lambda: build(describe(readout), classes=[type(readout)]))  # type: ignore[arg-type, return-value]
+        again = _again(readout, classes)
     except ValueError as error:
         raise AssertionError(f"{name}: cannot be saved: {error}") from error
-    assert isinstance(again, Readout)
     assert again.state_dict().keys() == readout.state_dict().keys(), f"{name}: built again it has other parameters"
-    subject = probe(name, make_seeded(lambda: EncodedReadout(readout, builder, dim)), builder, tested="readout")
+    model = make_seeded(lambda: GraphFusion(builder.node_types, builder.relations, dim=dim, depth=1, readout=readout))
+    subject = probe(name, model, builder, tested="readout")
     batch = widened(builder(samples))
     with torch.no_grad():
         fused = subject(batch)
@@ -65,3 +52,10 @@ def check_readout(readout: Readout, builder: GraphBuilder, samples: Sequence[Sam
     check_batches(subject, samples)
     check_defined(subject, samples)
     check_parameters(subject, samples)
+
+
+def _again(readout: Readout, classes: Sequence[type]) -> Readout:
+    with torch.random.fork_rng(devices=[]):
+        built = build(describe(readout), classes=[type(readout), *classes])
+    assert isinstance(built, Readout), "a description names the object's own class"
+    return built

@@ -29,7 +29,13 @@ def example_builder(*, target: TargetEncoding | None = None) -> GraphBuilder:
         TextTokens(),
         Hub(),
     ]
-    rules = [Grid(), Window(), Aligned(by="order"), Complete(name="to_hub", dst="hub"), Complete(name="of_hub", src="hub")]
+    rules = [
+        Grid(),
+        Window(),
+        Aligned(by="order"),
+        Complete(name="to_hub", dst="hub"),
+        Complete(name="of_hub", src="hub"),
+    ]
     return GraphBuilder(node_types, [*rules], target=target)
 
 

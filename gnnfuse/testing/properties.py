@@ -37,9 +37,7 @@ class Probe:
         """The output, which must have as many rows as it should and be finite."""
         output: Tensor = self.module(batch)
         rows = batch.num_nodes if self.per_node else batch.num_graphs
-        assert output.ndim >= 1 and len(output) == rows, (
-            f"{self.name}: found an output of shape {list(output.shape)}, expected {rows} rows"
-        )
+        assert output.shape[:1] == (rows,), f"{self.name}: found shape {list(output.shape)}, expected {rows} rows"
         assert bool(output.isfinite().all()), f"{self.name}: found NaN or infinity in the output"
         return output
 
@@ -50,9 +48,7 @@ class Probe:
         return [output[batch.graph_id == graph] for graph in range(len(batch))] if self.per_node else list(output)
 
 
-def probe(
-    name: str, module: nn.Module, builder: GraphBuilder, *, tested: str = "", per_node: bool = False
-) -> Probe:
+def probe(name: str, module: nn.Module, builder: GraphBuilder, *, tested: str = "", per_node: bool = False) -> Probe:
     """A copy in float64 and evaluation mode, with random noise on every parameter.
 
     The noise moves parameters off special values (gates of 0, biases of 0) at which a mistake would not show.
