@@ -107,4 +107,4 @@ def _check_pairs(where: str, edges: Tensor, src: NodeSet, dst: NodeSet) -> None:
     for end, numbers, nodes in (("source", edges[0], src), ("destination", edges[1], dst)):
         inside = bool(((numbers >= 0) & (numbers < nodes.num_nodes)).all())
         assert inside, f"{where}: found a {end} outside 0..{nodes.num_nodes - 1}"
-    assert len(edges.unique(dim=1).T) == edges.shape[1], f"{where}: joins two nodes twice"
+    assert len(set(map(tuple, edges.T.tolist()))) == edges.shape[1], f"{where}: joins two nodes twice"

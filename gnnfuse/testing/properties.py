@@ -57,7 +57,7 @@ def probe(name: str, module: nn.Module, builder: GraphBuilder, *, tested: str = 
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
     return Probe(name, module, module.get_submodule(tested), builder, per_node)
 
 
@@ -95,7 +95,7 @@ def check_batches(subject: Probe, samples: Sequence[Sample]) -> None:
     for sample, row, other in zip(samples, together, reversed(backwards), strict=True):
         assert_close(other, row, f"{subject.name}: the output of {sample.id!r} depends on the order of samples")
     for sample, row in zip(samples, together, strict=True):
-        renamed = Sample(dict(reversed(sample.signals.items())), sample.target, sample.id)
+        renamed = Sample(dict(reversed(list(sample.signals.items()))), sample.target, sample.id)
         message = f"{subject.name}: the output of {sample.id!r} depends on the order of its signals"
         assert_close(subject.rows([renamed])[0], row, message)
 
