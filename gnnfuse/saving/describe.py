@@ -86,7 +86,7 @@ def _named(values: Mapping[str, object], where: str) -> dict[str, Json]:
 
 
 def _arguments(value: object, where: str) -> Mapping[str, object]:
-    if callable(value) and hasattr(value, "__code__"):
+    if inspect.isroutine(value):
         raise ValueError(f"{where}: found function {value!r}, expected a class or an object that keeps its arguments")
     if type(value).__name__ in ARRAY_LIKE:
         raise ValueError(f"{where}: found a {type(value).__name__}, expected numbers, strings or objects made of them")

@@ -58,6 +58,7 @@ def check_fusion_model(
     name = type(model).__name__
     check_seed(name, lambda: make_model(builder))
     subject = probe(name, model, builder)
+    check_defined(subject, samples)
     batch = widened(builder(samples))
     with torch.no_grad():
         fused, unjoined = subject(batch), subject(batch.without_edges())
@@ -69,7 +70,6 @@ def check_fusion_model(
     else:
         assert torch.equal(fused, unjoined), f"{name}: does not say sees_edges, but its output depends on edges"
     check_batches(subject, samples)
-    check_defined(subject, samples)
     check_parameters(subject, samples)
     _check_builders(name, make_model, builder, samples)
     check_saving(name, model, builder, samples, classes)

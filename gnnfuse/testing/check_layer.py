@@ -72,6 +72,6 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
         states, unjoined = subject(batch), subject(batch.without_edges())
     assert states.shape == (batch.num_nodes, dim), f"{name}: found states of shape {list(states.shape)}, not {dim} wide"
     assert not torch.equal(states, unjoined), f"{name}: taking all edges away changes no state"
-    check_batches(subject, samples)
     check_defined(subject, samples)
+    check_batches(subject, samples)
     check_parameters(subject, samples)

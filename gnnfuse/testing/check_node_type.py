@@ -1,5 +1,6 @@
 """The conformance of node types and their encoders."""
 
+import copy
 import math
 import pickle
 from collections.abc import Sequence
@@ -132,14 +133,14 @@ def _check_copies(name: str, node_type: NodeType, held: Sequence[Sample]) -> Non
 
 def _check_augmentation(name: str, node_type: NodeType, held: Sequence[Sample]) -> None:
     for sample in held:
-        before = node_type.nodes(sample)
+        before = copy.deepcopy(node_type.nodes(sample))  # nodes may share memory with the signal
         with unchanged_globals(f"{name}, augmenting"):
             once, again = (
                 node_type.nodes(node_type.augment(sample, torch.Generator().manual_seed(7))) for _ in range(2)
             )
         assert once is not None, f"{name}: augmenting takes the nodes of {sample.id!r} away"
-        assert_same(again, once, f"{name}: the same generator augments {sample.id!r} in two ways")
         assert_same(node_type.nodes(sample), before, f"{name}: augmenting changes the sample {sample.id!r} itself")
+        assert_same(again, once, f"{name}: the same generator augments {sample.id!r} in two ways")
 
 
 def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], held: Sequence[Sample], dim: int) -> None:
@@ -150,6 +151,6 @@ def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], he
     subject = probe(name, make_seeded(lambda: EncodedNodes(node_type, dim)), builder, per_node=True)
     states = subject(widened(builder(samples)))
     assert states.shape[1:] == (dim,), f"{name}: found states of shape {list(states.shape)}, expected [nodes, {dim}]"
-    check_batches(subject, samples)
     check_defined(subject, samples)
+    check_batches(subject, samples)
     check_parameters(subject, held)

@@ -49,8 +49,8 @@ def check_readout(
         fused = subject(batch)
         assert fused.shape == (len(batch), dim), f"{name}: found vectors of shape {list(fused.shape)}, not {dim} wide"
         assert not torch.equal(fused[0], fused[1]), f"{name}: two different samples get the same vector"
-    check_batches(subject, samples)
     check_defined(subject, samples)
+    check_batches(subject, samples)
     check_parameters(subject, samples)
 
 

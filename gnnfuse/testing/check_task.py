@@ -50,8 +50,8 @@ def check_task(
     _check_losses(name, task, samples)
     _check_metrics(name, task, samples)
     _check_predictions(name, task, samples)
-    check_batches(subject, samples)
     check_defined(subject, samples)
+    check_batches(subject, samples)
     check_parameters(subject, samples)
     check_saving(name, task, task.builder, samples, classes)
 
