@@ -138,7 +138,8 @@ def check_node_type(node_type: NodeType) -> None:
     """Refuse a node type whose name or promises cannot be used.
 
     Raises:
-        ValueError: the name is empty, holds a dot or is a method of torch's modules, `provides` holds an unknown word, or `empty` contradicts it.
+        ValueError: the name is empty, holds a dot or is a method of torch's modules; `provides` holds an unknown
+            word, or `empty` contradicts it.
     """
     name = getattr(node_type, "name", None)
     if not isinstance(name, str) or not name or "." in name:

@@ -71,16 +71,17 @@ def test_one_block_by_hand() -> None:
     states = states_of({"text": 2})
     found = model(states, BUILDER([Sample({"text": "ab"})]))[0]
     block, size = model.blocks[0], DIM // 2
+    project, norm, output, feed_forward = map(block.get_submodule, ("project", "norm", "output", "feed_forward"))
     tokens = torch.cat([model.class_token.unsqueeze(0), states["text"]])
-    projected = block.project(block.norm(tokens))
+    projected = project(norm(tokens))
     received = torch.zeros(DIM, dtype=torch.float64)
     for head in range(2):
         query, key, value = (projected[:, part * DIM + head * size :][:, :size] for part in range(3))
         weights = [math.exp(float(query[0] @ key[j]) / math.sqrt(size)) for j in range(3)]
         for j in range(3):
             received[head * size : (head + 1) * size] += weights[j] / sum(weights) * value[j]
-    after = tokens[0] + block.output(received)
-    assert torch.allclose(found, model.norm(after + block.feed_forward(after)), rtol=1e-12, atol=1e-12)
+    after = tokens[0] + output(received)
+    assert torch.allclose(found, model.norm(after + feed_forward(after)), rtol=1e-12, atol=1e-12)
 
 
 def test_messages() -> None:

@@ -11,6 +11,7 @@ from gnnfuse.edges import Relation, Window
 from gnnfuse.message_passing import RelationAttention
 from gnnfuse.nodes import ImageFlip, ImagePatches, ImageShift, InTurn
 from gnnfuse.saving import build, describe
+from gnnfuse.saving.describe import Json
 
 
 @pytest.mark.parametrize(
@@ -88,18 +89,19 @@ def test_what_cannot_be_described(value: object, message: str) -> None:
     ],
 )
 def test_only_known_classes_are_built(place: str) -> None:
-    for described in ({"class": place}, {"class": place, "arguments": {}}, {"partial": place, "arguments": {}}):
+    cases: list[Json] = [{"class": place}, {"class": place, "arguments": {}}, {"partial": place, "arguments": {}}]
+    for described in cases:
         with pytest.raises(ValueError, match="is not listed in the catalogue"):
             build(described)
 
 
 def test_classes_of_the_caller() -> None:
-    described = {"class": f"{Collecting.__module__}:Collecting", "arguments": {}}
+    described: Json = {"class": f"{Collecting.__module__}:Collecting", "arguments": {}}
     assert isinstance(build(described, classes=[Collecting]), Collecting)
 
 
 def test_arguments_that_a_class_does_not_take() -> None:
-    described = {"class": "gnnfuse.edges.window:Window", "arguments": {"width": 3}}
+    described: Json = {"class": "gnnfuse.edges.window:Window", "arguments": {"width": 3}}
     with pytest.raises(ValueError, match=r"gnnfuse.edges.window:Window cannot be built from the arguments width"):
         build(described)
 

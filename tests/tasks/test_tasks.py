@@ -123,10 +123,10 @@ def test_the_mode_is_restored_after_an_error() -> None:
 
 def test_a_frozen_part_stays_in_evaluation_mode() -> None:
     task = classification().train()
-    task.model.encoders.eval()
+    encoders = task.model.get_submodule("encoders").eval()
     task.predict(Sample({"text": "a"}))
     assert task.training
-    assert not task.model.encoders.training
+    assert not encoders.training
 
 
 def test_predictions_by_batches_are_named_in_order() -> None:

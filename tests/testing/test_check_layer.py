@@ -37,7 +37,7 @@ class DividesByDegree(SumLayer):
 
 class IgnoresEdges(SumLayer):
     def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
-        return self.linear(states)
+        return states * 2
 
 
 class MixesGraphs(SumLayer):

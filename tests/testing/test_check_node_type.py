@@ -63,7 +63,7 @@ class Rows(NodeType):
         return None if rows is None else self.change(NodeSet(rows.values, (len(rows.values),)), sample)
 
     def encoder(self, dim: int) -> NodeEncoder:
-        return self.encoder_class(dim)  # type: ignore[call-arg]  # all of this file take it
+        return self.encoder_class(dim)
 
     def change(self, nodes: NodeSet, sample: Sample) -> NodeSet:
         return nodes

@@ -20,8 +20,9 @@ def test_the_formula() -> None:
     with torch.no_grad():
         found = model(batch).numpy()
         vectors, _ = model.pooled(batch)
-    weight = {name: model.project[name].weight.detach().numpy().reshape(3, DIM, DIM) for name in names}
-    bias = {name: model.project[name].bias.detach().numpy().reshape(3, DIM) for name in names}
+    maps = {name: model.project.get_parameter(f"{name}.weight") for name in names}
+    weight = {name: matrix.detach().numpy().reshape(3, DIM, DIM) for name, matrix in maps.items()}
+    bias = {n: model.project.get_parameter(f"{n}.bias").detach().numpy().reshape(3, DIM) for n in names}
     for graph in range(len(batch)):
         query, key, value = (
             np.stack([weight[n][part] @ vectors[graph, i].numpy() + bias[n][part] for i, n in enumerate(names)])
