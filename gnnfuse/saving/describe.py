@@ -8,10 +8,11 @@ import functools
 import inspect
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json = None | bool | int | float | str | list[Any] | dict[str, Any]  # Any: JSON again
 ARRAY_LIKE = ("Tensor", "Parameter", "ndarray")
 
 
@@ -78,7 +79,7 @@ def _each(values: tuple[object, ...] | list[object], where: str) -> list[Json]:
     return [describe(item, f"{where}[{place}]") for place, item in enumerate(values)]
 
 
-def _named(values: Mapping[str, object], where: str) -> dict[str, Json]:
+def _named(values: Mapping[Any, object], where: str) -> dict[str, Json]:
     unnamed = [key for key in values if not isinstance(key, str)]
     if unnamed:
         raise ValueError(f"{where}: found key {unnamed[0]!r}, expected strings as keys")
