@@ -67,7 +67,11 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":
-        """New metrics; each is updated with (outputs, target)."""
+        """New metrics; each is updated with (outputs, `metric_target(target)`)."""
+
+    def metric_target(self, target: Tensor) -> Tensor:
+        """The encoded target as the metrics take it; itself by default."""
+        return target
 
     @abstractmethod
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs outputs"]) -> list[Prediction]:

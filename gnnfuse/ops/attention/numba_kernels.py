@@ -80,56 +80,68 @@ def attention_forward_kernel(
 
 
 @compiled
-def attention_backward_dst_kernel(
+def attention_backward_weight_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, relation: Ints,
-    key: Floats, value: Floats, gate: Floats, scale: np.floating[Any], has_gate: bool, out: Floats,
-    weights: Floats, grad_out: Floats, needs_query: bool, needs_relation: bool, grad_score: Floats,
-    grad_query: Floats, grad_bias: Floats, grad_gate: Floats,
+    value: Floats, gate: Floats, has_gate: bool, weights: Floats, grad_out: Floats, needs_gate: bool,
+    grad_weight: Floats, mean: Floats, grad_gate: Floats,
 ) -> None:  # fmt: skip
-    """By destination: scores `[edges, heads]`, query `[pieces, ...]`, tables `[chunks, relations, heads]`."""
+    """Gradients of the weights, their mean `[pieces, heads]`, and of the gate per chunk."""
+    one = np.uint64(1)
+    heads = np.uint64(value.shape[1])
+    value_dim = np.uint64(value.shape[2])
+    for chunk in range(first_chunk, last_chunk):
+        for piece in range(chunks[chunk], chunks[chunk + 1]):
+            grad_row = grad_out[row[piece]]
+            mean[piece] = 0
+            for edge in range(bounds[piece], bounds[piece + one]):
+                value_row = value[src[edge]]
+                for head in range(heads):
+                    dot = value.dtype.type(0)
+                    for d in range(value_dim):
+                        dot += grad_row[head, d] * value_row[head, d]
+                    if needs_gate:
+                        grad_gate[chunk, relation[edge], head] += weights[edge, head] * dot
+                    if has_gate:
+                        dot *= gate[relation[edge], head]
+                    grad_weight[edge, head] = dot
+                    mean[piece, head] += weights[edge, head] * dot
+
+
+@compiled
+def attention_backward_score_kernel(
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, relation: Ints,
+    key: Floats, scale: np.floating[Any], weights: Floats, mean: Floats, needs_query: bool, needs_bias: bool,
+    grad: Floats, grad_query: Floats, grad_bias: Floats,
+) -> None:  # fmt: skip
+    """Gradients of query and, per chunk, bias; `grad` enters as the weights' and leaves as the products'."""
     one = np.uint64(1)
     heads = np.uint64(key.shape[1])
     head_dim = np.uint64(key.shape[2])
-    value_dim = np.uint64(value.shape[2])
-    mean = np.empty(key.shape[1], key.dtype)
     for chunk in range(first_chunk, last_chunk):
         for piece in range(chunks[chunk], chunks[chunk + 1]):
-            grad_row, out_row = grad_out[row[piece]], out[row[piece]]
-            for head in range(heads):
-                dot = key.dtype.type(0)
-                for d in range(value_dim):
-                    dot += grad_row[head, d] * out_row[head, d]
-                mean[head] = dot
+            mean_row = mean[row[piece]]
             if needs_query:
                 grad_query[piece] = 0
             for edge in range(bounds[piece], bounds[piece + one]):
-                key_row, value_row = key[src[edge]], value[src[edge]]
+                key_row = key[src[edge]]
                 for head in range(heads):
-                    dot = key.dtype.type(0)
-                    for d in range(value_dim):
-                        dot += grad_row[head, d] * value_row[head, d]
-                    weight = weights[edge, head]
-                    weighted = weight * dot
-                    change = weighted - weight * mean[head]
-                    if has_gate:
-                        change = weighted * gate[relation[edge], head] - weight * mean[head]
-                    if needs_relation:
+                    change = weights[edge, head] * (grad[edge, head] - mean_row[head])
+                    if needs_bias:
                         grad_bias[chunk, relation[edge], head] += change
-                        grad_gate[chunk, relation[edge], head] += weighted
                     change *= scale
-                    grad_score[edge, head] = change
+                    grad[edge, head] = change
                     if needs_query:
                         for d in range(head_dim):
                             grad_query[piece, head, d] += change * key_row[head, d]
 
 
 @compiled
-def attention_backward_src_kernel(
+def attention_backward_source_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, edge_of: Ints, dst: Ints, relation: Ints,
     query: Floats, gate: Floats, has_gate: bool, weights: Floats, grad_out: Floats, grad_score: Floats,
     needs_key: bool, needs_value: bool, grad_key: Floats, grad_value: Floats,
 ) -> None:  # fmt: skip
-    """By source: key `[pieces, heads, head_dim]` and value `[pieces, heads, value_dim]`."""
+    """Gradients of the key `[pieces, heads, head_dim]` and the value `[pieces, heads, value_dim]`."""
     one = np.uint64(1)
     heads = np.uint64(query.shape[1])
     head_dim = np.uint64(query.shape[2])

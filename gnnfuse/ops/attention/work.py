@@ -1,6 +1,7 @@
 """How the rows of a compressed list are cut into equal work and spread over threads."""
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -14,6 +15,7 @@ from torch import Tensor
 
 EDGES_PER_PIECE = 4096
 MAX_CHUNKS = 256
+TURNS_PER_THREAD = 8
 
 
 class Work(NamedTuple):
@@ -65,16 +67,27 @@ def cut(offsets: Tensor) -> Work:
 
 
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
-    """Call `kernel(first, last, chunks, bounds, *arguments)`, the chunks divided among PyTorch's threads."""
+    """Call `kernel(first, last, chunks, bounds, *arguments)` over all chunks, on PyTorch's number of threads.
+
+    A thread that comes late, as when other work holds its core, leaves its share to the others.
+    """
     threads = min(torch.get_num_threads(), work.num_chunks)
-    ends = [work.num_chunks * thread // threads for thread in range(threads + 1)]
-    others = [
-        thread_pool(os.getpid(), threads).submit(kernel, first, last, work.chunks, work.bounds, *arguments)
-        for first, last in pairwise(ends[1:])
-    ]
-    kernel(ends[0], ends[1], work.chunks, work.bounds, *arguments)
-    for other in others:
-        other.result()
+    turns = min(TURNS_PER_THREAD * threads, work.num_chunks) if threads > 1 else 1
+    waiting = deque(pairwise(work.num_chunks * turn // turns for turn in range(turns + 1)))
+
+    def serve() -> None:
+        while True:
+            try:
+                first, last = waiting.popleft()
+            except IndexError:
+                return
+            kernel(first, last, work.chunks, work.bounds, *arguments)
+
+    helpers = [thread_pool(os.getpid(), threads).submit(serve) for _ in range(threads - 1)]
+    serve()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
 
 
 @lru_cache(maxsize=4)

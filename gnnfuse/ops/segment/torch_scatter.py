@@ -10,7 +10,11 @@ from torch import Tensor
 def segment_reduce_torch_scatter(
     values: Float[Tensor, "items ..."], index: Int[Tensor, "items"], num_segments: int, reduce: str
 ) -> Float[Tensor, "num_segments ..."]:
-    """As the reference; of equal extremes one alone gets the gradient, where the reference shares it."""
+    """As the reference, but for two things of "min" and "max".
+
+    Of equal extremes one alone gets the gradient, where the reference shares it; a NaN may be passed over, as
+    every comparison with it is false.
+    """
     import torch_scatter
 
     check_range(index, num_segments)
