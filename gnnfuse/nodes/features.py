@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gnnfuse.nodes.limit import check_limit, limit_sequence
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
-from gnnfuse.sample import Sample, SignalError, read_rows
+from gnnfuse.sample import Rows, Sample, SignalError, read_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ class Features(NodeType):
             return sample
         noise = torch.randn(rows.values.shape, generator=generator) * self.noise
         scale = 1.0 if self.scale is None else torch.tensor(self.scale)
-        changed = replace(rows, values=rows.values + noise * scale)
+        changed = Rows(rows.values + noise * scale, rows.time, rows.position)
         return replace(sample, signals={**sample.signals, self.signal: changed})
 
     def fit(self, samples: Iterable[Sample]) -> Self:
@@ -133,6 +133,11 @@ class RowEncoder(NodeEncoder):
 
     def __init__(self, width: int, dim: int, *, timed: bool = False, coordinates: int = 0, ordered: bool = False):
         super().__init__()
+        self.width = width
+        self.dim = dim
+        self.timed = timed
+        self.coordinates = coordinates
+        self.ordered = ordered
         self.linear = nn.Linear(width, dim)
         self.norm = nn.LayerNorm(dim)
         self.time = PositionEncoding(dim, coordinates=1, periods=(0.1, 100.0), frequencies=16) if timed else None

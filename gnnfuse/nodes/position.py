@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 
@@ -29,13 +29,17 @@ class PositionEncoding(nn.Module):
         self, dim: int, *, coordinates: int, periods: tuple[float, float] = (0.125, 4.0), frequencies: int = 8
     ) -> None:
         super().__init__()
+        self.dim = dim
+        self.coordinates = coordinates
+        self.periods = periods
+        self.frequencies = frequencies
         shortest, longest = periods
         steps = torch.linspace(0, 1, frequencies)
         rates = 2 * math.pi / (longest * (shortest / longest) ** steps)
         self.register_buffer("rates", rates, persistent=False)
         self.linear = nn.Linear(2 * frequencies * coordinates, dim, bias=False)
 
-    def forward(self, position: Float[Tensor, "nodes coordinates"]) -> Float[Tensor, "nodes dim"]:
+    def forward(self, position: Real[Tensor, "nodes coordinates"]) -> Float[Tensor, "nodes dim"]:
         """Positions in, vectors out."""
         angle = position.unsqueeze(-1) * self.rates
         features = torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(1)
