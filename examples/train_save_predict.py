@@ -15,7 +15,7 @@ def main() -> None:
     builder = gf.GraphBuilder(
         [
             gf.ImagePatches(patch=4, stride=2, channels=1),
-            gf.AudioFrames(sample_rate=8000, hop=0.04, window=0.08, encoding=LogMelFrames(mels=32, width=16)),
+            gf.AudioFrames(sample_rate=8000, hop=0.04, window=0.08, encoding=LogMelFrames(mels=32)),
             gf.TextTokens(),
             gf.Hub(),
         ],

@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gnnfuse.bench import bench as bench
     from gnnfuse.draw import draw_sample as draw_sample
     from gnnfuse.edges import Aligned as Aligned
     from gnnfuse.edges import Complete as Complete
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "bench": ("bench",),
     "draw": ("draw_sample",),
     "edges": ("Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"),
     "fusion": ("Concat", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),

@@ -35,7 +35,7 @@ class FrameEncoding(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class LogMelFrames(FrameEncoding):
-    """Log-mel spectra within each frame (torchaudio), then convolutions over mel bands and time.
+    """Log-mel spectra within each frame (torchaudio), then convolutions along time with the bands as channels.
 
     Args:
         mels: number of mel bands.
@@ -48,7 +48,7 @@ class LogMelFrames(FrameEncoding):
 
     mels: int = 40
     columns: int = 4
-    width: int = 32
+    width: int = 64
     poolable = True
 
     def __post_init__(self) -> None:
@@ -68,16 +68,14 @@ class LogMelFrames(FrameEncoding):
         return ((log_mel - LOG_CENTER) / LOG_SCALE).transpose(1, 2).contiguous()
 
     def module(self, empty: Float[Tensor, "0 mels columns"], dim: int) -> NodeEncoder:
-        """Two convolutions that halve the bands, flatten, linear."""
-        bands = (self.mels + 3) // 4  # halved twice, rounded up each time
+        """Two convolutions along time with the mel bands as channels, flatten, linear."""
         network = nn.Sequential(
-            nn.Unflatten(1, (1, self.mels)),
-            nn.Conv2d(1, self.width, (5, 3), stride=(2, 1), padding=(2, 1)),
+            nn.Conv1d(self.mels, self.width, 3, padding=1),
             nn.GELU(),
-            nn.Conv2d(self.width, self.width, (5, 3), stride=(2, 1), padding=(2, 1)),
+            nn.Conv1d(self.width, self.width, 3, padding=1),
             nn.GELU(),
             nn.Flatten(),
-            nn.Linear(self.width * bands * self.columns, dim),
+            nn.Linear(self.width * self.columns, dim),
         )
         return FrameEncoder(network, dim)
 

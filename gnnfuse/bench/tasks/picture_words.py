@@ -20,9 +20,7 @@ def picture_words(root: Path | None, quick: bool) -> BenchTask:
         dataset=picture_words_dataset(root, language=None),
         node_types=(
             ImagePatches(patch=16, encoding=ConvPatches(width=16)),
-            AudioFrames(
-                sample_rate=8000, hop=0.06, window=0.12, encoding=LogMelFrames(mels=32, width=16), max_nodes=48
-            ),
+            AudioFrames(sample_rate=8000, hop=0.06, window=0.12, encoding=LogMelFrames(mels=32), max_nodes=48),
             TextTokens(max_nodes=48),
             Hub(),
         ),
