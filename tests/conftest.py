@@ -1,0 +1,18 @@
+"""What every test runs under: the types and shapes that annotations promise are checked at run time."""
+
+from pathlib import Path
+
+from jaxtyping import install_import_hook
+
+PACKAGE = Path(__file__).parents[1] / "gnnfuse"
+# Kernels, custom operators and what torch.compile traces: the hook breaks them.
+UNCHECKED = ("gnnfuse.ops.attention.", "gnnfuse.ops.segment.")
+
+
+def _checked_modules() -> list[str]:
+    files = sorted(path.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+    names = [".".join(path.with_suffix("").parts) for path in files]
+    return [name for name in names if not name.startswith(UNCHECKED)]
+
+
+install_import_hook(_checked_modules(), "shape_checks.checked")  # before anything imports the package
