@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from jaxtyping import install_import_hook
+import jaxtyping
+import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gnnfuse"
 # Kernels, custom operators and what torch.compile traces: the hook breaks them.
@@ -15,4 +16,10 @@ def _checked_modules() -> list[str]:
     return [name for name in names if not name.startswith(UNCHECKED)]
 
 
-install_import_hook(_checked_modules(), "shape_checks.checked")  # before anything imports the package
+jaxtyping.install_import_hook(_checked_modules(), "shape_checks.checked")  # before anything imports the package
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Turns the check off, for tests of what the package itself says about arguments of wrong types."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

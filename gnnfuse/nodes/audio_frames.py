@@ -87,10 +87,10 @@ class AudioFrames(NodeType):
         count = max(0, -(-(len(waveform) - self.window_samples) // self.hop_samples)) + 1
         length = (count - 1) * self.hop_samples + self.window_samples
         slices = F.pad(waveform, (0, length - len(waveform))).unfold(0, self.window_samples, self.hop_samples)
-        start = torch.arange(count) * (self.hop_samples / self.sample_rate)
-        time = torch.stack([start, start + self.window_samples / self.sample_rate], dim=1)
+        first = torch.arange(count, dtype=torch.float64) * self.hop_samples
+        time = torch.stack([first, first + self.window_samples], dim=1) / self.sample_rate  # so that ends meet starts
         values = self.encoding.prepare(slices, self.sample_rate)
-        nodes = NodeSet(values, (count,), time=time)
+        nodes = NodeSet(values, (count,), time=time.float())
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
     def encoder(self, dim: int) -> NodeEncoder:

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 
@@ -35,7 +35,7 @@ class PositionEncoding(nn.Module):
         self.register_buffer("rates", rates, persistent=False)
         self.linear = nn.Linear(2 * frequencies * coordinates, dim, bias=False)
 
-    def forward(self, position: Float[Tensor, "nodes coordinates"]) -> Float[Tensor, "nodes dim"]:
+    def forward(self, position: Real[Tensor, "nodes coordinates"]) -> Float[Tensor, "nodes dim"]:
         """Positions in, vectors out."""
         angle = position.unsqueeze(-1) * self.rates
         features = torch.cat([angle.sin(), angle.cos()], dim=-1).flatten(1)
