@@ -34,7 +34,9 @@ def collate(
         sets = [graph.nodes[node_type.name] for graph in graphs]
         values[node_type.name], layouts[node_type.name] = _merge_nodes(sets, node_type.empty())
     modalities = tuple(node_type.name for node_type in node_types if node_type.signal is not None)
-    present = torch.tensor([[graph.nodes[name] is not None for name in modalities] for graph in graphs])
+    present = torch.tensor(
+        [[graph.nodes[name] is not None for name in modalities] for graph in graphs], dtype=torch.bool
+    )
     return GraphBatch(
         values=values,
         layout=layouts,

@@ -78,13 +78,13 @@ def sort_edges(
     total, num_relations = int(first[-1]), max(1, len(relations))
     src_node, dst_node = src + first[src_type], dst + first[dst_type]
 
-    forward = ((dst_node * num_relations + relation) * max(1, total) + src_node).argsort()
+    forward = ((dst_node * num_relations + relation) * max(1, total) + src_node).argsort(stable=True)
     place = torch.empty_like(forward)
     place[forward] = torch.arange(len(forward))
     edges_before = torch.zeros(len(counts) + 1, dtype=torch.int64)
     torch.cumsum(torch.bincount(dst_type, minlength=len(counts)), 0, out=edges_before[1:])
     place -= edges_before[dst_type]
-    backward = ((src_node * num_relations + relation) * max(1, total) + dst_node).argsort()
+    backward = ((src_node * num_relations + relation) * max(1, total) + dst_node).argsort(stable=True)
 
     def blocks(order: Tensor, node: Tensor, node_type: Tensor, other: Tensor, places: Tensor | None) -> list[Block]:
         per_node = torch.split_with_sizes(torch.bincount(node, minlength=total), list(counts))

@@ -58,8 +58,8 @@ def limit_sequence(
 
 
 def _join(time: Tensor, group: Tensor, groups: int) -> Tensor:
-    start = time.new_zeros(groups).index_reduce_(0, group, time[:, 0], "amin", include_self=False)
-    end = time.new_zeros(groups).index_reduce_(0, group, time[:, 1], "amax", include_self=False)
+    start = time.new_zeros(groups).scatter_reduce_(0, group, time[:, 0], "amin", include_self=False)
+    end = time.new_zeros(groups).scatter_reduce_(0, group, time[:, 1], "amax", include_self=False)
     return torch.stack([start, end], dim=1)
 
 

@@ -167,7 +167,9 @@ def check_nodes(node_type: NodeType, nodes: NodeSet, empty: NodeSet, where: str)
     if len(nodes.shape) != len(empty.shape):
         raise ValueError(f"{where}: found a shape of {len(nodes.shape)} axes, expected {len(empty.shape)}")
     if "grid" in node_type.provides and math.prod(nodes.shape) != nodes.num_nodes:
-        raise ValueError(f"{where}: found {nodes.num_nodes} nodes, expected one for each point of the grid {nodes.shape}")
+        raise ValueError(
+            f"{where}: found {nodes.num_nodes} nodes, expected one for each point of the grid {nodes.shape}"
+        )
     if "features" in node_type.provides and nodes.values.ndim != 2:
         raise ValueError(f"{where}: found values {list(nodes.values.shape)}, expected [nodes, features]")
     for field in ("position", "time"):
