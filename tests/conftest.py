@@ -5,6 +5,8 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
+from tests.shape_checks import checked
+
 PACKAGE = Path(__file__).parents[1] / "gnnfuse"
 # Kernels, custom operators and what torch.compile traces: the hook breaks them.
 UNCHECKED = ("gnnfuse.ops.attention.", "gnnfuse.ops.segment.")
@@ -16,7 +18,9 @@ def _checked_modules() -> list[str]:
     return [name for name in names if not name.startswith(UNCHECKED)]
 
 
-jaxtyping.install_import_hook(_checked_modules(), "shape_checks.checked")  # before anything imports the package
+jaxtyping.install_import_hook(
+    _checked_modules(), f"{checked.__module__}.{checked.__name__}"
+)  # before anything imports the package
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ class SampleGraph:
 
 
 def sort_edges(
-    found: Sequence[Int[Tensor, "2 edges"] | None],
+    found: Sequence[Int[Tensor, "2 _"] | None],
     relations: Sequence[Relation],
     type_names: Sequence[str],
     counts: Sequence[int],

@@ -68,11 +68,11 @@ def test_a_change_does_not_depend_on_the_samples_before_it() -> None:
 
 
 def test_global_random_states_and_the_sample_stay_untouched() -> None:
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002  # the state under test
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002  # the state under test
     before = {name: values(GraphBuilder(TYPES).graph(SAMPLE), name).clone() for name in SAMPLE.signals}
     GraphBuilder(TYPES).graph(SAMPLE, augment=(0, 0, 0))
     assert torch.equal(torch.get_rng_state(), torch_state)
-    assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
+    assert np.array_equal(np.random.get_state(legacy=False)["state"]["key"], numpy_state)  # noqa: NPY002
     for name, expected in before.items():
         assert torch.equal(values(GraphBuilder(TYPES).graph(SAMPLE), name), expected)
 

@@ -1,5 +1,7 @@
 """What every encoder keeps, whatever its node type."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -57,7 +59,8 @@ def made(node_type: NodeType) -> NodeEncoder:
 
 def encode(encoder: NodeEncoder, batch: GraphBatch) -> torch.Tensor:
     (name,) = batch.node_types
-    return encoder(batch.values[name], batch.layout[name])
+    states: torch.Tensor = encoder(batch.values[name], batch.layout[name])
+    return states
 
 
 pytestmark = pytest.mark.filterwarnings("ignore:node type .* more nodes than max_nodes")  # the pooled bytes
@@ -69,7 +72,7 @@ def test_no_nodes_give_no_states_that_still_depend_on_every_parameter(node_type:
     encoder = made(node_type)
     states = encode(encoder, GraphBuilder([node_type])([Sample({}), Sample({})]))
     assert states.shape == (0, DIM)
-    states.sum().backward()
+    torch.autograd.backward(states.sum())
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None, name
         assert not parameter.grad.any(), name
@@ -82,7 +85,7 @@ def test_every_parameter_gets_a_gradient_and_states_are_finite(node_type: NodeTy
     assert states.dtype == torch.float32
     assert bool(torch.isfinite(states).all())
     direction = torch.rand(states.shape, generator=torch.Generator().manual_seed(0))
-    (states * direction).sum().backward()  # a plain sum has no gradient through a layer norm
+    torch.autograd.backward((states * direction).sum())  # a plain sum has no gradient through a layer norm
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.any()), name
@@ -102,8 +105,6 @@ def test_a_node_is_encoded_as_in_its_sample_alone(node_type: NodeType) -> None:
 
 
 def _double(batch: GraphBatch) -> GraphBatch:
-    from dataclasses import replace
-
     values = {name: found.double() if found.is_floating_point() else found for name, found in batch.values.items()}
     return replace(batch, values=values)
 

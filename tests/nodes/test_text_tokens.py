@@ -9,7 +9,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
-from gnnfuse.nodes import NodeSet, TextTokens
+from gnnfuse.nodes import Layout, NodeSet, TextTokens
 from gnnfuse.sample import Sample, SignalError
 
 TEXTS = ("", "a cat", "A\nB\t\0", "é ü ß", "猫が好き", "🐈‍⬛ 🇺🇳", "\x7f\x80\xff", "</s> <pad>")
@@ -27,7 +27,11 @@ def words() -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(WordLevel(WORDS, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")
+    fast: Any = PreTrainedTokenizerFast  # transformers types its classes, not their constructors
+    made: PreTrainedTokenizerFast = fast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
+    )
+    return made
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if "<" not in text], ids=ascii)
@@ -68,9 +72,7 @@ def test_a_tokenizer_may_be_given_or_loaded_from_its_folder(tmp_path: Path, word
         assert tokens.encoder(8)(torch.tensor([5]), _layout(1)).shape == (1, 8)
 
 
-def _layout(nodes: int) -> Any:
-    from gnnfuse.nodes import Layout
-
+def _layout(nodes: int) -> Layout:
     offsets = torch.tensor([0, nodes])
     zeros = torch.zeros(nodes, dtype=torch.int64)
     return Layout(zeros, offsets, offsets[1:].reshape(1, 1), None, None, torch.zeros(1, dtype=torch.int64))
@@ -120,7 +122,7 @@ def test_a_pooled_node_encodes_to_the_mean_of_its_tokens() -> None:
     [{"max_nodes": 0}, {"max_pool": 0}, {"word_dropout": 1.0}, {"word_dropout": -0.1}, {"special_tokens": True}],
 )
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="max_nodes must|max_pool must|have no special tokens"):
+    with pytest.raises(ValueError, match=r"max_nodes must|max_pool must|have no special tokens"):
         TextTokens(**arguments)
 
 
