@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jaxtyping
 import pytest
+import torch
 
 from tests.shape_checks import checked
 
@@ -21,6 +22,8 @@ def _checked_modules() -> list[str]:
 jaxtyping.install_import_hook(
     _checked_modules(), f"{checked.__module__}.{checked.__name__}"
 )  # before anything imports the package
+
+torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other, forty times as long on a busy machine
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "readout": ("ops", "graph"),
     "fusion": ("nodes", "graph", "readout", "ops"),
     "fusion.graph": ("nodes", "graph", "readout", "ops", "message_passing", "fusion"),
-    "tasks": ("graph", "ops", "fusion.fusion_model"),
+    "tasks": ("sample", "graph", "ops", "fusion.fusion_model"),  # a task predicts for single samples too
     "data": ("sample",),
     "saving": UP_TO_DATA,
     "draw": UP_TO_DATA,
@@ -65,6 +65,8 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "gnnfuse":
+            yield f"gnnfuse.{node.attr}"  # what the package's own lazy attributes resolve to
 
 
 def within(module: str, folder: str) -> bool:
@@ -80,7 +82,9 @@ def test_a_stage_imports_earlier_stages_only(file: str) -> None:
     for module in imports(FILES[file]):
         if within(module, "gnnfuse"):
             target = module.removeprefix("gnnfuse").strip(".")
-            assert any(within(target, folder) for folder in allowed), f"{file} imports {module}, allowed: {allowed}"
+            assert not target or any(within(target, folder) for folder in allowed), (
+                f"{file} imports {module}, allowed: {allowed}"
+            )
 
 
 @pytest.mark.parametrize("file", FILES)
