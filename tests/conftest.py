@@ -1,5 +1,6 @@
-"""What every test runs under: the types and shapes that annotations promise are checked at run time."""
+"""What every test runs under: types and shapes are checked at run time; and what several test files share."""
 
+import os
 from pathlib import Path
 
 import jaxtyping
@@ -9,8 +10,7 @@ import torch
 from tests.shape_checks import checked
 
 PACKAGE = Path(__file__).parents[1] / "gnnfuse"
-# Kernels, custom operators and what torch.compile traces: the hook breaks them.
-UNCHECKED = ("gnnfuse.ops.attention.", "gnnfuse.ops.segment.")
+UNCHECKED = ("gnnfuse.ops.",)  # kernels, custom operators and what torch.compile traces: the hook breaks them
 
 
 def _checked_modules() -> list[str]:
@@ -30,3 +30,12 @@ torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other,
 def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Turns the check off, for tests of what the package itself says about arguments of wrong types."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data that GNNFUSE_DATA names; tests that need it are skipped without it."""
+    folder = os.environ.get("GNNFUSE_DATA")
+    if not folder:
+        pytest.skip("GNNFUSE_DATA is not set: no folder of real data")
+    return Path(folder)

@@ -1,5 +1,6 @@
 """The fourth stage: samples become one batch of graphs."""
 
+from gnnfuse.edges import Relation
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.graph_builder import GraphBuilder
 from gnnfuse.graph.sample_graph import SampleGraph
@@ -11,6 +12,7 @@ __all__ = [
     "GraphBuilder",
     "MultiLabelTarget",
     "NumberTarget",
+    "Relation",
     "SampleGraph",
     "TargetEncoding",
 ]

@@ -30,6 +30,8 @@ class GraphBatch:
         ids: the samples' ids; a sample without one is named by its place in the batch.
         modalities: node types that are read from a signal, in the order of `present`'s columns.
         present: `[graphs, modalities]`, whether the sample has the signal.
+        edge_order: `[edges]`, for batches that came from another library: where each edge stands in its relation's
+            list over there; None where the edges stand in the order of this batch.
     """
 
     values: Mapping[str, Tensor]
@@ -42,6 +44,7 @@ class GraphBatch:
     ids: tuple[str, ...]
     modalities: tuple[str, ...]
     present: Bool[Tensor, "graphs modalities"]
+    edge_order: Int[Tensor, "edges"] | None = None
 
     @property
     def node_types(self) -> tuple[str, ...]:
@@ -91,7 +94,7 @@ class GraphBatch:
         offsets = torch.zeros_like(self.edges.offsets)
         none = self.edges.src[:0]
         transpose = Transpose(torch.zeros_like(self.edges.transpose.offsets), none, none)
-        return replace(self, edges=Edges(offsets, none, none, transpose))
+        return replace(self, edges=Edges(offsets, none, none, transpose), edge_order=None)
 
     def _map(self, move: Callable[[Tensor], Tensor]) -> Self:
         def moved(layout: Layout) -> Layout:
@@ -115,6 +118,7 @@ class GraphBatch:
             graph_id=move(self.graph_id),
             target=None if self.target is None else move(self.target),
             present=move(self.present),
+            edge_order=None if self.edge_order is None else move(self.edge_order),
         )
 
 

@@ -87,10 +87,11 @@ class AudioFrames(NodeType):
         count = max(0, -(-(len(waveform) - self.window_samples) // self.hop_samples)) + 1
         length = (count - 1) * self.hop_samples + self.window_samples
         slices = F.pad(waveform, (0, length - len(waveform))).unfold(0, self.window_samples, self.hop_samples)
-        first = torch.arange(count, dtype=torch.float64) * self.hop_samples
-        time = torch.stack([first, first + self.window_samples], dim=1) / self.sample_rate  # so that ends meet starts
+        start = torch.arange(count) * self.hop_samples
+        bounds = torch.stack([start, start + self.window_samples], dim=1)
+        time = (bounds.double() / self.sample_rate).float()  # from whole samples: one frame's end is another's start
         values = self.encoding.prepare(slices, self.sample_rate)
-        nodes = NodeSet(values, (count,), time=time.float())
+        nodes = NodeSet(values, (count,), time=time)
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
     def encoder(self, dim: int) -> NodeEncoder:

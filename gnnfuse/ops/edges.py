@@ -1,4 +1,4 @@
-"""Typed edges as two compressed lists: by destination for the forward pass, by source for the backward pass."""
+"""Typed edges as two compressed lists: by destination for the forward pass, by source for the backward."""
 
 from typing import NamedTuple
 

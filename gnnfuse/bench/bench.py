@@ -1,0 +1,94 @@
+"""The benchmark as one call: what `gnnfuse bench` does."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+
+from gnnfuse import catalog
+from gnnfuse.bench.bench_task import BenchTask, MakeTask
+from gnnfuse.bench.models import DEFAULT_MODELS, expand
+from gnnfuse.bench.plots import write_plots
+from gnnfuse.bench.report import write_report
+from gnnfuse.bench.results import Results
+from gnnfuse.bench.run import BenchConfig, run_benchmark
+from gnnfuse.bench.terminal import Terminal
+
+
+def bench(
+    task: str = "digits",
+    *,
+    models: Sequence[str] = DEFAULT_MODELS,
+    seeds: int | None = None,
+    minutes: float | None = None,
+    quick: bool = False,
+    data: Path | None = None,
+    out: Path | None = None,
+    device: str = "auto",
+    console: Console | None = None,
+) -> Results:
+    """Train models on a task under one budget, print a table as it goes, and write what was found.
+
+    Args:
+        task: name of a benchmark task.
+        models: names of models; `unimodal` means one per modality, `unimodal:image` only that one.
+        seeds: seeds per model; 2 by default, 1 when quick.
+        minutes: time for all runs together; the task's own by default.
+        quick: a short look: less data and fewer epochs.
+        data: folder with the data sets that do not come with the package; GNNFUSE_DATA by default.
+        out: folder to write into; `runs/<task>-<time>` by default.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        console: where to print; standard output by default.
+
+    Returns:
+        The results, as `results.json` in `out` holds them.
+
+    Raises:
+        ValueError: an unknown name, data that are missing or damaged, too little time.
+    """
+    console = Console() if console is None else console
+    make = cast(MakeTask, catalog.load("benchmark", task))
+    for name in models:
+        catalog.load("model", name.partition(":")[0])  # a wrong name is told before anything is read
+    seeds = (1 if quick else 2) if seeds is None else seeds
+    config = BenchConfig(models=tuple(models), seeds=seeds, minutes=minutes, device=device)
+    made = make(data, quick)
+    out = Path("runs") / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}" if out is None else out
+    out.mkdir(parents=True, exist_ok=True)
+    _introduce(console, made)
+    runs = len(expand(models, _modalities(made))) * seeds
+    with Terminal(console, seeds=seeds, runs=runs) as terminal:
+        results = run_benchmark(made, config, terminal, out=out)
+    report = write_report(results, out, write_plots(results, out))
+    _conclude(console, results, report)
+    return results
+
+
+def _modalities(task: BenchTask) -> list[str]:
+    return sorted(node_type.name for node_type in task.node_types if node_type.signal is not None)
+
+
+def _introduce(console: Console, task: BenchTask) -> None:
+    dataset = task.dataset
+    tests = ", ".join(f"{name} {len(held_out):,}" for name, held_out in dataset.tests.items())
+    console.print(
+        f"{dataset.name}: train {len(dataset.train):,}, valid {len(dataset.valid):,}, {tests}; "
+        f"{len(dataset.classes)} classes; modalities {', '.join(_modalities(task))}",
+        highlight=False,
+    )
+    if dataset.caveat:
+        console.print(dataset.caveat, style="yellow", highlight=False)
+
+
+def _conclude(console: Console, results: Results, report: Path) -> None:
+    if results.ceilings:
+        told = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
+        console.print(f"ceilings (the modalities read perfectly, nothing else): {told}", highlight=False)
+    best = max(results.models(), key=lambda model: sum(row.test["accuracy"] for row in results.of(model)))
+    by_group = results.by_group(best)
+    if by_group:
+        told = ", ".join(f"{value} {accuracy:.3f}" for value, accuracy in by_group.items())
+        console.print(f"{best}, apart: {told}", highlight=False)
+    console.print(f"report, plots and results.json in {report.parent}", highlight=False)

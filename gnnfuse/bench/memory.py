@@ -1,0 +1,54 @@
+"""The most memory that a piece of work added."""
+
+import ctypes
+import gc
+import sys
+from pathlib import Path
+from types import TracebackType
+
+import torch
+
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+MEGABYTE = 1024 * 1024
+
+
+class PeakMemory:
+    """Measures what a `with` block adds at its highest: on CUDA what the allocator gave out, on Linux's CPU the
+    resident set; None on other systems, which cannot reset their own mark.
+
+    Args:
+        device: where the work runs.
+
+    Attributes:
+        megabytes: the result, after the block.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.megabytes: float | None = None
+
+    def __enter__(self) -> "PeakMemory":
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self._before = float(torch.cuda.memory_allocated(self.device))
+        elif sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)  # or memory that an earlier run freed would hide this run's growth
+            CLEAR.write_text("5")  # resets the high-water mark (proc(5))
+            self._before = _status("VmRSS")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.device.type == "cuda":
+            self.megabytes = (torch.cuda.max_memory_allocated(self.device) - self._before) / MEGABYTE
+        elif sys.platform == "linux":
+            self.megabytes = max(0.0, _status("VmHWM") - self._before) / MEGABYTE
+
+
+def _status(field: str) -> float:
+    for line in STATUS.read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return float(line.split()[1]) * 1024
+    raise OSError(f"{STATUS} has no {field}")

@@ -1,0 +1,68 @@
+"""From names on a command line to fusion models."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from gnnfuse import catalog
+from gnnfuse.fusion import FusionModel
+from gnnfuse.graph import GraphBuilder
+
+DEFAULT_MODELS = ("graph", "joint_transformer", "modality_attention", "concat", "unimodal")
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """A model of the catalogue, and for unimodal ones the modality: `graph`, `unimodal:image`."""
+
+    model: str
+    modality: str | None = None
+
+    def __str__(self) -> str:
+        return self.model if self.modality is None else f"{self.model}:{self.modality}"
+
+
+def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
+    """The models that names mean: `unimodal` alone means one per modality.
+
+    Args:
+        names: names of the catalogue, or `unimodal:<modality>`.
+        modalities: node types that are read from a signal.
+
+    Raises:
+        ValueError: an unknown model or modality, with the near ones suggested.
+
+    Example:
+        >>> [str(name) for name in expand(["graph", "unimodal"], ["image", "text"])]
+        ['graph', 'unimodal:image', 'unimodal:text']
+    """
+    found: list[ModelName] = []
+    for name in names:
+        model, _, modality = name.partition(":")
+        catalog.load("model", model)
+        if modality and modality not in modalities:
+            raise ValueError(catalog.unknown("modality", modality, modalities))
+        if model == "unimodal" and not modality:
+            found += [ModelName(model, each) for each in modalities]
+        else:
+            found.append(ModelName(model, modality or None))
+    return list(dict.fromkeys(found))
+
+
+def make_model(name: ModelName, builder: GraphBuilder, *, dim: int, depth: int, seed: int) -> FusionModel:
+    """A new model with weights drawn from the seed; the process's random states stay as they are.
+
+    Raises:
+        ValueError: an unknown model, or numbers it cannot be built with.
+        TypeError: the catalogue's entry is not a fusion model.
+    """
+    kind = catalog.load("model", name.model)
+    if not (isinstance(kind, type) and issubclass(kind, FusionModel)):
+        raise TypeError(f"model {name.model!r}: found {kind!r}, expected a FusionModel class")
+    arguments = (builder.node_types, builder.relations) if kind.sees_edges else (builder.node_types,)
+    options = {} if name.modality is None else {"modality": name.modality}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: FusionModel = kind(*arguments, dim=dim, depth=depth, **options)
+    return model

@@ -1,0 +1,134 @@
+"""A benchmark's results as pictures."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from gnnfuse.bench.results import Results, Spread
+from gnnfuse.fusion import Family
+
+# Okabe and Ito's colours, told apart by colour-blind readers; markers repeat the distinction.
+COLORS: Mapping[Family, str] = {"graph": "#0072B2", "attention": "#E69F00", "other": "#009E73", "unimodal": "#8A8A8A"}
+MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "other": "D", "unimodal": "^"}
+LINES = ("-", "--", ":", "-.")
+
+
+def write_plots(results: Results, out: Path) -> dict[str, str]:
+    """Draw what there is to see.
+
+    Args:
+        results: what to draw.
+        out: folder to write PNG files into.
+
+    Returns:
+        File name -> what it shows.
+    """
+    drawings: dict[str, tuple[str, Callable[[Results], Figure]]] = {
+        "accuracy.png": ("Test accuracy by model", _accuracy),
+        "curves.png": ("Validation accuracy while training", _curves),
+        "speed.png": ("Test accuracy against inference speed", _speed),
+    }
+    if any(results.by_group(model) for model in results.models()):
+        drawings["groups.png"] = ("Test accuracy apart", _groups)
+    for name, (_, draw) in drawings.items():
+        draw(results).savefig(out / name, dpi=150)
+    return {name: what for name, (what, _) in drawings.items()}
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _family(results: Results, model: str) -> Family:
+    return results.of(model)[0].family
+
+
+def _legend(results: Results, axes: Axes) -> None:
+    families = list(dict.fromkeys(row.family for row in results.rows))
+    handles = [
+        Line2D([], [], color=COLORS[family], marker=MARKERS[family], linestyle="", label=family) for family in families
+    ]
+    axes.legend(handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _accuracy(results: Results) -> Figure:
+    models = results.models()[::-1]
+    figure, axes = _figure(8, 1.6 + 0.45 * len(models))
+    for place, model in enumerate(models):
+        family, found = _family(results, model), [row.test["accuracy"] for row in results.of(model)]
+        spread = Spread.of(found)
+        axes.barh(place, spread.mean, color=COLORS[family], alpha=0.75, height=0.65)
+        axes.plot(found, [place] * len(found), MARKERS[family], color="black", markersize=4, clip_on=False)
+        axes.text(max(found) + 0.015, place, str(spread), va="center", fontsize=9)
+    axes.set(
+        yticks=range(len(models)), yticklabels=models, xlim=(0, 1.12), xlabel="test accuracy (bar: mean, marks: seeds)"
+    )
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.set_title(f"{results.task}: test accuracy by model", loc="left")
+    _legend(results, axes)
+    return figure
+
+
+def _curves(results: Results) -> Figure:
+    figure, axes = _figure(8, 4.5)
+    used: dict[Family, int] = {}
+    for model in results.models():
+        family = _family(results, model)
+        line = LINES[used.get(family, 0) % len(LINES)]
+        used[family] = used.get(family, 0) + 1
+        histories = [row.history for row in results.of(model)]
+        epochs = range(1, 1 + min(len(history) for history in histories))
+        accuracy = [mean(history[epoch - 1]["valid_accuracy"] for history in histories) for epoch in epochs]
+        label = f"{model} ({mean(row.train_seconds for row in results.of(model)):.0f} s)"
+        axes.plot(epochs, accuracy, line, color=COLORS[family], label=label, linewidth=1.8)
+    axes.set(xlabel="epoch", ylabel="validation accuracy (mean over seeds)")
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title(f"{results.task}: validation accuracy while training", loc="left")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="model (training time)")
+    return figure
+
+
+def _speed(results: Results) -> Figure:
+    figure, axes = _figure(8, 4.5)
+    for model in results.models():
+        family, rows = _family(results, model), results.of(model)
+        speed, accuracy = mean(row.samples_per_second for row in rows), mean(row.test["accuracy"] for row in rows)
+        axes.plot(speed, accuracy, MARKERS[family], color=COLORS[family], markersize=9)
+        axes.annotate(model, (speed, accuracy), xytext=(8, 4), textcoords="offset points", fontsize=9)
+    axes.set_xscale("log")
+    axes.margins(x=0.25, y=0.12)
+    axes.set(xlabel="test samples per second, collating and forward pass (log scale)", ylabel="test accuracy")
+    axes.set_title(f"{results.task}: accuracy against inference speed", loc="left")
+    _legend(results, axes)
+    return figure
+
+
+def _groups(results: Results) -> Figure:
+    models = results.models()
+    columns = {model: results.by_group(model) for model in models}
+    columns |= {f"ceiling\n{subset.replace('+', ' + ')}": dict(found) for subset, found in results.ceilings.items()}
+    values = sorted({value for model in models for value in columns[model]})
+    numbers = np.array([[column.get(value, np.nan) for column in columns.values()] for value in values])
+    figure, axes = _figure(2.5 + 0.75 * len(columns), 2.2 + 0.36 * len(values))
+    axes.imshow(numbers, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for (row, column), number in np.ndenumerate(numbers):
+        shade = "black" if number > 0.6 else "white"
+        axes.text(column, row, f"{number:.2f}", ha="center", va="center", fontsize=8, color=shade)
+    if results.ceilings:
+        axes.axvline(len(models) - 0.5, color="white", linewidth=4)
+    axes.set_yticks(range(len(values)), values)
+    axes.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_title(f"{results.task}: test accuracy apart, mean over seeds", loc="left")
+    return figure

@@ -1,0 +1,103 @@
+"""A benchmark's results as a page to read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from gnnfuse.bench.results import Results, Spread, columns, summary
+
+
+def write_report(results: Results, out: Path, plots: Mapping[str, str]) -> Path:
+    """Write `report.md`.
+
+    Args:
+        results: what to report.
+        out: folder to write into.
+        plots: file name -> what it shows.
+
+    Returns:
+        The file.
+    """
+    parts = [
+        f"# {results.task}",
+        _data(results),
+        _table(columns(results), [summary(results, m) for m in results.models()]),
+    ]
+    parts += [_best(results), _groups(results), _budget(results)]
+    parts += [f"![{what}]({name})" for name, what in plots.items()]
+    parts += [_environment(results)]
+    path = out / "report.md"
+    path.write_text("\n\n".join(part for part in parts if part) + "\n")
+    return path
+
+
+def _data(results: Results) -> str:
+    splits = ", ".join(f"{name} {size:,}" for name, size in results.splits.items())
+    lines = [f"Samples: {splits}."]
+    lines += [f"Source: {results.source}."] if results.source else []
+    lines += [f"**{results.caveat}**"] if results.caveat else []
+    lines.append(
+        "Mean ± standard deviation over seeds. Models were chosen on the validation split; every run saw the test "
+        "split once, after training."
+    )
+    return "\n".join(lines)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def _best(results: Results) -> str:
+    """Graph against the best of every other family, in one sentence each."""
+    scores = {model: Spread.of([row.test["accuracy"] for row in results.of(model)]) for model in results.models()}
+    families = {model: results.of(model)[0].family for model in scores}
+    graphs = [model for model in scores if families[model] == "graph"]
+    if not graphs:
+        return ""
+    graph = max(graphs, key=lambda model: scores[model].mean)
+    lines = []
+    for family in dict.fromkeys(families.values()):
+        others = [model for model in scores if families[model] == family and family != "graph"]
+        if others:
+            other = max(others, key=lambda model: scores[model].mean)
+            difference = scores[graph].mean - scores[other].mean
+            lines.append(f"- {graph} - {other} (best {family} model): {difference:+.3f}")
+    return "\n".join(lines)
+
+
+def _groups(results: Results) -> str:
+    models = results.models()
+    by_model = {model: results.by_group(model) for model in models}
+    values = sorted({value for found in by_model.values() for value in found})
+    if not values:
+        return ""
+    ceilings = results.ceilings
+    head = ["", *models, *(f"ceiling {subset}" for subset in ceilings)]
+    rows = [
+        [value]
+        + [f"{by_model[model].get(value, float('nan')):.3f}" for model in models]
+        + [f"{found[value]:.3f}" for found in ceilings.values()]
+        for value in values
+    ]
+    if ceilings:
+        overall = [f"{Spread.of([row.test['accuracy'] for row in results.of(model)]).mean:.3f}" for model in models]
+        rows.append(["**all**", *overall, *(f"{found['all']:.3f}" for found in ceilings.values())])
+    text = "## Apart\n\nTest accuracy, mean over seeds."
+    if ceilings:
+        text += (
+            " A ceiling is what the best predictor reaches that reads the named modalities perfectly and sees nothing "
+            "else, computed from the task; per line, the share of that same predictor."
+        )
+    return text + "\n\n" + _table(head, rows)
+
+
+def _budget(results: Results) -> str:
+    told = ", ".join(f"{name} {value}" for name, value in results.budget.items())
+    cut = [f"{row.model} (seed {row.seed}, epoch {row.epochs})" for row in results.rows if row.stopped == "seconds"]
+    reached = f"Stopped by the time limit: {', '.join(cut)}." if cut else "No run was stopped by the time limit."
+    return f"## Budget\n\nThe same for every run: {told}. {reached}"
+
+
+def _environment(results: Results) -> str:
+    lines = [f"- {name}: {value}" for name, value in results.environment.items()]
+    return "## Measured on\n\n" + "\n".join(lines)

@@ -1,0 +1,141 @@
+"""Rows of a benchmark, their summary over seeds, and the file they go into."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import mean, stdev
+
+from gnnfuse.fusion import Family
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One run of one model with one seed.
+
+    Args:
+        model: its name.
+        family: what kind of model.
+        seed: of weights, order and dropout.
+        test: metrics on the test split.
+        other_tests: metrics on further test splits.
+        groups: test split -> value of the reported group -> accuracy.
+        valid: validation metrics of the epoch that was kept.
+        parameters: trainable parameters, encoders and head counted.
+        train_seconds: wall-clock time of training with its validations.
+        samples_per_second: test samples collated and passed forward per second.
+        peak_memory_mb: what training added at its highest; None where it cannot be measured.
+        epochs: epochs begun.
+        best_epoch: the one whose weights were kept, from 0.
+        stopped: what ended training: "epochs", "patience" or "seconds".
+        history: per epoch, what was logged.
+    """
+
+    model: str
+    family: Family
+    seed: int
+    test: Mapping[str, float]
+    other_tests: Mapping[str, Mapping[str, float]]
+    groups: Mapping[str, Mapping[str, float]]
+    valid: Mapping[str, float]
+    parameters: int
+    train_seconds: float
+    samples_per_second: float
+    peak_memory_mb: float | None
+    epochs: int
+    best_epoch: int
+    stopped: str
+    history: Sequence[Mapping[str, float]]
+
+
+@dataclass
+class Results:
+    """Everything a benchmark found; rows are added as runs end.
+
+    Args:
+        task: name of the task.
+        splits: samples per split.
+        environment: machine, versions, commit.
+        budget: what every run was allowed.
+        ceilings: as `Dataset.ceilings`.
+        source: where the data come from.
+        caveat: what must be said beside the numbers.
+        rows: the runs.
+    """
+
+    task: str
+    splits: Mapping[str, int]
+    environment: Mapping[str, object]
+    budget: Mapping[str, object]
+    ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    source: str = ""
+    caveat: str = ""
+    rows: list[Row] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """Write the file whole or not at all."""
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        os.replace(temporary, path)
+
+    def models(self) -> list[str]:
+        """The models, in the order they ran."""
+        return list(dict.fromkeys(row.model for row in self.rows))
+
+    def of(self, model: str) -> list[Row]:
+        """A model's rows."""
+        return [row for row in self.rows if row.model == model]
+
+    def other_tests(self) -> list[str]:
+        """Names of the further test splits."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.other_tests))
+
+    def by_group(self, model: str, split: str = "test") -> dict[str, float]:
+        """Mean accuracy over seeds per value of the reported group."""
+        rows = self.of(model)
+        return {value: mean(row.groups[split][value] for row in rows) for value in rows[0].groups.get(split, {})}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and standard deviation (n - 1) over seeds; the latter None for one seed."""
+
+    mean: float
+    deviation: float | None
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> "Spread":
+        """Of several numbers."""
+        return cls(mean(numbers), stdev(numbers) if len(numbers) > 1 else None)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" if self.deviation is None else f"{self.mean:.3f} ± {self.deviation:.3f}"
+
+
+COLUMNS = ("model", "family", "test accuracy", "parameters", "train s", "samples/s", "peak MB", "epochs")
+
+
+def columns(results: Results) -> list[str]:
+    """Headings of the summary table."""
+    extra = [f"{name} accuracy" for name in results.other_tests()]
+    return [*COLUMNS[:3], *extra, *COLUMNS[3:]]
+
+
+def summary(results: Results, model: str) -> list[str]:
+    """A model's line of the summary table, over its seeds."""
+    rows = results.of(model)
+    memory = [row.peak_memory_mb for row in rows if row.peak_memory_mb is not None]
+    epochs = "/".join(str(row.epochs) for row in rows)
+    cut = " (time)" if any(row.stopped == "seconds" for row in rows) else ""
+    return [
+        model,
+        rows[0].family,
+        str(Spread.of([row.test["accuracy"] for row in rows])),
+        *(str(Spread.of([row.other_tests[name]["accuracy"] for row in rows])) for name in results.other_tests()),
+        f"{rows[0].parameters:,}",
+        f"{mean(row.train_seconds for row in rows):.1f}",
+        f"{mean(row.samples_per_second for row in rows):,.0f}",
+        f"{max(memory):.0f}" if memory else "-",
+        epochs + cut,
+    ]

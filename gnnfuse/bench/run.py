@@ -1,0 +1,157 @@
+"""The one loop that trains and examines every model."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from gnnfuse.bench.bench_task import BenchTask
+from gnnfuse.bench.environment import environment
+from gnnfuse.bench.examination import Examination
+from gnnfuse.bench.memory import PeakMemory
+from gnnfuse.bench.models import ModelName, expand, make_model
+from gnnfuse.bench.results import Results, Row
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.tasks import Classification
+from gnnfuse.train import FitConfig, Samples, device_of, fit, prepare
+
+MARGIN = 0.9  # of the time is given to training; evaluation and reports take the rest
+
+
+class Observer(Protocol):
+    """Someone who is told how far a benchmark is."""
+
+    def reading(self, samples: int) -> Callable[[], None]:
+        """Before the samples are read; what is returned is called after each."""
+        ...
+
+    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+        """Before a run; what is returned watches its training."""
+        ...
+
+    def finished(self, results: Results, row: Row) -> None:
+        """After a run."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchConfig:
+    """What a benchmark does with a task.
+
+    Args:
+        models: names of the catalogue; `unimodal` alone means one per modality.
+        seeds: how many seeds per model.
+        minutes: time for everything, shared out equally among the runs; None takes the task's.
+        device: as `FitConfig.device`.
+
+    Raises:
+        ValueError: no seeds, or no time.
+    """
+
+    models: tuple[str, ...]
+    seeds: int = 2
+    minutes: float | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1 or (self.minutes is not None and not self.minutes > 0):
+            raise ValueError(f"seeds must be at least 1 and minutes above 0, found {self.seeds} and {self.minutes}")
+
+
+def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, out: Path) -> Results:
+    """Train every model with every seed through one loop with one budget, and examine each once.
+
+    Training and model selection get the training and validation samples; only when a run's training is over does
+    `Examination` open the test splits for it. `out/results.json` is written after every run.
+
+    Args:
+        task: data, graphs, budget.
+        config: models, seeds, time.
+        observer: is told how far it is.
+        out: an existing folder.
+
+    Raises:
+        ValueError: an unknown model, or data that cannot be read.
+    """
+    started = time.monotonic()
+    dataset, builder = task.dataset, task.builder()
+    modalities = [node_type.name for node_type in builder.node_types if node_type.signal is not None]
+    names = expand(config.models, modalities)
+    advance = observer.reading(len(dataset.valid) + (0 if task.config.augment else len(dataset.train)))
+    valid = prepare(builder, dataset.valid, advance=advance)
+    train: Samples = dataset.train if task.config.augment else prepare(builder, dataset.train, advance=advance)
+
+    minutes = task.minutes if config.minutes is None else config.minutes
+    runs = len(names) * config.seeds
+    seconds = (minutes * 60 * MARGIN - (time.monotonic() - started)) / runs
+    if seconds <= 1:
+        raise ValueError(f"found minutes={minutes:g} for {runs} runs, expected more time")
+    fit_config = replace(task.config, seconds=seconds, device=config.device, progress=False)
+    results = _empty_results(task, fit_config)
+    run = _Run(task, builder, train, valid, Examination(dataset, builder, group=task.group, device=config.device))
+    for name in names:
+        for seed in range(config.seeds):
+            watchers = observer.training(str(name), seed, fit_config.epochs, seconds)
+            row = run(name, replace(fit_config, seed=seed), watchers)
+            results.rows.append(row)
+            results.write(out / "results.json")
+            observer.finished(results, row)
+    return results
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Trains one model and examines it."""
+
+    task: BenchTask
+    builder: GraphBuilder
+    train: Samples
+    valid: Samples
+    examination: Examination
+
+    def __call__(self, name: ModelName, config: FitConfig, watchers: Sequence[Callback]) -> Row:
+        model = make_model(name, self.builder, dim=self.task.dim, depth=self.task.depth, seed=config.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            fitted = Classification(model, self.builder, dropout=self.task.dropout)
+        with PeakMemory(device_of(config.device)) as memory:
+            report = fit(fitted, self.train, self.valid, config, callbacks=watchers)
+        scores = self.examination.take(fitted, run=f"{name} seed {config.seed}")
+        first, *others = scores
+        return Row(
+            model=str(name),
+            family=model.family,
+            seed=config.seed,
+            test=scores[first].metrics,
+            other_tests={other: scores[other].metrics for other in others},
+            groups={split: found.groups for split, found in scores.items()},
+            valid=report.best,
+            parameters=sum(parameter.numel() for parameter in fitted.parameters() if parameter.requires_grad),
+            train_seconds=report.seconds,
+            samples_per_second=scores[first].samples_per_second,
+            peak_memory_mb=memory.megabytes,
+            epochs=report.epochs,
+            best_epoch=report.best_epoch,
+            stopped=report.stopped,
+            history=report.history,
+        )
+
+
+def _empty_results(task: BenchTask, config: FitConfig) -> Results:
+    dataset = task.dataset
+    tests = {name: len(held_out) for name, held_out in dataset.tests.items()}
+    told = ("epochs", "seconds", "batch_size", "learning_rate", "weight_decay", "patience", "augment")
+    return Results(
+        task=dataset.name,
+        splits={"train": len(dataset.train), "valid": len(dataset.valid), **tests},
+        environment=environment(device_of(config.device)),
+        budget={name: getattr(config, name) for name in told}
+        | {"dim": task.dim, "depth": task.depth, "dropout": task.dropout},
+        ceilings=dataset.ceilings,
+        source=dataset.source,
+        caveat=dataset.caveat,
+    )

@@ -1,0 +1,1 @@
+"""The benchmark tasks, one file each; the catalogue lists them."""

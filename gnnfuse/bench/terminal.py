@@ -1,0 +1,106 @@
+"""A benchmark in the terminal: progress bars while it works, a line per model as it ends."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from gnnfuse.bench.results import Results, Row, columns, summary
+from gnnfuse.graph import GraphBatch
+
+LEFT = 2  # columns of words; numbers are aligned to the right
+
+
+class Terminal:
+    """Shows how far a benchmark is.
+
+    Args:
+        console: where to write.
+        seeds: seeds per model: a model's line is printed with its last one.
+        runs: how many runs there will be.
+
+    Example:
+        >>> with Terminal(Console(quiet=True), seeds=2, runs=4) as terminal:
+        ...     advance = terminal.reading(100)
+    """
+
+    def __init__(self, console: Console, *, seeds: int, runs: int) -> None:
+        self.console = console
+        self.seeds = seeds
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._runs = self.progress.add_task("runs", total=runs, note="")
+        self._current: TaskID | None = None
+        self._widths: list[int] = []
+
+    def __enter__(self) -> "Terminal":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def reading(self, samples: int) -> Callable[[], None]:
+        """Before the samples are read."""
+        bar = self.progress.add_task("reading samples", total=samples, note="")
+        return lambda: self.progress.advance(bar)
+
+    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+        """Before a run."""
+        if self._current is not None:
+            self.progress.remove_task(self._current)
+        self._current = self.progress.add_task(f"{model}, seed {seed}", total=None, note="")
+        return [_Watch(self.progress, self._current)]
+
+    def finished(self, results: Results, row: Row) -> None:
+        """After a run: the model's line, once all its seeds are in."""
+        self.progress.advance(self._runs)
+        if len(results.of(row.model)) < self.seeds:
+            return
+        cells = summary(results, row.model)
+        if not self._widths:
+            self._widths = [max(len(head), width) for head, width in zip(columns(results), _room(results), strict=True)]
+            self._print(columns(results), style="bold")
+        self._print(cells)
+
+    def _print(self, cells: Sequence[str], style: str | None = None) -> None:
+        padded = [
+            cell.ljust(width) if place < LEFT else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, self._widths, strict=True))
+        ]
+        self.console.print("  ".join(padded), style=style, highlight=False, soft_wrap=True)
+
+
+def _room(results: Results) -> list[int]:
+    """Widths for what the cells will hold: names, mean ± deviation, numbers."""
+    accuracies = 1 + len(results.other_tests())
+    return [max(18, *(len(model) for model in results.models())), 9, *[13] * accuracies, 10, 7, 9, 7, 6]
+
+
+class _Watch(Callback):
+    def __init__(self, progress: Progress, bar: TaskID) -> None:
+        self.progress = progress
+        self.bar = bar
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self.progress.update(self.bar, total=float(trainer.estimated_stepping_batches))
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: GraphBatch, _: int
+    ) -> None:
+        self.progress.update(self.bar, completed=trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        found = trainer.callback_metrics
+        self.progress.update(self.bar, note=f"valid {float(found['valid_accuracy']):.3f}")

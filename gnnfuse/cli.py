@@ -1,0 +1,172 @@
+"""The command line."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+from rich.console import Console
+
+import gnnfuse
+
+if TYPE_CHECKING:
+    from gnnfuse.graph import GraphBuilder
+    from gnnfuse.sample import Sample
+
+app = typer.Typer(
+    name="gnnfuse",
+    help="Fuse images, audio, text and your own node types with graph neural networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder with the data sets that do not come with the package; GNNFUSE_DATA by default."),
+]
+
+
+def main() -> None:
+    """Run the command line; a wrong input is one line on standard error and exit code 2."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {_one_line(error)}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _one_line(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join(str(error).split()))
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"gnnfuse {gnnfuse.__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def bench(
+    task: Annotated[str, typer.Option(help="Benchmark task; `gnnfuse names benchmark` lists them.")] = "digits",
+    models: Annotated[
+        str | None,
+        typer.Option(help="Models, separated by commas; `unimodal` means one per modality. All by default."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per model: 2 by default, 1 with --quick.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Time for everything, shared out equally among the runs. The task's own by default."),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A short look: less data, fewer epochs, one seed.")] = False,
+    data: Data = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write into; runs/<task>-<time> by default.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Train models on a task through one loop with one budget, and compare them.
+
+    Prints a table as it goes: test accuracy over seeds, parameters, training time, inference speed, peak memory.
+    Writes results.json, report.md and plots. Models are chosen on the validation split; the test split is opened
+    once per run, after training.
+    """
+    from gnnfuse.bench.bench import bench as run
+    from gnnfuse.bench.models import DEFAULT_MODELS
+
+    names = DEFAULT_MODELS if models is None else tuple(name.strip() for name in models.split(",") if name.strip())
+    run(task, models=names, seeds=seeds, minutes=minutes, quick=quick, data=data, out=out, device=device)
+
+
+@app.command()
+def draw(
+    out: Annotated[Path, typer.Option(help="PNG, SVG or PDF file to write.")] = Path("graph.png"),
+    task: Annotated[
+        str | None, typer.Option(help="Draw a sample of this benchmark task, with the task's own node types and rules.")
+    ] = None,
+    sample: Annotated[
+        str, typer.Option(help="Which sample of the task's validation split: its number or its id.")
+    ] = "0",
+    image: Annotated[Path | None, typer.Option(help="Picture of your own sample.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Recording of your own sample.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text of your own sample.")] = None,
+    patch: Annotated[int, typer.Option(min=1, help="Side of a patch of your picture, in pixels.")] = 32,
+    hop: Annotated[float, typer.Option(min=0.001, help="Seconds per frame of your recording.")] = 0.1,
+    max_edges: Annotated[int, typer.Option(min=1, help="Most edges drawn per relation.")] = 150,
+    data: Data = None,
+) -> None:
+    """Draw one sample's graph: patches on the picture, frames on the spectrogram, tokens as words, edges by relation.
+
+    Either --task, or at least one of --image, --audio and --text.
+    """
+    if task is None and image is None and audio is None and text is None:
+        raise ValueError("nothing to draw: expected --task, or at least one of --image, --audio and --text")
+    if task is not None and not (image is None and audio is None and text is None):
+        raise ValueError("found --task together with a signal of your own, expected one or the other")
+    from gnnfuse.draw import draw_sample
+
+    drawn, builder = _own_sample(image, audio, text, patch, hop) if task is None else _task_sample(task, sample, data)
+    draw_sample(drawn, builder, max_edges=max_edges).savefig(out, dpi=150)
+    Console().print(f"wrote {out}", highlight=False)
+
+
+def _own_sample(
+    image: Path | None, audio: Path | None, text: str | None, patch: int, hop: float
+) -> tuple["Sample", "GraphBuilder"]:
+    from gnnfuse.edges import Complete, EdgeRule, Grid, Window
+    from gnnfuse.graph import GraphBuilder
+    from gnnfuse.nodes import AudioFrames, Hub, ImagePatches, NodeType, TextTokens
+    from gnnfuse.sample import Sample
+
+    signals = {"image": image, "audio": audio, "text": text}
+    kinds: dict[str, NodeType] = {
+        "image": ImagePatches(patch=patch),
+        "audio": AudioFrames(hop=hop),
+        "text": TextTokens(),
+    }
+    given = {name for name, signal in signals.items() if signal is not None}
+    rules: list[EdgeRule] = [Complete(dst="hub", name="to_hub"), Complete(src="hub", name="from_hub")]
+    rules += [Grid()] if "image" in given else []
+    rules += [Window(size=1)] if given & {"audio", "text"} else []
+    builder = GraphBuilder([*(kinds[name] for name in sorted(given)), Hub()], rules)
+    return Sample(signals, id=" + ".join(sorted(given))), builder
+
+
+def _task_sample(task: str, wanted: str, data: Path | None) -> tuple["Sample", "GraphBuilder"]:
+    from gnnfuse import catalog
+    from gnnfuse.bench.bench_task import MakeTask
+
+    made = cast(MakeTask, catalog.load("benchmark", task))(data, True)
+    valid = made.dataset.valid
+    if wanted.isdigit() and int(wanted) < len(valid):
+        return valid[int(wanted)], made.builder()
+    for sample in valid:
+        if sample.id == wanted:
+            return sample, made.builder()
+    raise ValueError(
+        f"task {task!r} has no validation sample {wanted!r}, expected a number below {len(valid)} or an id such as "
+        f"{valid[0].id!r}"
+    )
+
+
+@app.command()
+def names(
+    kind: Annotated[
+        Literal["benchmark", "edge_rule", "layer", "model", "node_type", "readout", "task"] | None,
+        typer.Argument(help="Only this kind."),
+    ] = None,
+) -> None:
+    """List the names that other commands take: benchmarks, models and the parts they are made of."""
+    from gnnfuse import catalog
+
+    console = Console()
+    for each in [kind] if kind else sorted(catalog.KINDS):
+        console.print(f"[bold]{each}[/]: {', '.join(catalog.names(each))}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

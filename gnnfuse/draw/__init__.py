@@ -1,0 +1,7 @@
+"""Pictures of graphs, for people: what is a node, and what is joined to what."""
+
+from gnnfuse.draw.canvas import Box, Canvas
+from gnnfuse.draw.draw_sample import draw_sample
+from gnnfuse.draw.drawer import Drawer, Drawn, View
+
+__all__ = ["Box", "Canvas", "Drawer", "Drawn", "View", "draw_sample"]

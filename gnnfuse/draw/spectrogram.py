@@ -1,0 +1,69 @@
+"""Recordings: a spectrogram with a node under every frame."""
+
+import torch
+from torch import Tensor
+
+from gnnfuse.draw.canvas import Box, Canvas
+from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View
+from gnnfuse.draw.palette import FILL
+from gnnfuse.draw.strip import draw_frame, draw_nodes, far_title, inner, node_line
+from gnnfuse.sample import Sample, SignalError, read_audio
+
+RATE, FFT, HOP = 16000, 512, 80  # samples: windows of 32 ms every 5 ms
+RANGE, AUDIBLE = 70.0, 55.0  # decibels below the loudest: drawn at all, counted as sound when choosing the axis
+
+
+class Spectrogram(Drawer):
+    """Nodes with times, of a signal that is a recording."""
+
+    def accepts(self, view: View) -> bool:
+        """Asks for times, and reads the signal."""
+        return "time" in view.node_type.provides and _waveform(view.sample, view.node_type.signal) is not None
+
+    def height(self, view: View, width: float) -> float:
+        """The same for all."""
+        return 1.75
+
+    def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:
+        """Power in decibels over time and frequency, up to the highest frequency that is heard."""
+        waveform, time = _waveform(view.sample, view.node_type.signal), view.nodes.time
+        assert waveform is not None
+        assert time is not None
+        power, top = _decibels(waveform)
+        seconds = len(waveform) / RATE
+        end = max(seconds, float(time[:, 1].max()))
+        picture = inner(box, facing)
+        axes = canvas.axes(picture)
+        axes.imshow(
+            power.numpy(), origin="lower", aspect="auto", extent=(0, seconds, 0, top), cmap="magma", vmin=-RANGE, vmax=0
+        )
+        axes.axvspan(seconds, end, color=FILL, linewidth=0)  # the last frame's silence
+        axes.set_xlim(0, end)
+        edges = time[:, 0].tolist()
+        if len(edges) <= 200:
+            axes.vlines([start for start in edges if start > 0], 0, top, colors="white", linewidth=0.5, alpha=0.35)
+        far_title(canvas, view, box, facing, note=f"{seconds:.2f} s · 0-{top / 1000:g} kHz")
+        centers = picture.left + time.mean(dim=1).double().numpy() / end * picture.width
+        draw_frame(canvas, picture)
+        return draw_nodes(canvas, centers, picture, facing, node_line(box, facing))
+
+
+def _waveform(sample: Sample, signal: str | None) -> Tensor | None:
+    if signal is None:
+        return None
+    try:
+        return read_audio(sample, signal, sample_rate=RATE)
+    except SignalError:
+        return None  # another kind of signal: another drawer's
+
+
+def _decibels(waveform: Tensor) -> tuple[Tensor, float]:
+    window = torch.hann_window(FFT)
+    padded = torch.nn.functional.pad(waveform, (FFT // 2, FFT // 2))
+    spectrum = torch.stft(padded, FFT, HOP, window=window, center=False, return_complex=True)
+    power = spectrum.abs().square()
+    decibels = 10 * (power / power.max().clamp(min=1e-12)).clamp(min=1e-12).log10()
+    heard = (decibels.amax(dim=1) > -AUDIBLE).nonzero()
+    hertz = (int(heard.max()) + 1) * RATE / FFT if len(heard) else RATE / 2
+    top = min(RATE / 2, max(1000.0, -(-hertz // 500) * 500.0))
+    return decibels[: int(top / RATE * FFT) + 1], top

@@ -1,0 +1,19 @@
+"""The seventh stage: a batch of graphs becomes one vector per graph, by graph, attention or classical models."""
+
+from gnnfuse.fusion.attention import JointTransformer, ModalityAttention
+from gnnfuse.fusion.classical import Concat, Unimodal
+from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
+from gnnfuse.fusion.graph import GraphFusion
+from gnnfuse.fusion.token_transformer import TokenTransformer
+
+__all__ = [
+    "Concat",
+    "Family",
+    "FusionModel",
+    "GraphFusion",
+    "JointTransformer",
+    "ModalityAttention",
+    "NodeEncoders",
+    "TokenTransformer",
+    "Unimodal",
+]

@@ -1,0 +1,54 @@
+"""The strong attention baseline: a transformer over the tokens of all modalities together."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders, read_types
+from gnnfuse.fusion.token_transformer import TokenTransformer
+from gnnfuse.graph import GraphBatch
+from gnnfuse.nodes import NodeType
+
+
+class JointTransformer(FusionModel):
+    """Self-attention over every token of every modality.
+
+    Tokens come from the same encoders as the graph's (which add positions), plus a learned vector per modality.
+    Source: joint tokens of several modalities after Kim et al., "ViLT" (2021).
+
+    Args:
+        node_types: what samples are made of; learned types (hubs) are left out.
+        dim: size of the token states and of the fused vector.
+        depth: how many blocks.
+        heads: attention heads; must divide `dim`.
+        dropout: as in `TokenTransformer`.
+
+    Raises:
+        ValueError: `heads` does not divide `dim`, or no node type reads a signal.
+    """
+
+    family: ClassVar[Family] = "attention"
+
+    def __init__(
+        self, node_types: Sequence[NodeType], *, dim: int = 64, depth: int = 3, heads: int = 4, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.node_types = read_types(node_types)
+        if not self.node_types:
+            raise ValueError("a joint transformer needs a node type that reads a signal, found none")
+        self.dim = dim
+        self.depth = depth
+        self.heads = heads
+        self.dropout = dropout
+        self.encoders = NodeEncoders(self.node_types, dim)
+        self.modality = nn.ParameterDict({t.name: nn.Parameter(torch.randn(dim) * 0.02) for t in self.node_types})
+        self.transformer = TokenTransformer(dim, depth=depth, heads=heads, dropout=dropout)
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """A batch in, one fused vector per graph out."""
+        states = {name: found + self.modality[name] for name, found in self.encoders(batch).items()}
+        fused: Tensor = self.transformer(states, batch)
+        return fused

@@ -1,0 +1,60 @@
+"""Self-attention over modalities: each modality is one vector, and they attend to each other."""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion.fusion_model import Family, FusionModel, read_types
+from gnnfuse.fusion.pooled import PooledModalities
+from gnnfuse.graph import GraphBatch
+from gnnfuse.nodes import NodeType
+
+
+class ModalityAttention(FusionModel):
+    """Attention between pooled modalities.
+
+    With x_i the vector of modality i: q_i, k_i, v_i = W_i x_i + b_i, e_ij = q_i . k_j / sqrt(d),
+    z_i = sum_j softmax_j(e_ij) v_j. The fused vector is one matrix over all z_i side by side, after a nonlinearity.
+    Modalities a sample lacks are left out of the softmax (all are in it where the sample has none).
+
+    Args:
+        node_types: what samples are made of; learned types (hubs) are left out.
+        dim: size of the vectors.
+        depth: transformer blocks within each modality.
+        heads: attention heads of those; must divide `dim`.
+        dropout: as in `TokenTransformer`.
+
+    Raises:
+        ValueError: `heads` does not divide `dim`, or no node type reads a signal.
+    """
+
+    family: ClassVar[Family] = "attention"
+
+    def __init__(
+        self, node_types: Sequence[NodeType], *, dim: int = 64, depth: int = 3, heads: int = 4, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.node_types = read_types(node_types)
+        self.dim = dim
+        self.depth = depth
+        self.heads = heads
+        self.dropout = dropout
+        self.pooled = PooledModalities(self.node_types, dim, depth=depth, heads=heads, dropout=dropout)
+        self.project = nn.ModuleDict({t.name: nn.Linear(dim, 3 * dim) for t in self.node_types})
+        self.output = nn.Sequential(nn.GELU(), nn.Linear(len(self.node_types) * dim, dim))
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """A batch in, one fused vector per graph out."""
+        vectors, has_tokens = self.pooled(batch)
+        names = [node_type.name for node_type in self.node_types]
+        projected = torch.stack([self.project[name](vectors[:, i]) for i, name in enumerate(names)], dim=1)
+        query, key, value = projected.chunk(3, dim=2)
+        scores = torch.einsum("gid,gjd->gij", query, key) / math.sqrt(self.dim)
+        counted = has_tokens | ~has_tokens.any(dim=1, keepdim=True)
+        weights = scores.masked_fill(~counted.unsqueeze(1), -torch.inf).softmax(dim=2)
+        fused: Tensor = self.output(torch.einsum("gij,gjd->gid", weights, value).flatten(1))
+        return fused

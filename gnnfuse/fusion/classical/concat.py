@@ -1,0 +1,61 @@
+"""Late fusion: pooled modalities side by side."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion.fusion_model import Family, FusionModel, read_types
+from gnnfuse.fusion.pooled import PooledModalities
+from gnnfuse.graph import GraphBatch
+from gnnfuse.nodes import NodeType
+
+
+class Concat(FusionModel):
+    """A small network over the concatenation of one vector per modality.
+
+    Args:
+        node_types: what samples are made of; learned types (hubs) are left out.
+        dim: size of the vectors.
+        depth: transformer blocks within each modality.
+        heads: attention heads of those; must divide `dim`.
+        expansion: width of the hidden layer as a multiple of `dim`.
+        dropout: as in `TokenTransformer`.
+
+    Raises:
+        ValueError: `heads` does not divide `dim`, or no node type reads a signal.
+    """
+
+    family: ClassVar[Family] = "other"
+
+    def __init__(
+        self,
+        node_types: Sequence[NodeType],
+        *,
+        dim: int = 64,
+        depth: int = 3,
+        heads: int = 4,
+        expansion: int = 4,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.node_types = read_types(node_types)
+        self.dim = dim
+        self.depth = depth
+        self.heads = heads
+        self.expansion = expansion
+        self.dropout = dropout
+        self.pooled = PooledModalities(self.node_types, dim, depth=depth, heads=heads, dropout=dropout)
+        self.network = nn.Sequential(
+            nn.Linear(len(self.node_types) * dim, expansion * dim),
+            nn.GELU(),
+            nn.Linear(expansion * dim, dim),
+            nn.LayerNorm(dim),
+        )
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """A batch in, one fused vector per graph out."""
+        vectors, _ = self.pooled(batch)
+        fused: Tensor = self.network(vectors.flatten(1))
+        return fused

@@ -1,0 +1,59 @@
+"""One modality alone: what fusion has to beat."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
+from gnnfuse.fusion.token_transformer import TokenTransformer
+from gnnfuse.graph import GraphBatch
+from gnnfuse.nodes import NodeType
+
+
+class Unimodal(FusionModel):
+    """A transformer over the tokens of one modality.
+
+    Args:
+        node_types: what samples are made of.
+        modality: name of the node type to use; may be left out where there is only one.
+        dim: size of the token states and of the fused vector.
+        depth: how many blocks.
+        heads: attention heads; must divide `dim`.
+        dropout: as in `TokenTransformer`.
+
+    Raises:
+        ValueError: no node type of that name, or `heads` does not divide `dim`.
+    """
+
+    family: ClassVar[Family] = "unimodal"
+
+    def __init__(
+        self,
+        node_types: Sequence[NodeType],
+        *,
+        modality: str | None = None,
+        dim: int = 64,
+        depth: int = 3,
+        heads: int = 4,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        chosen = [t for t in node_types if t.name == modality or (modality is None and len(node_types) == 1)]
+        if not chosen:
+            known = ", ".join(sorted(t.name for t in node_types))
+            raise ValueError(f"found modality={modality!r}, expected one of: {known}")
+        self.node_types = tuple(chosen)
+        self.modality = chosen[0].name
+        self.dim = dim
+        self.depth = depth
+        self.heads = heads
+        self.dropout = dropout
+        self.encoders = NodeEncoders(self.node_types, dim)
+        self.transformer = TokenTransformer(dim, depth=depth, heads=heads, dropout=dropout)
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """A batch in, one vector per graph out."""
+        fused: Tensor = self.transformer(self.encoders(batch), batch)
+        return fused

@@ -1,0 +1,75 @@
+"""The one interface of all fusion models, graph, attention or classical."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.graph import GraphBatch
+from gnnfuse.nodes import NodeType
+
+Family = Literal["graph", "attention", "unimodal", "other"]
+
+
+class FusionModel(nn.Module, ABC):
+    """Fuses each graph of a batch into one vector.
+
+    Every constructor argument is kept under its own name, so that a model can be saved as its configuration.
+
+    Attributes:
+        family: what kind of model it is, for reports.
+        sees_edges: whether the model uses the batch's edges; others can be given batches without any.
+        dim: size of the fused vector.
+        node_types: what it encodes.
+    """
+
+    family: ClassVar[Family]
+    sees_edges: ClassVar[bool] = False
+    dim: int
+    node_types: tuple[NodeType, ...]
+
+    @abstractmethod
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """A batch in, one fused vector per graph out."""
+
+
+class NodeEncoders(nn.Module):
+    """The encoders of several node types, each named for its type.
+
+    Args:
+        node_types: the types.
+        dim: size of the states.
+    """
+
+    def __init__(self, node_types: Sequence[NodeType], dim: int) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleDict({node_type.name: node_type.encoder(dim) for node_type in node_types})
+
+    def forward(self, batch: GraphBatch) -> Mapping[str, Float[Tensor, "nodes dim"]]:
+        """Each type's states, in the batch's order of types.
+
+        Raises:
+            ValueError: the batch lacks a node type; one whose samples all lack the signal is there, and empty.
+        """
+        missing = [name for name in self.encoders if name not in batch.values]
+        if missing:
+            raise ValueError(
+                f"the model encodes node type {missing[0]!r}, the batch has only {', '.join(batch.node_types)}"
+            )
+        return {
+            name: self.encoders[name](batch.values[name], batch.layout[name])
+            for name in batch.node_types
+            if name in self.encoders
+        }
+
+    def stacked(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
+        """The states of all types, as the batch numbers its nodes."""
+        return torch.cat(list(self(batch).values()))
+
+
+def read_types(node_types: Sequence[NodeType]) -> tuple[NodeType, ...]:
+    """The node types that are read from a signal, by name: what models without edges fuse (a hub learns by edges)."""
+    return tuple(sorted((t for t in node_types if t.signal is not None), key=lambda node_type: node_type.name))

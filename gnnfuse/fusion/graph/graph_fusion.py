@@ -1,0 +1,92 @@
+"""GraphFusion: encode the nodes, pass messages, read out."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
+from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing import LayerFactory, RelationAttention
+from gnnfuse.nodes import NodeType
+from gnnfuse.readout import AttentionReadout, Readout
+
+
+class GraphFusion(FusionModel):
+    """Fuses by message passing over the heterogeneous graph of each sample.
+
+    Args:
+        node_types: what samples are made of (`builder.node_types`).
+        relations: the relations of their edges (`builder.relations`).
+        dim: size of the node states and of the fused vector.
+        depth: how many layers.
+        layer: makes a layer from (dim, node type names, relations): `RelationAttention`, or
+            `functools.partial(RelationAttention, heads=8)` for its options.
+        readout: one vector per graph from the states; `AttentionReadout(dim)` by default.
+
+    Raises:
+        ValueError: a relation joins a node type that is not there, or depth is below 1.
+
+    Example:
+        >>> from gnnfuse.edges import Complete, Window
+        >>> from gnnfuse.graph import GraphBuilder
+        >>> from gnnfuse.nodes import Hub, TextTokens
+        >>> from gnnfuse.sample import Sample
+        >>> builder = GraphBuilder([TextTokens(), Hub()], [Window(), Complete()])
+        >>> model = GraphFusion(builder.node_types, builder.relations, dim=32, depth=2)
+        >>> model(builder([Sample({"text": "a cat"}), Sample({})])).shape
+        torch.Size([2, 32])
+    """
+
+    family: ClassVar[Family] = "graph"
+    sees_edges: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        node_types: Sequence[NodeType],
+        relations: Sequence[Relation],
+        *,
+        dim: int = 64,
+        depth: int = 3,
+        layer: LayerFactory = RelationAttention,
+        readout: Readout | None = None,
+    ) -> None:
+        super().__init__()
+        self.node_types = tuple(sorted(node_types, key=lambda node_type: node_type.name))
+        self.relations = tuple(Relation(*relation) for relation in relations)
+        names = [node_type.name for node_type in self.node_types]
+        stray = [relation for relation in self.relations if not {relation.src, relation.dst} <= set(names)]
+        if stray or depth < 1:
+            found = f"relation {stray[0]}" if stray else f"depth={depth}"
+            raise ValueError(f"found {found}, expected relations between {', '.join(names)} and a depth of at least 1")
+        self.dim = dim
+        self.depth = depth
+        self.layer = layer
+        self.encoders = NodeEncoders(self.node_types, dim)
+        self.layers = nn.ModuleList(layer(dim, names, self.relations) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim)
+        self.readout = AttentionReadout(dim) if readout is None else readout
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """A batch in, one fused vector per graph out.
+
+        Raises:
+            ValueError: the batch was built with other node types or relations.
+        """
+        if batch.relations != self.relations or len(batch.values) != len(self.node_types):
+            raise ValueError(
+                f"the model knows node types {', '.join(self.encoders.encoders)} and relations "
+                f"{', '.join(map(str, self.relations))}; the batch has {', '.join(batch.node_types)} and "
+                f"{', '.join(map(str, batch.relations))}"
+            )
+        fused: Tensor = self.readout(self.node_states(batch), batch)
+        return fused
+
+    def node_states(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
+        """The states of all nodes after the last layer, normed."""
+        states = self.encoders.stacked(batch)
+        for layer in self.layers:
+            states = layer(states, batch)
+        normed: Tensor = self.norm(states)
+        return normed

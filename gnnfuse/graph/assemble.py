@@ -1,0 +1,116 @@
+"""A batch from plain parts and back: what exchange with other graph libraries needs."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from gnnfuse.edges import Relation
+from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.nodes import Layout
+from gnnfuse.ops import edges_from_index
+
+
+def assemble(
+    values: Mapping[str, Tensor],
+    layout: Mapping[str, Layout],
+    edge_lists: Mapping[Relation, Int[Tensor, "2 edges"]],
+    *,
+    target: Tensor | None,
+    ids: tuple[str, ...],
+    modalities: tuple[str, ...],
+    present: Bool[Tensor, "graphs modalities"],
+) -> GraphBatch:
+    """Make a batch of nodes and lists of edges; the lists may stand in any order, which the batch remembers.
+
+    Args:
+        values: node type -> `[nodes of the type, ...]`, in the order of numbering.
+        layout: node type -> where its nodes lie.
+        edge_lists: relation -> (source, destination) numbers within the two types, in the order of numbering.
+        target: `[graphs, ...]` or None.
+        ids: the samples' ids.
+        modalities: node types that are read from a signal.
+        present: `[graphs, modalities]`.
+
+    Raises:
+        ValueError: an edge refers to a type or a node that is not there, or joins two samples.
+    """
+    first, start = {}, 0
+    for name, rows in values.items():
+        first[name] = start
+        start += len(rows)
+    for relation, pairs in edge_lists.items():
+        _check_pairs(relation, pairs, layout)
+    device = present.device
+    none = torch.zeros(2, 0, dtype=torch.int64, device=device)
+    lengths = torch.tensor([pairs.shape[1] for pairs in edge_lists.values()], dtype=torch.int64, device=device)
+    moved = [
+        torch.stack([pairs[0] + first[relation.src], pairs[1] + first[relation.dst]])
+        for relation, pairs in edge_lists.items()
+    ]
+    src, dst = torch.cat([none, *moved], dim=1)
+    number = torch.repeat_interleave(lengths)
+    edges = edges_from_index(src, dst, number, num_nodes=start)
+    order = torch.argsort((dst * max(1, len(edge_lists)) + number) * max(1, start) + src, stable=True)
+    place = torch.arange(len(src), device=device) - (lengths.cumsum(0) - lengths)[number]
+    edge_order: Tensor | None = place[order]
+    if torch.equal(place[order][torch.argsort(edges.relation, stable=True)], place):
+        edge_order = None  # the lists stand in the batch's own order
+    return GraphBatch(
+        values=values,
+        layout=layout,
+        edges=edges,
+        relations=tuple(edge_lists),
+        graph_id=torch.cat([of_type.graph_id for of_type in layout.values()]),
+        num_graphs=len(ids),
+        target=target,
+        ids=ids,
+        modalities=modalities,
+        present=present,
+        edge_order=edge_order,
+    )
+
+
+def list_edges(batch: GraphBatch) -> Mapping[Relation, Int[Tensor, "2 edges"]]:
+    """Relation -> (source, destination) numbers within the two types; in the order the batch remembers.
+
+    That is sorted by destination and source, unless the batch came from a library with an order of its own.
+
+    Example:
+        >>> from gnnfuse import edges, graph, nodes, sample
+        >>> builder = graph.GraphBuilder([nodes.TextTokens()], [edges.Window(size=1)])
+        >>> {str(r): pairs.tolist() for r, pairs in list_edges(builder([sample.Sample({"text": "abc"})])).items()}
+        {'text-window-text': [[1, 0, 2, 1], [0, 1, 1, 2]]}
+    """
+    edges, dst = batch.edges, batch.edges.dst()
+    order = torch.argsort(edges.relation, stable=True)
+    if batch.edge_order is not None:
+        order = torch.argsort(edges.relation * max(1, edges.num_edges) + batch.edge_order)
+    counts = torch.bincount(edges.relation, minlength=len(batch.relations)).tolist()[: len(batch.relations)]
+    pairs = torch.stack([edges.src[order], dst[order]])
+    starts = {name: place.start for name, place in batch.slices.items()}
+    return {
+        relation: part - torch.tensor([[starts[relation.src]], [starts[relation.dst]]], device=part.device)
+        for relation, part in zip(batch.relations, pairs.split_with_sizes(counts, dim=1), strict=True)
+    }
+
+
+def _check_pairs(relation: Relation, pairs: Tensor, layout: Mapping[str, Layout]) -> None:
+    for end in (relation.src, relation.dst):
+        if end not in layout:
+            raise ValueError(f"relation {relation}: found no nodes of type {end!r}, expected one of {list(layout)}")
+    if pairs.ndim != 2 or len(pairs) != 2 or pairs.dtype != torch.int64:
+        raise ValueError(
+            f"relation {relation}: found edges of shape {list(pairs.shape)} and {pairs.dtype}, "
+            "expected [2, edges] of torch.int64"
+        )
+    if not pairs.numel():
+        return
+    for index, end, where in zip(pairs, (relation.src, relation.dst), ("sources", "destinations"), strict=True):
+        low, high, nodes = int(index.min()), int(index.max()), len(layout[end].graph_id)
+        if low < 0 or high >= nodes:
+            raise ValueError(f"relation {relation}: found {where} in {low}..{high}, expected 0..{nodes - 1}")
+    src_graph, dst_graph = layout[relation.src].graph_id[pairs[0]], layout[relation.dst].graph_id[pairs[1]]
+    if not torch.equal(src_graph, dst_graph):
+        raise ValueError(f"relation {relation}: found edges between samples, expected none")

@@ -1,0 +1,227 @@
+"""To and from networkx: knowledge graphs in, graphs to look at out."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gnnfuse.edges import Relation
+from gnnfuse.graph.assemble import assemble, list_edges
+from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.nodes import Layout
+
+if TYPE_CHECKING:
+    import networkx
+
+COMPANION = "gnnfuse"  # the graph attribute that carries what nodes and edges cannot
+
+
+def to_networkx(batch: GraphBatch, *, values: bool = True) -> "networkx.MultiDiGraph":
+    """The batch as a directed multigraph.
+
+    A node is named `(type, graph, index)` and has these as attributes, with `value` (a tensor), and `position` and
+    `time` (numbers) where its type has them. An edge has the attribute `relation` (the rule's name, also its key).
+    The graph attribute `gnnfuse` holds the rest, for the way back.
+
+    Args:
+        batch: one sample or several.
+        values: give the nodes their values; without them there is no way back.
+
+    Example:
+        >>> from gnnfuse import edges, graph, nodes, sample
+        >>> builder = graph.GraphBuilder([nodes.TextTokens()], [edges.Window(size=1)])
+        >>> list(to_networkx(builder([sample.Sample({"text": "ab"})])).edges(keys=True))
+        [(('text', 0, 0), ('text', 0, 1), 'window'), (('text', 0, 1), ('text', 0, 0), 'window')]
+    """
+    import networkx
+
+    batch = batch.to("cpu")
+    graph = networkx.MultiDiGraph()
+    names: dict[str, list[tuple[str, int, int]]] = {}
+    for name, layout in batch.layout.items():
+        places = zip(layout.graph_id.tolist(), layout.index.tolist(), strict=True)
+        names[name] = [(name, sample, index) for sample, index in places]
+        for row, (_, sample, index) in enumerate(names[name]):
+            attributes: dict[str, object] = {"type": name, "graph": sample, "index": index}
+            for field, found in (("position", layout.position), ("time", layout.time)):
+                if found is not None:
+                    attributes[field] = tuple(found[row].tolist())
+            if values:
+                attributes["value"] = batch.values[name][row]
+            graph.add_node(names[name][row], **attributes)
+    for relation, pairs in list_edges(batch).items():
+        for src, dst in pairs.T.tolist():
+            ends = names[relation.src][src], names[relation.dst][dst]
+            key = None if graph.has_edge(*ends, relation.rule) else relation.rule  # None: a second edge, any free key
+            graph.add_edge(*ends, key=key, relation=relation.rule)
+    graph.graph[COMPANION] = {
+        "relations": batch.relations,
+        "target": batch.target,
+        "ids": batch.ids,
+        "modalities": batch.modalities,
+        "present": batch.present,
+        "empty": {name: rows[:0] for name, rows in batch.values.items()},
+        "layout": batch.layout,
+        "edge_order": batch.edge_order,
+    }
+    return graph
+
+
+def from_networkx(
+    graph: "networkx.Graph",
+    *,
+    node_types: Sequence[str] | None = None,
+    type_attribute: str = "type",
+    value_attribute: str = "value",
+    relation_attribute: str = "relation",
+) -> GraphBatch:
+    """A networkx graph as a batch: `from_networkx(to_networkx(batch)) == batch`, bit for bit.
+
+    Anybody's graph will do if each node has a type and a value (numbers, as many for all nodes of a type) and each
+    edge a relation (an attribute, or the key of a multigraph). Nodes may also have `graph` (the number of the sample,
+    0 by default), `position` (numbers) and `time` (start and end in seconds). Nodes of a type keep the order of
+    `graph.nodes` within their sample. An undirected edge goes both ways. Other attributes stay behind.
+
+    Args:
+        graph: what to read.
+        node_types: names of the types in the order of numbering; all that are found, sorted, by default.
+        type_attribute: node attribute that names the type.
+        value_attribute: node attribute with the value.
+        relation_attribute: edge attribute that names the relation.
+
+    Raises:
+        ValueError: no nodes, a node or an edge without a needed attribute (the message names both), values of
+            different shapes within a type, or an edge between samples.
+
+    Example:
+        >>> import networkx
+        >>> graph = networkx.DiGraph()
+        >>> graph.add_node("Ada", type="person", value=[0.5, 1.0])
+        >>> graph.add_node("Rome", type="city", value=[2.0])
+        >>> graph.add_edge("Ada", "Rome", relation="lives_in")
+        >>> batch = from_networkx(graph)
+        >>> batch.node_types, [str(relation) for relation in batch.relations]
+        (('city', 'person'), ['person-lives_in-city'])
+    """
+    companion: Mapping[str, Any] | None = graph.graph.get(COMPANION)
+    by_type = _nodes_by_type(graph, type_attribute, node_types, companion)
+    samples = [_sample(graph, node) for nodes in by_type.values() for node in nodes]
+    if companion is None and not samples:
+        raise ValueError("graph: found no nodes, expected at least one")
+    num_graphs = len(companion["ids"]) if companion is not None else max(samples) + 1
+    values, layout = {}, {}
+    for name, nodes in by_type.items():
+        empty = None if companion is None else companion["empty"][name]
+        values[name] = _stack(graph, name, nodes, value_attribute, empty)
+        layout[name] = _layout(graph, name, nodes, num_graphs, None if companion is None else companion["layout"][name])
+    edge_lists = _edge_lists(graph, by_type, relation_attribute, None if companion is None else companion["relations"])
+    if companion is not None:
+        kept = {field: companion[field] for field in ("target", "ids", "modalities", "present")}
+        batch, order = assemble(values, layout, edge_lists, **kept), companion["edge_order"]
+        return batch if order is None or len(order) != batch.edges.num_edges else replace(batch, edge_order=order)
+    present = torch.stack([of_type.offsets.diff() > 0 for of_type in layout.values()], dim=1)
+    ids = tuple(map(str, range(num_graphs)))
+    return assemble(values, layout, edge_lists, target=None, ids=ids, modalities=tuple(values), present=present)
+
+
+def _nodes_by_type(
+    graph: "networkx.Graph", attribute: str, node_types: Sequence[str] | None, companion: Mapping[str, Any] | None
+) -> dict[str, list[Hashable]]:
+    types = {node: _needed(attributes, attribute, f"node {node!r}") for node, attributes in graph.nodes(data=True)}
+    if companion is not None:
+        node_types = list(companion["empty"])
+    by_type: dict[str, list[Hashable]] = {name: [] for name in node_types or sorted({str(t) for t in types.values()})}
+    for node, name in types.items():
+        if name not in by_type:
+            raise ValueError(f"node {node!r}: found type {name!r}, expected one of {list(by_type)}")
+        by_type[str(name)].append(node)
+    return {name: sorted(nodes, key=lambda node: _sample(graph, node)) for name, nodes in by_type.items()}
+
+
+def _sample(graph: "networkx.Graph", node: Hashable) -> int:
+    sample = graph.nodes[node].get("graph", 0)
+    if not isinstance(sample, int) or sample < 0:
+        raise ValueError(f"node {node!r}: found graph {sample!r}, expected the number of its sample")
+    return sample
+
+
+def _needed(attributes: Mapping[str, Any], name: str, where: str) -> Any:
+    if attributes.get(name) is None:
+        raise ValueError(f"{where}: found no attribute {name!r}, expected one; it has {sorted(attributes)}")
+    return attributes[name]
+
+
+def _stack(graph: "networkx.Graph", name: str, nodes: list[Hashable], attribute: str, empty: Tensor | None) -> Tensor:
+    rows = [_to_tensor(_needed(graph.nodes[node], attribute, f"node {node!r}")) for node in nodes]
+    if not rows:
+        return torch.zeros(0, 0) if empty is None else empty
+    kinds = {(tuple(row.shape), row.dtype) for row in rows}
+    if len(kinds) > 1:
+        raise ValueError(f"node type {name!r}: found {attribute}s of shapes {sorted(map(str, kinds))}, expected one")
+    return torch.stack(rows)
+
+
+def _to_tensor(value: object) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.as_tensor(value)
+
+
+def _layout(graph: "networkx.Graph", name: str, nodes: list[Hashable], num_graphs: int, known: Layout | None) -> Layout:
+    samples = torch.tensor([_sample(graph, node) for node in nodes], dtype=torch.int64)
+    counts = torch.bincount(samples, minlength=num_graphs)
+    if known is not None and not torch.equal(counts, known.offsets.diff()):
+        raise ValueError(
+            f"node type {name!r}: found {counts.tolist()} nodes per sample, but graph.graph[{COMPANION!r}] tells "
+            f"of {known.offsets.diff().tolist()}; delete that entry to read the graph without it"
+        )
+    position = _numbers(graph, name, nodes, "position", None if known is None else known.position)
+    time = _numbers(graph, name, nodes, "time", None if known is None else known.time)
+    if time is not None and time.shape[1] != 2:
+        raise ValueError(f"node type {name!r}: found times of {time.shape[1]} numbers, expected start and end")
+    if known is not None:
+        return replace(known, position=position, time=time)
+    offsets = torch.zeros(num_graphs + 1, dtype=torch.int64)
+    torch.cumsum(counts, 0, out=offsets[1:])
+    return Layout(samples, offsets, counts.unsqueeze(1), position, time, torch.zeros_like(counts))
+
+
+def _numbers(
+    graph: "networkx.Graph", name: str, nodes: list[Hashable], field: str, known: Tensor | None
+) -> Tensor | None:
+    found = [graph.nodes[node].get(field) for node in nodes]
+    if all(numbers is None for numbers in found):
+        return known if not found else None
+    if None in found:
+        without = nodes[found.index(None)]
+        raise ValueError(f"node {without!r}: found no {field}, expected one, as other nodes of type {name!r} have")
+    return torch.tensor([tuple(numbers) for numbers in found], dtype=torch.float32 if known is None else known.dtype)
+
+
+def _edge_lists(
+    graph: "networkx.Graph",
+    by_type: Mapping[str, Sequence[Hashable]],
+    attribute: str,
+    relations: Sequence[Relation] | None,
+) -> dict[Relation, Tensor]:
+    place = {node: (name, index) for name, nodes in by_type.items() for index, node in enumerate(nodes)}
+    found: dict[Relation, list[tuple[int, int]]] = {relation: [] for relation in relations or ()}
+    multiple = graph.is_multigraph()
+    for edge in graph.edges(keys=True, data=True) if multiple else graph.edges(data=True):
+        src, dst, attributes = edge[0], edge[1], edge[-1]
+        rule = attributes.get(attribute, edge[2] if multiple and isinstance(edge[2], str) else None)
+        if rule is None:
+            raise ValueError(
+                f"edge {src!r} to {dst!r}: found no attribute {attribute!r}, expected one; it has {sorted(attributes)}"
+            )
+        both = [(src, dst)] if graph.is_directed() or src == dst else [(src, dst), (dst, src)]
+        for one, other in both:
+            (src_type, src_index), (dst_type, dst_index) = place[one], place[other]
+            found.setdefault(Relation(src_type, str(rule), dst_type), []).append((src_index, dst_index))
+    # networkx has no order of edges to keep, so the batch's own is used.
+    ordered = found if relations is not None else {relation: found[relation] for relation in sorted(found)}
+    lists = {}
+    for relation, pairs in ordered.items():
+        index = torch.tensor(sorted(pairs, key=lambda pair: (pair[1], pair[0])), dtype=torch.int64)
+        lists[relation] = index.reshape(-1, 2).T.contiguous()
+    return lists

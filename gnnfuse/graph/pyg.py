@@ -1,0 +1,182 @@
+"""To and from PyTorch Geometric: the one file that knows `HeteroData`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gnnfuse.edges import Relation
+from gnnfuse.graph.assemble import assemble, list_edges
+from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.nodes import Layout
+
+if TYPE_CHECKING:
+    from torch_geometric.data import HeteroData
+
+COMPANION = "gnnfuse"  # the attribute that carries what HeteroData has no convention for
+NODE_ATTRIBUTES = frozenset({"x", "pos", "time", "batch", "ptr", "num_nodes"})
+
+
+def to_pyg(batch: GraphBatch) -> "HeteroData":
+    """The batch as `HeteroData`, under PyG's own names.
+
+    `data[type]` has `x` (the values `[nodes, ...]`), `batch`, `ptr`, and `pos` and `time` where the type has them;
+    `data[src, rule, dst].edge_index` `[2, edges]` numbers nodes within their type; `data.y` is the target. What PyG
+    has no name for (ids, which signals are present, the signals' shapes) goes along as `data.gnnfuse`, a dictionary.
+
+    Raises:
+        ValueError: a node type is called "y" or "gnnfuse", which `HeteroData` needs for itself here.
+
+    Example:
+        >>> from gnnfuse import edges, graph, nodes, sample
+        >>> builder = graph.GraphBuilder([nodes.TextTokens()], [edges.Window(size=1)])
+        >>> data = to_pyg(builder([sample.Sample({"text": "ab"}), sample.Sample({})]))
+        >>> data["text"].x.tolist(), data["text", "window", "text"].edge_index.tolist()
+        ([100, 101], [[1, 0], [0, 1]])
+    """
+    from torch_geometric.data import HeteroData
+
+    taken = {"y", COMPANION} & set(batch.node_types)
+    if taken:
+        raise ValueError(f"found a node type {sorted(taken)[0]!r}, expected another name: HeteroData needs this one")
+    data = HeteroData()
+    for name, values in batch.values.items():
+        layout, store = batch.layout[name], data[name]
+        store.x, store.batch, store.ptr = values, layout.graph_id, layout.offsets
+        if layout.position is not None:
+            store.pos = layout.position
+        if layout.time is not None:
+            store.time = layout.time
+    for relation, pairs in list_edges(batch).items():
+        data[tuple(relation)].edge_index = pairs
+    if batch.target is not None:
+        data.y = batch.target
+    data[COMPANION] = {
+        "ids": list(batch.ids),
+        "modalities": list(batch.modalities),
+        "present": batch.present,
+        "shape": {name: layout.shape for name, layout in batch.layout.items()},
+        "dropped": {name: layout.dropped for name, layout in batch.layout.items()},
+    }
+    return data
+
+
+def from_pyg(data: "HeteroData") -> GraphBatch:
+    """`HeteroData` as a batch: `from_pyg(to_pyg(batch)) == batch`, bit for bit.
+
+    Anybody's `HeteroData` will do, one graph (no `batch`) or several put together by PyG's `Batch`: `x` becomes the
+    values, `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target;
+    every node type counts as a modality, present in the samples that have nodes of it. The order of the edges is kept
+    aside, so `to_pyg(from_pyg(data))` has them where `data` has them (and `batch` and `ptr` even where it had none).
+
+    Raises:
+        ValueError: a type without `x`, nodes of a sample that do not stand together, types that are batched for
+            different numbers of samples, edges that do not fit, or an attribute that a batch has no place for; the
+            message names it.
+
+    Example:
+        >>> from torch_geometric.data import HeteroData
+        >>> data = HeteroData()
+        >>> data["user"].x, data["film"].x = torch.rand(2, 4), torch.rand(3, 5)
+        >>> data["user", "likes", "film"].edge_index = torch.tensor([[1, 0, 1], [2, 0, 0]])
+        >>> batch = from_pyg(data)
+        >>> batch.node_types, batch.edges.src.tolist()
+        (('user', 'film'), [0, 1, 1])
+    """
+    _refuse_unknown(data)
+    companion: Mapping[str, Any] | None = getattr(data, COMPANION, None)
+    num_graphs = _num_graphs(data)
+    if companion is not None:
+        _check_companion(companion, data.node_types, num_graphs)
+    values = {name: data[name].x for name in data.node_types}
+    layout = {name: _layout(data, name, num_graphs, companion) for name in data.node_types}
+    edge_lists = {Relation(*key): data[key].edge_index for key in data.edge_types}
+    target = getattr(data, "y", None)
+    if target is not None and (target.ndim == 0 or len(target) != num_graphs):
+        raise ValueError(f"data.y: found shape {list(target.shape)}, expected [{num_graphs}, ...]: one row per graph")
+    if companion is not None:
+        ids, modalities, present = tuple(companion["ids"]), tuple(companion["modalities"]), companion["present"]
+    else:
+        ids, modalities = tuple(map(str, range(num_graphs))), tuple(data.node_types)
+        present = torch.stack([layout[name].offsets.diff() > 0 for name in modalities], dim=1)
+    return assemble(values, layout, edge_lists, target=target, ids=ids, modalities=modalities, present=present)
+
+
+def _refuse_unknown(data: "HeteroData") -> None:
+    if not data.node_types:
+        raise ValueError("HeteroData: found no node types, expected at least one")
+    known = {"graph": frozenset({"y", COMPANION}), "node": NODE_ATTRIBUTES, "edge": frozenset({"edge_index"})}
+    kinds = [("graph", "data", data._global_store)]
+    kinds += [("node", f"data[{name!r}]", data[name]) for name in data.node_types]
+    kinds += [("edge", f"data[{key!r}]", data[key]) for key in data.edge_types]
+    for kind, where, store in kinds:
+        unknown = sorted(set(store.keys()) - known[kind])
+        if unknown:
+            raise ValueError(
+                f"{where}: found {', '.join(unknown)}, expected only {', '.join(sorted(known[kind]))}: "
+                "a batch has no place for more; delete it from a copy first"
+            )
+        needed = {"node": "x", "edge": "edge_index"}.get(kind)
+        if needed and not isinstance(store.get(needed), Tensor):
+            raise ValueError(f"{where}: found no tensor {needed}, expected one")
+
+
+def _num_graphs(data: "HeteroData") -> int:
+    companion = getattr(data, COMPANION, None)
+    if companion is not None:
+        return len(companion["ids"])
+    known = getattr(data, "_num_graphs", None)  # PyG's Batch says so itself
+    if known is not None:
+        return int(known)
+    stores = [data[name] for name in data.node_types]
+    pointers = [store.ptr.numel() - 1 for store in stores if "ptr" in store]
+    numbers = [int(store.batch.max()) + 1 for store in stores if "batch" in store and store.batch.numel()]
+    found: int = max([1, *pointers, *numbers])
+    return found
+
+
+def _layout(data: "HeteroData", name: str, num_graphs: int, companion: Mapping[str, Any] | None) -> Layout:
+    store, where = data[name], f"data[{name!r}]"
+    nodes, device = len(store.x), store.x.device
+    if store.get("num_nodes", nodes) != nodes:
+        raise ValueError(f"{where}: found num_nodes={store.num_nodes}, expected {nodes}, the rows of x")
+    if "batch" not in store and num_graphs > 1:
+        raise ValueError(f"{where}: found no batch, expected one, as there are {num_graphs} graphs")
+    graph_id = store.batch if "batch" in store else torch.zeros(nodes, dtype=torch.int64, device=device)
+    within = bool(((graph_id >= 0) & (graph_id < num_graphs)).all())
+    if graph_id.shape != (nodes,) or not within or bool((graph_id.diff() < 0).any()):
+        raise ValueError(
+            f"{where}.batch: found shape {list(graph_id.shape)}, expected [{nodes}] "
+            f"numbers in 0..{num_graphs - 1}, ascending"
+        )
+    offsets = torch.zeros(num_graphs + 1, dtype=torch.int64, device=device)
+    torch.cumsum(torch.bincount(graph_id, minlength=num_graphs)[:num_graphs], 0, out=offsets[1:])
+    if not torch.equal(store.ptr if "ptr" in store else offsets, offsets):
+        raise ValueError(
+            f"{where}: found ptr {store.ptr.tolist()}, expected {offsets.tolist()} for {num_graphs} graphs; PyG's "
+            "Batch numbers nodes wrongly where a sample lacks a type: give such samples an empty x and edge_index"
+        )
+    counts = offsets.diff()
+    for field, widths in (("pos", "[nodes, coordinates]"), ("time", "[nodes, 2]")):
+        found = store.get(field)
+        if found is not None and (found.ndim != 2 or len(found) != nodes or (field == "time" and found.shape[1] != 2)):
+            raise ValueError(f"{where}.{field}: found shape {list(found.shape)}, expected {widths}")
+    return Layout(
+        graph_id=graph_id,
+        offsets=offsets,
+        shape=counts.unsqueeze(1) if companion is None else companion["shape"][name],
+        position=store.get("pos"),
+        time=store.get("time"),
+        dropped=torch.zeros_like(counts) if companion is None else companion["dropped"][name],
+    )
+
+
+def _check_companion(companion: Mapping[str, Any], node_types: list[str], num_graphs: int) -> None:
+    rows = [companion["present"], *companion["shape"].values(), *companion["dropped"].values()]
+    fits = isinstance(companion["present"], Tensor) and all(len(row) == num_graphs for row in rows)
+    if not fits or set(companion["shape"]) != set(node_types) or not all(isinstance(i, str) for i in companion["ids"]):
+        raise ValueError(
+            f"data.{COMPANION}: found notes on {num_graphs} samples of types {sorted(companion['shape'])} that do not "
+            f"fit data of types {sorted(node_types)}; delete data.{COMPANION} to read the rest without them"
+        )

@@ -1,0 +1,24 @@
+"""What a message-passing layer is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.graph import GraphBatch, Relation
+
+
+class MessageLayer(nn.Module, ABC):
+    """Updates the states of all nodes from those of their neighbours.
+
+    A layer is built for the node types and relations of one builder and takes any batch of it.
+    """
+
+    @abstractmethod
+    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
+        """States before in, states after out; a node without neighbours keeps a defined, finite state."""
+
+
+LayerFactory = Callable[[int, Sequence[str], Sequence[Relation]], MessageLayer]
+"""Makes a layer from (dim, node type names, relations); the class itself, or a partial of it with its options."""

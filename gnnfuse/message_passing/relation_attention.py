@@ -1,0 +1,89 @@
+"""RelationAttention: attention over the incoming edges of all relations together."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing.message_layer import MessageLayer
+from gnnfuse.message_passing.typed_linear import TypedLinear
+from gnnfuse.ops import graph_attention
+
+
+class RelationAttention(MessageLayer):
+    """Multi-head attention along typed edges, then a feed-forward block; both residual, norm first.
+
+    Query, key and value come from one map per node type t(i); every relation r has, per head, a bias on the score
+    and a gate on the weight after the softmax, which runs over all incoming edges of all relations together:
+
+        s_ij = q_i . k_j / sqrt(head_dim) + bias[r_ij]
+        x_i <- x_i + W_t(i) sum_j gate[r_ij] softmax_j(s_ij) v_j
+        x_i <- x_i + feed_forward(norm(x_i))
+
+    A relation that carries nothing useful can be closed (gate to 0) without the others' weights changing, which a
+    bias alone cannot do. Source: node-typed projections and relation priors after Hu et al., "Heterogeneous Graph
+    Transformer" (2020); no relation-specific key and value matrices, so keys and values need one row per node.
+
+    Args:
+        dim: size of the states.
+        node_types: names of the node types.
+        relations: the relations, in the order of their numbers.
+        heads: attention heads; must divide `dim`.
+        expansion: width of the feed-forward block as a multiple of `dim`.
+        dropout: probability of dropping an entry of what is added to the states.
+        impl: which `graph_attention` to use.
+
+    Raises:
+        ValueError: `heads` does not divide `dim`.
+
+    Example:
+        >>> layer = RelationAttention(8, ["text"], [Relation("text", "window", "text")], heads=2)
+        >>> sum(p.numel() for p in layer.parameters())
+        876
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        node_types: Sequence[str],
+        relations: Sequence[Relation],
+        *,
+        heads: int = 4,
+        expansion: int = 4,
+        dropout: float = 0.0,
+        impl: Literal["auto", "reference", "numba"] = "auto",
+    ) -> None:
+        super().__init__()
+        if heads < 1 or dim % heads:
+            raise ValueError(f"heads must divide dim, found heads={heads} and dim={dim}")
+        self.heads = heads
+        self.impl = impl
+        self.attention_norm = nn.LayerNorm(dim)
+        self.project = TypedLinear(dim, 3 * dim, node_types)
+        self.output = TypedLinear(dim, dim, node_types)
+        self.relation_bias = nn.Parameter(torch.zeros(len(relations), heads))
+        self.relation_gate = nn.Parameter(torch.ones(len(relations), heads))
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(dim), nn.Linear(dim, expansion * dim), nn.GELU(), nn.Linear(expansion * dim, dim)
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
+        """States before in, states after out."""
+        projected = self.project(self.attention_norm(states), batch.slices)
+        query, key, value = projected.unflatten(1, (3, self.heads, -1)).unbind(1)
+        received = graph_attention(
+            query,
+            key,
+            value,
+            batch.edges,
+            relation_bias=self.relation_bias,
+            relation_gate=self.relation_gate,
+            impl=self.impl,
+        )
+        states = states + self.dropout(self.output(received.flatten(1), batch.slices))
+        added: Tensor = self.dropout(self.feed_forward(states))
+        return states + added

@@ -1,0 +1,32 @@
+"""One linear map per node type, over states that lie type by type."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class TypedLinear(nn.Module):
+    """`states[i] @ W[type of i] + b[type of i]`.
+
+    Args:
+        in_dim: size of the states.
+        out_dim: size of the result.
+        node_types: names of the types.
+
+    Example:
+        >>> linear = TypedLinear(4, 6, ["image", "text"])
+        >>> linear(torch.zeros(5, 4), {"image": slice(0, 3), "text": slice(3, 5)}).shape
+        torch.Size([5, 6])
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, node_types: Sequence[str]) -> None:
+        super().__init__()
+        self.linears = nn.ModuleDict({name: nn.Linear(in_dim, out_dim) for name in node_types})
+
+    def forward(
+        self, states: Float[Tensor, "nodes in_dim"], slices: Mapping[str, slice]
+    ) -> Float[Tensor, "nodes out_dim"]:
+        """Each type's slice through its own map."""
+        return torch.cat([self.linears[name](states[place]) for name, place in slices.items()])

@@ -1,0 +1,96 @@
+"""How the rows of a compressed list are cut into equal work and spread over threads."""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+EDGES_PER_PIECE = 4096
+MAX_CHUNKS = 256
+TURNS_PER_THREAD = 8
+
+
+class Work(NamedTuple):
+    """Rows cut into pieces of at most 4096 edges, and pieces gathered into chunks of equal work. All uint64.
+
+    It follows from the offsets alone, never from the number of threads: sums over it keep their bits.
+
+    Args:
+        chunks: `[chunks + 1]`; the pieces of chunk c are `chunks[c]:chunks[c + 1]`.
+        bounds: `[pieces + 1]`; the edges of piece p are `bounds[p]:bounds[p + 1]`.
+        row: `[pieces]`; the row each piece is of. Every row has one piece at least.
+        starts: `[rows]`, the first piece of each row; None where every row is one piece.
+    """
+
+    chunks: NDArray[np.uint64]
+    bounds: NDArray[np.uint64]
+    row: NDArray[np.uint64]
+    starts: NDArray[np.int64] | None
+
+    @property
+    def num_chunks(self) -> int:
+        """Number of chunks, 1 at least."""
+        return len(self.chunks) - 1
+
+    def sum_rows(self, pieces: Tensor) -> Tensor:
+        """From one addend per piece to one sum per row, added in the order of the pieces."""
+        if self.starts is None:
+            return pieces
+        return torch.from_numpy(np.add.reduceat(pieces.numpy(), self.starts, axis=0))
+
+
+def cut(offsets: Tensor) -> Work:
+    """The work on rows whose edges are `offsets[r]:offsets[r + 1]`; a hub's row becomes many pieces."""
+    bounds = offsets.detach().contiguous().numpy()
+    row = np.arange(len(bounds) - 1)
+    starts = None
+    degree = np.diff(bounds)
+    if degree.max(initial=0) > EDGES_PER_PIECE:
+        count = np.maximum(-(-degree // EDGES_PER_PIECE), 1)
+        starts = np.cumsum(count) - count
+        row = np.repeat(row, count)
+        begin = bounds[row] + (np.arange(len(row)) - starts[row]) * EDGES_PER_PIECE
+        bounds = np.append(begin, bounds[-1])
+    # A piece costs its edges, and a little even without any.
+    cost = bounds + np.arange(len(bounds))
+    num_chunks = int(np.clip(cost[-1] // EDGES_PER_PIECE, 1, MAX_CHUNKS))
+    chunks = np.searchsorted(cost, np.arange(num_chunks + 1) * cost[-1] // num_chunks)
+    return Work(chunks.astype(np.uint64), bounds.view(np.uint64), row.view(np.uint64), starts)
+
+
+def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
+    """Call `kernel(first, last, chunks, bounds, *arguments)` over all chunks, on PyTorch's number of threads.
+
+    A thread that comes late, as when other work holds its core, leaves its share to the others.
+    """
+    threads = min(torch.get_num_threads(), work.num_chunks)
+    turns = min(TURNS_PER_THREAD * threads, work.num_chunks) if threads > 1 else 1
+    waiting = deque(pairwise(work.num_chunks * turn // turns for turn in range(turns + 1)))
+
+    def serve() -> None:
+        while True:
+            try:
+                first, last = waiting.popleft()
+            except IndexError:
+                return
+            kernel(first, last, work.chunks, work.bounds, *arguments)
+
+    helpers = [thread_pool(os.getpid(), threads).submit(serve) for _ in range(threads - 1)]
+    serve()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+
+
+@lru_cache(maxsize=4)
+def thread_pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads of this process: a forked child inherits the cache but not the threads, hence the id."""
+    return ThreadPoolExecutor(threads - 1, thread_name_prefix=f"gnnfuse-{process}")

@@ -1,0 +1,16 @@
+"""The mean of a graph's nodes."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.graph import GraphBatch
+from gnnfuse.ops import segment_reduce
+from gnnfuse.readout.readout import Readout
+
+
+class MeanReadout(Readout):
+    """The mean over all nodes of a graph, whatever their type; zero for a graph without nodes."""
+
+    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """States in, means out."""
+        return segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="mean")

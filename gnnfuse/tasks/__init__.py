@@ -1,0 +1,8 @@
+"""The eighth stage: what the fused vector is for."""
+
+from gnnfuse.tasks.classification import Classification
+from gnnfuse.tasks.multilabel import MultiLabel
+from gnnfuse.tasks.regression import Regression
+from gnnfuse.tasks.task import Prediction, Task
+
+__all__ = ["Classification", "MultiLabel", "Prediction", "Regression", "Task"]

@@ -1,0 +1,66 @@
+"""One class out of several."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from gnnfuse.fusion.fusion_model import FusionModel
+from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
+from gnnfuse.tasks.task import Prediction, Task
+
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
+
+
+class Classification(Task):
+    """Chooses one class per sample, by cross-entropy.
+
+    Args:
+        model: fuses each graph into one vector.
+        builder: with a `ClassTarget`.
+        dropout: of the fused vector before the head.
+        label_smoothing: share of the target spread over all classes.
+
+    Raises:
+        ValueError: the builder's target is not a `ClassTarget`.
+    """
+
+    monitor = "accuracy"
+
+    def __init__(
+        self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0, label_smoothing: float = 0.0
+    ) -> None:
+        if not isinstance(builder.target, ClassTarget) or not builder.target.classes:
+            raise ValueError(f"Classification needs a builder with target=ClassTarget(classes), found {builder.target}")
+        super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout)
+        self.classes = builder.target.classes
+        self.label_smoothing = label_smoothing
+
+    def losses(self, outputs: Float[Tensor, "graphs classes"], target: Int[Tensor, "graphs"]) -> Mapping[str, Tensor]:
+        """The mean cross-entropy."""
+        return {"cross_entropy": F.cross_entropy(outputs, target, label_smoothing=self.label_smoothing)}
+
+    def metrics(self) -> "MetricCollection":
+        """Accuracy and macro-averaged F1."""
+        from torchmetrics import MetricCollection
+        from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+        count = max(2, len(self.classes))
+        return MetricCollection(
+            {
+                "accuracy": MulticlassAccuracy(count, average="micro"),
+                "macro_f1": MulticlassF1Score(count, average="macro"),
+            }
+        )
+
+    def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
+        """The most probable class, and the probability of each."""
+        probabilities = outputs.float().softmax(dim=1).cpu()
+        best = probabilities.argmax(dim=1).tolist()
+        return [
+            Prediction(name, self.classes[number], dict(zip(self.classes, row, strict=True)))
+            for name, number, row in zip(batch.ids, best, probabilities.tolist(), strict=True)
+        ]

@@ -1,0 +1,66 @@
+"""One number or several."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from gnnfuse.fusion.fusion_model import FusionModel
+from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget
+from gnnfuse.tasks.task import Prediction, Task
+
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
+
+
+class Regression(Task):
+    """Predicts numbers, by squared error on the scaled target; predictions come back in the target's own unit.
+
+    Args:
+        model: fuses each graph into one vector.
+        builder: with a `NumberTarget`.
+        dropout: of the fused vector before the head.
+
+    Raises:
+        ValueError: the builder's target is not a `NumberTarget`.
+    """
+
+    monitor = "mean_absolute_error"
+    higher_is_better = False
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0) -> None:
+        if not isinstance(builder.target, NumberTarget):
+            raise ValueError(f"Regression needs a builder with target=NumberTarget(size), found {builder.target}")
+        super().__init__(model, builder, outputs=builder.target.size, dropout=dropout)
+        self.register_buffer("mean", torch.tensor(builder.target.mean), persistent=False)
+        self.register_buffer("scale", torch.tensor(builder.target.scale), persistent=False)
+
+    def losses(
+        self, outputs: Float[Tensor, "graphs numbers"], target: Float[Tensor, "graphs numbers"]
+    ) -> Mapping[str, Tensor]:
+        """The mean squared error of the scaled numbers."""
+        return {"squared_error": F.mse_loss(outputs, target)}
+
+    def metrics(self) -> "MetricCollection":
+        """Mean absolute and root mean squared error, in units of the target's scale."""
+        from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
+
+        return MetricCollection(
+            {
+                "mean_absolute_error": MeanAbsoluteError(),
+                "root_mean_squared_error": MeanSquaredError(squared=False),
+            }
+        )
+
+    def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs numbers"]) -> list[Prediction]:
+        """The numbers in the target's own unit: a float, or a tuple of several."""
+        numbers = (outputs * self.scale + self.mean).float().cpu().tolist()
+        return [
+            Prediction(name, row[0] if len(row) == 1 else tuple(row), {})
+            for name, row in zip(batch.ids, numbers, strict=True)
+        ]

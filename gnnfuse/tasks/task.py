@@ -1,0 +1,114 @@
+"""What a task is: a fusion model, a head and objectives; it gives losses, predictions and metrics."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion.fusion_model import FusionModel
+from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.sample import Sample
+
+if TYPE_CHECKING:
+    from torchmetrics import MetricCollection
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a task says of one sample.
+
+    Args:
+        id: the sample's id, or its place where it has none.
+        label: the class name, the tuple of class names, or the number(s).
+        scores: probability of each class; empty for numbers.
+    """
+
+    id: str
+    label: object
+    scores: Mapping[str, float]
+
+
+class Task(nn.Module, ABC):
+    """A fusion model with a head, trained for one purpose.
+
+    Args:
+        model: fuses each graph into one vector.
+        builder: makes samples into batches; its target encoding says what the head predicts.
+        outputs: how many numbers the head gives.
+        dropout: of the fused vector before the head.
+
+    Attributes:
+        monitor: name of the metric that early stopping and model selection watch.
+        higher_is_better: whether a larger value of it is better.
+    """
+
+    monitor: str
+    higher_is_better: bool = True
+
+    def __init__(self, model: FusionModel, builder: GraphBuilder, *, outputs: int, dropout: float) -> None:
+        super().__init__()
+        self.model = model
+        self.builder = builder if model.sees_edges else builder.without_edges()
+        self.dropout = dropout
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(model.dim, outputs))
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs outputs"]:
+        """A batch in, the head's raw outputs out."""
+        outputs: Tensor = self.head(self.model(batch))
+        return outputs
+
+    @abstractmethod
+    def losses(self, outputs: Float[Tensor, "graphs outputs"], target: Tensor) -> Mapping[str, Tensor]:
+        """Scalar losses by name; training minimises their sum."""
+
+    @abstractmethod
+    def metrics(self) -> "MetricCollection":
+        """New metrics; each is updated with (outputs, `metric_target(target)`)."""
+
+    def metric_target(self, target: Tensor) -> Tensor:
+        """The encoded target as the metrics take it; itself by default."""
+        return target
+
+    @abstractmethod
+    def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs outputs"]) -> list[Prediction]:
+        """The outputs in words, one prediction per graph."""
+
+    def target_of(self, batch: GraphBatch) -> Tensor:
+        """The batch's encoded targets.
+
+        Raises:
+            ValueError: the batch has none.
+        """
+        if batch.target is None:
+            raise ValueError(f"sample {batch.ids[0]!r}: found no target, expected one (does the builder encode them?)")
+        return batch.target
+
+    @torch.no_grad()
+    def predict(self, samples: Sample | Sequence[Sample], *, batch_size: int = 256) -> list[Prediction]:
+        """Predictions for one sample or several, whatever modalities each has.
+
+        Targets are not needed and not looked at. The task is put into evaluation mode for the call.
+
+        Raises:
+            SignalError: a signal cannot be read.
+            ValueError: no samples.
+        """
+        listed = [samples] if isinstance(samples, Sample) else list(samples)
+        if not listed:
+            raise ValueError("found no samples, expected at least one")
+        device = next(self.parameters()).device
+        was_training = self.training
+        self.eval()
+        try:
+            predictions = []
+            for start in range(0, len(listed), batch_size):
+                unlabelled = [Sample(s.signals, None, s.id) for s in listed[start : start + batch_size]]
+                batch = self.builder(unlabelled).to(device)
+                predictions += self.describe(batch, self(batch))
+        finally:
+            self.train(was_training)
+        return predictions

@@ -1,0 +1,180 @@
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from lightning.pytorch.callbacks import Callback
+
+from gnnfuse.bench.bench_task import BenchTask
+from gnnfuse.bench.examination import Examination
+from gnnfuse.bench.models import ModelName, expand, make_model
+from gnnfuse.bench.report import write_report
+from gnnfuse.bench.results import Results, Row, Spread, summary
+from gnnfuse.bench.run import BenchConfig, run_benchmark
+from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
+from gnnfuse.data import digits
+from gnnfuse.tasks import Classification
+from gnnfuse.train import FitConfig
+
+KEYS = {
+    "model",
+    "family",
+    "seed",
+    "test",
+    "parameters",
+    "train_seconds",
+    "samples_per_second",
+    "peak_memory_mb",
+    "epochs",
+}
+
+
+class Silent:
+    def __init__(self) -> None:
+        self.rows: list[str] = []
+
+    def reading(self, samples: int) -> Callable[[], None]:
+        return lambda: None
+
+    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+        return []
+
+    def finished(self, results: Results, row: Row) -> None:
+        self.rows.append(f"{row.model} {row.seed}")
+
+
+def small_task() -> BenchTask:
+    return BenchTask(
+        dataset=digits(train=48, valid=16, test=24),
+        node_types=node_types(patch=4, stride=2, hop=0.08),
+        edge_rules=EDGE_RULES,
+        config=FitConfig(epochs=1, batch_size=16, patience=None),
+        dim=16,
+        depth=1,
+        group="operation",
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path, list[str]]:
+    out, observer = tmp_path_factory.mktemp("bench"), Silent()
+    models = ("graph", "joint_transformer", "modality_attention", "concat", "unimodal")
+    results = run_benchmark(small_task(), BenchConfig(models=models, seeds=2, device="cpu"), observer, out=out)
+    return results, out, observer.rows
+
+
+def test_every_model_runs_with_every_seed(finished: tuple[Results, Path, list[str]]) -> None:
+    results, _, told = finished
+    names = ["graph", "joint_transformer", "modality_attention", "concat"]
+    names += [f"unimodal:{modality}" for modality in ("audio", "image", "text")]
+    assert told == [f"{name} {seed}" for name in names for seed in (0, 1)]
+    assert results.models() == names
+
+
+def test_the_result_file_has_the_promised_keys(finished: tuple[Results, Path, list[str]]) -> None:
+    results, out, _ = finished
+    written = json.loads((out / "results.json").read_text())
+    assert {"task", "splits", "environment", "rows"} <= written.keys()
+    assert written["splits"] == {"train": 48, "valid": 16, "test": 24}
+    for row, kept in zip(written["rows"], results.rows, strict=True):
+        assert row.keys() >= KEYS
+        assert row["family"] in {"graph", "attention", "unimodal", "other"}
+        assert row["test"]["accuracy"] == kept.test["accuracy"]
+        assert row["samples_per_second"] > 0
+        assert row["epochs"] == 1
+
+
+def test_accuracy_by_operation_adds_up(finished: tuple[Results, Path, list[str]]) -> None:
+    results, _, _ = finished
+    operations = small_task().dataset.groups["operation"]
+    counts: dict[str, int] = {}
+    for name in small_task().dataset.tests["test"].ids:
+        counts[operations[str(name)]] = counts.get(operations[str(name)], 0) + 1
+    for row in results.rows:
+        right = sum(row.groups["test"][operation] * count for operation, count in counts.items())
+        assert right / 24 == pytest.approx(row.test["accuracy"])
+
+
+def test_a_run_cannot_be_examined_twice() -> None:
+    task = small_task()
+    builder = task.builder()
+    examination = Examination(task.dataset, builder, group=None, device="cpu")
+    fitted = Classification(make_model(ModelName("graph"), builder, dim=16, depth=1, seed=0), builder)
+    examination.take(fitted, run="graph seed 0")
+    with pytest.raises(ValueError, match="already opened"):
+        examination.take(fitted, run="graph seed 0")
+
+
+def test_training_never_sees_the_test_split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The seal is still closed whenever training starts, and what training gets holds no test sample."""
+    task = small_task()
+    test_ids = set(task.dataset.tests["test"].ids)
+    opened: list[str] = []
+
+    class Watching(Silent):
+        def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+            return [SeesIds(test_ids, opened)]
+
+    run_benchmark(task, BenchConfig(models=("concat",), seeds=1, device="cpu"), Watching(), out=tmp_path)
+    assert opened
+    assert not test_ids & set(opened)
+
+
+class SeesIds(Callback):
+    def __init__(self, forbidden: set[str | None], seen: list[str]) -> None:
+        self.forbidden, self.seen = forbidden, seen
+
+    def on_train_batch_end(
+        self, trainer: object, pl_module: object, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        self.seen += batch.ids  # type: ignore[attr-defined]
+
+    def on_validation_batch_end(
+        self,
+        trainer: object,
+        pl_module: object,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self.seen += batch.ids  # type: ignore[attr-defined]
+
+
+def test_models_are_drawn_from_their_seed_alone() -> None:
+    builder = small_task().builder()
+    first, same, other = (make_model(ModelName("concat"), builder, dim=16, depth=1, seed=seed) for seed in (0, 0, 1))
+    left, right, third = (dict(model.state_dict()) for model in (first, same, other))
+    assert all(left[name].equal(right[name]) for name in left)
+    assert not all(left[name].equal(third[name]) for name in left)
+
+
+def test_names_expand_and_near_ones_are_suggested() -> None:
+    modalities = ["audio", "image"]
+    assert [str(n) for n in expand(["unimodal:image", "unimodal"], modalities)] == ["unimodal:image", "unimodal:audio"]
+    with pytest.raises(ValueError, match="unknown model 'grap', did you mean 'graph'"):
+        expand(["grap"], modalities)
+    with pytest.raises(ValueError, match="unknown modality 'imag', did you mean 'image'"):
+        expand(["unimodal:imag"], modalities)
+
+
+def test_the_report_states_means_spread_ceilings_and_budget(
+    finished: tuple[Results, Path, list[str]], tmp_path: Path
+) -> None:
+    results, _, _ = finished
+    text = write_report(results, tmp_path, {"accuracy.png": "Accuracy"}).read_text()
+    for model in results.models():
+        assert "| " + " | ".join(summary(results, model)) + " |" in text
+    assert "ceiling image+text" in text
+    assert "No run was stopped by the time limit." in text
+    assert "![Accuracy](accuracy.png)" in text
+
+
+def test_spread_is_the_sample_standard_deviation() -> None:
+    assert str(Spread.of([0.5, 0.7])) == "0.600 ± 0.141"
+    assert str(Spread.of([0.5])) == "0.500"
+
+
+def test_too_little_time_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected more time"):
+        run_benchmark(small_task(), BenchConfig(models=("graph",), minutes=0.001, device="cpu"), Silent(), out=tmp_path)

@@ -1,0 +1,145 @@
+import networkx
+import pytest
+import torch
+
+from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Window
+from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget
+from gnnfuse.graph.networkx import from_networkx, to_networkx
+from gnnfuse.nodes import AudioFrames, Hub, ImagePatches, NodeSet, NodeType, TextTokens
+from gnnfuse.sample import Audio, Sample
+
+
+class Twice(EdgeRule):
+    name = "twice"
+
+    def applies(self, src: NodeType, dst: NodeType) -> bool:
+        return src.name == dst.name == "text"
+
+    def edges(self, src: NodeSet, dst: NodeSet) -> torch.Tensor:
+        one = torch.arange(src.num_nodes).repeat(2)
+        return torch.stack([one, one])
+
+
+def random_batch(seed: int, *, drop: float, target: bool = False) -> GraphBatch:
+    generator = torch.Generator().manual_seed(seed)
+
+    def number(low: int, high: int) -> int:
+        return int(torch.randint(low, high, (), generator=generator))
+
+    samples = []
+    for place in range(number(1, 5)):
+        signals: dict[str, object] = {
+            "image": torch.rand(3, number(4, 20), number(4, 20), generator=generator),
+            "audio": Audio(torch.rand(number(100, 3000), generator=generator), 8000),
+            "text": "abc def"[: number(0, 8)],
+        }
+        kept = {name: signal for name, signal in signals.items() if torch.rand((), generator=generator) >= drop}
+        samples.append(Sample(kept, target=place if target else None, id=f"row {place}"))
+    node_types = [ImagePatches(patch=8), AudioFrames(sample_rate=8000, hop=0.05), TextTokens(), Hub(count=2)]
+    rules = [Grid(), Window(size=1), Complete(dst="hub"), Aligned(by="order"), Twice()]
+    return GraphBuilder(node_types, rules, target=NumberTarget() if target else None)(samples)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("drop", [0.0, 0.4, 1.0])
+def test_a_batch_comes_back_bit_for_bit(seed: int, drop: float) -> None:
+    batch = random_batch(seed, drop=drop, target=seed % 2 == 0)
+    graph = to_networkx(batch)
+    assert graph.number_of_nodes() == batch.num_nodes
+    assert graph.number_of_edges() == batch.edges.num_edges
+    assert from_networkx(graph) == batch
+
+
+def test_nodes_and_edges_say_what_they_are() -> None:
+    builder = GraphBuilder([AudioFrames(sample_rate=1000, hop=0.1), TextTokens()], [Aligned(by="order")])
+    graph = to_networkx(builder([Sample({"audio": Audio(torch.rand(200), 1000), "text": "a"})]))
+    node = graph.nodes["audio", 0, 1]
+    assert (node["type"], node["graph"], node["index"]) == ("audio", 0, 1)
+    assert node["time"] == pytest.approx((0.1, 0.2))
+    assert graph.edges[("audio", 0, 1), ("text", 0, 0), "aligned"]["relation"] == "aligned"
+
+
+def test_without_values_there_is_no_way_back() -> None:
+    graph = to_networkx(random_batch(0, drop=0.0), values=False)
+    with pytest.raises(ValueError, match="found no attribute 'value'"):
+        from_networkx(graph)
+
+
+def knowledge() -> networkx.MultiDiGraph:
+    graph = networkx.MultiDiGraph()
+    graph.add_node("Ada", kind="person", vector=[1.0, 2.0], label="Ada Lovelace")
+    graph.add_node("Rome", kind="city", vector=[3.0])
+    graph.add_node("Bob", kind="person", vector=[4.0, 5.0])
+    graph.add_edge("Bob", "Rome", key="lives_in")
+    graph.add_edge("Bob", "Rome", key="born_in")
+    graph.add_edge("Ada", "Bob", relation="knows")
+    return graph
+
+
+def test_a_knowledge_graph() -> None:
+    batch = from_networkx(knowledge(), type_attribute="kind", value_attribute="vector")
+    assert batch.node_types == ("city", "person")
+    assert batch.values["person"].tolist() == [[1.0, 2.0], [4.0, 5.0]]
+    assert [str(relation) for relation in batch.relations] == [
+        "person-born_in-city",
+        "person-knows-person",
+        "person-lives_in-city",
+    ]
+    assert batch.edges.num_edges == 3
+    assert batch.present.tolist() == [[True, True]]
+    assert from_networkx(to_networkx(batch)) == batch
+
+
+def test_an_undirected_graph_with_samples_and_positions() -> None:
+    graph = networkx.Graph()
+    for index in range(4):
+        graph.add_node(index, type="atom", value=torch.tensor([index]), graph=index // 2, position=(0.0, float(index)))
+    graph.add_edge(0, 1, relation="bond")
+    graph.add_edge(3, 2, relation="bond")
+    batch = from_networkx(graph, node_types=["ion", "atom"])
+    assert batch.node_types == ("ion", "atom")
+    assert batch.num_graphs == 2
+    assert batch.edges.src.tolist() == [1, 0, 3, 2]
+    position = batch.layout["atom"].position
+    assert position is not None
+    assert position[:, 1].tolist() == [0.0, 1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda graph: graph.add_node("Eve", vector=[1.0, 2.0]), "node 'Eve': found no attribute 'kind'"),
+        (lambda graph: graph.add_node("Eve", kind="person"), "node 'Eve': found no attribute 'vector'"),
+        (
+            lambda graph: graph.add_node("Eve", kind="person", vector=[1.0]),
+            "node type 'person': found vectors of shapes",
+        ),
+        (lambda graph: graph.add_edge("Ada", "Rome"), "edge 'Ada' to 'Rome': found no attribute 'relation'"),
+        (lambda graph: graph.nodes["Ada"].update(graph=1), "edges between samples"),
+        (lambda graph: graph.nodes["Ada"].update(graph="x"), "node 'Ada': found graph 'x'"),
+        (lambda graph: graph.nodes["Ada"].update(position=[1.0]), "node 'Bob': found no position"),
+        (lambda graph: graph.clear(), "found no nodes"),
+    ],
+)
+def test_what_is_missing_is_named(change: object, message: str) -> None:
+    graph = knowledge()
+    assert callable(change)
+    change(graph)
+    with pytest.raises(ValueError, match=message):
+        from_networkx(graph, type_attribute="kind", value_attribute="vector")
+
+
+def test_a_type_that_is_not_listed_is_refused() -> None:
+    with pytest.raises(ValueError, match="node 'Rome': found type 'city'"):
+        from_networkx(knowledge(), type_attribute="kind", value_attribute="vector", node_types=["person"])
+
+
+def test_an_order_of_edges_from_elsewhere_is_kept() -> None:
+    from gnnfuse.graph.pyg import from_pyg, to_pyg
+
+    data = to_pyg(random_batch(1, drop=0.0))
+    for key in data.edge_types:
+        data[key].edge_index = data[key].edge_index.flip(1)
+    batch = from_pyg(data)
+    assert batch.edge_order is not None
+    assert from_networkx(to_networkx(batch)) == batch

@@ -1,0 +1,473 @@
+import math
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnnfuse.ops import Edges, edges_from_index, graph_attention
+
+Impl = Literal["reference", "numba"]
+
+IMPLS: list[Impl] = ["reference", "numba"]
+DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call's float64 inputs, and the gradient that comes back into its output."""
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    edges: Edges
+    relation_bias: Tensor | None
+    relation_gate: Tensor | None
+    grad_out: Tensor
+
+    def floats(self) -> dict[str, Any]:
+        """The tensors to differentiate by, under the names that `graph_attention` gives them."""
+        named = {name: getattr(self, name) for name in ("query", "key", "value", "relation_bias", "relation_gate")}
+        return {name: tensor for name, tensor in named.items() if tensor is not None}
+
+    def rounded(self, dtype: torch.dtype) -> "Case":
+        """The inputs as they are in another dtype, in float64 again."""
+        floats: dict[str, Any] = {name: tensor.to(dtype).double() for name, tensor in self.floats().items()}
+        return replace(self, **floats, grad_out=self.grad_out.to(dtype).double())
+
+    def results(self, impl: Impl, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
+        """The output and every gradient."""
+        floats = {name: tensor.to(dtype).requires_grad_() for name, tensor in self.floats().items()}
+        out = graph_attention(edges=self.edges, impl=impl, **floats)
+        grads = torch.autograd.grad(out, list(floats.values()), self.grad_out.to(dtype))
+        return {"out": out.detach(), **dict(zip(floats, grads, strict=True))}
+
+
+def make(
+    src: Tensor,
+    dst: Tensor,
+    *,
+    nodes: int,
+    rows: int,
+    heads: int = 2,
+    head_dim: int = 4,
+    value_dim: int = 4,
+    relations: int = 3,
+    tables: bool = True,
+) -> Case:
+    generator = torch.Generator().manual_seed(len(src))
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    relation = torch.randint(0, relations, src.shape, generator=generator)
+    return Case(
+        query=normal(nodes, heads, head_dim),
+        key=normal(rows, heads, head_dim),
+        value=normal(rows, heads, value_dim),
+        edges=edges_from_index(src, dst, relation, num_nodes=nodes, num_rows=rows),
+        relation_bias=normal(relations, heads) if tables else None,
+        relation_gate=normal(relations, heads) if tables else None,
+        grad_out=normal(nodes, heads, value_dim),
+    )
+
+
+def random_case(num_edges: int, nodes: int = 30, rows: int = 40, **sizes: Any) -> Case:
+    """A random graph whose last five nodes have no edge in and last five rows no edge out."""
+    generator = torch.Generator().manual_seed(num_edges)
+    src = torch.randint(0, rows - 5, (num_edges,), generator=generator)
+    dst = torch.randint(0, nodes - 5, (num_edges,), generator=generator)
+    return make(src, dst, nodes=nodes, rows=rows, **sizes)
+
+
+def hub_case() -> Case:
+    """100,000 edges into node 0, and 5,000 out of row 0 into nodes of their own."""
+    src = torch.randint(0, 5100, (100_000,), generator=torch.Generator().manual_seed(0))
+    src = torch.cat([src, torch.zeros(5000, dtype=torch.int64)])
+    dst = torch.cat([torch.zeros(100_000, dtype=torch.int64), torch.arange(1, 5001)])
+    return make(src, dst, nodes=5100, rows=5100)
+
+
+CASES = {
+    "random": random_case(200),
+    "random_without_tables": random_case(200, tables=False),
+    "several_chunks": random_case(20_000, nodes=900, rows=700, head_dim=8, value_dim=8),
+    "wide": random_case(300, heads=8, head_dim=32, value_dim=32),
+    "odd_widths": random_case(200, heads=3, head_dim=7, value_dim=5),
+    "width_one": random_case(200, heads=1, head_dim=1, value_dim=1),
+    "value_wider": random_case(200, head_dim=3, value_dim=17),
+    "no_edges": random_case(0),
+    "no_nodes": make(torch.empty(0).long(), torch.empty(0).long(), nodes=0, rows=0),
+    "rows_without_nodes": make(torch.empty(0).long(), torch.empty(0).long(), nodes=0, rows=3),
+    "hub": hub_case(),
+}
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut rows at every third edge and start a new chunk as often: small graphs meet what large ones do."""
+    monkeypatch.setattr("gnnfuse.ops.attention.work.EDGES_PER_PIECE", 3)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_by_double_loop(impl: Impl) -> None:
+    case = random_case(60, nodes=12, rows=14, value_dim=3)
+    assert case.relation_bias is not None
+    assert case.relation_gate is not None
+    query, key, value, bias, gate = (tensor.tolist() for tensor in case.floats().values())
+    out = graph_attention(**case.floats(), edges=case.edges, impl=impl)
+    offsets, src, relation = (t.tolist() for t in (case.edges.offsets, case.edges.src, case.edges.relation))
+    for node in range(12):
+        incoming = range(offsets[node], offsets[node + 1])
+        for head in range(2):
+            exponentials = {
+                e: math.exp(
+                    math.fsum(q * k for q, k in zip(query[node][head], key[src[e]][head], strict=True)) / 2
+                    + bias[relation[e]][head]
+                )
+                for e in incoming
+            }
+            total = math.fsum(exponentials.values())
+            for d in range(3):
+                terms = [gate[relation[e]][head] * exponentials[e] / total * value[src[e]][head][d] for e in incoming]
+                assert float(out[node, head, d]) == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-13)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_on_paper(impl: Impl) -> None:
+    """Scores ln 3 and 0 give weights 3/4 and 1/4; the gate of the second edge doubles its message."""
+    edges = edges_from_index(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 1]), num_nodes=2)
+    query = torch.tensor([[[2.0]], [[1.0]]], dtype=torch.float64)
+    key = torch.tensor([[[math.log(3)]], [[1.0]]], dtype=torch.float64)
+    value = torch.tensor([[[4.0, 0.0]], [[8.0, 16.0]]], dtype=torch.float64)
+    bias = torch.tensor([[0.0], [-1.0]], dtype=torch.float64)
+    gate = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    out = graph_attention(query, key, value, edges, relation_bias=bias, relation_gate=gate, scale=0.5, impl=impl)
+    # By scale 1/2 the scores are ln 3 and 1 - 1.
+    expected = torch.tensor([[[3.0 + 4.0, 8.0]], [[0.0, 0.0]]], dtype=torch.float64)
+    torch.testing.assert_close(out, expected, rtol=1e-15, atol=1e-15)
+
+
+def assert_as_good_as_reference(case: Case, dtype: torch.dtype) -> None:
+    """The kernel errs at most four times what the reference errs in the same dtype.
+
+    The reference errs from its float64 result; in float64, from itself with every sum in reverse order.
+    On top, one step of the dtype at the largest value, for a reference that happens to be exact.
+    """
+    exact = case.rounded(dtype).results("reference")
+    reference = case.results("reference", dtype) if dtype != torch.float64 else reversed_results(case)
+    kernel = case.results("numba", dtype)
+    for name, truth in exact.items():
+        assert kernel[name].dtype == dtype
+        assert kernel[name].shape == truth.shape
+        if truth.numel() == 0:
+            continue
+        allowed = 4 * (reference[name].double() - truth).abs().max()
+        allowed += torch.finfo(dtype).eps * truth.abs().max()
+        assert (kernel[name].double() - truth).abs().max() <= allowed, name
+
+
+def reversed_results(case: Case) -> dict[str, Tensor]:
+    """What the reference says to the same question with nodes and edges in reverse order, turned back."""
+    edges = case.edges
+    ends = edges.num_edges - edges.offsets.flip(0)
+    backwards = edges._replace(offsets=ends, src=edges.src.flip(0), relation=edges.relation.flip(0))
+    turned = replace(case, query=case.query.flip(0), edges=backwards, grad_out=case.grad_out.flip(0))
+    results = turned.results("reference")
+    return results | {"out": results["out"].flip(0), "query": results["query"].flip(0)}
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_kernel_against_reference(name: str, dtype: torch.dtype) -> None:
+    assert_as_good_as_reference(CASES[name], dtype)
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("hub", "several_chunks")])
+def test_kernel_against_reference_in_small_pieces(name: str) -> None:
+    assert_as_good_as_reference(CASES[name], torch.float32)
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("name", ["random", "odd_widths", "several_chunks", "no_edges"])
+def test_memory_that_was_not_empty(name: str) -> None:
+    clean = CASES[name].results("numba")
+    torch.use_deterministic_algorithms(True)  # fills new memory with NaN
+    try:
+        assert clean["query"].new_empty(3).isnan().all()
+        poisoned = CASES[name].results("numba")
+    finally:
+        torch.use_deterministic_algorithms(False)
+    for name, tensor in clean.items():
+        assert torch.equal(tensor, poisoned[name]), name
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("tables", [True, False])
+def test_gradcheck(tables: bool, impl: Impl) -> None:
+    case = random_case(40, nodes=10, rows=11, head_dim=3, value_dim=2, tables=tables)
+    floats = {name: tensor.requires_grad_() for name, tensor in case.floats().items()}
+
+    def attend(*tensors: Tensor) -> Tensor:
+        named: dict[str, Any] = dict(zip(floats, tensors, strict=True))
+        return graph_attention(**named, edges=case.edges, impl=impl)
+
+    assert torch.autograd.gradcheck(attend, tuple(floats.values()))
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("wanted", ["query", "key", "value", "relation_bias", "relation_gate"])
+def test_one_gradient_alone(wanted: str, impl: Impl) -> None:
+    case = CASES["random"]
+    floats = {name: tensor.detach().clone() for name, tensor in case.floats().items()}
+    floats[wanted].requires_grad_()
+    out = graph_attention(**floats, edges=case.edges, impl=impl)
+    (grad,) = torch.autograd.grad(out, floats[wanted], case.grad_out)
+    torch.testing.assert_close(grad, case.results(impl)[wanted], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_one_table_alone(impl: Impl) -> None:
+    case = CASES["random"]
+    zeros, ones = torch.zeros(3, 2, dtype=torch.float64), torch.ones(3, 2, dtype=torch.float64)
+    for absent, neutral in (
+        (replace(case, relation_bias=None), replace(case, relation_bias=zeros)),
+        (replace(case, relation_gate=None), replace(case, relation_gate=ones)),
+    ):
+        found, expected = absent.results(impl), neutral.results(impl)
+        for name, tensor in found.items():
+            torch.testing.assert_close(tensor, expected[name], rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_isolated_nodes_get_zeros_and_give_no_gradient(impl: Impl) -> None:
+    results = CASES["random"].results(impl)
+    for name in ("out", "query", "key", "value"):
+        assert (results[name][-5:] == 0).all(), name
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_huge_scores_stay_finite(dtype: torch.dtype, impl: Impl) -> None:
+    case = CASES["random"]
+    results = replace(case, query=case.query * 1e6).results(impl, dtype)
+    assert all(tensor.isfinite().all() for tensor in results.values())
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_a_bias_of_minus_infinity_silences_a_relation(impl: Impl) -> None:
+    edges = edges_from_index(torch.tensor([0, 1]), torch.tensor([0, 0]), torch.tensor([0, 1]), num_nodes=2)
+    states = torch.ones(2, 1, 2)
+    value = torch.tensor([[[3.0]], [[5.0]]])
+    bias = torch.tensor([[0.0], [-torch.inf]])
+    out = graph_attention(states, states, value, edges, relation_bias=bias, impl=impl)
+    assert out[:, 0, 0].tolist() == [3.0, 0.0]
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("name", ["query", "key", "value"])
+def test_nan_reaches_the_nodes_that_read_it_and_no_other(name: str, impl: Impl) -> None:
+    case = CASES["random"]
+    floats = {key: tensor.detach().clone() for key, tensor in case.floats().items()}
+    floats[name][4] = torch.nan
+    out = graph_attention(**floats, edges=case.edges, impl=impl)
+    dst, src = case.edges.dst(), case.edges.src
+    hit = torch.zeros(30, dtype=torch.bool)
+    hit[dst[(dst if name == "query" else src) == 4]] = True
+    assert torch.equal(out.isnan().all(-1).all(-1), hit)
+    assert torch.equal(out.isnan().any(-1).any(-1), hit)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_strides_do_not_matter(impl: Impl) -> None:
+    case = CASES["random"]
+    expected = case.results(impl)
+    projected = torch.cat([case.query, case.query.flip(0)], -1)[..., :4]
+    strided = replace(case, query=projected, key=case.key.mT.contiguous().mT, grad_out=case.grad_out.mT.contiguous().mT)
+    assert not strided.query.is_contiguous()
+    for name, tensor in strided.results(impl).items():
+        torch.testing.assert_close(tensor, expected[name], rtol=1e-13, atol=1e-13)
+
+
+def test_a_gradient_that_is_expanded() -> None:
+    """The gradient of a sum is one number seen at every place."""
+    case = CASES["random"]
+    query = case.query.clone().requires_grad_()
+    sums = [graph_attention(query, case.key, case.value, case.edges, impl=impl).sum() for impl in IMPLS]
+    expected, found = (torch.autograd.grad(total, query)[0] for total in sums)
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["several_chunks", "hub"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_same_bits_for_any_number_of_threads(name: str, dtype: torch.dtype) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = CASES[name].results("numba", dtype)
+        for threads in (2, 5):
+            torch.set_num_threads(threads)
+            together = CASES[name].results("numba", dtype)
+            assert all(torch.equal(alone[key], together[key]) for key in alone)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_from_several_python_threads_at_once() -> None:
+    case = CASES["several_chunks"]
+    expected = case.results("numba")
+    with ThreadPoolExecutor(4) as pool:
+        for results in pool.map(lambda _: case.results("numba"), range(12)):
+            assert all(torch.equal(expected[key], results[key]) for key in expected)
+
+
+class AttentionOf(torch.utils.data.Dataset[Tensor]):
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, item: int) -> Tensor:
+        return self.case.results("numba")["key"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this platform cannot fork")
+def test_in_a_forked_loader_worker() -> None:
+    case = CASES["several_chunks"]
+    expected = case.results("numba")["key"]
+    loader = torch.utils.data.DataLoader(
+        AttentionOf(case), batch_size=None, num_workers=1, multiprocessing_context="fork", timeout=120
+    )
+    for found in loader:
+        assert torch.equal(found, expected)
+
+
+def operator_inputs(case: Case) -> tuple[Any, ...]:
+    lists = [case.edges.offsets, case.edges.src, case.edges.relation, *case.edges.transpose]
+    floats = [case.query, case.key, case.value, case.relation_bias, case.relation_gate]
+    return *(t if t is None else t.detach().clone().requires_grad_() for t in floats), lists, 0.5
+
+
+@pytest.mark.parametrize("name", ["random", "random_without_tables", "no_edges"])
+def test_opcheck(name: str) -> None:
+    inputs = operator_inputs(CASES[name])
+    forward = torch.ops.gnnfuse.graph_attention_numba.default
+    torch.library.opcheck(forward, inputs)
+    detached = [t.detach() if isinstance(t, Tensor) else t for t in inputs]
+    out, weights = forward(*detached)
+    for needs in ([True] * 5, [False, False, True, False, False]):
+        given = [need and tensor is not None for need, tensor in zip(needs, inputs[:5], strict=True)]
+        backward = torch.ops.gnnfuse.graph_attention_numba_backward.default
+        torch.library.opcheck(backward, (torch.ones_like(out), *detached, weights, given))
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_compiled_as_one_graph(impl: Impl) -> None:
+    compiled = torch.compile(graph_attention, fullgraph=True, backend="aot_eager")
+    for name in ("random", "wide"):
+        case = CASES[name]
+        floats = {key: tensor.detach().clone().requires_grad_() for key, tensor in case.floats().items()}
+        out = compiled(edges=case.edges, impl=impl, **floats)
+        grads = torch.autograd.grad(out, list(floats.values()), case.grad_out)
+        expected = case.results(impl)
+        for key, found in {"out": out.detach(), **dict(zip(floats, grads, strict=True))}.items():
+            torch.testing.assert_close(found, expected[key], rtol=1e-13, atol=1e-13)
+
+
+def test_second_derivative_is_refused() -> None:
+    case = CASES["random"]
+    query = case.query.clone().requires_grad_()
+    out = graph_attention(query, case.key, case.value, case.edges, impl="numba")
+    (grad,) = torch.autograd.grad(out.square().sum(), query, create_graph=True)
+    with pytest.raises(RuntimeError, match="no second derivative; use impl='reference'"):
+        torch.autograd.grad(grad.sum(), query)
+
+
+def test_import_loads_neither_numba_nor_triton() -> None:
+    code = "import sys, gnnfuse.ops; print(sorted({'numba', 'triton', 'torch_scatter'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_kernels_compile_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core.caching import CacheImpl
+
+    from gnnfuse.ops.attention.numba_kernels import attention_forward_kernel, compiled
+
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+    kernel: Any = compiled(attention_forward_kernel.py_func)  # type: ignore[attr-defined]
+    assert kernel.targetoptions["nogil"]
+
+
+def test_auto_takes_numba_on_the_cpu_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gnnfuse.ops.attention.attention import choose
+
+    assert choose("auto", torch.device("cpu")) == "numba"
+    assert choose("auto", torch.device("cuda")) == "reference"
+    monkeypatch.setattr("gnnfuse.ops.attention.attention.NUMBA_INSTALLED", False)
+    assert choose("auto", torch.device("cpu")) == "reference"
+    with pytest.raises(RuntimeError, match="numba, which is not installed: pip install numba"):
+        choose("numba", torch.device("cpu"))
+
+
+def test_numba_refuses_another_device() -> None:
+    case = CASES["random"]
+    floats = {name: tensor.to("meta") for name, tensor in case.floats().items()}
+    with pytest.raises(ValueError, match="impl='numba' needs tensors on the CPU, found device meta"):
+        graph_attention(**floats, edges=case.edges.to("meta"), impl="numba")
+
+
+WRONG_INPUTS = [
+    ({"query": torch.ones(2, 3)}, r"query must be \[nodes or rows, heads, dim\], found shape \(2, 3\)"),
+    ({"query": torch.ones(2, 1, 0)}, "query must have a head_dim of 1 at least, found 0"),
+    ({"key": torch.ones(2, 1, 4)}, r"key must be \[rows, 1, 3\] as query, found shape \(2, 1, 4\)"),
+    ({"value": torch.ones(3, 1, 3)}, r"value must be \[2, 1, dim\] as key, found shape \(3, 1, 3\)"),
+    ({"value": torch.ones(2, 1, 3).double()}, "value must be .* found torch.float64 beside torch.float32"),
+    ({"value": torch.ones(2, 1, 3, device="meta")}, "value must be on cpu as query, found meta"),
+    (
+        {"relation_bias": torch.ones(1, 2)},
+        r"relation_bias must be floating \[relations, 1\], found .* \(1, 2\)",
+    ),
+    ({"relation_gate": torch.ones(1, 1).int()}, "relation_gate must be floating .* found torch.int32"),
+    (
+        {"relation_bias": torch.ones(1, 1), "relation_gate": torch.ones(2, 1)},
+        "relation_bias and relation_gate need one number of relations, found 1 and 2",
+    ),
+    ({"query": torch.ones(3, 1, 3)}, r"edges.offsets must be int64 \[4\], one more than the query's nodes"),
+    (
+        {"key": torch.ones(5, 1, 3), "value": torch.ones(5, 1, 3)},
+        r"edges.transpose.offsets must be int64 \[6\]",
+    ),
+    ({"impl": "triton"}, "impl must be 'auto', 'reference' or 'numba', found 'triton'"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG_INPUTS)
+def test_wrong_inputs(change: dict[str, Any], message: str) -> None:
+    ends = torch.tensor([0, 1])
+    good: dict[str, Any] = {name: torch.ones(2, 1, 3) for name in ("query", "key", "value")}
+    good["edges"] = edges_from_index(ends, ends, num_nodes=2)
+    with pytest.raises(ValueError, match=message):
+        graph_attention(**(good | change))
+
+
+@pytest.mark.parametrize("name", ["src", "relation", "edge", "dst", "offsets"])
+@pytest.mark.parametrize("wrong", [-1, 7])
+def test_numba_looks_at_indices_before_it_uses_them(wrong: int, name: str) -> None:
+    case = random_case(3, nodes=7, rows=7)
+    edges = case.edges
+    wrong_list = getattr(edges.transpose if name in ("edge", "dst") else edges, name).clone()
+    wrong_list[0] = wrong
+    if name in ("edge", "dst"):
+        edges = edges._replace(transpose=edges.transpose._replace(**{name: wrong_list}))
+    else:
+        edges = edges._replace(**{name: wrong_list})
+    with pytest.raises(ValueError, match=rf"edges\..*{name}.* must"):
+        graph_attention(**case.floats(), edges=edges, impl="numba")

@@ -1,0 +1,87 @@
+import multiprocessing
+import os
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from gnnfuse.ops.attention.work import EDGES_PER_PIECE, MAX_CHUNKS, Work, cut, spread, thread_pool
+
+
+@pytest.mark.parametrize(
+    "degrees",
+    [[], [0], [0, 0, 0], [5], [1, 0, 2], [4096, 4097], [100_000], [0, 9000, 0, 1, 20_000, 0], [30] * 4000],
+)
+def test_every_edge_and_every_row_is_in_one_piece(degrees: list[int]) -> None:
+    work = cut(offsets_of(degrees))
+    bounds, row = work.bounds.astype(int), work.row.astype(int)
+    lengths = np.diff(bounds)
+    assert lengths.max(initial=0) <= EDGES_PER_PIECE
+    assert np.bincount(row, weights=lengths, minlength=len(degrees)).tolist() == degrees
+    assert sorted(set(row.tolist())) == list(range(len(degrees)))
+    assert (work.chunks[0], work.chunks[-1]) == (0, len(row))
+    assert (np.diff(work.chunks.astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize("degrees", [[1_000_000], [8] * 100_000, [100_000, *[5] * 100_000]])
+def test_chunks_are_of_about_equal_cost(degrees: list[int]) -> None:
+    work = cut(offsets_of(degrees))
+    edges = np.diff(work.bounds[work.chunks].astype(int))
+    assert 16 < work.num_chunks <= MAX_CHUNKS
+    assert edges.max() <= 2 * EDGES_PER_PIECE + sum(degrees) / work.num_chunks
+
+
+def test_sum_rows_adds_the_pieces_of_a_row() -> None:
+    work = cut(offsets_of([0, 9000, 2]))
+    assert work.row.tolist() == [0, 1, 1, 1, 2]
+    pieces = torch.tensor([[0.0], [1.0], [2.0], [4.0], [8.0]])
+    assert work.sum_rows(pieces).tolist() == [[0.0], [7.0], [8.0]]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 50])
+def test_spread_calls_every_chunk_once(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    work = cut(offsets_of([100_000]))
+    calls = np.zeros(work.num_chunks, dtype=int)
+    spread(count, work, calls)
+    assert calls.tolist() == [1] * work.num_chunks
+
+
+def test_an_error_in_another_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+
+    def fail(first: int, *_: object) -> None:
+        if first > 0:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        spread(fail, cut(offsets_of([100_000])))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+def test_threads_work_in_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    work = cut(offsets_of([100_000]))
+    spread(count, work, np.zeros(work.num_chunks, dtype=int))
+    assert thread_pool.cache_info().currsize > 0
+    process = multiprocessing.get_context("fork").Process(target=spread_in_child, args=(work,))
+    process.start()
+    process.join(timeout=60)
+    assert process.exitcode == 0
+
+
+def spread_in_child(work: Work) -> None:
+    calls = np.zeros(work.num_chunks, dtype=int)
+    spread(count, work, calls)
+    assert calls.tolist() == [1] * work.num_chunks
+    # The parent's threads do not exist here: a pool that answers is the child's own.
+    assert thread_pool(os.getpid(), 2).submit(os.getpid).result(timeout=30) == os.getpid()
+
+
+def count(first: int, last: int, chunks: object, bounds: object, calls: NDArray[np.int_]) -> None:
+    calls[first:last] += 1
+
+
+def offsets_of(degrees: list[int]) -> torch.Tensor:
+    return torch.tensor([0, *np.cumsum(degrees, dtype=int).tolist()])

@@ -1,0 +1,168 @@
+import math
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnnfuse.ops import segment_reduce, segment_softmax
+from gnnfuse.ops.segment.segment import TORCH_SCATTER_INSTALLED
+
+Reduce = Literal["sum", "mean", "min", "max"]
+Impl = Literal["reference", "torch_scatter"]
+
+REDUCTIONS: list[Reduce] = ["sum", "mean", "min", "max"]
+without_torch_scatter = pytest.mark.skipif(
+    not TORCH_SCATTER_INSTALLED, reason="torch-scatter, an optional extra, is not installed"
+)
+IMPLS = [
+    pytest.param("reference"),
+    pytest.param("torch_scatter", marks=without_torch_scatter),
+]
+
+
+def by_hand(values: Tensor, index: Tensor, num_segments: int, reduce: Reduce) -> Tensor:
+    """One segment and one column after the other, in Python's floats."""
+    out = torch.zeros(num_segments, values.shape[1], dtype=torch.float64)
+    for segment in range(num_segments):
+        for column in range(values.shape[1]):
+            items = [float(v[column]) for v, i in zip(values, index.tolist(), strict=True) if i == segment]
+            if items:
+                total = math.fsum(items)
+                out[segment, column] = {
+                    "sum": total,
+                    "mean": total / len(items),
+                    "min": min(items),
+                    "max": max(items),
+                }[reduce]
+    return out
+
+
+def example(*shape: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, int]:
+    """Values of the shape, an unsorted index and a number of segments of which some stay empty."""
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+    return values, torch.randint(0, 7, shape[:1], generator=generator) * 2, 15
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_reduce_by_hand(reduce: Reduce, impl: Impl) -> None:
+    values, index, num_segments = example(40, 3)
+    out = segment_reduce(values, index, num_segments, reduce=reduce, impl=impl)
+    torch.testing.assert_close(out, by_hand(values, index, num_segments, reduce), rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_empty_segments_are_zero_even_among_negative_values(reduce: Reduce, impl: Impl) -> None:
+    out = segment_reduce(torch.tensor([-3.0]), torch.tensor([1]), 3, reduce=reduce, impl=impl)
+    assert out.tolist() == [0.0, -3.0, 0.0]
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+@pytest.mark.parametrize("num_segments", [0, 4])
+def test_no_items(num_segments: int, reduce: Reduce, impl: Impl) -> None:
+    values, index = torch.empty(0, 2), torch.empty(0, dtype=torch.int64)
+    out = segment_reduce(values, index, num_segments, reduce=reduce, impl=impl)
+    assert torch.equal(out, torch.zeros(num_segments, 2))
+    assert segment_softmax(values, index, num_segments, impl=impl).shape == (0, 2)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("shape", [(30,), (30, 5), (30, 2, 3)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_shapes_and_dtypes(shape: tuple[int, ...], dtype: torch.dtype, impl: Impl) -> None:
+    values, index, num_segments = example(*shape, dtype=dtype)
+    out = segment_reduce(values, index, num_segments, reduce="mean", impl=impl)
+    weights = segment_softmax(values, index, num_segments, impl=impl)
+    assert (out.dtype, out.shape) == (dtype, (num_segments, *shape[1:]))
+    assert (weights.dtype, weights.shape) == (dtype, shape)
+    exact = segment_reduce(values.double(), index, num_segments, reduce="mean")
+    # Summed in float32 or better and rounded once: within half a step of the dtype, plus float32's own.
+    step = torch.finfo(dtype).eps + 32 * torch.finfo(torch.float32).eps
+    assert ((out.double() - exact).abs() <= step * values.double().abs().max()).all()
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_softmax_by_hand(impl: Impl) -> None:
+    scores, index, num_segments = example(40, 3)
+    weights = segment_softmax(scores, index, num_segments, impl=impl)
+    for item, segment in enumerate(index.tolist()):
+        for column in range(3):
+            members = [float(s[column]) for s, i in zip(scores, index.tolist(), strict=True) if i == segment]
+            total = math.fsum(math.exp(score) for score in members)
+            expected = math.exp(float(scores[item, column])) / total
+            assert float(weights[item, column]) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_softmax_of_huge_scores_is_finite(impl: Impl) -> None:
+    weights = segment_softmax(torch.tensor([1e30, 1e30, -1e30]), torch.tensor([0, 0, 1]), 2, impl=impl)
+    assert weights.tolist() == [0.5, 0.5, 1.0]
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_gradients_of_reduce(reduce: Reduce, impl: Impl) -> None:
+    values, index, num_segments = example(20, 2)
+    values.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda v: segment_reduce(v, index, num_segments, reduce=reduce, impl=impl), (values,)
+    )
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_gradients_of_softmax(impl: Impl) -> None:
+    scores, index, num_segments = example(20, 2)
+    scores.requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: segment_softmax(s, index, num_segments, impl=impl), (scores,))
+
+
+def test_equal_extremes_share_the_gradient() -> None:
+    values = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
+    out = segment_reduce(values, torch.zeros(3, dtype=torch.int64), 1, reduce="max")
+    (grad,) = torch.autograd.grad(out.sum(), values)
+    assert grad.tolist() == [0.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_nan_stays_in_its_segment(reduce: Reduce, impl: Impl) -> None:
+    if impl == "torch_scatter" and reduce in ("min", "max"):
+        pytest.skip("torch-scatter's min and max compare, and a comparison with NaN is false")
+    values = torch.tensor([torch.nan, 1.0, 2.0])
+    out = segment_reduce(values, torch.tensor([0, 0, 1]), 2, reduce=reduce, impl=impl)
+    assert out.isnan().tolist() == [True, False]
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("wrong", [-1, 3])
+def test_index_out_of_range(wrong: int, impl: Impl) -> None:
+    with pytest.raises((IndexError, RuntimeError, ValueError)):
+        segment_reduce(torch.ones(2), torch.tensor([0, wrong]), 3, impl=impl)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"values": torch.ones(2, dtype=torch.int64)}, r"values must be floating .* torch.int64 \(2,\)"),
+        ({"index": torch.tensor([0])}, r"index must be int64 \[2\], .* torch.int64 \(1,\)"),
+        ({"index": torch.tensor([0, 1], dtype=torch.int32)}, r"index must be int64 .* torch.int32"),
+        ({"index": torch.tensor([0, 1], device="meta")}, "index must be on cpu as values, found meta"),
+        ({"num_segments": -1}, "num_segments must be 0 or more, found -1"),
+        ({"reduce": "median"}, "reduce must be 'sum', .* found 'median'"),
+        ({"impl": "numba"}, "impl must be 'auto', .* found 'numba'"),
+    ],
+)
+def test_bad_inputs(change: dict[str, Any], message: str) -> None:
+    good: dict[str, Any] = {"values": torch.ones(2), "index": torch.tensor([0, 1]), "num_segments": 2}
+    with pytest.raises(ValueError, match=message):
+        segment_reduce(**(good | change))
+
+
+def test_forcing_torch_scatter_without_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnnfuse.ops.segment.segment.TORCH_SCATTER_INSTALLED", False)
+    with pytest.raises(RuntimeError, match="pip install --no-build-isolation torch-scatter"):
+        segment_softmax(torch.ones(1), torch.tensor([0]), 1, impl="torch_scatter")

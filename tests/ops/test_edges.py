@@ -1,0 +1,70 @@
+import pytest
+import torch
+
+from gnnfuse.ops import Edges, edges_from_index
+
+
+def test_edges_are_sorted_by_destination_relation_and_source() -> None:
+    src = torch.tensor([2, 0, 1, 0])
+    dst = torch.tensor([0, 2, 0, 0])
+    relation = torch.tensor([0, 0, 1, 1])
+    edges = edges_from_index(src, dst, relation, num_nodes=4, num_rows=3)
+    assert edges.offsets.tolist() == [0, 3, 3, 4, 4]
+    assert edges.src.tolist() == [2, 0, 1, 0]
+    assert edges.relation.tolist() == [0, 1, 1, 0]
+    assert edges.dst().tolist() == [0, 0, 0, 2]
+    assert edges.transpose.offsets.tolist() == [0, 2, 3, 4]
+    assert edges.transpose.edge.tolist() == [3, 1, 2, 0]
+    assert edges.transpose.dst.tolist() == [2, 0, 0, 0]
+    assert (edges.num_nodes, edges.num_edges) == (4, 4)
+
+
+def test_order_of_the_list_does_not_matter() -> None:
+    generator = torch.Generator().manual_seed(0)
+    # Few rows, so that some edges occur twice.
+    src, dst, relation = (torch.randint(0, size, (400,), generator=generator) for size in (9, 11, 3))
+    edges = edges_from_index(src, dst, relation, num_nodes=11, num_rows=9)
+    order = torch.randperm(400, generator=generator)
+    permuted = edges_from_index(src[order], dst[order], relation[order], num_nodes=11, num_rows=9)
+    assert all(torch.equal(one, other) for one, other in zip(flat(edges), flat(permuted), strict=True))
+
+
+def test_transpose_names_the_same_edges() -> None:
+    generator = torch.Generator().manual_seed(1)
+    src, dst, relation = (torch.randint(0, size, (300,), generator=generator) for size in (20, 30, 4))
+    edges = edges_from_index(src, dst, relation, num_nodes=30, num_rows=20)
+    by_source = torch.repeat_interleave(torch.arange(20), edges.transpose.offsets.diff())
+    assert torch.equal(edges.src[edges.transpose.edge], by_source)
+    assert torch.equal(edges.dst()[edges.transpose.edge], edges.transpose.dst)
+
+
+@pytest.mark.parametrize("nodes", [0, 3])
+def test_no_edges(nodes: int) -> None:
+    none = torch.empty(0, dtype=torch.int64)
+    edges = edges_from_index(none, none, num_nodes=nodes)
+    assert edges.offsets.tolist() == [0] * (nodes + 1)
+    assert edges.dst().shape == (0,)
+    assert all(tensor.dtype == torch.int64 for tensor in flat(edges))
+
+
+def test_to_moves_every_list() -> None:
+    index = torch.tensor([0, 1])
+    edges = edges_from_index(index, index, num_nodes=2).to("meta")
+    assert all(tensor.device.type == "meta" for tensor in flat(edges))
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "message"),
+    [
+        ([0, 1], [0], "src, dst and relation need one length, found 2, 1, 2"),
+        ([0, 5], [0, 1], r"src must lie in 0\.\.1, found 0\.\.5"),
+        ([0, 1], [-1, 1], r"dst must lie in 0\.\.1, found -1\.\.1"),
+    ],
+)
+def test_bad_lists(src: list[int], dst: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        edges_from_index(torch.tensor(src), torch.tensor(dst), num_nodes=2)
+
+
+def flat(edges: Edges) -> list[torch.Tensor]:
+    return [edges.offsets, edges.src, edges.relation, *edges.transpose]

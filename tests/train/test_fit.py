@@ -1,0 +1,221 @@
+import logging
+import random
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from gnnfuse.edges import Complete, Window
+from gnnfuse.fusion import GraphFusion, Unimodal
+from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget
+from gnnfuse.nodes import Features, Hub, TextTokens
+from gnnfuse.sample import Sample
+from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.train import FitConfig, FitReport, device_of, evaluate, fit, prepare
+
+WORDS = ("ant", "bee", "cow", "dog")
+QUIET = FitConfig(epochs=4, batch_size=8, progress=False, device="cpu", patience=None)
+
+
+def word_samples(count: int) -> list[Sample]:
+    return [Sample({"text": WORDS[i % 4]}, target=WORDS[i % 4], id=f"word {i}") for i in range(count)]
+
+
+def word_builder() -> GraphBuilder:
+    rules = [Window(size=1), Complete(dst="hub", name="to_hub")]
+    return GraphBuilder([TextTokens(), Hub()], rules, target=ClassTarget(WORDS))
+
+
+def word_task(builder: GraphBuilder | None = None, *, seed: int = 0, graph: bool = True) -> Task:
+    builder = word_builder() if builder is None else builder
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if graph:
+            return Classification(GraphFusion(builder.node_types, builder.relations, dim=16, depth=1), builder)
+        return Classification(Unimodal(builder.node_types, modality="text", dim=16, depth=1), builder, dropout=0.3)
+
+
+def weights(task: Task) -> list[torch.Tensor]:
+    return [parameter.detach().clone() for parameter in task.parameters()]
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_same_seed_gives_identical_weights_and_another_seed_does_not(graph: bool) -> None:
+    tasks = [word_task(graph=graph) for _ in range(3)]
+    for task, seed in zip(tasks, (3, 3, 4), strict=True):
+        fit(task, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "seed": seed}))
+    first, same, other = map(weights, tasks)
+    assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.usefixtures("unchecked")  # the check itself draws which entries of a list to look at
+def test_random_states_warnings_and_log_levels_are_as_before() -> None:
+    before = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].tobytes(), random.getstate()  # noqa: NPY002
+    filters, level = list(warnings.filters), logging.getLogger("lightning.pytorch").level
+    fit(word_task(), word_samples(16), word_samples(8), QUIET)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.random.get_state(legacy=False)["state"]["key"].tobytes() == before[1]  # noqa: NPY002
+    assert random.getstate() == before[2]
+    assert list(warnings.filters) == filters
+    assert logging.getLogger("lightning.pytorch").level == level
+
+
+def test_prepared_graphs_and_samples_train_alike() -> None:
+    builder, samples, valid = word_builder(), word_samples(32), word_samples(8)
+    read, made = word_task(builder), word_task(builder)
+    fit(read, samples, valid, QUIET)
+    fit(made, prepare(builder, samples), prepare(builder, valid), QUIET)
+    assert all(torch.equal(a, b) for a, b in zip(weights(read), weights(made), strict=True))
+
+
+def test_loader_workers_change_nothing() -> None:
+    alone, helped = word_task(), word_task()
+    fit(alone, word_samples(32), word_samples(8), QUIET)
+    fit(helped, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "workers": 2}))
+    assert all(torch.equal(a, b) for a, b in zip(weights(alone), weights(helped), strict=True))
+
+
+def test_training_learns_and_the_report_tells_the_truth() -> None:
+    task = word_task()
+    report = fit(task, word_samples(64), word_samples(16), FitConfig(**{**vars(QUIET), "epochs": 12}))
+    assert (report.epochs, report.stopped, report.samples) == (12, "epochs", 12 * 64)
+    assert len(report.history) == 12
+    assert report.history[report.best_epoch] == report.best
+    found = evaluate(task, word_samples(16), device="cpu")
+    assert found.metrics["accuracy"] == pytest.approx(report.best["valid_accuracy"])
+    assert found.metrics["accuracy"] == 1.0
+    assert [p.id for p in found.predictions] == [f"word {i}" for i in range(16)]
+
+
+def test_the_weights_kept_are_those_of_the_best_validation_epoch() -> None:
+    """Training on wrong labels makes validation worse by the epoch, so the first epoch is the best."""
+    right = word_samples(16)
+    wrong = [Sample(s.signals, WORDS[(WORDS.index(str(s.target)) + 1) % 4], s.id) for s in word_samples(64)]
+    task = word_task()
+    fit(task, right * 4, right, FitConfig(**{**vars(QUIET), "epochs": 12}))
+    report = fit(task, wrong, right, FitConfig(**{**vars(QUIET), "epochs": 8, "warmup": 0.0}))
+    after = evaluate(task, right, device="cpu").metrics["accuracy"]
+    accuracies = [epoch["valid_accuracy"] for epoch in report.history]
+    assert after == pytest.approx(max(accuracies))
+    assert accuracies[-1] < max(accuracies)
+
+
+def test_patience_stops_training() -> None:
+    task = word_task()
+    report = fit(task, word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 60, "patience": 2}))
+    assert report.stopped == "patience"
+    accuracies = [epoch["valid_accuracy"] for epoch in report.history]
+    assert report.epochs == accuracies.index(max(accuracies)) + 1 + 2
+
+
+def test_the_time_limit_ends_training_after_a_last_validation() -> None:
+    report = fit(
+        word_task(), word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 100_000, "seconds": 0.5})
+    )
+    assert report.stopped == "seconds"
+    assert report.history[-1]["valid_accuracy"] >= 0
+    assert report.samples < 100_000 * 64
+
+
+class Rates(Callback):
+    """Writes down the learning rate of every step."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def on_train_batch_start(self, trainer: object, pl_module: object, batch: object, batch_idx: int) -> None:
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])  # type: ignore[attr-defined]
+
+
+def test_the_learning_rate_rises_and_falls_along_a_cosine() -> None:
+    rates = Rates()
+    fit(word_task(), word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 5}), callbacks=[rates])
+    highest = max(range(len(rates.seen)), key=rates.seen.__getitem__)
+    assert 2 <= highest <= 6  # a tenth of 40 steps
+    assert rates.seen[highest] == pytest.approx(QUIET.learning_rate, rel=0.05)
+    assert rates.seen[:highest] == sorted(rates.seen[:highest])
+    assert rates.seen[highest:] == sorted(rates.seen[highest:], reverse=True)
+    assert rates.seen[-1] < 0.02 * QUIET.learning_rate
+
+
+def test_augmentation_is_new_in_every_epoch_and_the_same_in_every_run() -> None:
+    builder = GraphBuilder([TextTokens(word_dropout=0.5)], target=ClassTarget(WORDS))
+
+    def run() -> tuple[FitReport, list[torch.Tensor]]:
+        task = word_task(builder, graph=False)
+        report = fit(task, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "augment": True}))
+        return report, weights(task)
+
+    (first, mine), (_, same) = run(), run()
+    assert all(torch.equal(a, b) for a, b in zip(mine, same, strict=True))
+    plain = word_task(builder, graph=False)
+    fit(plain, word_samples(32), word_samples(8), QUIET)
+    assert not all(torch.equal(a, b) for a, b in zip(mine, weights(plain), strict=True))
+    assert first.epochs == 4
+
+
+def test_prepared_graphs_cannot_be_augmented() -> None:
+    builder = word_builder()
+    graphs = prepare(builder, word_samples(8))
+    with pytest.raises(ValueError, match="found prepared graphs, expected samples"):
+        fit(word_task(builder), graphs, graphs, FitConfig(**{**vars(QUIET), "augment": True}))
+
+
+def tasks_with_targets() -> Iterator[tuple[Task, list[Sample]]]:
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(64, 3, generator=generator)
+    numbers = [Sample({"row": row}, target=float(row.sum() * 100), id=str(i)) for i, row in enumerate(rows)]
+    several = [Sample({"row": r}, target=[c for c, x in zip("abc", r, strict=True) if x > 0], id="") for r in rows]
+    node_type = Features(signal="row", width=3)
+    for samples, target in ((numbers, NumberTarget.fit(numbers)), (several, MultiLabelTarget(("a", "b", "c")))):
+        builder = GraphBuilder([node_type], target=target).fit(samples)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = Unimodal(builder.node_types, dim=16, depth=1)
+            kind = Regression if isinstance(target, NumberTarget) else MultiLabel
+            yield kind(model, builder), samples
+
+
+def test_regression_and_multilabel_train_and_predict_in_the_targets_own_terms() -> None:
+    for task, samples in tasks_with_targets():
+        fit(task, samples, samples, FitConfig(**{**vars(QUIET), "epochs": 40}))
+        predictions = task.predict(samples)
+        if isinstance(task, Regression):
+            errors = [
+                abs(float(str(p.label)) - float(str(s.target))) for p, s in zip(predictions, samples, strict=True)
+            ]
+            assert sum(errors) / 64 < 40  # the targets' deviation is about 170
+        else:
+            agree = [p.label == tuple(s.target) for p, s in zip(predictions, samples, strict=True)]  # type: ignore[arg-type]
+            assert sum(agree) > 56
+
+
+def test_missing_targets_and_samples_are_told() -> None:
+    unlabelled = [Sample({"text": "ant"}, id="lost")]
+    with pytest.raises(ValueError, match="sample 'lost': found no target"):
+        fit(word_task(), unlabelled, word_samples(4), QUIET)
+    with pytest.raises(ValueError, match="found no training samples"):
+        fit(word_task(), [], word_samples(4), QUIET)
+    with pytest.raises(ValueError, match="found no evaluation samples"):
+        evaluate(word_task(), [], device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epochs", 0), ("batch_size", 0), ("learning_rate", 0.0), ("patience", 0), ("seconds", -1.0), ("warmup", 1.0)],
+)
+def test_numbers_out_of_range_are_named(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{name} must"):
+        FitConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_unknown_devices_are_told() -> None:
+    with pytest.raises(ValueError, match="unknown device 'gpu', expected auto, cpu"):
+        device_of("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="cannot be used"):
+            device_of("cuda:0")
