@@ -2,6 +2,8 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 from typing import Literal
 
 import torch
@@ -70,7 +72,8 @@ class Aligned(EdgeRule):
 
     def _relative(self, num_src: int, num_dst: int) -> Int[Tensor, "2 edges"]:
         index = torch.arange(num_dst)
-        slack = round(self.margin * num_src * num_dst)  # in units of 1 / (num_src * num_dst): exact whole numbers
+        # In units of 1 / (num_src * num_dst) all ends are whole, so rounding the margin up changes no comparison.
+        slack = ceil(Fraction(str(min(self.margin, 1.0))) * num_src * num_dst)
         start, end = index * num_src - slack, (index + 1) * num_src + slack
         divisor = max(num_dst, 1)
         first = start.div(divisor, rounding_mode="floor").clamp(min=0)

@@ -69,7 +69,7 @@ class GraphBuilder:
         }
         self.relations = tuple(self._typed)
         for rule in self.edge_rules:
-            if rule not in self._typed.values():
+            if not any(rule is used for used in self._typed.values()):
                 joined = {t.name: sorted(t.provides) for t in self.node_types}
                 raise ValueError(f"edge rule {rule.name!r} joins none of the node types, which provide {joined}")
         self._empty = {node_type.name: node_type.empty() for node_type in self.node_types}
@@ -175,10 +175,12 @@ class GraphBuilder:
             return kept
         pairs = rule.edges(src, dst)
         limits = torch.tensor([[src.num_nodes], [dst.num_nodes]])
-        if pairs.ndim != 2 or len(pairs) != 2 or bool(((pairs < 0) | (pairs >= limits)).any()):
+        whole = pairs.dtype in (torch.int32, torch.int64)
+        if not whole or pairs.ndim != 2 or len(pairs) != 2 or bool(((pairs < 0) | (pairs >= limits)).any()):
             raise ValueError(
-                f"edge rule {rule.name!r} on {relation}: found edges of shape {list(pairs.shape)}, expected [2, edges] "
-                f"with sources below {src.num_nodes} and destinations below {dst.num_nodes}"
+                f"edge rule {rule.name!r} on {relation}: found edges of shape {list(pairs.shape)} and {pairs.dtype}, "
+                f"expected [2, edges] of torch.int64 with sources below {src.num_nodes} and destinations below "
+                f"{dst.num_nodes}"
             )
         self._keep(None if key is None else (relation, key), pairs)
         return pairs

@@ -33,7 +33,7 @@ class Features(NodeType):
         noise: standard deviation of the Gaussian noise added when augmenting, in units of the (scaled) features.
 
     Raises:
-        ValueError: a width below 1, or fitted numbers of another width.
+        ValueError: a width below 1, fitted numbers of another width, or a scale that is not above 0.
 
     Example:
         >>> sensor = Features(signal="sensor", width=6, ordered=True)
@@ -63,6 +63,8 @@ class Features(NodeType):
         for name, fitted in (("mean", self.mean), ("scale", self.scale)):
             if fitted is not None and len(fitted) != self.width:
                 raise ValueError(f"node type {self.name!r}: {name} has {len(fitted)} numbers, expected {self.width}")
+        if self.scale is not None and not min(self.scale) > 0:
+            raise ValueError(f"node type {self.name!r}: scale must be above 0, found {min(self.scale)}")
         words = {"features"} | ({"order"} if self.ordered else set()) | ({"time"} if self.timed else set())
         object.__setattr__(self, "provides", frozenset(words | ({"position"} if self.coordinates else set())))
 
@@ -78,14 +80,17 @@ class Features(NodeType):
             return None
         found = {"a time": rows.time is not None, "a position": rows.position is not None}
         promised = {"a time": self.timed, "a position": self.coordinates > 0}
+        if rows.position is not None and self.coordinates not in (0, rows.position.shape[1]):
+            found_shape = f"position of shape {tuple(rows.position.shape)}"
+            raise SignalError(sample, self.signal, found_shape, f"[{len(rows.position)}, {self.coordinates}]")
         for what in found:
             if promised[what] and not found[what]:
                 raise SignalError(sample, self.signal, f"rows without {what}", f"{what} for every row")
             if found[what] and not promised[what]:
                 raise SignalError(sample, self.signal, f"rows with {what}", f"none (see {type(self).__name__})")
-        values = rows.values
-        if self.mean is not None and self.scale is not None:
-            values = (values - torch.tensor(self.mean)) / torch.tensor(self.scale)
+        mean = 0.0 if self.mean is None else torch.tensor(self.mean)
+        scale = 1.0 if self.scale is None else torch.tensor(self.scale)
+        values = (rows.values - mean) / scale
         nodes = NodeSet(values, (len(values),), rows.position, rows.time)
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
@@ -95,8 +100,8 @@ class Features(NodeType):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with noise on its rows."""
-        rows = read_rows(sample, self.signal, width=self.width)
-        if not self.noise or rows is None:
+        rows = read_rows(sample, self.signal, width=self.width) if self.noise else None
+        if rows is None:
             return sample
         noise = torch.randn(rows.values.shape, generator=generator) * self.noise
         scale = 1.0 if self.scale is None else torch.tensor(self.scale)

@@ -81,7 +81,8 @@ class ImagePatches(NodeType):
             if self.overflow == "raise":
                 raise refuse_overflow(sample, self.signal, found, limit)
             if self.overflow == "pool":
-                return replace(self._slice(self._shrink(pixels, limit)), dropped=found - self._fitting(pixels, limit))
+                pooled = self._slice(self._shrink(pixels, limit))
+                return replace(pooled, dropped=found - pooled.num_nodes)
         nodes = self._slice(pixels)
         if limit is not None and found > limit:
             return _first_rows(nodes, limit)
@@ -103,10 +104,6 @@ class ImagePatches(NodeType):
     def _grid(self, pixels: Tensor) -> tuple[int, int]:
         height, width = pixels.shape[1:]
         return _patches(height, self.patch, self._stride), _patches(width, self.patch, self._stride)
-
-    def _fitting(self, pixels: Tensor, limit: int) -> int:
-        rows, columns = self._grid(self._shrink(pixels, limit))
-        return rows * columns
 
     def _shrink(self, pixels: Tensor, limit: int) -> Tensor:
         factor = 2

@@ -1,7 +1,5 @@
 """What happens to a sample with more nodes than a node type allows."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -23,7 +21,7 @@ def check_limit(max_nodes: int | None, overflow: Overflow) -> None:
 
 def refuse_overflow(sample: Sample, signal: str, nodes: int, max_nodes: int) -> SignalError:
     """The error for a sample with too many nodes."""
-    return SignalError(sample, signal, f"{nodes} nodes", f"at most max_nodes={max_nodes} (overflow='raise')")
+    return SignalError(sample, signal, f"{nodes} nodes", f"at most {max_nodes}, see max_nodes and overflow")
 
 
 def limit_sequence(
@@ -54,13 +52,15 @@ def limit_sequence(
     run = -(-count // max_nodes)
     group = torch.arange(count) // run
     kept = int(group[-1]) + 1
-    time = nodes.time
-    if time is not None:
-        first, last = torch.arange(kept) * run, ((torch.arange(kept) + 1) * run - 1).clamp(max=count - 1)
-        time = torch.stack([time[first, 0], time[last, 1]], dim=1)
+    time = None if nodes.time is None else _join(nodes.time, group, kept)
     position = None if nodes.position is None else _mean(nodes.position, group, kept)
-    pooled = NodeSet(_mean(nodes.values, group, kept), (kept,), position, time)
-    return replace(pooled, dropped=count - kept)
+    return NodeSet(_mean(nodes.values, group, kept), (kept,), position, time, count - kept)
+
+
+def _join(time: Tensor, group: Tensor, groups: int) -> Tensor:
+    start = time.new_zeros(groups).scatter_reduce_(0, group, time[:, 0], "amin", include_self=False)
+    end = time.new_zeros(groups).scatter_reduce_(0, group, time[:, 1], "amax", include_self=False)
+    return torch.stack([start, end], dim=1)
 
 
 def _mean(values: Tensor, group: Tensor, groups: int) -> Tensor:

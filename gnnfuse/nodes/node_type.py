@@ -1,5 +1,6 @@
 """What a node type is: it finds its nodes in a sample, and knows the module that turns them into vectors."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -168,6 +169,12 @@ def check_nodes(node_type: NodeType, nodes: NodeSet, empty: NodeSet, where: str)
         )
     if len(nodes.shape) != len(empty.shape):
         raise ValueError(f"{where}: found a shape of {len(nodes.shape)} axes, expected {len(empty.shape)}")
+    if "grid" in node_type.provides and math.prod(nodes.shape) != nodes.num_nodes:
+        raise ValueError(
+            f"{where}: found {nodes.num_nodes} nodes, expected one for each point of the grid {nodes.shape}"
+        )
+    if "features" in node_type.provides and nodes.values.ndim != 2:
+        raise ValueError(f"{where}: found values {list(nodes.values.shape)}, expected [nodes, features]")
     for field in ("position", "time"):
         found, promised = getattr(nodes, field), field in node_type.provides
         if (found is not None) != promised:

@@ -36,7 +36,7 @@ class TextTokens(NodeType):
         overflow: "truncate" keeps the first tokens, "raise" refuses, "pool" lets neighbouring tokens share a node
             (the mean of their embeddings), up to `max_pool` of them.
         max_pool: most tokens in a node when pooling.
-        word_dropout: in training, each byte or token is dropped with this probability when augmenting.
+        word_dropout: when augmenting, each character is left out with this probability (never all of them).
 
     Raises:
         ValueError: a number out of range, or special tokens asked of bytes.

@@ -10,9 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gnnfuse.sample.container import refuse_truncated
+from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
 
 EXPECTED = "a path to a WAV, FLAC, OGG or MP3 file, Audio(samples, sample_rate), or a pair (samples, sample rate)"
+SAMPLES = "floats in -1..1, or int8, int16 or int32 of full scale"
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Audio:
     """A recording in memory.
 
     Args:
-        samples: `[frames]` or `[channels, frames]`; floats in -1..1, or signed integers of full scale.
+        samples: `[frames]` or `[channels, frames]`; floats in -1..1, or int8, int16 or int32 of full scale.
         sample_rate: samples per second.
 
     Example:
@@ -58,12 +61,14 @@ def read_audio(sample: Sample, signal: str, *, sample_rate: int) -> Float[Tensor
     if value is None:
         return None
     samples, found_rate = _samples_and_rate(sample, signal, value)
-    if samples.ndim == 2:
-        samples = samples.mean(dim=0)
-    if samples.ndim != 1:
+    if (
+        samples.ndim not in (1, 2) or 0 < samples.shape[-1] < len(samples) // 4
+    ):  # [frames, channels], as soundfile has it
         raise SignalError(sample, signal, f"samples of shape {tuple(samples.shape)}", "[frames] or [channels, frames]")
     if samples.numel() == 0:
         raise SignalError(sample, signal, "an empty recording", "at least one sample")
+    if samples.ndim == 2:
+        samples = samples.mean(dim=0)
     bad = int((~torch.isfinite(samples)).sum())
     if bad:
         raise SignalError(sample, signal, f"{bad} samples that are NaN or infinite", "finite samples")
@@ -85,15 +90,12 @@ def _samples_and_rate(sample: Sample, signal: str, value: object) -> tuple[Tenso
             raise SignalError(sample, signal, f"a {type(value).__name__}", EXPECTED)
     if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 0 < rate <= 10_000_000:
         raise SignalError(sample, signal, f"sample rate {rate!r}", "a whole number of hertz above 0")
-    if not isinstance(samples, Tensor | np.ndarray | list | tuple):
-        raise SignalError(sample, signal, f"samples as {type(samples).__name__}", "a tensor or an array")
-    return _to_float(torch.as_tensor(samples)), int(rate)
-
-
-def _to_float(samples: Tensor) -> Tensor:
-    if samples.dtype in (torch.int8, torch.int16, torch.int32):
-        return samples.float() / -float(torch.iinfo(samples.dtype).min)
-    return samples.float()
+    found = as_tensor(sample, signal, "samples", samples, expected=SAMPLES)
+    if found.is_floating_point():
+        return found.float(), int(rate)
+    if found.dtype not in (torch.int8, torch.int16, torch.int32):
+        raise SignalError(sample, signal, f"samples of {found.dtype}", SAMPLES)
+    return found.float() / -float(torch.iinfo(found.dtype).min), int(rate)
 
 
 def _from_file(sample: Sample, signal: str, path: Path) -> tuple[Tensor, int]:
@@ -102,32 +104,16 @@ def _from_file(sample: Sample, signal: str, path: Path) -> tuple[Tensor, int]:
     if not path.is_file():
         raise SignalError(sample, signal, f"no file at {str(path)!r}", EXPECTED)
     try:
+        refuse_truncated(path)
         with soundfile.SoundFile(path) as file:
             expected_frames, rate = file.frames, file.samplerate
             frames = file.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
+    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
         raise SignalError(sample, signal, f"unreadable recording {str(path)!r} ({error})", EXPECTED) from error
     if len(frames) < expected_frames:
         found = f"truncated recording {str(path)!r} with {len(frames)} of {expected_frames} frames"
         raise SignalError(sample, signal, found, "a whole file")
-    _refuse_short_wav(sample, signal, path)
     return torch.from_numpy(np.ascontiguousarray(frames.T)), rate
-
-
-def _refuse_short_wav(sample: Sample, signal: str, path: Path) -> None:
-    """libsndfile reads what is left of a truncated WAV in silence: compare the header's size with the file's."""
-    with path.open("rb") as file:
-        header = file.read(12)
-    if header[:4] != b"RIFF" or header[8:12] != b"WAVE":
-        return
-    announced, found = int.from_bytes(header[4:8], "little") + 8, path.stat().st_size
-    if found + 1 < announced < 0xFFFFFF00:  # writers to a pipe leave the largest number
-        raise SignalError(
-            sample,
-            signal,
-            f"truncated recording {str(path)!r} with {found} of {announced} bytes",
-            "a whole file",
-        )
 
 
 @cache

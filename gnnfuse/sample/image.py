@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
 def read_image(sample: Sample, signal: str, *, channels: int = 3) -> Float[Tensor, "channels height width"] | None:
     """Read a signal of a sample as a picture.
 
-    Takes a path (PNG, JPEG, WebP; turned upright as its EXIF tag says), a PIL image, a NumPy array `[height, width]`
-    or `[height, width, channels]`, or a tensor `[height, width]` or `[channels, height, width]`. Integers are 0..255,
-    floats 0..1. Transparent pixels are laid on white.
+    Takes a path (PNG, JPEG, WebP; turned upright as its EXIF tag says), a PIL image as it stands, a NumPy array
+    `[height, width]` or `[height, width, channels]`, or a tensor `[height, width]` or `[channels, height, width]`.
+    Integers are 0..255, floats 0..1. Transparent pixels are laid on white.
 
     Args:
         sample: the sample.
@@ -54,42 +55,46 @@ def read_image(sample: Sample, signal: str, *, channels: int = 3) -> Float[Tenso
     return _with_channels(sample, signal, _to_unit(sample, signal, pixels), channels)
 
 
-def _open(sample: Sample, signal: str, path: Path) -> "Image":
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _open(sample: Sample, signal: str, path: Path) -> Tensor:
+    from PIL import Image, ImageOps
 
     if not path.is_file():
         raise SignalError(sample, signal, f"no file at {str(path)!r}", EXPECTED)
     try:
         with Image.open(path) as image:
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            return _from_pil(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise SignalError(sample, signal, f"unreadable picture {str(path)!r} ({error})", EXPECTED) from error
 
 
 def _channels_first(sample: Sample, signal: str, value: object) -> Tensor:
-    if isinstance(value, Tensor):
-        pixels = value
-    elif isinstance(value, np.ndarray):
-        pixels = torch.from_numpy(np.ascontiguousarray(value))
-        pixels = pixels.permute(2, 0, 1) if pixels.ndim == 3 else pixels
+    if isinstance(value, Tensor | np.ndarray):
+        pixels = as_tensor(sample, signal, "pixels", value, expected=EXPECTED)
+        pixels = pixels.permute(2, 0, 1) if pixels.ndim == 3 and isinstance(value, np.ndarray) else pixels
     else:
         from PIL import Image
 
         if not isinstance(value, Image.Image):
             raise SignalError(sample, signal, f"a {type(value).__name__}", EXPECTED)
-        pixels = _from_pil(value)
+        try:
+            pixels = _from_pil(value)
+        except (OSError, SyntaxError, ValueError) as error:  # decoding may begin only here
+            raise SignalError(sample, signal, f"unreadable picture {value!r} ({error})", EXPECTED) from error
     if pixels.ndim not in (2, 3):
         raise SignalError(sample, signal, f"pixels of shape {tuple(pixels.shape)}", EXPECTED)
     return pixels.unsqueeze(0) if pixels.ndim == 2 else pixels
 
 
 def _from_pil(image: "Image") -> Tensor:
-    if image.mode.startswith(("I;16", "I", "F")):
+    if image.mode.startswith(("I", "F")):
         pixels = np.asarray(image, dtype=np.float32)
         return torch.from_numpy(pixels / (65535.0 if image.mode != "F" else 1.0))
-    if image.mode not in ("L", "RGB", "RGBA", "LA"):
-        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if "transparency" in image.info or image.mode in ("PA", "RGBa"):
+        image = image.convert("RGBA")
+    elif image.mode == "La":
+        image = image.convert("LA")
+    elif image.mode not in ("L", "RGB", "RGBA", "LA"):
+        image = image.convert("RGB")
     pixels = np.array(image)
     return torch.from_numpy(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0).copy())
 

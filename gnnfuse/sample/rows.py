@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
 
 EXPECTED = "rows of numbers: an array or tensor [nodes, features], or Rows(values, time=..., position=...)"
@@ -60,18 +61,16 @@ def read_rows(sample: Sample, signal: str, *, width: int | None = None) -> Tenso
     value = sample.signals.get(signal)
     if value is None:
         return None
-    if isinstance(value, Mapping):
-        value = Rows(**value) if set(value) <= {"values", "time", "position"} and "values" in value else value
-    rows = value if isinstance(value, Rows) else Rows(value)  # type: ignore[arg-type]  # checked by _number_tensor
-    values = _number_tensor(sample, signal, "values", rows.values)
+    found = _fields(value)
+    values = _number_tensor(sample, signal, "values", found["values"])
     values = values.unsqueeze(0) if values.ndim == 1 else values
     if values.ndim != 2 or (width is not None and values.shape[1] != width):
         expected = f"[nodes, {'features' if width is None else width}]"
         raise SignalError(sample, signal, f"values of shape {tuple(values.shape)}", expected)
-    time = None if rows.time is None else _number_tensor(sample, signal, "time", rows.time)
+    time = None if found.get("time") is None else _number_tensor(sample, signal, "time", found["time"])
     if time is not None and time.ndim == 1:
         time = torch.stack([time, time], dim=1)
-    position = None if rows.position is None else _number_tensor(sample, signal, "position", rows.position)
+    position = None if found.get("position") is None else _number_tensor(sample, signal, "position", found["position"])
     if time is not None and time.shape != (len(values), 2):
         raise SignalError(
             sample, signal, f"time of shape {tuple(time.shape)}", f"[{len(values)}, 2] or [{len(values)}]"
@@ -83,11 +82,16 @@ def read_rows(sample: Sample, signal: str, *, width: int | None = None) -> Tenso
     return TensorRows(values, time, position)
 
 
+def _fields(value: object) -> Mapping[str, object]:
+    if isinstance(value, Rows):
+        return {"values": value.values, "time": value.time, "position": value.position}
+    if isinstance(value, Mapping) and "values" in value and set(value) <= {"values", "time", "position"}:
+        return value
+    return {"values": value}
+
+
 def _number_tensor(sample: Sample, signal: str, field: str, value: object) -> Tensor:
-    try:
-        tensor = torch.as_tensor(value, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise SignalError(sample, signal, f"{field} as {type(value).__name__} ({error})", EXPECTED) from error
+    tensor = as_tensor(sample, signal, field, value, expected=EXPECTED).float()
     bad = int((~torch.isfinite(tensor)).sum())
     if bad:
         raise SignalError(sample, signal, f"{bad} entries of {field} that are NaN or infinite", "finite numbers")

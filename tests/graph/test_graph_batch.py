@@ -1,0 +1,114 @@
+from dataclasses import FrozenInstanceError, replace
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
+from gnnfuse.nodes import Layout
+from gnnfuse.ops import Edges, Transpose
+from gnnfuse.sample import Sample
+from tests.graph.graphs import EDGE_RULES, NODE_TYPES, random_samples
+
+
+def batch_of(seed: int = 0, *, target: bool = True) -> GraphBatch:
+    encoding = ClassTarget(("x", "y")) if target else None
+    samples = [replace(sample, target="xy"[i % 2]) for i, sample in enumerate(random_samples(seed, count=4))]
+    return GraphBuilder(NODE_TYPES, EDGE_RULES, target=encoding)(samples)
+
+
+def tensors(batch: GraphBatch) -> list[Tensor]:
+    layouts = [getattr(layout, name) for layout in batch.layout.values() for name in layout.__dataclass_fields__]
+    every = [*batch.values.values(), *layouts, *batch.edges[:3], *batch.edges.transpose, batch.graph_id, batch.target]
+    return [found for found in [*every, batch.present] if found is not None]
+
+
+def test_batches_are_equal_bit_for_bit_and_have_no_hash() -> None:
+    assert batch_of() == batch_of()
+    assert batch_of(0) != batch_of(1)
+    assert batch_of() != batch_of(target=False)
+    assert batch_of(target=False) != batch_of()
+    assert batch_of() != "a batch"
+    with pytest.raises(TypeError):
+        hash(batch_of())
+
+
+@pytest.mark.parametrize("place", range(len(tensors(batch_of()))))
+def test_a_single_changed_tensor_makes_a_difference(place: int) -> None:
+    one, other = batch_of(), batch_of()
+    changed = tensors(other)[place]
+    if not changed.numel():
+        return
+    flat = changed.view(-1)
+    flat[0] = ~flat[0] if changed.dtype == torch.bool else flat[0] + 1
+    assert one != other
+
+
+def test_other_dtypes_and_names_make_a_difference() -> None:
+    batch = batch_of()
+    assert batch != replace(batch, graph_id=batch.graph_id.int())
+    assert batch != replace(batch, ids=("a", *batch.ids[1:]))
+    assert batch != replace(batch, relations=batch.relations[::-1])
+    assert batch != replace(batch, values={name: batch.values[name] for name in reversed(batch.node_types)})
+
+
+def test_moving_moves_every_tensor_and_comes_back_equal() -> None:
+    batch = batch_of()
+    meta = batch.to("meta")
+    assert {found.device.type for found in tensors(meta)} == {"meta"}
+    assert meta.device.type == "meta"
+    assert [found.shape for found in tensors(meta)] == [found.shape for found in tensors(batch)]
+    assert batch.to("cpu") == batch
+    assert batch.to("cpu", non_blocking=True) == batch
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_batch_goes_to_a_device_and_back() -> None:
+    batch = batch_of()
+    there = batch.pin_memory().to("cuda", non_blocking=True)
+    assert {found.device.type for found in tensors(there)} == {"cuda"}
+    assert there.to("cpu") == batch
+
+
+def test_without_edges_only_the_edges_go() -> None:
+    batch = batch_of()
+    bare = batch.without_edges()
+    assert bare.edges.num_edges == 0
+    assert bare.edges.num_nodes == batch.num_nodes
+    assert not bare.edges.transpose.offsets.any()
+    assert bare.edges.transpose.offsets.shape == batch.edges.transpose.offsets.shape
+    assert replace(bare, edges=batch.edges) == batch
+    assert batch.edges.num_edges > 0
+
+
+def test_each_type_is_one_slice_of_the_numbering() -> None:
+    batch = batch_of()
+    parts = list(batch.slices.values())
+    assert list(batch.slices) == list(batch.node_types) == sorted(batch.node_types)
+    assert parts[0].start == 0
+    assert parts[-1].stop == batch.num_nodes
+    assert all(before.stop == after.start for before, after in pairwise(parts))
+    for name, part in batch.slices.items():
+        assert torch.equal(batch.graph_id[part], batch.layout[name].graph_id)
+
+
+def test_fields_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        batch_of().num_graphs = 3  # type: ignore[misc]
+
+
+def test_a_sample_without_an_id_is_named_by_its_place() -> None:
+    batch = GraphBuilder(NODE_TYPES)([Sample({}), Sample({}, id="b"), Sample({})])
+    assert batch.ids == ("0", "b", "2")
+
+
+def test_layouts_and_edges_have_their_documented_types() -> None:
+    batch = batch_of()
+    assert all(isinstance(layout, Layout) for layout in batch.layout.values())
+    assert isinstance(batch.edges, Edges)
+    assert isinstance(batch.edges.transpose, Transpose)
+    assert batch.present.dtype == torch.bool
+    no_signals = GraphBuilder([node_type for node_type in NODE_TYPES if node_type.signal is None])([Sample({})])
+    assert no_signals.present.shape == (1, 0)
+    assert no_signals.present.dtype == torch.bool

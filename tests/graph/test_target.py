@@ -1,0 +1,124 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
+from gnnfuse.nodes import TextTokens
+from gnnfuse.sample import Sample
+
+
+def sample(target: object) -> Sample:
+    return Sample({"text": "a"}, target=target, id="seven")
+
+
+def refused(encoding: TargetEncoding, target: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"sample 'seven': found target .*{message}"):
+        encoding.encode(sample(target))
+
+
+def test_a_class_is_its_place_among_the_class_names() -> None:
+    encoding = ClassTarget(("cat", "dog", "owl"))
+    for target in ("owl", 2, np.int64(2), torch.tensor(2), np.str_("owl")):
+        encoded = encoding.encode(sample(target))
+        assert (encoded.dtype, encoded.shape, int(encoded)) == (torch.int64, (), 2)
+
+
+def test_names_that_are_numbers_are_names() -> None:
+    encoding = ClassTarget(("10", "2", "7"))
+    assert int(encoding.encode(sample(10))) == 0
+    assert int(encoding.encode(sample("2"))) == 1
+    assert int(encoding.encode(sample(torch.tensor(7)))) == 2
+    refused(encoding, 1, "expected one of the classes 10, 2, 7")
+
+
+@pytest.mark.parametrize("target", ["cow", 3, -1, 0.0, "0", None, ["cat"], torch.tensor([0, 1]), True], ids=repr)
+def test_what_names_no_class_is_refused_with_the_classes(target: object) -> None:
+    refused(ClassTarget(("cat", "dog", "owl")), target, "expected one of the classes cat, dog, owl")
+
+
+def test_a_long_list_of_classes_is_cut_in_the_message() -> None:
+    classes = tuple(f"c{number}" for number in range(50))
+    refused(ClassTarget(classes), "d", r"c9, \.\.\. \(50 in all\)")
+
+
+def test_classes_are_fitted_sorted_and_once() -> None:
+    samples = [sample(target) for target in ("owl", "cat", None, "owl", "dog")]
+    assert ClassTarget.fit(samples) == ClassTarget(("cat", "dog", "owl"))
+    assert MultiLabelTarget.fit([sample(["owl", "cat"]), sample(()), sample(None)]).classes == ("cat", "owl")
+
+
+@pytest.mark.parametrize("encoding", [ClassTarget, MultiLabelTarget])
+def test_a_class_named_twice_is_refused(encoding: type[ClassTarget]) -> None:
+    with pytest.raises(ValueError, match=r"class names must differ, found twice: \['cat'\]"):
+        encoding(("cat", "dog", "cat"))
+
+
+def test_several_classes_are_ones_at_their_places() -> None:
+    encoding = MultiLabelTarget(("cat", "dog", "owl"))
+    for target in (["owl", "cat"], ("cat", "owl"), {"owl", "cat"}, frozenset({0, 2}), ["cat", "cat", 2]):
+        assert encoding.encode(sample(target)).tolist() == [1.0, 0.0, 1.0]
+    assert encoding.encode(sample([])).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("target", ["cat", 1, None])
+def test_several_classes_come_as_a_collection(target: object) -> None:
+    refused(MultiLabelTarget(("cat", "dog")), target, "expected a list of class names")
+    refused(MultiLabelTarget(("cat", "dog")), ["cat", "cow"], "expected one of the classes cat, dog")
+
+
+def test_numbers_are_scaled_as_fitted() -> None:
+    samples = [sample(float(number)) for number in (1, 3, 5)] + [sample(None)]
+    fitted = NumberTarget.fit(samples)
+    assert fitted.mean == (3.0,)
+    encoded = torch.cat([fitted.encode(one) for one in samples[:3]])
+    torch.testing.assert_close(encoded, torch.tensor([-(1.5**0.5), 0.0, 1.5**0.5]))
+    pairs = NumberTarget.fit([sample([0.0, 5.0]), sample((2.0, 5.0))], size=2)
+    assert pairs.mean == (1.0, 5.0)
+    assert pairs.scale == (1.0, 1.0)  # a constant is left unscaled
+
+
+def test_numbers_come_as_numbers_lists_arrays_or_tensors() -> None:
+    for target in (5, 5.0, [5], np.float32(5), np.array([5.0]), torch.tensor(5)):
+        assert NumberTarget().encode(sample(target)).tolist() == [5.0]
+    assert NumberTarget(2).encode(sample([1, 2])).tolist() == [1.0, 2.0]
+    assert NumberTarget(2, mean=(1.0,), scale=(2.0,)).encode(sample([1, 3])).tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("target", ["five", None, [1.0, 2.0], [], float("nan"), float("inf"), {"a": 1}], ids=repr)
+def test_what_is_no_finite_number_is_refused(target: object) -> None:
+    refused(NumberTarget(), target, "expected 1 finite numbers")
+
+
+def test_fitting_numbers_on_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="no training sample has a target"):
+        NumberTarget.fit([sample(None)])
+
+
+@pytest.mark.parametrize("arguments", [{"size": 0}, {"size": 2, "mean": (1.0, 2.0, 3.0)}, {"size": 1, "scale": ()}])
+def test_sizes_that_disagree_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="size must be at least 1, with as many means and scales"):
+        NumberTarget(**arguments)
+
+
+def test_a_batch_stacks_its_targets() -> None:
+    samples = [Sample({}, target="cat"), Sample({}, target="owl")]
+    types = [TextTokens()]
+    classes = GraphBuilder(types, target=ClassTarget(("cat", "owl")))(samples).target
+    assert classes is not None
+    assert (classes.dtype, classes.tolist()) == (torch.int64, [0, 1])
+    labels = GraphBuilder(types, target=MultiLabelTarget(("cat", "owl")))([Sample({}, target=["owl"])]).target
+    assert labels is not None
+    assert labels.tolist() == [[0.0, 1.0]]
+    numbers = GraphBuilder(types, target=NumberTarget(2))([Sample({}, target=[1, 2]), Sample({}, target=[3, 4])]).target
+    assert numbers is not None
+    assert numbers.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_batch_has_targets_for_all_samples_or_for_none() -> None:
+    builder = GraphBuilder([TextTokens()], target=ClassTarget(("cat",)))
+    assert builder([Sample({}), Sample({})]).target is None
+    assert GraphBuilder([TextTokens()])([Sample({}, target="cat")]).target is None
+    with pytest.raises(ValueError, match=r"sample 'b': found no target, expected one"):
+        builder([Sample({}, target="cat", id="a"), Sample({}, id="b")])

@@ -1,0 +1,217 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from gnnfuse.sample import Audio, Sample, SignalError, read_audio
+
+FORMATS = {
+    "wav": ("WAV", "PCM_16"),
+    "float.wav": ("WAV", "FLOAT"),
+    "flac": ("FLAC", "PCM_16"),
+    "ogg": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+}
+
+
+def read(value: object, sample_rate: int = 16000) -> Tensor:
+    waveform = read_audio(Sample({"audio": value}, id="seven"), "audio", sample_rate=sample_rate)
+    assert waveform is not None
+    assert waveform.dtype == torch.float32
+    return waveform
+
+
+def sine(frequency: float, sample_rate: int, seconds: float = 1.0) -> Tensor:
+    time = torch.arange(round(seconds * sample_rate), dtype=torch.float64) / sample_rate
+    return (0.5 * torch.sin(2 * math.pi * frequency * time)).float()
+
+
+def write(path: Path, samples: np.ndarray, sample_rate: int = 16000) -> Path:
+    container, subtype = FORMATS[path.name.partition(".")[2]]
+    soundfile.write(path, samples, sample_rate, format=container, subtype=subtype)
+    return path
+
+
+def loudest_frequency(waveform: Tensor, sample_rate: int) -> float:
+    spectrum = torch.fft.rfft(waveform * torch.hann_window(len(waveform))).abs()
+    return float(spectrum.argmax()) * sample_rate / len(waveform)
+
+
+def refused(value: object, *, found: str, expected: str = "") -> None:
+    with pytest.raises(SignalError, match=rf"sample 'seven', signal 'audio': found .*{found}.*, expected .*{expected}"):
+        read(value)
+
+
+def test_an_absent_recording_is_none() -> None:
+    assert read_audio(Sample({"speech": Audio(torch.zeros(5), 8)}), "audio", sample_rate=8) is None
+
+
+def test_every_way_to_give_the_same_recording_gives_the_same_waveform(tmp_path: Path) -> None:
+    wave = sine(440, 16000)
+    path = write(tmp_path / "a.float.wav", wave.numpy())
+    ways: list[object] = [
+        Audio(wave, 16000),
+        Audio(wave.numpy(), 16000),
+        Audio(wave.unsqueeze(0), 16000),
+        (wave, 16000),
+        (wave.tolist(), np.int64(16000)),
+        (wave.numpy().astype(">f4"), 16000),
+        [wave.double(), 16000],
+        {"array": wave.numpy(), "sampling_rate": 16000},
+        path,
+        str(path),
+    ]
+    for value in ways:
+        assert torch.equal(read(value), wave)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+def test_integers_of_full_scale_become_floats_of_full_scale(dtype: type[np.signedinteger]) -> None:
+    low = int(np.iinfo(dtype).min)
+    found = read((np.array([low, 0, low // -2], dtype=dtype), 16000))
+    assert found.tolist() == [-1.0, 0.0, 0.5]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_every_file_type_keeps_length_level_and_pitch(tmp_path: Path, kind: str, channels: int) -> None:
+    wave = sine(440, 16000)
+    path = write(tmp_path / f"a.{kind}", np.stack([wave.numpy()] * channels, axis=1))
+    found = read(path)
+    assert len(found) == len(wave)
+    assert loudest_frequency(found, 16000) == 440
+    if kind in ("wav", "float.wav", "flac"):
+        assert float((found - wave).abs().max()) <= 2.0**-15
+    else:  # lossy: the same power within a decibel
+        assert abs(10 * math.log10(float(found.square().mean() / wave.square().mean()))) < 1
+
+
+@pytest.mark.parametrize("found_rate", [8000, 11025, 16000, 22050, 44100, 48000])
+@pytest.mark.parametrize("sample_rate", [8000, 16000])
+def test_resampling_keeps_a_sine_and_its_length(found_rate: int, sample_rate: int) -> None:
+    found = read((sine(440, found_rate), found_rate), sample_rate)
+    expected = sine(440, sample_rate)
+    assert len(found) == math.ceil(found_rate * sample_rate / found_rate)
+    inner = slice(sample_rate // 10, -sample_rate // 10)  # the filter sees silence beyond both ends
+    assert float((found - expected)[inner].abs().max()) < 1e-2
+    assert loudest_frequency(found, sample_rate) == 440
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7, 100, 12345])
+def test_a_resampled_recording_spans_the_same_time(frames: int) -> None:
+    assert len(read((torch.zeros(frames), 44100), 16000)) == math.ceil(frames * 16000 / 44100)
+
+
+def test_resampling_lets_no_frequency_fold_over() -> None:
+    found = read((sine(7000, 16000), 16000), 8000)
+    assert float(found[800:-800].abs().max()) < 1e-2
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    left, right = sine(440, 16000), sine(1000, 16000)
+    expected = (left + right) / 2
+    stereo = torch.stack([left, right])
+    path = write(tmp_path / "a.float.wav", stereo.T.numpy())
+    for value in (Audio(stereo, 16000), (stereo.numpy(), 16000), path):
+        torch.testing.assert_close(read(value), expected, rtol=0, atol=1e-7)
+
+
+def test_frames_before_channels_are_refused_rather_than_averaged_away() -> None:
+    stereo = torch.stack([sine(440, 16000)] * 2, dim=1)
+    refused((stereo, 16000), found=r"samples of shape \(16000, 2\)", expected=r"\[channels, frames\]")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, kind: str, share: float) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48000)
+    path = write(tmp_path / f"a.{kind}", noise)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    refused(path, found=r"(unreadable|truncated)", expected="file")
+
+
+def test_an_ogg_file_without_its_last_page_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ogg", np.random.default_rng(0).uniform(-0.5, 0.5, 160000))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.rindex(b"OggS")])
+    refused(path, found="truncated", expected="file")
+
+
+def test_a_wav_file_written_to_a_pipe_has_no_size_and_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", sine(440, 16000).numpy())
+    whole = bytearray(path.read_bytes())
+    whole[4:8] = b"\xff\xff\xff\xff"
+    path.write_bytes(whole)
+    assert len(read(path)) == 16000
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_text("not a recording")
+    refused(tmp_path / "a.wav", found="unreadable recording .*a.wav", expected="WAV, FLAC, OGG or MP3")
+    refused(tmp_path / "b.wav", found="no file at .*b.wav", expected="WAV, FLAC, OGG or MP3")
+    refused(tmp_path, found="no file at")
+    for value in (3, b"RIFF", torch.zeros(5), (16000, torch.zeros(5)), (torch.zeros(5), 16000, 1), {"array": [0.0]}):
+        refused(value, found=f"a {type(value).__name__}", expected="a pair")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_empty_file_of_its_kind_is_refused(tmp_path: Path, kind: str) -> None:
+    refused(write(tmp_path / f"a.{kind}", np.zeros(0)), found="(an empty recording|unreadable)")
+
+
+@pytest.mark.parametrize("shape", [(0,), (1, 0), (2, 0), (0, 5)])
+def test_an_empty_recording_is_refused(shape: tuple[int, ...]) -> None:
+    refused((torch.zeros(shape), 16000), found="an empty recording", expected="at least one sample")
+
+
+@pytest.mark.parametrize("shape", [(), (1, 1, 5)])
+def test_another_number_of_axes_is_refused(shape: tuple[int, ...]) -> None:
+    refused((torch.zeros(shape), 16000), found="samples of shape", expected=r"\[frames\] or \[channels, frames\]")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_nan_and_infinity_are_counted_and_refused(tmp_path: Path, bad: float) -> None:
+    samples = torch.zeros(100)
+    samples[[3, 4]] = bad
+    path = write(tmp_path / "a.float.wav", samples.numpy())
+    for value in (Audio(samples, 16000), path):
+        refused(value, found="2 samples that are NaN or infinite", expected="finite")
+
+
+@pytest.mark.parametrize("rate", [0, -1, 16000.0, "16000", True, None, 10**9])
+def test_a_rate_that_is_none_is_refused(rate: object) -> None:
+    refused({"array": torch.zeros(5), "sampling_rate": rate}, found=f"sample rate {rate!r}", expected="hertz")
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        "abc",
+        None,
+        ["a"],
+        [[0.0], [0.0, 1.0]],
+        np.array([None]),
+        np.zeros(5, dtype=np.uint8),
+        [0, 1000, -1000],
+        np.zeros(5, dtype=bool),
+        np.zeros(5, dtype=complex),
+    ],
+    ids=repr,
+)
+def test_samples_without_a_known_scale_are_refused(samples: object) -> None:
+    refused({"array": samples, "sampling_rate": 16000}, found="samples (as|of)", expected=r"floats in -1\.\.1")
+
+
+def test_reading_changes_nothing_and_warns_of_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    samples = np.zeros(800, dtype=np.float32)
+    samples.flags.writeable = False
+    read(Audio(samples, 8000))
+    read(Audio(samples, 16000))
+    assert not samples.any()
+    assert not [str(warning.message) for warning in recwarn]

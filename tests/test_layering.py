@@ -1,0 +1,143 @@
+"""Which stage may use which: imports point from later stages to earlier ones, and the early stages stay light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "gnnfuse"
+FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
+
+UP_TO_DATA = ("sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks", "data")
+UP_TO_TRAIN = (*UP_TO_DATA, "saving", "draw", "train")
+# Folder or file -> what it may import from gnnfuse, besides itself and the catalogue. A folder within a folder has its
+# own line where it may do more.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "catalog": (),
+    "sample": (),
+    "ops": (),
+    "nodes": ("sample",),
+    "edges": ("sample", "nodes"),
+    "graph": ("sample", "nodes", "edges", "ops"),
+    "message_passing": ("ops", "graph"),
+    "readout": ("ops", "graph"),
+    "fusion": ("nodes", "graph", "readout", "ops"),
+    "fusion.graph": ("nodes", "graph", "readout", "ops", "message_passing", "fusion"),
+    "tasks": ("sample", "graph", "ops", "fusion.fusion_model"),  # a task predicts for single samples too
+    "data": ("sample",),
+    "saving": UP_TO_DATA,
+    "draw": UP_TO_DATA,
+    "train": (*UP_TO_DATA, "saving", "draw"),
+    "explain": UP_TO_TRAIN,
+    "testing": UP_TO_TRAIN,
+    "bench": (*UP_TO_TRAIN, "explain", "testing"),
+    "cli": (*UP_TO_TRAIN, "explain", "testing", "bench"),
+}
+LIGHT_STAGES = ("catalog", "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks")
+LIGHT = {"torch", "numpy", "jaxtyping", "gnnfuse"}
+HEAVY = (
+    "numba",
+    "triton",
+    "torchvision",
+    "torchaudio",
+    "torch_geometric",
+    "lightning",
+    "transformers",
+    "matplotlib",
+    "sklearn",
+    "datasets",
+    "PIL",
+    "soundfile",
+)
+
+
+def dotted(file: str) -> str:
+    return file.removesuffix(".py").removesuffix("__init__").strip("/").replace("/", ".")
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every module that a file imports, anywhere; from a package the name too, as it may be a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "gnnfuse":
+            yield f"gnnfuse.{node.attr}"  # what the package's own lazy attributes resolve to
+
+
+def within(module: str, folder: str) -> bool:
+    return f"{module}.".startswith(f"{folder}.")
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file != "__init__.py"])
+def test_a_stage_imports_earlier_stages_only(file: str) -> None:
+    here = dotted(file)
+    line = max((folder for folder in MAY_IMPORT if within(here, folder)), key=len, default=None)
+    assert line is not None, f"{file} belongs to no stage in MAY_IMPORT"
+    allowed = (*MAY_IMPORT[line], line, "catalog", "__version__")
+    for module in imports(FILES[file]):
+        if within(module, "gnnfuse"):
+            target = module.removeprefix("gnnfuse").strip(".")
+            assert not target or any(within(target, folder) for folder in allowed), (
+                f"{file} imports {module}, allowed: {allowed}"
+            )
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_imports_are_absolute(file: str) -> None:
+    relative = [node.lineno for node in ast.walk(FILES[file]) if isinstance(node, ast.ImportFrom) and node.level]
+    assert not relative
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.startswith(("fusion/attention", "fusion/classical"))])
+def test_models_that_are_no_graph_models_see_no_edges(file: str) -> None:
+    seen = [node.lineno for node in ast.walk(FILES[file]) if isinstance(node, ast.Attribute) and node.attr == "edges"]
+    assert not seen, f"{file} reads .edges in lines {seen}"
+    for module in imports(FILES[file]):
+        assert not within(module, "gnnfuse.edges"), file
+        assert not within(module, "gnnfuse.message_passing"), file
+
+
+def top_level_imports(tree: ast.Module) -> Iterator[str]:
+    """What importing the file imports: not inside functions, and not for the type checker only."""
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            pending += node.orelse
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from imports(node)
+        pending += ast.iter_child_nodes(node)
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if dotted(file).split(".")[0] in LIGHT_STAGES])
+def test_early_stages_import_torch_numpy_and_jaxtyping_only(file: str) -> None:
+    stage, name = dotted(file).split(".")[0], Path(file).stem
+    for module in top_level_imports(FILES[file]):
+        root = module.split(".")[0]
+        own = stage == "ops" and name.startswith(root)  # ops/attention/numba.py is imported only when it runs
+        assert root in LIGHT or root in sys.stdlib_module_names or own, f"{file} imports {module}"
+
+
+def test_importing_the_package_and_its_early_stages_costs_what_torch_costs() -> None:
+    stages = [f"gnnfuse.{stage}" for stage in LIGHT_STAGES if (PACKAGE / stage / "__init__.py").exists()]
+    lines = ["import sys", "import torch", "before = set(sys.modules)", "import gnnfuse"]
+    lines += [f"import {stage}" for stage in stages]
+    lines += [f"print(*[name for name in {HEAVY} if name in sys.modules and name not in before])"]
+    found = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == []
+
+
+def test_importing_the_package_imports_no_stage() -> None:
+    code = "import sys, gnnfuse; print(*[name for name in sys.modules if name.startswith('gnnfuse.')])"
+    found = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
