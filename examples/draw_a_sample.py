@@ -1,6 +1,6 @@
 """Draw one sample's graph: this is how the README's picture was made.
 
-    python examples/draw_a_sample.py examples/images/sample_graph.png
+python examples/draw_a_sample.py examples/images/sample_graph.png
 """
 
 import sys
