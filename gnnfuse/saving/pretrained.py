@@ -10,7 +10,7 @@ from uuid import uuid4
 import torch
 from torch import Tensor, nn
 
-import gnnfuse
+from gnnfuse import __version__
 from gnnfuse.fusion import FusionModel
 from gnnfuse.saving.build import build
 from gnnfuse.saving.describe import Json, describe
@@ -47,7 +47,7 @@ def save_pretrained(module: Task | FusionModel, folder: str | os.PathLike[str]) 
 
     config: Json = {
         "format": FORMAT,
-        "gnnfuse": gnnfuse.__version__,
+        "gnnfuse": __version__,
         "torch": torch.__version__,
         "object": describe(module),
     }
@@ -102,7 +102,7 @@ def _read_config(path: Path) -> Mapping[str, Json]:
     if found != FORMAT or "object" not in config:
         writer = config.get("gnnfuse") if isinstance(config, dict) else None
         raise ValueError(
-            f"{path}: found format {found!r}, written by gnnfuse {writer}; gnnfuse {gnnfuse.__version__} reads {FORMAT}"
+            f"{path}: found format {found!r}, written by gnnfuse {writer}; gnnfuse {__version__} reads {FORMAT}"
         )
     return dict(config)
 

@@ -17,7 +17,8 @@ STATE: Mapping[str, Callable[[], object]] = {
     "torch's default dtype": torch.get_default_dtype,
     "torch's gradient mode": torch.is_grad_enabled,
     "torch's deterministic mode": torch.are_deterministic_algorithms_enabled,
-    "the environment": lambda: dict(os.environ),
+    # torch notes the place of its compiler's cache there when it first runs an operator that is not its own.
+    "the environment": lambda: {k: v for k, v in os.environ.items() if not k.startswith("TORCHINDUCTOR_")},
     "the working folder": os.getcwd,
 }
 
