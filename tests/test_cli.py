@@ -1,29 +1,55 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-GNNFUSE = [sys.executable, "-m", "gnnfuse.cli"]
+from gnnfuse.cli import main
 
 
-def run(*words: str, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*GNNFUSE, *words], cwd=cwd, capture_output=True, text=True, check=False, env=environment)
+@dataclass(frozen=True)
+class Finished:
+    code: int
+    stdout: str
+    stderr: str
 
 
-def refused(finished: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """One line on standard error, exit code 2, no traceback."""
-    assert finished.returncode == 2, finished.stderr
+Run = Callable[..., Finished]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """The command line in this process and an empty folder: a new process would spend its time on imports."""
+
+    def call(*words: str) -> Finished:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["gnnfuse", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Finished(code, captured.out, captured.err)
+
+    return call
+
+
+def refused(finished: Finished, *parts: str) -> None:
+    """One line on standard error, exit code 2."""
+    assert finished.code == 2, finished.stderr
     assert len(finished.stderr.strip().splitlines()) == 1
     assert finished.stderr.startswith("error: ")
     for part in parts:
         assert part in finished.stderr
 
 
-def test_bench_prints_a_table_and_writes_everything(tmp_path: Path) -> None:
-    finished = run("bench", "--quick", "--models", "unimodal:image", "--device", "cpu", "--out", "found", cwd=tmp_path)
-    assert finished.returncode == 0, finished.stderr
+def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path) -> None:
+    finished = run("bench", "--quick", "--models", "unimodal:image", "--device", "cpu", "--out", "found")
+    assert finished.code == 0, finished.stderr
     head, row = [line for line in finished.stdout.splitlines() if line.startswith(("model ", "unimodal:image "))][:2]
     assert head.split()[:4] == ["model", "family", "test", "accuracy"]
     assert row.split()[:2] == ["unimodal:image", "unimodal"]
@@ -46,19 +72,25 @@ def test_bench_prints_a_table_and_writes_everything(tmp_path: Path) -> None:
         (("draw", "--image", "missing.png"), ("missing.png", "'image'")),
     ],
 )
-def test_wrong_input_is_one_line(words: tuple[str, ...], parts: tuple[str, ...], tmp_path: Path) -> None:
-    refused(run(*words, cwd=tmp_path), *parts)
+def test_wrong_input_is_one_line(words: tuple[str, ...], parts: tuple[str, ...], run: Run) -> None:
+    refused(run(*words), *parts)
 
 
-def test_draw_writes_a_picture_of_a_task_sample_and_of_ones_own(tmp_path: Path) -> None:
-    assert run("draw", "--task", "digits", "--sample", "3", "--out", "task.png", cwd=tmp_path).returncode == 0
-    assert run("draw", "--text", "a cat", "--out", "own.svg", cwd=tmp_path).returncode == 0
+def test_a_fresh_process_exits_with_two_and_no_traceback(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "gnnfuse.cli", "bench", "--task", "digit"]
+    finished = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    refused(Finished(finished.returncode, finished.stdout, finished.stderr), "did you mean 'digits'")
+
+
+def test_draw_writes_a_picture_of_a_task_sample_and_of_ones_own(run: Run, tmp_path: Path) -> None:
+    assert run("draw", "--task", "digits", "--sample", "3", "--out", "task.png").code == 0
+    assert run("draw", "--text", "a cat", "--out", "own.svg").code == 0
     assert (tmp_path / "task.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "own.svg").read_text()
 
 
-def test_names_lists_every_kind(tmp_path: Path) -> None:
-    finished = run("names", cwd=tmp_path)
-    assert finished.returncode == 0
+def test_names_lists_every_kind(run: Run) -> None:
+    finished = run("names")
+    assert finished.code == 0
     for word in ("benchmark", "digits", "joint_transformer", "relation_attention"):
         assert word in finished.stdout

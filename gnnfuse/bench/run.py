@@ -49,7 +49,7 @@ class BenchConfig:
         device: as `FitConfig.device`.
 
     Raises:
-        ValueError: no seeds, or no time.
+        ValueError: no seeds, no time, or a device that cannot be used.
     """
 
     models: tuple[str, ...]
@@ -60,6 +60,7 @@ class BenchConfig:
     def __post_init__(self) -> None:
         if self.seeds < 1 or (self.minutes is not None and not self.minutes > 0):
             raise ValueError(f"seeds must be at least 1 and minutes above 0, found {self.seeds} and {self.minutes}")
+        device_of(self.device)  # an unknown device is told before anything is read
 
 
 def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, out: Path) -> Results:
