@@ -17,7 +17,7 @@ def main() -> None:
             gf.ImagePatches(patch=4, stride=2, channels=1),
             gf.AudioFrames(sample_rate=8000, hop=0.04, window=0.08, encoding=LogMelFrames(mels=32, width=16)),
             gf.TextTokens(),
-            gf.Hub(count=4),
+            gf.Hub(),
         ],
         [gf.Grid(), gf.Window(), gf.Complete(dst="hub", name="to_hub"), gf.Complete(src="hub", name="from_hub")],
         target=gf.ClassTarget(dataset.classes),

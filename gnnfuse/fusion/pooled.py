@@ -32,6 +32,11 @@ class PooledModalities(nn.Module):
         super().__init__()
         if not node_types:
             raise ValueError("found no node type that reads a signal, expected at least one")
+        self.node_types = tuple(node_types)
+        self.dim = dim
+        self.depth = depth
+        self.heads = heads
+        self.dropout = dropout
         self.encoders = NodeEncoders(node_types, dim)
         self.transformers = nn.ModuleDict(
             {t.name: TokenTransformer(dim, depth=depth, heads=heads, dropout=dropout) for t in node_types}

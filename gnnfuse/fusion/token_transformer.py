@@ -32,6 +32,11 @@ class TokenTransformer(nn.Module):
         super().__init__()
         if depth < 1:
             raise ValueError(f"depth must be at least 1, found {depth}")
+        self.dim = dim
+        self.depth = depth
+        self.heads = heads
+        self.expansion = expansion
+        self.dropout = dropout
         self.class_token = nn.Parameter(torch.randn(dim) * 0.02)
         self.blocks = nn.ModuleList(_Block(dim, heads, expansion, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)

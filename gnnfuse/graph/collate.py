@@ -34,9 +34,7 @@ def collate(
         sets = [graph.nodes[node_type.name] for graph in graphs]
         values[node_type.name], layouts[node_type.name] = _merge_nodes(sets, node_type.empty())
     modalities = tuple(node_type.name for node_type in node_types if node_type.signal is not None)
-    present = torch.tensor(
-        [[graph.nodes[name] is not None for name in modalities] for graph in graphs], dtype=torch.bool
-    )
+    present = [[graph.nodes[name] is not None for name in modalities] for graph in graphs]
     return GraphBatch(
         values=values,
         layout=layouts,
@@ -47,7 +45,7 @@ def collate(
         target=_merge_targets(graphs),
         ids=tuple(str(place) if graph.id is None else graph.id for place, graph in enumerate(graphs)),
         modalities=modalities,
-        present=present.reshape(len(graphs), len(modalities)),
+        present=torch.tensor(present, dtype=torch.bool).reshape(len(graphs), len(modalities)),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.message_layer import MessageLayer
@@ -59,7 +60,12 @@ class RelationAttention(MessageLayer):
         super().__init__()
         if heads < 1 or dim % heads:
             raise ValueError(f"heads must divide dim, found heads={heads} and dim={dim}")
+        self.dim = dim
+        self.node_types = tuple(node_types)
+        self.relations = tuple(relations)
         self.heads = heads
+        self.expansion = expansion
+        self.dropout = dropout
         self.impl = impl
         self.attention_norm = nn.LayerNorm(dim)
         self.project = TypedLinear(dim, 3 * dim, node_types)
@@ -69,7 +75,6 @@ class RelationAttention(MessageLayer):
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(dim), nn.Linear(dim, expansion * dim), nn.GELU(), nn.Linear(expansion * dim, dim)
         )
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
@@ -84,6 +89,8 @@ class RelationAttention(MessageLayer):
             relation_gate=self.relation_gate,
             impl=self.impl,
         )
-        states = states + self.dropout(self.output(received.flatten(1), batch.slices))
-        added: Tensor = self.dropout(self.feed_forward(states))
-        return states + added
+        states = states + self._drop(self.output(received.flatten(1), batch.slices))
+        return states + self._drop(self.feed_forward(states))
+
+    def _drop(self, added: Float[Tensor, "nodes dim"]) -> Float[Tensor, "nodes dim"]:
+        return F.dropout(added, self.dropout, self.training)

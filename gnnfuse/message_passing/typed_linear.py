@@ -23,6 +23,9 @@ class TypedLinear(nn.Module):
 
     def __init__(self, in_dim: int, out_dim: int, node_types: Sequence[str]) -> None:
         super().__init__()
+        self.in_dim = in_dim
+        self.out_dim = out_dim
+        self.node_types = tuple(node_types)
         self.linears = nn.ModuleDict({name: nn.Linear(in_dim, out_dim) for name in node_types})
 
     def forward(

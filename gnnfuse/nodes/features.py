@@ -138,6 +138,11 @@ class RowEncoder(NodeEncoder):
 
     def __init__(self, width: int, dim: int, *, timed: bool = False, coordinates: int = 0, ordered: bool = False):
         super().__init__()
+        self.width = width
+        self.dim = dim
+        self.timed = timed
+        self.coordinates = coordinates
+        self.ordered = ordered
         self.linear = nn.Linear(width, dim)
         self.norm = nn.LayerNorm(dim)
         self.time = PositionEncoding(dim, coordinates=1, periods=(0.1, 100.0), frequencies=16) if timed else None

@@ -104,12 +104,15 @@ class WaveformFilters(nn.Module):
 
     def __init__(self, filters: int, length: int, dim: int) -> None:
         super().__init__()
-        self.filters = nn.Conv1d(1, filters, length, stride=max(1, length // 4))
+        self.filters = filters
+        self.length = length
+        self.dim = dim
+        self.convolution = nn.Conv1d(1, filters, length, stride=max(1, length // 4))
         self.linear = nn.Linear(2 * filters, dim)
 
     def forward(self, slices: Float[Tensor, "nodes samples"]) -> Float[Tensor, "nodes dim"]:
         """Waveform slices in, vectors out."""
-        magnitude = torch.log1p(self.filters(slices.unsqueeze(1)).abs())
+        magnitude = torch.log1p(self.convolution(slices.unsqueeze(1)).abs())
         vectors: Tensor = self.linear(torch.cat([magnitude.mean(dim=2), magnitude.amax(dim=2)], dim=1))
         return vectors
 
@@ -120,6 +123,7 @@ class FrameEncoder(NodeEncoder):
     def __init__(self, network: nn.Module, dim: int) -> None:
         super().__init__()
         self.network = network
+        self.dim = dim
         self.position = PositionEncoding(dim, coordinates=1, periods=(0.1, 100.0), frequencies=16)
         self.norm = nn.LayerNorm(dim)
 

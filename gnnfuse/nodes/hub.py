@@ -60,6 +60,8 @@ class HubEncoder(NodeEncoder):
 
     def __init__(self, count: int, dim: int) -> None:
         super().__init__()
+        self.count = count
+        self.dim = dim
         self.embedding = nn.Embedding(count, dim)
 
     def forward(self, values: Int[Tensor, "nodes"], layout: Layout) -> Float[Tensor, "nodes dim"]:

@@ -139,11 +139,14 @@ def check_node_type(node_type: NodeType) -> None:
     """Refuse a node type whose name or promises cannot be used.
 
     Raises:
-        ValueError: the name is empty or holds a dot, `provides` holds an unknown word, or `empty` contradicts it.
+        ValueError: the name is empty, holds a dot or is a method of torch's modules; `provides` holds an unknown
+            word, or `empty` contradicts it.
     """
     name = getattr(node_type, "name", None)
     if not isinstance(name, str) or not name or "." in name:
         raise ValueError(f"{type(node_type).__name__}: name must be a non-empty string without dots, found {name!r}")
+    if hasattr(nn.ModuleDict(), name):  # where modules by type name are kept: torch refuses its own words as keys
+        raise ValueError(f"{type(node_type).__name__}: name {name!r} is a word of torch's modules, give another name=")
     unknown = frozenset(node_type.provides) - PROVIDABLE
     if unknown:
         raise ValueError(f"node type {name!r} provides {sorted(unknown)}, expected some of {sorted(PROVIDABLE)}")

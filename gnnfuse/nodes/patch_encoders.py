@@ -60,6 +60,7 @@ class PatchEncoder(NodeEncoder):
     def __init__(self, network: nn.Module, dim: int) -> None:
         super().__init__()
         self.network = network
+        self.dim = dim
         self.position = PositionEncoding(dim, coordinates=2)
         self.norm = nn.LayerNorm(dim)
 

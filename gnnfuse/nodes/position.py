@@ -29,6 +29,10 @@ class PositionEncoding(nn.Module):
         self, dim: int, *, coordinates: int, periods: tuple[float, float] = (0.125, 4.0), frequencies: int = 8
     ) -> None:
         super().__init__()
+        self.dim = dim
+        self.coordinates = coordinates
+        self.periods = periods
+        self.frequencies = frequencies
         shortest, longest = periods
         steps = torch.linspace(0, 1, frequencies)
         rates = 2 * math.pi / (longest * (shortest / longest) ** steps)

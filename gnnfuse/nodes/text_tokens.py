@@ -135,6 +135,8 @@ class TokenEncoder(NodeEncoder):
 
     def __init__(self, vocabulary: int, dim: int) -> None:
         super().__init__()
+        self.vocabulary = vocabulary
+        self.dim = dim
         self.embedding = nn.Embedding(vocabulary, dim)
         self.position = PositionEncoding(dim, coordinates=1, periods=(2.0, 2048.0), frequencies=16)
         self.norm = nn.LayerNorm(dim)

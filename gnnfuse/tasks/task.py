@@ -91,7 +91,7 @@ class Task(nn.Module, ABC):
     def predict(self, samples: Sample | Sequence[Sample], *, batch_size: int = 256) -> list[Prediction]:
         """Predictions for one sample or several, whatever modalities each has.
 
-        Targets are not needed and not looked at. The task is put into evaluation mode for the call.
+        Targets are not needed and not looked at. The task is in evaluation mode during the call.
 
         Raises:
             SignalError: a signal cannot be read.
@@ -101,14 +101,18 @@ class Task(nn.Module, ABC):
         if not listed:
             raise ValueError("found no samples, expected at least one")
         device = next(self.parameters()).device
-        was_training = self.training
+        modes = [(module, module.training) for module in self.modules()]  # frozen parts have a mode of their own
         self.eval()
         try:
             predictions = []
+            unlabelled = [
+                Sample(sample.signals, None, str(place) if sample.id is None else sample.id)
+                for place, sample in enumerate(listed)
+            ]
             for start in range(0, len(listed), batch_size):
-                unlabelled = [Sample(s.signals, None, s.id) for s in listed[start : start + batch_size]]
-                batch = self.builder(unlabelled).to(device)
+                batch = self.builder(unlabelled[start : start + batch_size]).to(device)
                 predictions += self.describe(batch, self(batch))
         finally:
-            self.train(was_training)
+            for module, mode in modes:
+                module.training = mode
         return predictions

@@ -24,10 +24,11 @@ def prepare(
 
     Raises:
         SignalError: a signal cannot be read.
+        ValueError: a sample has none of the signals that the builder reads.
     """
-    graphs = []
+    graphs: list[SampleGraph] = []
     for sample in samples:
-        graphs.append(builder.graph(sample))
+        graphs.append(_with_signal(builder.graph(sample), builder))
         if advance is not None:
             advance()
     return graphs
@@ -67,7 +68,16 @@ class GraphDataset(Dataset[SampleGraph]):
         if isinstance(sample, SampleGraph):
             return sample
         augment = None if self.augment_seed is None else (self.augment_seed, epoch, index)
-        return self.builder.graph(sample, augment=augment)
+        return _with_signal(self.builder.graph(sample, augment=augment), self.builder)
+
+
+def _with_signal(graph: SampleGraph, builder: GraphBuilder) -> SampleGraph:
+    """Refuse to learn from, or be measured on, a sample that shows nothing; predicting for one is defined."""
+    read = [node_type for node_type in builder.node_types if node_type.signal is not None]
+    if all(graph.nodes[node_type.name] is None for node_type in read):
+        expected = ", ".join(str(node_type.signal) for node_type in read)
+        raise ValueError(f"sample {graph.id!r}: found no signal, expected at least one of {expected}")
+    return graph
 
 
 class EpochSampler(Sampler[Key]):

@@ -52,14 +52,13 @@ def test_same_seed_gives_identical_weights_and_another_seed_does_not(graph: bool
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.usefixtures("unchecked")  # the check itself draws which entries of a list to look at
 def test_random_states_warnings_and_log_levels_are_as_before() -> None:
-    before = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"].tobytes(), random.getstate()  # noqa: NPY002
+    torch_state, python_state, numpy_state = torch.get_rng_state(), random.getstate(), str(np.random.get_state())  # noqa: NPY002
     filters, level = list(warnings.filters), logging.getLogger("lightning.pytorch").level
     fit(word_task(), word_samples(16), word_samples(8), QUIET)
-    assert torch.equal(torch.get_rng_state(), before[0])
-    assert np.random.get_state(legacy=False)["state"]["key"].tobytes() == before[1]  # noqa: NPY002
-    assert random.getstate() == before[2]
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert str(np.random.get_state()) == numpy_state  # noqa: NPY002
+    assert random.getstate() == python_state
     assert list(warnings.filters) == filters
     assert logging.getLogger("lightning.pytorch").level == level
 
@@ -202,6 +201,14 @@ def test_missing_targets_and_samples_are_told() -> None:
         fit(word_task(), [], word_samples(4), QUIET)
     with pytest.raises(ValueError, match="found no evaluation samples"):
         evaluate(word_task(), [], device="cpu")
+
+
+def test_a_sample_that_shows_nothing_cannot_be_learned_from() -> None:
+    blind = [*word_samples(4), Sample({"odour": "sweet"}, target="ant", id="blind")]
+    with pytest.raises(ValueError, match="sample 'blind': found no signal, expected at least one of text"):
+        fit(word_task(), blind, word_samples(4), QUIET)
+    with pytest.raises(ValueError, match="sample 'blind': found no signal"):
+        prepare(word_builder(), blind)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,6 @@ def node_types(*, patch: int, stride: int, hop: float, text: bool = True) -> tup
     read: tuple[NodeType, ...] = (
         ImagePatches(patch=patch, stride=stride, channels=1),
         AudioFrames(sample_rate=8000, hop=hop, window=2 * hop, encoding=LogMelFrames(mels=32, width=16), max_nodes=64),
-        Hub(count=4),
+        Hub(),
     )
     return (*read, TextTokens(max_nodes=96)) if text else read

@@ -24,7 +24,7 @@ def picture_words(root: Path | None, quick: bool) -> BenchTask:
                 sample_rate=8000, hop=0.06, window=0.12, encoding=LogMelFrames(mels=32, width=16), max_nodes=48
             ),
             TextTokens(max_nodes=48),
-            Hub(count=4),
+            Hub(),
         ),
         edge_rules=(Grid(), Window(size=2), Complete(dst="hub", name="to_hub"), Complete(src="hub", name="from_hub")),
         config=FitConfig(epochs=2 if quick else 12, patience=None, weight_decay=0.1),

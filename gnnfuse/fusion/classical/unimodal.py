@@ -6,7 +6,7 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
-from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
+from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders, read_types
 from gnnfuse.fusion.token_transformer import TokenTransformer
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
@@ -16,15 +16,15 @@ class Unimodal(FusionModel):
     """A transformer over the tokens of one modality.
 
     Args:
-        node_types: what samples are made of.
-        modality: name of the node type to use; may be left out where there is only one.
+        node_types: what samples are made of; learned types (hubs) are left out.
+        modality: name of the node type to use; may be left out where only one reads a signal.
         dim: size of the token states and of the fused vector.
         depth: how many blocks.
         heads: attention heads; must divide `dim`.
         dropout: as in `TokenTransformer`.
 
     Raises:
-        ValueError: no node type of that name, or `heads` does not divide `dim`.
+        ValueError: no node type of that name that reads a signal, or `heads` does not divide `dim`.
     """
 
     family: ClassVar[Family] = "unimodal"
@@ -40,9 +40,10 @@ class Unimodal(FusionModel):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        chosen = [t for t in node_types if t.name == modality or (modality is None and len(node_types) == 1)]
+        read = read_types(node_types)
+        chosen = [t for t in read if t.name == modality or (modality is None and len(read) == 1)]
         if not chosen:
-            known = ", ".join(sorted(t.name for t in node_types))
+            known = ", ".join(t.name for t in read)
             raise ValueError(f"found modality={modality!r}, expected one of: {known}")
         self.node_types = tuple(chosen)
         self.modality = chosen[0].name

@@ -1,0 +1,110 @@
+"""The conformance of edge rules."""
+
+import pickle
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from gnnfuse.edges import EdgeRule
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType
+from gnnfuse.sample import Sample
+from gnnfuse.saving import describe
+from gnnfuse.testing.global_state import unchanged_globals
+
+
+class StandIn(NodeType):
+    """A node type of another class that promises the same: rules must not see the difference."""
+
+    def __init__(self, stood_for: NodeType) -> None:
+        self.stood_for = stood_for
+        self.name, self.signal, self.provides = stood_for.name, stood_for.signal, stood_for.provides
+
+    def empty(self) -> NodeSet:
+        """As the other's."""
+        return self.stood_for.empty()
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """As the other's."""
+        return self.stood_for.nodes(sample)
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """As the other's."""
+        return self.stood_for.encoder(dim)
+
+
+def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Sequence[Sample]) -> None:
+    """Check an edge rule.
+
+    It joins at least two of the types, and asks what they provide, not which class they are; its edges are pairs of
+    valid node numbers, the same every time; equal keys mean equal edges; empty node sets get none; it can be pickled
+    (loader workers) and described (saving); global state stays as it is.
+
+    Args:
+        rule: to be checked.
+        node_types: at least one that it joins.
+        samples: some that give it edges.
+
+    Raises:
+        AssertionError: says what is violated.
+
+    Example:
+        >>> from gnnfuse.edges import Window
+        >>> from gnnfuse.nodes import TextTokens
+        >>> check_edge_rule(Window(), [TextTokens()], [Sample({"text": "a cat"})])
+    """
+    name = f"edge rule {rule.name!r}"
+    joined = [(src, dst) for src in node_types for dst in node_types if rule.applies(src, dst)]
+    assert joined, f"{name}: joins none of {', '.join(t.name for t in node_types)}"
+    for src in node_types:
+        for dst in node_types:
+            same = rule.applies(StandIn(src), StandIn(dst)) == rule.applies(src, dst)
+            assert same, f"{name}: asks for the class of {src.name!r} or {dst.name!r}, not for what they provide"
+    try:
+        copied: EdgeRule = pickle.loads(pickle.dumps(rule))
+        describe(rule)
+    except (pickle.PicklingError, AttributeError, TypeError, ValueError) as error:
+        raise AssertionError(f"{name}: cannot be pickled or described: {error}") from error
+    by_key: dict[object, Tensor] = {}
+    total = 0
+    for relation, src_nodes, dst_nodes in _ends(joined, samples):
+        where = f"{name} on {relation[0]}-{relation[1]}"
+        with unchanged_globals(where):
+            edges = rule.edges(src_nodes, dst_nodes)
+        _check_pairs(where, edges, src_nodes, dst_nodes)
+        assert torch.equal(rule.edges(src_nodes, dst_nodes), edges), f"{where}: gives other edges the second time"
+        assert torch.equal(copied.edges(src_nodes, dst_nodes), edges), f"{where}: pickled, it gives other edges"
+        key = rule.key(src_nodes, dst_nodes)
+        if key is not None:
+            known = by_key.setdefault((relation, key), edges)
+            assert torch.equal(known, edges), f"{where}: two node sets of one key {key!r} get different edges"
+        total += edges.shape[1]
+    assert total, f"{name}: gives no edge in any of the samples"
+    builder = GraphBuilder(node_types, [rule])
+    assert builder(samples).edges.num_edges == total, f"{name}: a batch holds another number of edges than its samples"
+
+
+def _ends(
+    joined: Sequence[tuple[NodeType, NodeType]], samples: Sequence[Sample]
+) -> Iterator[tuple[tuple[str, str], NodeSet, NodeSet]]:
+    """The node sets of every relation in every sample, then empty ones."""
+    for src, dst in joined:
+        for sample in samples:
+            src_nodes, dst_nodes = src.nodes(sample), dst.nodes(sample)
+            if src.name == dst.name:
+                dst_nodes = src_nodes  # the same object: how a rule knows that a type is joined with itself
+            if src_nodes is not None and dst_nodes is not None:
+                yield (src.name, dst.name), src_nodes, dst_nodes
+        empty = src.empty()
+        yield (src.name, dst.name), empty, empty if src.name == dst.name else dst.empty()
+
+
+def _check_pairs(where: str, edges: Tensor, src: NodeSet, dst: NodeSet) -> None:
+    assert edges.dtype == torch.int64, f"{where}: found edges of {edges.dtype}, expected int64"
+    assert edges.ndim == 2, f"{where}: found edges of shape {list(edges.shape)}, expected [2, edges]"
+    assert len(edges) == 2, f"{where}: found edges of shape {list(edges.shape)}, expected [2, edges]"
+    for end, numbers, nodes in (("source", edges[0], src), ("destination", edges[1], dst)):
+        inside = bool(((numbers >= 0) & (numbers < nodes.num_nodes)).all())
+        assert inside, f"{where}: found a {end} outside 0..{nodes.num_nodes - 1}"
+    assert len(set(map(tuple, edges.T.tolist()))) == edges.shape[1], f"{where}: joins two nodes twice"

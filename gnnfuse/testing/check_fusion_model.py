@@ -1,0 +1,113 @@
+"""The conformance of fusion models."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+
+import torch
+
+from gnnfuse.fusion import FusionModel
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.sample import Sample
+from gnnfuse.saving import from_pretrained, save_pretrained
+from gnnfuse.tasks import Task
+from gnnfuse.testing.global_state import unchanged_globals
+from gnnfuse.testing.properties import (
+    assert_close,
+    check_batches,
+    check_defined,
+    check_parameters,
+    check_seed,
+    make_seeded,
+    probe,
+    widened,
+)
+
+
+def check_fusion_model(
+    make_model: Callable[[GraphBuilder], FusionModel],
+    builder: GraphBuilder,
+    samples: Sequence[Sample],
+    *,
+    classes: Sequence[type] = (),
+) -> None:
+    """Check a fusion model.
+
+    It gives one vector per graph; a batch gives each sample what it gets alone, whatever modalities the others lack;
+    the order of samples, signals, node types and rules does not matter; a sample without nodes gets a defined, finite
+    vector; taking all edges away changes the output of a model that sees edges and no other's; every parameter is
+    registered and gets a gradient; saved and loaded it gives the same bits; the same seed gives the same bits; global
+    state stays as it is.
+
+    Args:
+        make_model: makes the model for a builder; called several times.
+        builder: makes the batches.
+        samples: the first two complete, others not; see `random_samples`.
+        classes: classes of your own that loading must be allowed to build.
+
+    Raises:
+        AssertionError: says what is violated.
+
+    Example:
+        >>> from gnnfuse.fusion import Concat
+        >>> from gnnfuse.testing import example_builder, random_samples
+        >>> samples = random_samples(torch.Generator().manual_seed(0))
+        >>> check_fusion_model(lambda b: Concat(b.node_types, dim=8, depth=1, heads=2), example_builder(), samples)
+    """
+    model = make_seeded(lambda: make_model(builder))
+    assert isinstance(model, FusionModel), f"found a {type(model).__name__}, expected a FusionModel"
+    name = type(model).__name__
+    check_seed(name, lambda: make_model(builder))
+    subject = probe(name, model, builder)
+    check_defined(subject, samples)
+    batch = widened(builder(samples))
+    with torch.no_grad():
+        fused, unjoined = subject(batch), subject(batch.without_edges())
+    expected = (len(batch), model.dim)
+    assert fused.shape == expected, f"{name}: found vectors of shape {list(fused.shape)}, expected {list(expected)}"
+    assert not torch.equal(fused[0], fused[1]), f"{name}: two different samples get the same vector"
+    if model.sees_edges:
+        assert not torch.equal(fused, unjoined), f"{name}: sees_edges, but taking all edges away changes nothing"
+    else:
+        assert torch.equal(fused, unjoined), f"{name}: does not say sees_edges, but its output depends on edges"
+    check_batches(subject, samples)
+    check_parameters(subject, samples)
+    _check_builders(name, make_model, builder, samples)
+    check_saving(name, model, builder, samples, classes)
+
+
+def _check_builders(
+    name: str, make_model: Callable[[GraphBuilder], FusionModel], builder: GraphBuilder, samples: Sequence[Sample]
+) -> None:
+    turned = GraphBuilder(builder.node_types[::-1], builder.edge_rules[::-1], target=builder.target)
+    one = probe(name, make_seeded(lambda: make_model(builder)), builder)
+    other = probe(name, make_seeded(lambda: make_model(turned)), turned)
+    other.module.load_state_dict(one.module.state_dict())
+    for row, turned_row in zip(one.rows(samples), other.rows(samples), strict=True):
+        assert_close(turned_row, row, f"{name}: the order of node types or of rules changes the output")
+    plain = builder.without_edges()
+    nodeless = probe(f"{name}, without hubs and edges", make_seeded(lambda: make_model(plain)), plain)
+    with torch.no_grad():
+        nodeless(widened(plain([Sample({}), Sample({})])))
+
+
+def check_saving(
+    name: str,
+    module: Task | FusionModel,
+    builder: GraphBuilder,
+    samples: Sequence[Sample],
+    classes: Sequence[type],
+) -> None:
+    """Saved and loaded, a model or a task gives the same bits.
+
+    Raises:
+        AssertionError: it cannot be saved or loaded, or gives something else afterwards.
+    """
+    batch = builder(samples)
+    module.eval()
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad(), unchanged_globals(f"{name}, saved and loaded"):
+        try:
+            save_pretrained(module, folder)
+            loaded = from_pretrained(folder, classes=classes)
+        except ValueError as error:
+            raise AssertionError(f"{name}: cannot be saved and loaded: {error}") from error
+        assert torch.equal(module(batch), loaded(batch)), f"{name}: gives another output after saving and loading"

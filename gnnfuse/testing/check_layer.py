@@ -1,0 +1,77 @@
+"""The conformance of message-passing layers."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion import NodeEncoders
+from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.message_passing import LayerFactory, MessageLayer
+from gnnfuse.sample import Sample
+from gnnfuse.testing.properties import (
+    check_batches,
+    check_defined,
+    check_parameters,
+    check_seed,
+    make_seeded,
+    probe,
+    widened,
+)
+
+
+class EncodedLayer(nn.Module):
+    """A layer over the states that the node types' own encoders give."""
+
+    def __init__(self, layer: MessageLayer, builder: GraphBuilder, dim: int) -> None:
+        super().__init__()
+        self.encoders = NodeEncoders(builder.node_types, dim)
+        self.layer = layer
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
+        """States after the layer."""
+        states: Tensor = self.layer(self.encoders.stacked(batch), batch)
+        return states
+
+
+def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[Sample], *, dim: int = 16) -> None:
+    """Check a message-passing layer.
+
+    It gives every node a state of the same size; a batch gives each sample what it gets alone; order does not matter;
+    a node without edges has a defined, finite state; edges matter; every parameter is registered and gets a gradient;
+    the same seed gives the same bits; global state stays as it is.
+
+    Args:
+        factory: makes the layer from (dim, node type names, relations).
+        builder: with relations.
+        samples: some complete, some not; see `random_samples`.
+        dim: size of the states.
+
+    Raises:
+        AssertionError: says what is violated.
+
+    Example:
+        >>> from gnnfuse.message_passing import RelationAttention
+        >>> from gnnfuse.testing import example_builder, random_samples
+        >>> check_layer(RelationAttention, example_builder(), random_samples(torch.Generator().manual_seed(0)))
+    """
+    names = [node_type.name for node_type in builder.node_types]
+
+    def make() -> MessageLayer:
+        return factory(dim, names, builder.relations)
+
+    layer = make_seeded(make)
+    assert isinstance(layer, MessageLayer), f"{factory}: made a {type(layer).__name__}, expected a MessageLayer"
+    name = type(layer).__name__
+    check_seed(name, make)
+    module = make_seeded(lambda: EncodedLayer(layer, builder, dim))
+    subject = probe(name, module, builder, tested="layer", per_node=True)
+    batch = widened(builder(samples))
+    with torch.no_grad():
+        states, unjoined = subject(batch), subject(batch.without_edges())
+    assert states.shape == (batch.num_nodes, dim), f"{name}: found states of shape {list(states.shape)}, not {dim} wide"
+    assert not torch.equal(states, unjoined), f"{name}: taking all edges away changes no state"
+    check_defined(subject, samples)
+    check_batches(subject, samples)
+    check_parameters(subject, samples)

@@ -1,0 +1,156 @@
+"""The conformance of node types and their encoders."""
+
+import copy
+import math
+import pickle
+from collections.abc import Sequence
+from dataclasses import fields
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion import NodeEncoders
+from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType, check_nodes
+from gnnfuse.nodes import check_node_type as check_promises
+from gnnfuse.sample import Sample
+from gnnfuse.saving import describe
+from gnnfuse.testing.global_state import unchanged_globals
+from gnnfuse.testing.properties import (
+    check_batches,
+    check_defined,
+    check_parameters,
+    check_seed,
+    make_seeded,
+    probe,
+    widened,
+    without_signals,
+)
+
+
+class EncodedNodes(nn.Module):
+    """The states that a node type's encoder gives."""
+
+    def __init__(self, node_type: NodeType, dim: int) -> None:
+        super().__init__()
+        self.encoders = NodeEncoders([node_type], dim)
+
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
+        """States of all nodes of the type."""
+        return self.encoders.stacked(batch)
+
+
+def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int = 16) -> None:
+    """Check a node type and its encoder.
+
+    Its nodes are what it promises (`provides`, `empty`), the same every time, and depend on its own signal alone; an
+    absent signal gives None; it can be pickled (loader workers) and described (saving); augmenting is decided by the
+    generator. Its encoder gives `[nodes, dim]`; the states of a sample do not depend on the others in the batch; no
+    nodes give `[0, dim]` that depends on every parameter; every parameter is registered and gets a gradient.
+
+    Args:
+        node_type: to be checked.
+        samples: at least one with its signal.
+        dim: size of the states.
+
+    Raises:
+        AssertionError: says what is violated.
+
+    Example:
+        >>> from gnnfuse.nodes import TextTokens
+        >>> check_node_type(TextTokens(), [Sample({"text": "a cat"}), Sample({"text": "two dogs"}), Sample({})])
+    """
+    try:
+        check_promises(node_type)
+    except ValueError as error:
+        raise AssertionError(str(error)) from error
+    name = f"node type {node_type.name!r}"
+    held = [sample for sample in samples if node_type.nodes(sample) is not None]
+    assert held, f"{name}: none of the samples has nodes, at least one is needed"
+    for sample in samples:
+        _check_nodes(name, node_type, sample)
+    _check_copies(name, node_type, held)
+    _check_augmentation(name, node_type, held)
+    _check_encoder(name, node_type, samples, held, dim)
+
+
+def assert_same(found: NodeSet | None, expected: NodeSet | None, message: str) -> None:
+    """Refuse two node sets that differ in any bit."""
+    assert (found is None) == (expected is None), message
+    if found is None or expected is None:
+        return
+    for field in fields(NodeSet):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        same = torch.equal(one, other) if isinstance(one, Tensor) and isinstance(other, Tensor) else one is other
+        assert same or (not isinstance(one, Tensor) and one == other), f"{message} ({field.name})"
+
+
+def _check_nodes(name: str, node_type: NodeType, sample: Sample) -> None:
+    where = f"{name}, {sample.id!r}"
+    with unchanged_globals(where):
+        nodes = node_type.nodes(sample)
+    assert_same(node_type.nodes(sample), nodes, f"{where}: reading it twice gives two different node sets")
+    if node_type.signal is not None:
+        lacking = node_type.nodes(without_signals(sample, [node_type.signal]))
+        assert lacking is None, f"{where}: found nodes without the signal {node_type.signal!r}, expected None"
+        others = [signal for signal in sample.signals if signal != node_type.signal]
+        alone = node_type.nodes(without_signals(sample, others))
+        assert_same(alone, nodes, f"{where}: its nodes depend on other signals")
+    if nodes is None:
+        return
+    try:
+        check_nodes(node_type, nodes, node_type.empty(), where)
+    except ValueError as error:
+        raise AssertionError(str(error)) from error
+    if "grid" in node_type.provides:
+        assert math.prod(nodes.shape) == nodes.num_nodes, f"{where}: provides a grid, but {nodes.shape} is not one"
+    if "features" in node_type.provides:
+        rows = nodes.values.ndim == 2 and nodes.values.is_floating_point()
+        assert rows, f"{where}: provides features, but its values are {list(nodes.values.shape)} {nodes.values.dtype}"
+    for field in ("values", "position", "time"):
+        tensor = getattr(nodes, field)
+        finite = tensor is None or not tensor.is_floating_point() or bool(tensor.isfinite().all())
+        assert finite, f"{where}: found NaN or infinity in its {field}"
+
+
+def _check_copies(name: str, node_type: NodeType, held: Sequence[Sample]) -> None:
+    try:
+        copied = pickle.loads(pickle.dumps(node_type))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise AssertionError(f"{name}: cannot be pickled, which loader workers need: {error}") from error
+    try:
+        describe(node_type)
+    except ValueError as error:
+        raise AssertionError(f"{name}: cannot be saved: {error}") from error
+    fitted = node_type.fit(held)
+    promised = (node_type.name, node_type.signal, node_type.provides)
+    assert (fitted.name, fitted.signal, fitted.provides) == promised, f"{name}: fitting changes its name or promises"
+    for sample in held:
+        assert_same(copied.nodes(sample), node_type.nodes(sample), f"{name}: pickled, it gives other nodes")
+        assert fitted.nodes(sample) is not None, f"{name}: fitted, it no longer finds its nodes"
+
+
+def _check_augmentation(name: str, node_type: NodeType, held: Sequence[Sample]) -> None:
+    for sample in held:
+        before = copy.deepcopy(node_type.nodes(sample))  # nodes may share memory with the signal
+        with unchanged_globals(f"{name}, augmenting"):
+            once, again = (
+                node_type.nodes(node_type.augment(sample, torch.Generator().manual_seed(7))) for _ in range(2)
+            )
+        assert once is not None, f"{name}: augmenting takes the nodes of {sample.id!r} away"
+        assert_same(node_type.nodes(sample), before, f"{name}: augmenting changes the sample {sample.id!r} itself")
+        assert_same(again, once, f"{name}: the same generator augments {sample.id!r} in two ways")
+
+
+def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], held: Sequence[Sample], dim: int) -> None:
+    encoder = make_seeded(lambda: node_type.encoder(dim))
+    assert isinstance(encoder, NodeEncoder), f"{name}: its encoder is a {type(encoder).__name__}, not a NodeEncoder"
+    check_seed(name, lambda: node_type.encoder(dim))
+    builder = GraphBuilder([node_type])
+    subject = probe(name, make_seeded(lambda: EncodedNodes(node_type, dim)), builder, per_node=True)
+    states = subject(widened(builder(samples)))
+    assert states.shape[1:] == (dim,), f"{name}: found states of shape {list(states.shape)}, expected [nodes, {dim}]"
+    check_defined(subject, samples)
+    check_batches(subject, samples)
+    check_parameters(subject, held)

@@ -1,0 +1,105 @@
+"""The conformance of tasks."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.sample import Sample
+from gnnfuse.tasks import Prediction, Task
+from gnnfuse.testing.check_fusion_model import check_saving
+from gnnfuse.testing.global_state import unchanged_globals
+from gnnfuse.testing.properties import check_batches, check_defined, check_parameters, make_seeded, probe
+
+
+def check_task(
+    make_task: Callable[[GraphBuilder], Task],
+    builder: GraphBuilder,
+    samples: Sequence[Sample],
+    *,
+    classes: Sequence[type] = (),
+) -> None:
+    """Check a task.
+
+    Its losses are finite scalars by name; the metric it monitors is among its metrics; one sample can be predicted by
+    itself, whatever it lacks; predicting is repeatable, does not look at targets and leaves modes and global state as
+    they are; and what holds for the outputs of every model (see `check_fusion_model`).
+
+    Args:
+        make_task: makes the task for a builder.
+        builder: with the target encoding that the task needs.
+        samples: with targets; some complete, some not; see `random_samples`.
+        classes: classes of your own that loading must be allowed to build.
+
+    Raises:
+        AssertionError: says what is violated.
+
+    Example:
+        >>> from gnnfuse.fusion import Unimodal
+        >>> from gnnfuse.graph import NumberTarget
+        >>> from gnnfuse.tasks import Regression
+        >>> from gnnfuse.testing import example_builder, random_samples
+        >>> samples = random_samples(torch.Generator().manual_seed(0), target=lambda generator: 1.5)
+        >>> make = lambda b: Regression(Unimodal(b.node_types, modality="text", dim=8, depth=1), b)
+        >>> check_task(make, example_builder(target=NumberTarget()), samples)
+    """
+    task = make_seeded(lambda: make_task(builder))
+    assert isinstance(task, Task), f"found a {type(task).__name__}, expected a Task"
+    name = type(task).__name__
+    subject = probe(name, task, task.builder)
+    _check_losses(name, task, samples)
+    _check_metrics(name, task, samples)
+    _check_predictions(name, task, samples)
+    check_defined(subject, samples)
+    check_batches(subject, samples)
+    check_parameters(subject, samples)
+    check_saving(name, task, task.builder, samples, classes)
+
+
+def _check_losses(name: str, task: Task, samples: Sequence[Sample]) -> None:
+    batch = task.builder(samples)
+    losses = task.losses(task(batch), task.target_of(batch))
+    assert losses, f"{name}: found no losses, expected at least one"
+    for key, loss in losses.items():
+        assert loss.ndim == 0, f"{name}: loss {key} has shape {list(loss.shape)}, expected a scalar"
+        assert bool(loss.isfinite()), f"{name}: loss {key} is {float(loss)}"
+        assert loss.requires_grad, f"{name}: loss {key} depends on no parameter"
+    targetless = task.builder([Sample(samples[0].signals, None, "the one without")])
+    message = ""
+    try:
+        task.target_of(targetless)
+    except ValueError as error:
+        message = str(error)
+    assert "the one without" in message, f"{name}: a missing target raises no ValueError that names the sample"
+
+
+@torch.no_grad()
+def _check_metrics(name: str, task: Task, samples: Sequence[Sample]) -> None:
+    batch = task.builder(samples)
+    metrics = task.metrics()
+    metrics.update(task(batch), task.target_of(batch))
+    found = metrics.compute()
+    assert task.monitor in found, f"{name}: monitors {task.monitor!r}, its metrics are {', '.join(found)}"
+    wrong = [key for key, number in found.items() if not bool(torch.as_tensor(number).isfinite().all())]
+    assert not wrong, f"{name}: metric {', '.join(wrong)} is not finite"
+
+
+def _check_predictions(name: str, task: Task, samples: Sequence[Sample]) -> None:
+    task.train()
+    with unchanged_globals(f"{name}.predict"):
+        first = [task.predict(sample)[0] for sample in samples]
+    assert task.training, f"{name}: predict leaves the task in evaluation mode"
+    one_by_one = task.predict(samples, batch_size=1)
+    assert first == one_by_one, f"{name}: a sample by itself is not predicted as a batch of one"
+    unlabelled = [Sample(sample.signals, None, sample.id) for sample in samples]
+    assert task.predict(unlabelled, batch_size=1) == first, f"{name}: predictions depend on the targets"
+    together = task.predict(samples)
+    assert [p.id for p in together] == [s.id for s in samples], f"{name}: predictions come in another order"
+    for prediction in together:
+        assert isinstance(prediction, Prediction), f"{name}: found a {type(prediction).__name__}, not a Prediction"
+    assert task.predict(Sample({})), f"{name}: nothing is predicted for a sample without signals"
+    try:
+        task.predict([])
+    except ValueError:
+        return
+    raise AssertionError(f"{name}: predicting no samples raises no ValueError")

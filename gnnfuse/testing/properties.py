@@ -1,0 +1,156 @@
+"""What holds for everything that takes batches: layers, readouts, models and tasks alike."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.sample import Sample
+from gnnfuse.testing.global_state import poisoned_memory, unchanged_globals
+from gnnfuse.testing.parameters import check_gradients, check_registered
+
+ROUNDINGS = 4096  # how many roundings of float64 two ways of computing one number may lie apart
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A module that takes batches, and where its output belongs.
+
+    Args:
+        name: for messages.
+        module: called with a batch; gives a row per graph, or per node.
+        tested: the part whose parameters are looked at.
+        builder: makes the batches.
+        per_node: the output has a row per node.
+    """
+
+    name: str
+    module: nn.Module
+    tested: nn.Module
+    builder: GraphBuilder
+    per_node: bool = False
+
+    def __call__(self, batch: GraphBatch) -> Tensor:
+        """The output, which must have as many rows as it should and be finite."""
+        output: Tensor = self.module(batch)
+        rows = batch.num_nodes if self.per_node else batch.num_graphs
+        assert output.shape[:1] == (rows,), f"{self.name}: found shape {list(output.shape)}, expected {rows} rows"
+        assert bool(output.isfinite().all()), f"{self.name}: found NaN or infinity in the output"
+        return output
+
+    def rows(self, samples: Sequence[Sample]) -> list[Tensor]:
+        """The output for each sample of a batch."""
+        batch = widened(self.builder(samples))
+        output = self(batch).detach()
+        return [output[batch.graph_id == graph] for graph in range(len(batch))] if self.per_node else list(output)
+
+
+def probe(name: str, module: nn.Module, builder: GraphBuilder, *, tested: str = "", per_node: bool = False) -> Probe:
+    """A copy in float64 and evaluation mode, with random noise on every parameter.
+
+    The noise moves parameters off special values (gates of 0, biases of 0) at which a mistake would not show.
+    """
+    module = copy.deepcopy(module).double().eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+    return Probe(name, module, module.get_submodule(tested), builder, per_node)
+
+
+def widened(batch: GraphBatch) -> GraphBatch:
+    """The same batch with values, positions and times in float64."""
+
+    def wide(tensor: Tensor | None) -> Tensor | None:
+        return tensor.double() if tensor is not None and tensor.is_floating_point() else tensor
+
+    values = {name: tensor.double() if tensor.is_floating_point() else tensor for name, tensor in batch.values.items()}
+    layout = {
+        name: replace(found, position=wide(found.position), time=wide(found.time))
+        for name, found in batch.layout.items()
+    }
+    return replace(batch, values=values, layout=layout, target=wide(batch.target))
+
+
+def assert_close(found: Tensor, expected: Tensor, message: str) -> None:
+    """Refuse what differs by more than rounding in float64."""
+    assert found.shape == expected.shape, f"{message}: found shape {list(found.shape)}, not {list(expected.shape)}"
+    if found.numel() == 0:
+        return
+    bound = ROUNDINGS * torch.finfo(torch.float64).eps * max(1.0, float(expected.abs().max()))
+    difference = float((found - expected).abs().max())
+    assert difference <= bound, f"{message}: off by {difference:.2g}, more than rounding ({bound:.2g})"
+
+
+def check_batches(subject: Probe, samples: Sequence[Sample]) -> None:
+    """A batch gives each sample what it gets alone, and the order of samples does not matter."""
+    together = subject.rows(samples)
+    for sample, row in zip(samples, together, strict=True):
+        alone = subject.rows([sample])[0]
+        assert_close(row, alone, f"{subject.name}: {sample.id!r} gets another output in a batch than alone")
+    backwards = subject.rows(list(reversed(samples)))
+    for sample, row, other in zip(samples, together, reversed(backwards), strict=True):
+        assert_close(other, row, f"{subject.name}: the output of {sample.id!r} depends on the order of samples")
+    for sample, row in zip(samples, together, strict=True):
+        renamed = Sample(dict(reversed(list(sample.signals.items()))), sample.target, sample.id)
+        message = f"{subject.name}: the output of {sample.id!r} depends on the order of its signals"
+        assert_close(subject.rows([renamed])[0], row, message)
+
+
+def check_parameters(subject: Probe, samples: Sequence[Sample]) -> None:
+    """Every parameter is registered and gets a gradient, also where a modality is absent from the whole batch."""
+    check_registered(subject.name, subject.tested)
+    batch = widened(subject.builder(samples))
+    check_gradients(subject.name, subject.tested, lambda: subject(batch))
+    signals = sorted({t.signal for t in subject.builder.node_types if t.signal is not None})
+    for absent in [*([signal] for signal in signals), signals]:
+        lacking = widened(subject.builder([without_signals(sample, absent) for sample in samples[:2]]))
+        name = f"{subject.name}, in a batch without {' and '.join(absent)}"
+        check_gradients(name, subject.tested, lambda batch=lacking: subject(batch), nonzero=False)  # type: ignore[misc]
+
+
+def check_defined(subject: Probe, samples: Sequence[Sample]) -> None:
+    """The same bits twice and from poisoned memory: with edges, without any, and for samples without any node."""
+    batch = widened(subject.builder(samples))
+    nothing = widened(subject.builder([Sample({}), Sample({})]))
+    for what, case in {"": batch, ", without edges": batch.without_edges(), ", without signals": nothing}.items():
+        with torch.no_grad(), unchanged_globals(f"{subject.name}{what}"):
+            first, second = subject(case), subject(case)
+        with torch.no_grad(), poisoned_memory():
+            poisoned = replace_name(subject, f"{subject.name}{what}, memory poisoned with NaN")(case)
+        assert torch.equal(first, second), f"{subject.name}{what}: the same batch gives two outputs"
+        assert torch.equal(first, poisoned), f"{subject.name}{what}: the output depends on memory that was not written"
+
+
+def check_seed(name: str, make: Callable[[], nn.Module]) -> None:
+    """The same seed makes the same parameters."""
+    states = []
+    for _ in range(2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            states.append(make().state_dict())
+    first, second = states
+    assert first.keys() == second.keys(), f"{name}: making it twice gives parameters of other names"
+    for key, tensor in first.items():
+        assert torch.equal(tensor, second[key]), f"{name}: the same seed gives another {key}"
+
+
+def without_signals(sample: Sample, absent: Sequence[str]) -> Sample:
+    """The sample without some of its signals."""
+    signals = {name: signal for name, signal in sample.signals.items() if name not in absent}
+    return Sample(signals, sample.target, sample.id)
+
+
+def replace_name(subject: Probe, name: str) -> Probe:
+    """The same probe under another name in messages."""
+    return replace(subject, name=name)
+
+
+def make_seeded(make: Callable[[], nn.Module]) -> nn.Module:
+    """What `make` makes from seed 0; the caller's random state stays."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make()

@@ -1,0 +1,222 @@
+"""Saved and loaded, everything is as before: in this process, in a fresh one, and with clear errors."""
+
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
+from gnnfuse.graph import ClassTarget, GraphBuilder, NumberTarget
+from gnnfuse.message_passing import RelationAttention
+from gnnfuse.nodes import Features
+from gnnfuse.readout import AttentionReadout, HubReadout
+from gnnfuse.sample import Sample
+from gnnfuse.saving import from_pretrained, lost_arguments, save_pretrained
+from gnnfuse.tasks import Classification, Regression, Task
+from gnnfuse.testing import example_builder, random_samples
+
+DIM = 8
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def models(builder: GraphBuilder) -> dict[str, FusionModel]:
+    types = builder.node_types
+    layer = partial(RelationAttention, heads=2, expansion=1)
+    return {
+        "graph": GraphFusion(types, builder.relations, dim=DIM, depth=1, layer=layer, readout=HubReadout(("hub",))),
+        "heads": GraphFusion(types, builder.relations, dim=DIM, depth=1, readout=AttentionReadout(DIM, heads=2)),
+        "joint": JointTransformer(types, dim=DIM, depth=1),
+        "modality": ModalityAttention(types, dim=DIM, depth=1),
+        "concat": Concat(types, dim=DIM, depth=1, expansion=2),
+        "unimodal": Unimodal(types, modality="text", dim=DIM, depth=1),
+    }
+
+
+def task(*, dim: int = DIM) -> Task:
+    builder = example_builder(target=ClassTarget(("cat", "dog")))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        model = GraphFusion(builder.node_types, builder.relations, dim=dim, depth=1)
+        return Classification(model, builder, dropout=0.5, label_smoothing=0.1).eval()
+
+
+FRESH = """
+import sys
+import torch
+from gnnfuse.saving import from_pretrained
+from gnnfuse.testing import random_samples
+sys.path.insert(0, sys.argv[1])
+import lidar
+outputs = {}
+samples = random_samples(torch.Generator().manual_seed(0), lidar.SIGNALS)
+for name in sys.argv[2:]:
+    task = from_pretrained(f"{sys.argv[1]}/{name}", classes=[lidar.Lidar])
+    with torch.no_grad():
+        outputs[name] = task(task.builder(samples))
+torch.save(outputs, f"{sys.argv[1]}/outputs.pt")
+"""
+
+LIDAR = '''
+from dataclasses import dataclass, field
+import torch
+from gnnfuse.nodes import NodeSet, NodeType, RowEncoder
+from gnnfuse.sample import read_rows
+from gnnfuse.testing import example_signals
+
+@dataclass(frozen=True, kw_only=True)
+class Lidar(NodeType):
+    """A user's node type, in a module that the library cannot import by itself."""
+    channels: int = 2
+    name: str = "lidar"
+    signal: str = "lidar"
+    provides: frozenset[str] = field(default=frozenset({"features"}), init=False)
+
+    def empty(self):
+        return NodeSet(torch.zeros(0, self.channels), (0,))
+
+    def nodes(self, sample):
+        rows = read_rows(sample, self.signal, width=self.channels)
+        return None if rows is None else NodeSet(rows.values, (len(rows.values),))
+
+    def encoder(self, dim):
+        return RowEncoder(self.channels, dim)
+
+SIGNALS = {**example_signals(), "lidar": lambda generator: torch.rand(4, 3, generator=generator)}
+'''
+
+
+def test_a_fresh_process_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lidar.py").write_text(LIDAR)
+    monkeypatch.syspath_prepend(tmp_path)
+    import lidar  # type: ignore[import-not-found]  # written above
+
+    plain = example_builder(target=ClassTarget(("cat", "dog")))
+    builder = GraphBuilder([*plain.node_types, lidar.Lidar(channels=3)], plain.edge_rules, target=plain.target)
+    samples = random_samples(seeded(), lidar.SIGNALS)
+    expected = {}
+    for name, model in models(builder).items():
+        saved = Classification(model, builder).eval()
+        save_pretrained(saved, tmp_path / name)
+        with torch.no_grad():
+            expected[name] = saved(saved.builder(samples))
+    subprocess.run([sys.executable, "-c", FRESH, str(tmp_path), *expected], check=True)
+    found = torch.load(tmp_path / "outputs.pt", weights_only=True)
+    for name in expected:
+        assert torch.equal(found[name], expected[name]), name
+
+
+def test_what_was_fitted_is_saved(tmp_path: Path) -> None:
+    samples = [Sample({"row": torch.rand(2, 3, generator=seeded()) * 9}, target=number) for number in (1.5, 7.25)]
+    builder = GraphBuilder([Features(signal="row", width=3)], target=NumberTarget.fit(samples)).fit(samples)
+    saved = Regression(JointTransformer(builder.node_types, dim=DIM, depth=1), builder).eval()
+    save_pretrained(saved, tmp_path)
+    loaded = from_pretrained(tmp_path)
+    assert isinstance(loaded, Task)
+    assert loaded.builder.node_types == saved.builder.node_types
+    assert loaded.builder.target == builder.target
+    assert loaded.predict(samples) == saved.predict(samples)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_dtype_of_the_weights_is_kept(dtype: torch.dtype, tmp_path: Path) -> None:
+    saved = task().to(dtype)
+    save_pretrained(saved, tmp_path)
+    loaded = from_pretrained(tmp_path)
+    assert {parameter.dtype for parameter in loaded.parameters()} == {dtype}
+    for (name, tensor), other in zip(saved.named_buffers(), loaded.buffers(), strict=True):
+        assert torch.equal(tensor, other), name
+
+
+def test_tied_weights_can_be_saved(tmp_path: Path) -> None:
+    readout = AttentionReadout(DIM)
+    readout.value.weight = readout.output.weight
+    builder = example_builder()
+    model = GraphFusion(builder.node_types, builder.relations, dim=DIM, depth=1, readout=readout).eval()
+    save_pretrained(model, tmp_path)
+    batch = builder(random_samples(seeded()))
+    assert torch.equal(from_pretrained(tmp_path)(batch), model(batch))
+
+
+def test_saving_again_replaces_and_leaves_other_files(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for dim in (8, 16):
+        save_pretrained(task(dim=dim), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors", "notes.txt"]
+    loaded = from_pretrained(tmp_path)
+    assert isinstance(loaded, Task)
+    assert loaded.model.dim == 16
+
+
+def test_a_failed_save_leaves_what_was_there(tmp_path: Path) -> None:
+    save_pretrained(task(), tmp_path)
+    before = (tmp_path / "config.json").read_text()
+    builder = example_builder()
+    model = GraphFusion(builder.node_types, builder.relations, dim=DIM, depth=1, layer=lambda *a: RelationAttention(*a))
+    with pytest.raises(ValueError, match=r"GraphFusion.layer: found function .*, expected a class"):
+        save_pretrained(model, tmp_path)
+    assert (tmp_path / "config.json").read_text() == before
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    save_pretrained(task(), tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["head.1.bias"] = torch.zeros(3)
+    weights["stray"] = weights.pop("head.1.weight")
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"missing: head.1.weight; unexpected: stray; of another shape: head.1.bias"):
+        from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, r"found format 2, written by gnnfuse .* reads 1"),
+        ({"object": {"class": "os:system", "arguments": {}}}, "class os:system is not listed"),
+        ({"object": {"class": "gnnfuse.edges.window:Window", "arguments": {}}}, "found a Window, expected a task"),
+        ({"object": {"class": "gnnfuse.fusion:Concat", "arguments": {"size": 3}}}, "is not listed"),
+    ],
+)
+def test_a_config_that_is_not_ours(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    save_pretrained(task(), tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=message):
+        from_pretrained(tmp_path)
+
+
+def test_files_that_are_not_there_or_broken(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"found no config.json"):
+        from_pretrained(tmp_path)
+    save_pretrained(task(), tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"half a file")
+    with pytest.raises(ValueError, match="unreadable weights"):
+        from_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="not JSON"):
+        from_pretrained(tmp_path)
+
+
+def test_loading_changes_no_seed_and_ends_in_evaluation_mode(tmp_path: Path) -> None:
+    save_pretrained(task(), tmp_path)
+    before = torch.get_rng_state()
+    assert not from_pretrained(tmp_path).training
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_module_of_the_library_keeps_its_arguments() -> None:
+    builder = example_builder()
+    for model in models(builder).values():
+        parts = [part for part in model.modules() if type(part).__module__.startswith("gnnfuse.")]
+        lost = {type(part).__name__: lost_arguments(part) for part in parts if type(part).__name__[0] != "_"}
+        assert not any(lost.values()), lost
+    assert lost_arguments(nn.Linear(2, 2)) == ("device", "dtype")  # as others do not

@@ -1,0 +1,151 @@
+"""Losses, metrics and predictions of the tasks, against values computed on paper."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnnfuse.fusion import Unimodal
+from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
+from gnnfuse.nodes import Hub, TextTokens
+from gnnfuse.sample import Sample, SignalError
+from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+
+
+def builder_of(target: TargetEncoding | None) -> GraphBuilder:
+    return GraphBuilder([TextTokens()], target=target)
+
+
+def model() -> Unimodal:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Unimodal([TextTokens()], dim=8, depth=1)
+
+
+def classification(**options: float) -> Classification:
+    return Classification(model(), builder_of(ClassTarget(("cat", "dog", "owl"))), **options)
+
+
+def multilabel() -> MultiLabel:
+    return MultiLabel(model(), builder_of(MultiLabelTarget(("red", "round"))), threshold=0.4)
+
+
+def regression(size: int = 1) -> Regression:
+    target = NumberTarget(size, tuple(10.0 * (n + 1) for n in range(size)), tuple(2.0 + n for n in range(size)))
+    return Regression(model(), builder_of(target))
+
+
+OUTPUTS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]])
+
+
+def test_cross_entropy() -> None:
+    loss = classification().losses(OUTPUTS, torch.tensor([0, 2]))["cross_entropy"]
+    first = -math.log(math.exp(2) / (math.exp(2) + math.exp(1) + 1))
+    second = -math.log(1 / (2 + math.exp(3)))
+    assert float(loss) == pytest.approx((first + second) / 2, rel=1e-6)
+
+
+def test_label_smoothing_spreads_its_share_over_all_classes() -> None:
+    loss = classification(label_smoothing=0.3).losses(OUTPUTS[:1], torch.tensor([0]))["cross_entropy"]
+    total = math.log(math.exp(2) + math.exp(1) + 1)
+    expected = 0.8 * (total - 2) + 0.1 * (total - 1) + 0.1 * total
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+
+
+def test_binary_cross_entropy() -> None:
+    outputs, target = torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]])
+    expected = (math.log(2) - math.log(1 - 1 / (1 + math.exp(-2)))) / 2
+    assert float(multilabel().losses(outputs, target)["binary_cross_entropy"]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_squared_error_of_scaled_numbers() -> None:
+    task = regression()
+    batch = task.builder([Sample({}, target=14), Sample({}, target=10)])
+    assert task.target_of(batch).tolist() == [[2.0], [0.0]]
+    loss = task.losses(torch.tensor([[1.0], [3.0]]), task.target_of(batch))["squared_error"]
+    assert float(loss) == (1 + 9) / 2
+
+
+def described(task: Task, outputs: Tensor) -> list[tuple[str, object]]:
+    batch = task.builder([Sample({}, id=f"row {place}") for place in range(len(outputs))])
+    return [(prediction.id, prediction.label) for prediction in task.describe(batch, outputs)]
+
+
+def test_the_most_probable_class_is_predicted() -> None:
+    task = classification()
+    assert described(task, OUTPUTS) == [("row 0", "cat"), ("row 1", "dog")]
+    scores = task.describe(task.builder([Sample({})]), OUTPUTS[:1])[0].scores
+    assert list(scores) == ["cat", "dog", "owl"]
+    assert sum(scores.values()) == pytest.approx(1.0)
+    assert scores["cat"] / scores["dog"] == pytest.approx(math.e, rel=1e-5)
+
+
+def test_classes_from_the_threshold_on_are_predicted() -> None:
+    outputs = torch.tensor([[math.log(0.41 / 0.59), math.log(0.39 / 0.61)], [-9.0, -9.0], [9.0, 9.0]])
+    assert [label for _, label in described(multilabel(), outputs)] == [("red",), (), ("red", "round")]
+
+
+def test_numbers_come_back_in_their_own_unit() -> None:
+    assert described(regression(), torch.tensor([[1.5]])) == [("row 0", 13.0)]
+    assert described(regression(2), torch.tensor([[1.5, -1.0]])) == [("row 0", (13.0, 17.0))]
+
+
+def test_metrics() -> None:
+    found = classification().metrics()
+    found.update(OUTPUTS, torch.tensor([0, 2]))
+    assert float(found.compute()["accuracy"]) == 0.5
+    found = multilabel().metrics()
+    found.update(torch.tensor([[2.0, 2.0], [-2.0, -2.0]]), torch.tensor([[1, 0], [0, 0]]))
+    assert float(found.compute()["micro_f1"]) == pytest.approx(2 / 3)
+    found = regression().metrics()
+    found.update(torch.tensor([[1.0], [3.0]]), torch.tensor([[2.0], [0.0]]))
+    assert float(found.compute()["mean_absolute_error"]) == 2.0
+    assert float(found.compute()["root_mean_squared_error"]) == pytest.approx(math.sqrt(5))
+
+
+def test_predicting_has_no_dropout_and_restores_training() -> None:
+    task = classification(dropout=0.5).train()
+    sample = Sample({"text": "a cat"})
+    assert task.predict(sample) == task.predict(sample)
+    assert task.training
+    task.eval()
+    task.predict(sample)
+    assert not task.training
+
+
+def test_the_mode_is_restored_after_an_error() -> None:
+    task = classification().train()
+    with pytest.raises(SignalError, match="signal 'text': found a int, expected a string"):
+        task.predict(Sample({"text": 3}))
+    assert task.training
+
+
+def test_a_frozen_part_stays_in_evaluation_mode() -> None:
+    task = classification().train()
+    encoders = task.model.get_submodule("encoders").eval()
+    task.predict(Sample({"text": "a"}))
+    assert task.training
+    assert not encoders.training
+
+
+def test_predictions_by_batches_are_named_in_order() -> None:
+    samples = [Sample({"text": "a" * n}, id=None if n == 3 else f"row {n}") for n in range(5)]
+    found = classification().predict(samples, batch_size=2)
+    assert [prediction.id for prediction in found] == ["row 0", "row 1", "row 2", "3", "row 4"]
+
+
+def test_messages() -> None:
+    with pytest.raises(ValueError, match="found no samples, expected at least one"):
+        classification().predict([])
+    for make, name in ((Classification, "ClassTarget"), (MultiLabel, "MultiLabelTarget"), (Regression, "NumberTarget")):
+        with pytest.raises(ValueError, match=f"needs a builder with target={name}.*found None"):
+            make(model(), builder_of(None))
+    task = classification()
+    with pytest.raises(ValueError, match="sample 'row 1': found no target, expected one"):
+        task.target_of(task.builder([Sample({}, id="row 1")]))
+
+
+def test_models_without_edges_get_no_hubs() -> None:
+    builder = GraphBuilder([TextTokens(), Hub()], target=ClassTarget(("cat",)))
+    assert [t.name for t in Classification(model(), builder).builder.node_types] == ["text"]

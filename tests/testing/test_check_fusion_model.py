@@ -1,0 +1,173 @@
+"""Broken models are caught, each by its own message."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gnnfuse.fusion import Family, FusionModel, NodeEncoders
+from gnnfuse.graph import GraphBatch
+from gnnfuse.nodes import NodeType
+from gnnfuse.ops import segment_reduce
+from gnnfuse.testing import check_fusion_model, example_builder, random_samples
+
+
+class Pooled(FusionModel):
+    """A correct model, which the others break in one place."""
+
+    family: ClassVar[Family] = "other"
+
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4) -> None:
+        super().__init__()
+        self.node_types = tuple(node_types)
+        self.dim = dim
+        self.encoders = NodeEncoders([t for t in node_types if t.signal is not None], dim)
+        self.linear = nn.Linear(dim, dim)
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        pooled = self.linear(self.pool(batch))
+        return self.change(pooled, batch)
+
+    def pool(self, batch: GraphBatch) -> Tensor:
+        return segment_reduce(*self.states(batch), batch.num_graphs, reduce="mean")
+
+    def states(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
+        states = self.encoders(batch)
+        return torch.cat([*states.values()]), torch.cat([batch.layout[name].graph_id for name in states])
+
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled
+
+
+class ParametersInAList(Pooled):
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4) -> None:
+        super().__init__(node_types, dim=dim)
+        self.factors = [nn.Parameter(torch.ones(dim))]
+
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled * self.factors[0]
+
+
+class ModulesInADict(Pooled):
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4) -> None:
+        super().__init__(node_types, dim=dim)
+        self.networks = {"text": nn.Linear(dim, dim).double()}
+
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled + self.networks["text"].bias
+
+
+class LeavesAParameterAside(Pooled):
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4) -> None:
+        super().__init__(node_types, dim=dim)
+        self.unread = nn.Parameter(torch.ones(dim))
+
+
+class SkipsAbsentModalities(Pooled):
+    def states(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
+        states = {name: found for name, found in self.encoders(batch).items() if len(found)}
+        ids = [batch.layout[name].graph_id for name in states]
+        none = torch.zeros(0, self.dim, dtype=self.linear.weight.dtype)
+        return torch.cat([none, *states.values()]), torch.cat([batch.graph_id[:0], *ids])
+
+
+class CentresTheBatch(Pooled):
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled - pooled.mean(dim=0)
+
+
+class AveragesOverPadding(Pooled):
+    def pool(self, batch: GraphBatch) -> Tensor:
+        states, graph_id = self.states(batch)
+        longest = torch.bincount(graph_id, minlength=batch.num_graphs).max()
+        return segment_reduce(states, graph_id, batch.num_graphs, reduce="sum") / longest.clamp(min=1)
+
+
+class DividesByNothing(Pooled):
+    def pool(self, batch: GraphBatch) -> Tensor:
+        states, graph_id = self.states(batch)
+        count = torch.bincount(graph_id, minlength=batch.num_graphs)
+        return segment_reduce(states, graph_id, batch.num_graphs, reduce="sum") / count.unsqueeze(1)
+
+
+class ReadsUnwrittenMemory(Pooled):
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        unwritten = torch.empty_like(pooled)
+        unwritten[:0] = 0.0
+        return pooled + unwritten.nan_to_num(nan=1.0, posinf=0.0, neginf=0.0).clamp(0.5, 1.0)
+
+
+class CountsEdgesInSecret(Pooled):
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled + torch.bincount(batch.graph_id[batch.edges.dst()], minlength=len(batch)).unsqueeze(1)
+
+
+class SaysItSeesEdges(Pooled):
+    sees_edges: ClassVar[bool] = True
+
+
+class DrawsInEvaluation(Pooled):
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled + torch.rand_like(pooled)
+
+
+class SetsThreads(Pooled):
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        return pooled
+
+
+class LosesAnArgument(Pooled):
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4, factor: float = 2.0) -> None:
+        super().__init__(node_types, dim=dim)
+
+
+class ForgetsInTheFile(Pooled):
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4) -> None:
+        super().__init__(node_types, dim=dim)
+        self.noise = torch.rand(dim)
+
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled + self.noise
+
+
+class GivesNumbersNotVectors(Pooled):
+    def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
+        return pooled.sum(dim=1)
+
+
+BROKEN = {
+    ParametersInAList: r"factors\[0\] holds a parameter that is not registered",
+    ModulesInADict: r"networks\['text'\].weight holds a parameter that is not registered",
+    LeavesAParameterAside: "parameter unread gets no gradient",
+    SkipsAbsentModalities: "in a batch without audio: parameter encoders.encoders.audio.* gets no gradient",
+    CentresTheBatch: "gets another output in a batch than alone",
+    AveragesOverPadding: "gets another output in a batch than alone",
+    DividesByNothing: "found NaN or infinity in the output",
+    ReadsUnwrittenMemory: "memory that was not written|two outputs",
+    CountsEdgesInSecret: "does not say sees_edges, but its output depends on edges",
+    SaysItSeesEdges: "sees_edges, but taking all edges away changes nothing",
+    DrawsInEvaluation: "changed torch's random state",
+    SetsThreads: "changed torch's number of threads",
+    LosesAnArgument: "does not keep its argument 'factor'",
+    ForgetsInTheFile: "gives another output after saving and loading",
+    GivesNumbersNotVectors: "found vectors of shape",
+}
+
+
+@pytest.mark.parametrize("model", BROKEN, ids=lambda model: model.__name__)
+def test_a_broken_model_is_caught(model: type[Pooled]) -> None:
+    threads = torch.get_num_threads()
+    samples = random_samples(torch.Generator().manual_seed(0))
+    try:
+        with pytest.raises(AssertionError, match=BROKEN[model]), torch.random.fork_rng(devices=[]):
+            check_fusion_model(lambda builder: model(builder.node_types), example_builder(), samples, classes=[model])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_the_correct_model_passes() -> None:
+    samples = random_samples(torch.Generator().manual_seed(0))
+    check_fusion_model(lambda builder: Pooled(builder.node_types), example_builder(), samples, classes=[Pooled])

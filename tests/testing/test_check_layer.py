@@ -1,0 +1,111 @@
+"""Broken layers and readouts are caught."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing import MessageLayer
+from gnnfuse.ops import segment_reduce
+from gnnfuse.readout import Readout
+from gnnfuse.testing import check_layer, check_readout, example_builder, random_samples
+
+SAMPLES = random_samples(torch.Generator().manual_seed(0))
+
+
+class SumLayer(MessageLayer):
+    """A correct layer, which the others break in one place."""
+
+    def __init__(self, dim: int, node_types: Sequence[str], relations: Sequence[Relation]) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+
+    def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
+        received = torch.zeros_like(states).index_add(0, batch.edges.dst(), self.linear(states)[batch.edges.src])
+        return self.change(states, received, batch)
+
+    def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
+        return states + received
+
+
+class DividesByDegree(SumLayer):
+    def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
+        return states + received / batch.edges.offsets.diff().unsqueeze(1)
+
+
+class IgnoresEdges(SumLayer):
+    def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
+        return states * 2
+
+
+class MixesGraphs(SumLayer):
+    def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
+        return states + received + states.mean(dim=0)
+
+
+class WritesOnlyWhereThereAreEdges(SumLayer):
+    def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
+        joined = batch.edges.offsets.diff() > 0
+        written = torch.empty_like(states)
+        written[joined] = received[joined]
+        return states + written
+
+
+class DropsIsolatedNodes(SumLayer):
+    def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
+        return received[batch.edges.offsets.diff() > 0]
+
+
+BROKEN = {
+    DividesByDegree: "found NaN or infinity in the output",
+    IgnoresEdges: "taking all edges away changes no state",
+    MixesGraphs: "gets another output in a batch than alone",
+    WritesOnlyWhereThereAreEdges: "found NaN|memory that was not written|two outputs",
+    DropsIsolatedNodes: "found shape .*, expected .* rows",
+}
+
+
+@pytest.mark.parametrize("layer", BROKEN, ids=lambda layer: layer.__name__)
+def test_a_broken_layer_is_caught(layer: type[SumLayer]) -> None:
+    with pytest.raises(AssertionError, match=BROKEN[layer]):
+        check_layer(layer, example_builder(), SAMPLES)
+
+
+def test_the_correct_layer_passes() -> None:
+    check_layer(SumLayer, example_builder(), SAMPLES)
+
+
+class MeanOfNothing(Readout):
+    def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
+        total = segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="sum")
+        return total / torch.bincount(batch.graph_id, minlength=batch.num_graphs).unsqueeze(1)
+
+
+class SumOfTheBatch(Readout):
+    def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
+        own = segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="sum")
+        return own / max(1, len(states))
+
+
+class KeepsNoSize(Readout):
+    def __init__(self, size: int) -> None:
+        super().__init__()
+
+    def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
+        return segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="sum")
+
+
+@pytest.mark.parametrize(
+    ("readout", "message"),
+    [
+        (MeanOfNothing(), "found NaN or infinity"),
+        (SumOfTheBatch(), "in a batch than alone"),
+        (KeepsNoSize(3), "does not keep its argument 'size'"),
+    ],
+)
+def test_a_broken_readout_is_caught(readout: Readout, message: str) -> None:
+    builder = example_builder().without_edges()  # without hubs, a sample without signals has no nodes
+    with pytest.raises(AssertionError, match=message):
+        check_readout(readout, builder, SAMPLES)
