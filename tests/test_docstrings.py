@@ -27,7 +27,7 @@ def imported(module: str) -> ModuleType:
 @pytest.mark.parametrize("module", MODULES)
 def test_every_example_runs(module: str) -> None:
     found = imported(module)
-    finder, runner = doctest.DocTestFinder(exclude_empty=True), doctest.DocTestRunner()
+    finder, runner = doctest.DocTestFinder(exclude_empty=True), doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     report: list[str] = []
     for test in finder.find(found):
         runner.run(test, out=report.append)

@@ -52,7 +52,6 @@ def test_same_seed_gives_identical_weights_and_another_seed_does_not(graph: bool
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
 
 
-@pytest.mark.usefixtures("unchecked")  # the check itself draws which entries of a list to look at
 def test_random_states_warnings_and_log_levels_are_as_before() -> None:
     torch_state, python_state, numpy_state = torch.get_rng_state(), random.getstate(), str(np.random.get_state())  # noqa: NPY002
     filters, level = list(warnings.filters), logging.getLogger("lightning.pytorch").level
