@@ -138,7 +138,7 @@ class GraphBuilder:
         )
         if nodes.dropped:
             warnings.warn(
-                f"node type {node_type.name!r}: a sample has more nodes than max_nodes allows, some are lost; "
+                f"node type {node_type.name!r}: a sample has more nodes than max_nodes and was truncated or pooled; "
                 f"GraphBatch.layout[{node_type.name!r}].dropped counts them",
                 stacklevel=3,
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from gnnfuse.sample.sample import Sample, SignalError
 
 EXPECTED = "a path to a WAV, FLAC, OGG or MP3 file, Audio(samples, sample_rate), or a pair (samples, sample rate)"
 SAMPLES = "floats in -1..1, or int8, int16 or int32 of full scale"
+
+LARGEST_TERM = 1000  # of the ratio of two sample rates; 44,100 to 16,000 Hz is 441 to 160
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,12 @@ def _from_file(sample: Sample, signal: str, path: Path) -> tuple[Tensor, int]:
 
 @cache
 def _resampler(found_rate: int, sample_rate: int) -> nn.Module:
+    """The filter's size grows with the terms of the reduced ratio (16,001 to 16,000 Hz would take gigabytes): ratios
+    with larger terms are replaced by the nearest with smaller ones, at most a millionth off."""
     from torchaudio.transforms import Resample
 
-    resample: nn.Module = Resample(found_rate, sample_rate)
+    ratio = Fraction(found_rate, sample_rate).limit_denominator(LARGEST_TERM)
+    if ratio.numerator == ratio.denominator:
+        return nn.Identity()
+    resample: nn.Module = Resample(max(1, ratio.numerator), ratio.denominator)
     return resample

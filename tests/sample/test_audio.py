@@ -215,3 +215,16 @@ def test_reading_changes_nothing_and_warns_of_nothing(recwarn: pytest.WarningsRe
     read(Audio(samples, 16000))
     assert not samples.any()
     assert not [str(warning.message) for warning in recwarn]
+
+
+def test_nearly_equal_rates_resample_like_their_neighbours() -> None:
+    """The exact ratio 16,001 to 16,000 would need a filter of gigabytes."""
+    tone = torch.sin(torch.arange(16001) * 0.05)
+    near = read_audio(Sample({"audio": Audio(tone, 16001)}), "audio", sample_rate=16000)
+    assert near is not None
+    assert torch.equal(near, tone)
+    odd = read_audio(Sample({"audio": Audio(tone, 22051)}), "audio", sample_rate=16000)
+    even = read_audio(Sample({"audio": Audio(tone, 22050)}), "audio", sample_rate=16000)
+    assert odd is not None
+    assert even is not None
+    assert (odd[: len(even) - 100] - even[: len(odd)][: len(even) - 100]).abs().max() < 0.05
