@@ -95,7 +95,15 @@ def _budget(results: Results) -> str:
     told = ", ".join(f"{name} {value}" for name, value in results.budget.items())
     cut = [f"{row.model} (seed {row.seed}, epoch {row.epochs})" for row in results.rows if row.stopped == "seconds"]
     reached = f"Stopped by the time limit: {', '.join(cut)}." if cut else "No run was stopped by the time limit."
-    return f"## Budget\n\nThe same for every run: {told}. {reached}"
+    rates = {
+        row.model: row.learning_rate for row in results.rows if row.learning_rate != results.budget["learning_rate"]
+    }
+    other = (
+        f" Learning rate chosen apart: {', '.join(f'{model} {rate:g}' for model, rate in rates.items())}."
+        if rates
+        else ""
+    )
+    return f"## Budget\n\nThe same for every run: {told}.{other} {reached}"
 
 
 def _environment(results: Results) -> str:

@@ -22,6 +22,7 @@ class Row:
         other_tests: metrics on further test splits.
         groups: test split -> value of the reported group -> accuracy.
         valid: validation metrics of the epoch that was kept.
+        learning_rate: of the optimiser, at its highest.
         parameters: trainable parameters, encoders and head counted.
         train_seconds: wall-clock time of training with its validations.
         samples_per_second: test samples collated and passed forward per second.
@@ -39,6 +40,7 @@ class Row:
     other_tests: Mapping[str, Mapping[str, float]]
     groups: Mapping[str, Mapping[str, float]]
     valid: Mapping[str, float]
+    learning_rate: float
     parameters: int
     train_seconds: float
     samples_per_second: float

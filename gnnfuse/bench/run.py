@@ -97,7 +97,8 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
     for name in names:
         for seed in range(config.seeds):
             watchers = observer.training(str(name), seed, fit_config.epochs, seconds)
-            row = run(name, replace(fit_config, seed=seed), watchers)
+            rate = task.learning_rates.get(name.model, fit_config.learning_rate)
+            row = run(name, replace(fit_config, seed=seed, learning_rate=rate), watchers)
             results.rows.append(row)
             results.write(out / "results.json")
             observer.finished(results, row)
@@ -131,6 +132,7 @@ class _Run:
             other_tests={other: scores[other].metrics for other in others},
             groups={split: found.groups for split, found in scores.items()},
             valid=report.best,
+            learning_rate=config.learning_rate,
             parameters=sum(parameter.numel() for parameter in fitted.parameters() if parameter.requires_grad),
             train_seconds=report.seconds,
             samples_per_second=scores[first].samples_per_second,

@@ -28,7 +28,7 @@ class TokenTransformer(nn.Module):
         ValueError: `heads` does not divide `dim`, or depth is below 1.
     """
 
-    def __init__(self, dim: int, *, depth: int, heads: int, expansion: int = 4, dropout: float = 0.0) -> None:
+    def __init__(self, dim: int, *, depth: int, heads: int, expansion: int = 2, dropout: float = 0.0) -> None:
         super().__init__()
         if depth < 1:
             raise ValueError(f"depth must be at least 1, found {depth}")

@@ -53,7 +53,7 @@ class RelationAttention(MessageLayer):
         relations: Sequence[Relation],
         *,
         heads: int = 4,
-        expansion: int = 4,
+        expansion: int = 2,
         dropout: float = 0.0,
         impl: Literal["auto", "reference", "numba"] = "auto",
     ) -> None:

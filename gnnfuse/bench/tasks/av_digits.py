@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gnnfuse.bench.bench_task import BenchTask
-from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
+from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, LEARNING_RATES, node_types
 from gnnfuse.data import Dataset
 from gnnfuse.data import av_digits_pairs as pairs_dataset
 from gnnfuse.data import av_digits_questions as questions_dataset
@@ -17,7 +17,7 @@ def av_digits_questions(root: Path | None, quick: bool) -> BenchTask:
         root: folder that holds `av_digits`.
         quick: fewer epochs.
     """
-    return _task(questions_dataset(root), quick, text=True)
+    return _task(questions_dataset(root), quick)
 
 
 def av_digits_pairs(root: Path | None, quick: bool) -> BenchTask:
@@ -27,7 +27,7 @@ def av_digits_pairs(root: Path | None, quick: bool) -> BenchTask:
         root: folder that holds `av_digits`.
         quick: fewer epochs.
     """
-    return _task(pairs_dataset(root), quick, text=False)
+    return _task(pairs_dataset(root), quick)
 
 
 def av_digits_pairs_hard(root: Path | None, quick: bool) -> BenchTask:
@@ -37,15 +37,16 @@ def av_digits_pairs_hard(root: Path | None, quick: bool) -> BenchTask:
         root: folder that holds `av_digits`.
         quick: fewer epochs.
     """
-    return _task(pairs_dataset(root, hard=True), quick, text=False)
+    return _task(pairs_dataset(root, hard=True), quick)
 
 
-def _task(dataset: Dataset, quick: bool, *, text: bool) -> BenchTask:
+def _task(dataset: Dataset, quick: bool) -> BenchTask:
     return BenchTask(
         dataset=dataset,
-        node_types=node_types(patch=7, stride=7, hop=0.05, text=text),
+        node_types=node_types(dataset, patch=7, stride=7, hop=0.05),
         edge_rules=EDGE_RULES,
-        config=FitConfig(epochs=2 if quick else 12, patience=None),
+        config=FitConfig(epochs=2 if quick else 12, patience=None, learning_rate=3e-3),
+        learning_rates=LEARNING_RATES,
         minutes=5 if quick else 30,
         group="operation" if "operation" in dataset.groups else None,
     )

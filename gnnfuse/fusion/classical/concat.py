@@ -36,7 +36,7 @@ class Concat(FusionModel):
         dim: int = 64,
         depth: int = 3,
         heads: int = 4,
-        expansion: int = 4,
+        expansion: int = 2,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
