@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gnnfuse.readout import AttentionReadout as AttentionReadout
     from gnnfuse.readout import HubReadout as HubReadout
     from gnnfuse.readout import MeanReadout as MeanReadout
+    from gnnfuse.readout import TypedReadout as TypedReadout
     from gnnfuse.sample import Audio as Audio
     from gnnfuse.sample import Rows as Rows
     from gnnfuse.sample import Sample as Sample
@@ -69,7 +70,7 @@ _PUBLIC = {
         "NodeType",
         "TextTokens",
     ),
-    "readout": ("AttentionReadout", "HubReadout", "MeanReadout"),
+    "readout": ("AttentionReadout", "HubReadout", "MeanReadout", "TypedReadout"),
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("from_pretrained", "save_pretrained"),
     "tasks": ("Classification", "MultiLabel", "Regression"),

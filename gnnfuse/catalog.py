@@ -32,6 +32,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "mean": "gnnfuse.readout.mean:MeanReadout",
         "attention": "gnnfuse.readout.attention:AttentionReadout",
         "hub": "gnnfuse.readout.hub:HubReadout",
+        "typed": "gnnfuse.readout.typed:TypedReadout",
     },
     "model": {
         "graph": "gnnfuse.fusion.graph.graph_fusion:GraphFusion",

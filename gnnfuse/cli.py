@@ -1,8 +1,9 @@
 """The command line."""
 
 import sys
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
 
 import typer
 from rich.console import Console
@@ -31,13 +32,27 @@ Data = Annotated[
 def main() -> None:
     """Run the command line; a wrong input is one line on standard error and exit code 2."""
     try:
-        app()
-    except (ValueError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            app()
+    except (ValueError, OSError, FloatingPointError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {_one_line(error)}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
-def _one_line(error: Exception) -> str:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """One line without the place in our code."""
+    Console(stderr=True).print(f"[yellow]warning:[/] {_one_line(message)}", highlight=False, soft_wrap=True)
+
+
+def _one_line(error: BaseException | str) -> str:
     from rich.markup import escape
 
     return escape(" ".join(str(error).split()))
@@ -89,13 +104,18 @@ def draw(
         str | None, typer.Option(help="Draw a sample of this benchmark task, with the task's own node types and rules.")
     ] = None,
     sample: Annotated[
-        str, typer.Option(help="Which sample of the task's validation split: its number or its id.")
-    ] = "0",
+        str | None,
+        typer.Option(help="Which sample of the task's validation split: its number or its id; the first by default."),
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="Picture of your own sample.")] = None,
     audio: Annotated[Path | None, typer.Option(help="Recording of your own sample.")] = None,
     text: Annotated[str | None, typer.Option(help="Text of your own sample.")] = None,
-    patch: Annotated[int, typer.Option(min=1, help="Side of a patch of your picture, in pixels.")] = 32,
-    hop: Annotated[float, typer.Option(min=0.001, help="Seconds per frame of your recording.")] = 0.1,
+    patch: Annotated[
+        int | None, typer.Option(min=1, help="Side of a patch of your picture, in pixels; 32 by default.")
+    ] = None,
+    hop: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds per frame of your recording; 0.1 by default.")
+    ] = None,
     max_edges: Annotated[int, typer.Option(min=1, help="Most edges drawn per relation.")] = 150,
     data: Data = None,
 ) -> None:
@@ -105,11 +125,19 @@ def draw(
     """
     if task is None and image is None and audio is None and text is None:
         raise ValueError("nothing to draw: expected --task, or at least one of --image, --audio and --text")
-    if task is not None and not (image is None and audio is None and text is None):
-        raise ValueError("found --task together with a signal of your own, expected one or the other")
+    own = {"--image": image, "--audio": audio, "--text": text, "--patch": patch, "--hop": hop}
+    of_task = {"--sample": sample, "--data": data}
+    stray = [name for name, given in (own if task is not None else of_task).items() if given is not None]
+    if stray:
+        kind = "a task's sample" if task is not None else "a sample of your own"
+        raise ValueError(f"found {stray[0]} while drawing {kind}, which takes no such option")
     from gnnfuse.draw import draw_sample
 
-    drawn, builder = _own_sample(image, audio, text, patch, hop) if task is None else _task_sample(task, sample, data)
+    drawn, builder = (
+        _own_sample(image, audio, text, patch or 32, hop or 0.1)
+        if task is None
+        else _task_sample(task, sample or "0", data)
+    )
     draw_sample(drawn, builder, max_edges=max_edges).savefig(out, dpi=150)
     Console().print(f"wrote {out}", highlight=False)
 
@@ -140,9 +168,9 @@ def _task_sample(task: str, wanted: str, data: Path | None) -> tuple["Sample", "
     from gnnfuse import catalog
     from gnnfuse.bench.bench_task import MakeTask
 
-    made = cast(MakeTask, catalog.load("benchmark", task))(data, True)
+    made = cast(MakeTask, catalog.load("benchmark", task))(data, False)
     valid = made.dataset.valid
-    if wanted.isdigit() and int(wanted) < len(valid):
+    if wanted.isdecimal() and int(wanted) < len(valid):
         return valid[int(wanted)], made.builder()
     for sample in valid:
         if sample.id == wanted:

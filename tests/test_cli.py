@@ -67,7 +67,12 @@ def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path) ->
         (("bench", "--device", "gpu"), ("unknown device 'gpu'",)),
         (("bench", "--minutes", "0"), ("minutes",)),
         (("bench", "--task", "picture_words", "--data", "nowhere"), ("nowhere", "GNNFUSE_DATA")),
+        (("bench", "--models", ","), ("found no models", "graph")),
+        (("bench", "--models", "graph:image"), ("'graph' takes no modality",)),
+        (("bench", "--minutes", "inf"), ("minutes",)),
         (("draw",), ("nothing to draw",)),
+        (("draw", "--task", "digits", "--patch", "3"), ("--patch", "a task's sample")),
+        (("draw", "--text", "a", "--sample", "3"), ("--sample", "a sample of your own")),
         (("draw", "--task", "digits", "--sample", "none"), ("no validation sample 'none'",)),
         (("draw", "--image", "missing.png"), ("missing.png", "'image'")),
     ],
@@ -87,6 +92,18 @@ def test_draw_writes_a_picture_of_a_task_sample_and_of_ones_own(run: Run, tmp_pa
     assert run("draw", "--text", "a cat", "--out", "own.svg").code == 0
     assert (tmp_path / "task.png").read_bytes().startswith(b"\x89PNG")
     assert "<svg" in (tmp_path / "own.svg").read_text()
+
+
+def test_a_refused_benchmark_leaves_no_folder(run: Run, tmp_path: Path) -> None:
+    run("bench", "--models", "graph:image")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_warnings_are_one_line_without_our_code(run: Run) -> None:
+    finished = run("draw", "--text", "long " * 200)
+    assert finished.code == 0
+    assert finished.stderr.startswith("warning: node type 'text': a sample has more nodes than max_nodes")
+    assert len(finished.stderr.strip().splitlines()) == 1
 
 
 def test_names_lists_every_kind(run: Run) -> None:

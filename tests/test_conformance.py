@@ -34,7 +34,7 @@ from gnnfuse.nodes import (
     TextTokens,
     WaveformFrames,
 )
-from gnnfuse.readout import AttentionReadout, HubReadout, MeanReadout, Readout
+from gnnfuse.readout import AttentionReadout, HubReadout, MeanReadout, Readout, TypedReadout
 from gnnfuse.sample import Rows, Sample, read_rows
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.testing import (
@@ -153,6 +153,7 @@ READOUTS: Mapping[str, Callable[[], Readout]] = {
     "mean": MeanReadout,
     "attention": lambda: AttentionReadout(DIM, heads=2),
     "hub": lambda: HubReadout("hub"),
+    "typed": lambda: TypedReadout(DIM, [node_type.name for node_type in lidar_builder().node_types]),
 }
 MODELS: Mapping[str, Callable[[GraphBuilder], FusionModel]] = {
     "graph": lambda builder: GraphFusion(builder.node_types, builder.relations, dim=DIM, depth=2),

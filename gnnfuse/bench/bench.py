@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -54,15 +55,19 @@ def bench(
         catalog.load("model", name.partition(":")[0])  # a wrong name is told before anything is read
     seeds = (1 if quick else 2) if seeds is None else seeds
     config = BenchConfig(models=tuple(models), seeds=seeds, minutes=minutes, device=device)
-    made = make(data, quick)
+    made = replace(make(data, quick), name=task)
+    runs = len(expand(models, _modalities(made))) * seeds
     out = Path("runs") / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}" if out is None else out
     out.mkdir(parents=True, exist_ok=True)
     _introduce(console, made)
-    runs = len(expand(models, _modalities(made))) * seeds
     with Terminal(console, seeds=seeds, runs=runs) as terminal:
-        results = run_benchmark(made, config, terminal, out=out)
+        try:
+            results = run_benchmark(made, config, terminal, out=out)
+        except KeyboardInterrupt:
+            console.print(f"interrupted; the runs that had finished are in {out / 'results.json'}", highlight=False)
+            raise
     report = write_report(results, out, write_plots(results, out))
-    _conclude(console, results, report)
+    _conclude(console, results, report, made.group)
     return results
 
 
@@ -77,18 +82,21 @@ def _introduce(console: Console, task: BenchTask) -> None:
         f"{dataset.name}: train {len(dataset.train):,}, valid {len(dataset.valid):,}, {tests}; "
         f"{len(dataset.classes)} classes; modalities {', '.join(_modalities(task))}",
         highlight=False,
+        soft_wrap=True,
     )
     if dataset.caveat:
         console.print(dataset.caveat, style="yellow", highlight=False)
 
 
-def _conclude(console: Console, results: Results, report: Path) -> None:
+def _conclude(console: Console, results: Results, report: Path, group: str | None) -> None:
     if results.ceilings:
         told = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
-        console.print(f"ceilings (the modalities read perfectly, nothing else): {told}", highlight=False)
+        console.print(
+            f"ceilings (the modalities read perfectly, nothing else): {told}", highlight=False, soft_wrap=True
+        )
     best = max(results.models(), key=lambda model: sum(row.test["accuracy"] for row in results.of(model)))
     by_group = results.by_group(best)
     if by_group:
         told = ", ".join(f"{value} {accuracy:.3f}" for value, accuracy in by_group.items())
-        console.print(f"{best}, apart: {told}", highlight=False)
+        console.print(f"{best}, by {group}: {told}", highlight=False, soft_wrap=True)
     console.print(f"report, plots and results.json in {report.parent}", highlight=False)

@@ -1,7 +1,7 @@
 """What a benchmark task is: data, graphs for it, and one training budget for every model."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from gnnfuse.data import Dataset
@@ -20,24 +20,24 @@ class BenchTask:
         node_types: how samples become nodes, for all models.
         edge_rules: what joins them, for graph models.
         config: how every model is trained.
-        learning_rates: catalogue name -> learning rate, for models that do best with another than the config's.
         minutes: default time for the whole benchmark, shared out equally among the runs.
         dim: size of the states and of the fused vector.
         depth: layers, or transformer blocks.
         dropout: of the fused vector before the head.
         group: the data set's group to report accuracy by.
+        name: names the task in results; the data set's name by default.
     """
 
     dataset: Dataset
     node_types: tuple[NodeType, ...]
     edge_rules: tuple[EdgeRule, ...]
     config: FitConfig
-    learning_rates: Mapping[str, float] = field(default_factory=dict)
     minutes: float = 30.0
     dim: int = 64
-    depth: int = 3
+    depth: int = 2
     dropout: float = 0.0
     group: str | None = None
+    name: str = ""
 
     def builder(self) -> GraphBuilder:
         """The builder of all models' batches, with what it learns from the training split.

@@ -14,7 +14,7 @@ MEGABYTE = 1024 * 1024
 
 class PeakMemory:
     """Measures what a `with` block adds at its highest: on CUDA what the allocator gave out, on Linux's CPU the
-    resident set; None on other systems, which cannot reset their own mark.
+    resident set; None where the mark cannot be reset.
 
     Args:
         device: where the work runs.
@@ -26,6 +26,7 @@ class PeakMemory:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.megabytes: float | None = None
+        self._before: float | None = None
 
     def __enter__(self) -> "PeakMemory":
         gc.collect()
@@ -34,13 +35,18 @@ class PeakMemory:
             self._before = float(torch.cuda.memory_allocated(self.device))
         elif sys.platform == "linux":
             ctypes.CDLL(None).malloc_trim(0)  # or memory that an earlier run freed would hide this run's growth
-            CLEAR.write_text("5")  # resets the high-water mark (proc(5))
-            self._before = _status("VmRSS")
+            try:
+                CLEAR.write_text("5")  # resets the high-water mark (proc(5))
+                self._before = _status("VmRSS")
+            except OSError:  # containers may forbid it
+                self._before = None
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._before is None:
+            return
         if self.device.type == "cuda":
             self.megabytes = (torch.cuda.max_memory_allocated(self.device) - self._before) / MEGABYTE
         elif sys.platform == "linux":

@@ -41,6 +41,8 @@ def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
     for name in names:
         model, _, modality = name.partition(":")
         catalog.load("model", model)
+        if modality and model != "unimodal":
+            raise ValueError(f"model {model!r} takes no modality, found {name!r}; expected {model!r}")
         if modality and modality not in modalities:
             raise ValueError(catalog.unknown("modality", modality, modalities))
         if model == "unimodal" and not modality:

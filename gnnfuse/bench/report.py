@@ -26,7 +26,7 @@ def write_report(results: Results, out: Path, plots: Mapping[str, str]) -> Path:
     parts += [f"![{what}]({name})" for name, what in plots.items()]
     parts += [_environment(results)]
     path = out / "report.md"
-    path.write_text("\n\n".join(part for part in parts if part) + "\n")
+    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
     return path
 
 
@@ -35,6 +35,8 @@ def _data(results: Results) -> str:
     lines = [f"Samples: {splits}."]
     lines += [f"Source: {results.source}."] if results.source else []
     lines += [f"**{results.caveat}**"] if results.caveat else []
+    lost = ", ".join(f"{name} {count:,}" for name, count in results.dropped.items() if count)
+    lines += [f"Nodes lost to max_nodes, training and validation: {lost}."] if lost else []
     lines.append(
         "Mean ± standard deviation over seeds. Models were chosen on the validation split; every run saw the test "
         "split once, after training."
@@ -95,15 +97,7 @@ def _budget(results: Results) -> str:
     told = ", ".join(f"{name} {value}" for name, value in results.budget.items())
     cut = [f"{row.model} (seed {row.seed}, epoch {row.epochs})" for row in results.rows if row.stopped == "seconds"]
     reached = f"Stopped by the time limit: {', '.join(cut)}." if cut else "No run was stopped by the time limit."
-    rates = {
-        row.model: row.learning_rate for row in results.rows if row.learning_rate != results.budget["learning_rate"]
-    }
-    other = (
-        f" Learning rate chosen apart: {', '.join(f'{model} {rate:g}' for model, rate in rates.items())}."
-        if rates
-        else ""
-    )
-    return f"## Budget\n\nThe same for every run: {told}.{other} {reached}"
+    return f"## Budget\n\nThe same for every run: {told}. {reached}"
 
 
 def _environment(results: Results) -> str:

@@ -22,7 +22,6 @@ class Row:
         other_tests: metrics on further test splits.
         groups: test split -> value of the reported group -> accuracy.
         valid: validation metrics of the epoch that was kept.
-        learning_rate: of the optimiser, at its highest.
         parameters: trainable parameters, encoders and head counted.
         train_seconds: wall-clock time of training with its validations.
         samples_per_second: test samples collated and passed forward per second.
@@ -40,7 +39,6 @@ class Row:
     other_tests: Mapping[str, Mapping[str, float]]
     groups: Mapping[str, Mapping[str, float]]
     valid: Mapping[str, float]
-    learning_rate: float
     parameters: int
     train_seconds: float
     samples_per_second: float
@@ -63,6 +61,7 @@ class Results:
         ceilings: as `Dataset.ceilings`.
         source: where the data come from.
         caveat: what must be said beside the numbers.
+        dropped: node type -> nodes that `max_nodes` took away from the training and validation samples read.
         rows: the runs.
     """
 
@@ -73,12 +72,13 @@ class Results:
     ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: str = ""
     caveat: str = ""
+    dropped: Mapping[str, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all."""
         temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        temporary.write_text(json.dumps(asdict(self), indent=1, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(temporary, path)
 
     def models(self) -> list[str]:

@@ -9,13 +9,14 @@ from typing import Protocol
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from gnnfuse import catalog
 from gnnfuse.bench.bench_task import BenchTask
 from gnnfuse.bench.environment import environment
 from gnnfuse.bench.examination import Examination
 from gnnfuse.bench.memory import PeakMemory
 from gnnfuse.bench.models import ModelName, expand, make_model
 from gnnfuse.bench.results import Results, Row
-from gnnfuse.graph import GraphBuilder
+from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig, Samples, device_of, fit, prepare
 
@@ -49,7 +50,7 @@ class BenchConfig:
         device: as `FitConfig.device`.
 
     Raises:
-        ValueError: no seeds, no time, or a device that cannot be used.
+        ValueError: no models, no seeds, no time, or a device that cannot be used.
     """
 
     models: tuple[str, ...]
@@ -58,7 +59,9 @@ class BenchConfig:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.seeds < 1 or (self.minutes is not None and not self.minutes > 0):
+        if not self.models:
+            raise ValueError(f"found no models, expected some of {', '.join(catalog.names('model'))}")
+        if self.seeds < 1 or (self.minutes is not None and not 0 < self.minutes < float("inf")):
             raise ValueError(f"seeds must be at least 1 and minutes above 0, found {self.seeds} and {self.minutes}")
         device_of(self.device)  # an unknown device is told before anything is read
 
@@ -93,12 +96,16 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
         raise ValueError(f"found minutes={minutes:g} for {runs} runs, expected more time")
     fit_config = replace(task.config, seconds=seconds, device=config.device, progress=False)
     results = _empty_results(task, fit_config)
+    read = [graph for graph in (*train, *valid) if isinstance(graph, SampleGraph)]
+    results.dropped = {
+        node_type.name: sum(nodes.dropped for graph in read if (nodes := graph.nodes[node_type.name]) is not None)
+        for node_type in builder.node_types
+    }
     run = _Run(task, builder, train, valid, Examination(dataset, builder, group=task.group, device=config.device))
     for name in names:
         for seed in range(config.seeds):
             watchers = observer.training(str(name), seed, fit_config.epochs, seconds)
-            rate = task.learning_rates.get(name.model, fit_config.learning_rate)
-            row = run(name, replace(fit_config, seed=seed, learning_rate=rate), watchers)
+            row = run(name, replace(fit_config, seed=seed), watchers)
             results.rows.append(row)
             results.write(out / "results.json")
             observer.finished(results, row)
@@ -112,7 +119,7 @@ class _Run:
     task: BenchTask
     builder: GraphBuilder
     train: Samples
-    valid: Samples
+    valid: Sequence[SampleGraph]
     examination: Examination
 
     def __call__(self, name: ModelName, config: FitConfig, watchers: Sequence[Callback]) -> Row:
@@ -120,6 +127,7 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             fitted = Classification(model, self.builder, dropout=self.task.dropout)
+            self._warm_up(fitted)
         with PeakMemory(device_of(config.device)) as memory:
             report = fit(fitted, self.train, self.valid, config, callbacks=watchers)
         scores = self.examination.take(fitted, run=f"{name} seed {config.seed}")
@@ -132,7 +140,6 @@ class _Run:
             other_tests={other: scores[other].metrics for other in others},
             groups={split: found.groups for split, found in scores.items()},
             valid=report.best,
-            learning_rate=config.learning_rate,
             parameters=sum(parameter.numel() for parameter in fitted.parameters() if parameter.requires_grad),
             train_seconds=report.seconds,
             samples_per_second=scores[first].samples_per_second,
@@ -143,13 +150,20 @@ class _Run:
             history=report.history,
         )
 
+    def _warm_up(self, task: Classification) -> None:
+        """One step whose result is thrown away: compiling kernels is no model's time or memory."""
+        batch = task.builder.collate(list(self.valid[:2]))
+        batch = batch.to(next(task.parameters()).device)
+        torch.autograd.backward(list(task.losses(task(batch), task.target_of(batch)).values()))
+        task.zero_grad(set_to_none=True)
+
 
 def _empty_results(task: BenchTask, config: FitConfig) -> Results:
     dataset = task.dataset
     tests = {name: len(held_out) for name, held_out in dataset.tests.items()}
     told = ("epochs", "seconds", "batch_size", "learning_rate", "weight_decay", "patience", "augment")
     return Results(
-        task=dataset.name,
+        task=task.name or dataset.name,
         splits={"train": len(dataset.train), "valid": len(dataset.valid), **tests},
         environment=environment(device_of(config.device)),
         budget={name: getattr(config, name) for name in told}

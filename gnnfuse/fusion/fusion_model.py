@@ -46,6 +46,8 @@ class NodeEncoders(nn.Module):
 
     def __init__(self, node_types: Sequence[NodeType], dim: int) -> None:
         super().__init__()
+        if dim < 1:
+            raise ValueError(f"dim must be at least 1, found {dim}")
         self.node_types = tuple(node_types)
         self.dim = dim
         self.encoders = nn.ModuleDict({node_type.name: node_type.encoder(dim) for node_type in node_types})

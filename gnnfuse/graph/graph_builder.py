@@ -54,6 +54,8 @@ class GraphBuilder:
         if not node_types:
             raise ValueError("a graph needs at least one node type, found none")
         for node_type in node_types:
+            if not isinstance(node_type, NodeType):
+                raise ValueError(f"found {node_type!r} among the node types, expected NodeType objects")
             check_node_type(node_type)
         _refuse_twice("node type", [node_type.name for node_type in node_types])
         _refuse_twice("edge rule", [rule.name for rule in edge_rules])
@@ -75,13 +77,17 @@ class GraphBuilder:
         self._empty = {node_type.name: node_type.empty() for node_type in self.node_types}
         self._kept: OrderedDict[Hashable, SampleEdges | Tensor] = OrderedDict()
 
-    def __call__(self, samples: Sequence[Sample]) -> GraphBatch:
-        """A batch of samples.
+    def __call__(self, samples: Sample | Sequence[Sample]) -> GraphBatch:
+        """A batch of samples, or of one; a sample without an id is named by its place.
 
         Raises:
-            ValueError: no samples; SignalError where a signal cannot be read.
+            ValueError: no samples, or something else among them; SignalError where a signal cannot be read.
         """
-        return self.collate([self.graph(sample) for sample in samples])
+        listed = [samples] if isinstance(samples, Sample) else samples
+        strangers = [found for found in listed if not isinstance(found, Sample)]
+        if strangers:
+            raise ValueError(f"found a {type(strangers[0]).__name__} among the samples, expected Sample objects")
+        return self.collate([self.graph(sample.named(place)) for place, sample in enumerate(listed)])
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_kept": OrderedDict()}  # workers start with nothing kept

@@ -140,6 +140,8 @@ class NumberTarget(TargetEncoding):
 
 
 def _check_classes(classes: tuple[str, ...]) -> None:
+    if not isinstance(classes, tuple) or not all(isinstance(name, str) for name in classes):
+        raise ValueError(f"classes must be a tuple of names (strings), found {classes!r}")
     if len(set(classes)) != len(classes):
         twice = sorted({name for name in classes if classes.count(name) > 1})
         raise ValueError(f"class names must differ, found twice: {twice}")

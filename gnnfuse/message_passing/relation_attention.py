@@ -43,7 +43,7 @@ class RelationAttention(MessageLayer):
     Example:
         >>> layer = RelationAttention(8, ["text"], [Relation("text", "window", "text")], heads=2)
         >>> sum(p.numel() for p in layer.parameters())
-        876
+        604
     """
 
     def __init__(

@@ -4,5 +4,6 @@ from gnnfuse.readout.attention import AttentionReadout
 from gnnfuse.readout.hub import HubReadout
 from gnnfuse.readout.mean import MeanReadout
 from gnnfuse.readout.readout import Readout
+from gnnfuse.readout.typed import TypedReadout
 
-__all__ = ["AttentionReadout", "HubReadout", "MeanReadout", "Readout"]
+__all__ = ["AttentionReadout", "HubReadout", "MeanReadout", "Readout", "TypedReadout"]

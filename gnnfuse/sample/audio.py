@@ -18,6 +18,7 @@ from gnnfuse.sample.sample import Sample, SignalError
 EXPECTED = "a path to a WAV, FLAC, OGG or MP3 file, Audio(samples, sample_rate), or a pair (samples, sample rate)"
 SAMPLES = "floats in -1..1, or int8, int16 or int32 of full scale"
 
+LOUDEST = 100.0  # beyond full scale a recording may be loud; this far, its floats are integers
 LARGEST_TERM = 1000  # of the ratio of two sample rates; 44,100 to 16,000 Hz is 441 to 160
 
 
@@ -53,7 +54,8 @@ def read_audio(sample: Sample, signal: str, *, sample_rate: int) -> Float[Tensor
         float32 in -1..1, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: the file cannot be read, the recording is empty, or it holds NaN or infinity.
+        SignalError: the file cannot be read, the recording is empty, or it holds NaN, infinity or numbers far beyond
+            full scale.
 
     Example:
         >>> sample = Sample({"audio": Audio(torch.zeros(800), 8000)})
@@ -75,6 +77,9 @@ def read_audio(sample: Sample, signal: str, *, sample_rate: int) -> Float[Tensor
     bad = int((~torch.isfinite(samples)).sum())
     if bad:
         raise SignalError(sample, signal, f"{bad} samples that are NaN or infinite", "finite samples")
+    peak = float(samples.abs().max())
+    if peak > LOUDEST:
+        raise SignalError(sample, signal, f"samples up to {peak:g}", "samples in -1..1 (floats are not rescaled)")
     if found_rate == sample_rate:
         return samples
     resampled: Tensor = _resampler(found_rate, sample_rate)(samples)

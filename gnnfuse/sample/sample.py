@@ -44,6 +44,10 @@ class Sample:
         present = {name: signal for name, signal in self.signals.items() if signal is not None}
         object.__setattr__(self, "signals", MappingProxyType(present))
 
+    def named(self, place: int) -> "Sample":
+        """The sample itself if it has an id, else one whose id is its place among others."""
+        return self if self.id is not None else Sample(self.signals, self.target, str(place))
+
     def __reduce__(self) -> tuple[type["Sample"], tuple[dict[str, object], object, str | None]]:
         return Sample, (dict(self.signals), self.target, self.id)  # a mapping proxy alone cannot be pickled
 

@@ -89,6 +89,11 @@ def _named(values: Mapping[Any, object], where: str) -> dict[str, Json]:
 def _arguments(value: object, where: str) -> Mapping[str, object]:
     if inspect.isroutine(value):
         raise ValueError(f"{where}: found function {value!r}, expected a class or an object that keeps its arguments")
+    if hasattr(value, "save_pretrained") and not isinstance(value, nn.Module):
+        raise ValueError(
+            f"{where}: found a {type(value).__name__}, which has files of its own: save it with its save_pretrained "
+            "and pass the folder instead"
+        )
     if type(value).__name__ in ARRAY_LIKE:
         raise ValueError(f"{where}: found a {type(value).__name__}, expected numbers, strings or objects made of them")
     lost = lost_arguments(value)

@@ -60,9 +60,9 @@ class MultiLabel(Task):
             }
         )
 
-    def metric_target(self, target: Float[Tensor, "graphs classes"]) -> Tensor:
-        """Whole numbers, as torchmetrics asks for."""
-        return target.long()
+    def measured(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Targets as whole numbers, as torchmetrics asks for."""
+        return outputs, target.long()
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
         """The classes above the threshold, and the probability of each."""

@@ -47,7 +47,7 @@ class Regression(Task):
         return {"squared_error": F.mse_loss(outputs, target)}
 
     def metrics(self) -> "MetricCollection":
-        """Mean absolute and root mean squared error, in units of the target's scale."""
+        """Mean absolute and root mean squared error, in the target's own unit."""
         from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
         return MetricCollection(
@@ -56,6 +56,10 @@ class Regression(Task):
                 "root_mean_squared_error": MeanSquaredError(squared=False),
             }
         )
+
+    def measured(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Both in the target's own unit."""
+        return outputs * self.scale + self.mean, target * self.scale + self.mean
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs numbers"]) -> list[Prediction]:
         """The numbers in the target's own unit: a float, or a tuple of several."""

@@ -67,11 +67,11 @@ class Task(nn.Module, ABC):
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":
-        """New metrics; each is updated with (outputs, `metric_target(target)`)."""
+        """New metrics; each is updated with `measured(outputs, target)`."""
 
-    def metric_target(self, target: Tensor) -> Tensor:
-        """The encoded target as the metrics take it; itself by default."""
-        return target
+    def measured(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs and encoded targets as the metrics take them; unchanged by default."""
+        return outputs, target
 
     @abstractmethod
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs outputs"]) -> list[Prediction]:
@@ -97,6 +97,8 @@ class Task(nn.Module, ABC):
             SignalError: a signal cannot be read.
             ValueError: no samples.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, found {batch_size}")
         listed = [samples] if isinstance(samples, Sample) else list(samples)
         if not listed:
             raise ValueError("found no samples, expected at least one")

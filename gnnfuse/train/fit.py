@@ -1,6 +1,8 @@
 """Training a task, and evaluating it."""
 
 import logging
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +70,7 @@ def fit(
     *,
     callbacks: Sequence["Callback"] = (),
 ) -> FitReport:
-    """Train a task through Lightning and leave it with the weights of its best validation epoch.
+    """Train a task through Lightning and leave it, ready to predict, with its best validation epoch's weights.
 
     Model selection and early stopping see `valid` only. Random states of the process are as before when it returns.
 
@@ -125,8 +127,10 @@ def fit(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-        trainer.fit(module, batches, valid_batches)
+        with _interruptible():
+            trainer.fit(module, batches, valid_batches)
         best.restore(task)
+        task.eval()
     stopped = "seconds" if limit.reached else "patience" if best.gave_up else "epochs"
     return FitReport(
         epochs=len(best.history),
@@ -141,7 +145,7 @@ def fit(
 
 @torch.no_grad()
 def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str = "auto") -> Evaluation:
-    """Metrics and predictions of a task on samples with targets.
+    """Metrics and predictions of a task on samples with targets; the task is moved to the device.
 
     Raises:
         ValueError: no samples, or one without a target.
@@ -166,7 +170,7 @@ def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str
             if place.type == "cuda":
                 torch.cuda.synchronize(place)
             seconds += time.perf_counter() - started
-            metrics.update(outputs, task.metric_target(task.target_of(batch)))
+            metrics.update(*task.measured(outputs, task.target_of(batch)))
             predictions += task.describe(batch, outputs)
     finally:
         task.train(was_training)
@@ -203,6 +207,22 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lightning answers Ctrl-C by exiting and leaves the signal ignored: give back the signal and the exception."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if main else None
+    try:
+        yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

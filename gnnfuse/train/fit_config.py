@@ -16,7 +16,7 @@ class FitConfig:
         seconds: time limit; None for none. A run that reaches it depends on the machine's speed.
         batch_size: samples per step.
         learning_rate: of AdamW, at its highest.
-        weight_decay: of AdamW, on matrices only (not on biases, norms, embeddings' gates).
+        weight_decay: of AdamW, on the weights of linear and convolution layers only.
         warmup: share of the run in which the learning rate rises.
         clip: largest gradient norm.
         patience: epochs without a better validation metric until training stops; None never stops early.
@@ -45,7 +45,7 @@ class FitConfig:
     patience: int | None = 8
     seed: int = 0
     device: str = "auto"
-    precision: Literal["32-true", "bf16-mixed", "16-mixed", "64-true"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     workers: int = 0
     augment: bool = False
     progress: bool = True
@@ -53,11 +53,16 @@ class FitConfig:
     def __post_init__(self) -> None:
         lowest = {"epochs": 1, "batch_size": 1, "workers": 0, "seed": 0, "weight_decay": 0.0}
         for name, limit in lowest.items():
+            whole = isinstance(getattr(self, name), int) or name == "weight_decay"
+            if not whole:
+                raise ValueError(f"{name} must be a whole number, found {getattr(self, name)!r}")
             if getattr(self, name) < limit:
                 raise ValueError(f"{name} must be at least {limit}, found {getattr(self, name)}")
         for name in ("learning_rate", "clip", "seconds", "patience"):
             found = getattr(self, name)
             if found is not None and not found > 0:
                 raise ValueError(f"{name} must be above 0, found {found}")
+        if self.precision not in ("32-true", "bf16-mixed", "16-mixed"):
+            raise ValueError(f"precision must be '32-true', 'bf16-mixed' or '16-mixed', found {self.precision!r}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup must be in 0..1, found {self.warmup}")

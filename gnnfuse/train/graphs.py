@@ -27,8 +27,8 @@ def prepare(
         ValueError: a sample has none of the signals that the builder reads.
     """
     graphs: list[SampleGraph] = []
-    for sample in samples:
-        graphs.append(_with_signal(builder.graph(sample), builder))
+    for place, sample in enumerate(samples):
+        graphs.append(_with_signal(builder.graph(sample.named(place)), builder))
         if advance is not None:
             advance()
     return graphs
@@ -68,7 +68,7 @@ class GraphDataset(Dataset[SampleGraph]):
         if isinstance(sample, SampleGraph):
             return sample
         augment = None if self.augment_seed is None else (self.augment_seed, epoch, index)
-        return _with_signal(self.builder.graph(sample, augment=augment), self.builder)
+        return _with_signal(self.builder.graph(sample.named(index), augment=augment), self.builder)
 
 
 def _with_signal(graph: SampleGraph, builder: GraphBuilder) -> SampleGraph:

@@ -44,7 +44,7 @@ class LightningTask(lightning.LightningModule):
         losses = self.task.losses(self.task(batch), self.task.target_of(batch))
         loss = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(loss)):
-            shown = ", ".join(f"{name}={float(value):g}" for name, value in losses.items())
+            shown = ", ".join(f"{name}={float(value.detach()):g}" for name, value in losses.items())
             raise FloatingPointError(
                 f"epoch {self.current_epoch}, step {number}: {shown}; samples {', '.join(batch.ids[:4])}, ..."
             )
@@ -54,7 +54,7 @@ class LightningTask(lightning.LightningModule):
     def validation_step(self, batch: GraphBatch, number: int) -> None:
         """Update the validation metrics."""
         outputs, target = self.task(batch), self.task.target_of(batch)
-        self.valid_metrics.update(outputs, self.task.metric_target(target))
+        self.valid_metrics.update(*self.task.measured(outputs, target))
         loss = torch.stack(list(self.task.losses(outputs, target).values())).sum()
         self.log("valid_loss", loss, on_epoch=True, batch_size=len(batch))
 
@@ -75,6 +75,7 @@ class LightningTask(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=config.learning_rate,
+            fused=next(self.task.parameters()).device.type in ("cpu", "cuda"),  # one kernel for all parameters
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: self._rate(self.fraction()))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

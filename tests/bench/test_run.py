@@ -50,7 +50,6 @@ def small_task() -> BenchTask:
         node_types=node_types(dataset, patch=4, stride=2, hop=0.08),
         edge_rules=EDGE_RULES,
         config=FitConfig(epochs=1, batch_size=16, patience=None),
-        learning_rates={"graph": 5e-4},
         dim=16,
         depth=1,
         group="operation",
@@ -84,7 +83,6 @@ def test_the_result_file_has_the_promised_keys(finished: tuple[Results, Path, li
         assert row["test"]["accuracy"] == kept.test["accuracy"]
         assert row["samples_per_second"] > 0
         assert row["epochs"] == 1
-        assert row["learning_rate"] == (5e-4 if row["model"] == "graph" else 2e-3)
 
 
 def test_accuracy_by_operation_adds_up(finished: tuple[Results, Path, list[str]]) -> None:

@@ -1,5 +1,6 @@
 import logging
 import random
+import signal
 import warnings
 from collections.abc import Iterator
 
@@ -191,6 +192,33 @@ def test_regression_and_multilabel_train_and_predict_in_the_targets_own_terms() 
         else:
             agree = [p.label == tuple(s.target) for p, s in zip(predictions, samples, strict=True)]  # type: ignore[arg-type]
             assert sum(agree) > 56
+
+
+def test_regression_metrics_are_in_the_targets_own_unit() -> None:
+    task, samples = next(iter(tasks_with_targets()))
+    errors = [
+        abs(float(str(p.label)) - float(str(s.target))) for p, s in zip(task.predict(samples), samples, strict=True)
+    ]
+    found = evaluate(task, samples, device="cpu").metrics["mean_absolute_error"]
+    assert found == pytest.approx(sum(errors) / len(errors), rel=1e-4)
+
+
+class Interrupts(Callback):
+    def on_train_batch_start(self, trainer: object, pl_module: object, batch: object, batch_idx: int) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_comes_through_and_can_be_given_again() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(word_task(), word_samples(8), word_samples(4), QUIET, callbacks=[Interrupts()])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_samples_without_an_id_are_named_by_their_place() -> None:
+    broken: list[Sample] = [*word_samples(2), Sample({"text": 5}, target="ant")]
+    with pytest.raises(ValueError, match="sample '2', signal 'text': found a int"):
+        prepare(word_builder(), broken)
 
 
 def test_missing_targets_and_samples_are_told() -> None:

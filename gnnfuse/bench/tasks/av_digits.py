@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gnnfuse.bench.bench_task import BenchTask
-from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, LEARNING_RATES, node_types
+from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
 from gnnfuse.data import Dataset
 from gnnfuse.data import av_digits_pairs as pairs_dataset
 from gnnfuse.data import av_digits_questions as questions_dataset
@@ -46,7 +46,6 @@ def _task(dataset: Dataset, quick: bool) -> BenchTask:
         node_types=node_types(dataset, patch=7, stride=7, hop=0.05),
         edge_rules=EDGE_RULES,
         config=FitConfig(epochs=2 if quick else 12, patience=None, learning_rate=3e-3),
-        learning_rates=LEARNING_RATES,
         minutes=5 if quick else 30,
         group="operation" if "operation" in dataset.groups else None,
     )

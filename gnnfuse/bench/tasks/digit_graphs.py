@@ -7,8 +7,6 @@ from gnnfuse.nodes import AudioFrames, Hub, ImagePatches, LogMelFrames, NodeType
 from gnnfuse.sample import read_text
 
 EDGE_RULES = (Grid(), Window(size=2), Complete(dst="hub", name="to_hub"), Complete(src="hub", name="from_hub"))
-LEARNING_RATES = {"graph": 2e-3}
-"""Chosen per model on the validation split of `digits` among 1e-3, 2e-3 and 3e-3; the others take the config's."""
 
 
 def node_types(dataset: Dataset, *, patch: int, stride: int, hop: float) -> tuple[NodeType, ...]:

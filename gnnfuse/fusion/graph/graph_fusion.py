@@ -10,7 +10,7 @@ from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing import LayerFactory, RelationAttention
 from gnnfuse.nodes import NodeType
-from gnnfuse.readout import AttentionReadout, Readout
+from gnnfuse.readout import Readout, TypedReadout
 
 
 class GraphFusion(FusionModel):
@@ -23,7 +23,7 @@ class GraphFusion(FusionModel):
         depth: how many layers.
         layer: makes a layer from (dim, node type names, relations): `RelationAttention`, or
             `functools.partial(RelationAttention, heads=8)` for its options.
-        readout: one vector per graph from the states; `AttentionReadout(dim)` by default.
+        readout: one vector per graph from the states; `TypedReadout` by default.
 
     Raises:
         ValueError: a relation joins a node type that is not there, or depth is below 1.
@@ -66,7 +66,7 @@ class GraphFusion(FusionModel):
         self.encoders = NodeEncoders(self.node_types, dim)
         self.layers = nn.ModuleList(layer(dim, names, self.relations) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
-        self.readout = AttentionReadout(dim) if readout is None else readout
+        self.readout = TypedReadout(dim, names) if readout is None else readout
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """A batch in, one fused vector per graph out.
