@@ -67,7 +67,7 @@ def bench(
             console.print(f"interrupted; the runs that had finished are in {out / 'results.json'}", highlight=False)
             raise
     report = write_report(results, out, write_plots(results, out))
-    _conclude(console, results, report, made.group)
+    _conclude(console, results, report)
     return results
 
 
@@ -88,7 +88,7 @@ def _introduce(console: Console, task: BenchTask) -> None:
         console.print(dataset.caveat, style="yellow", highlight=False)
 
 
-def _conclude(console: Console, results: Results, report: Path, group: str | None) -> None:
+def _conclude(console: Console, results: Results, report: Path) -> None:
     if results.ceilings:
         told = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
         console.print(
@@ -98,5 +98,5 @@ def _conclude(console: Console, results: Results, report: Path, group: str | Non
     by_group = results.by_group(best)
     if by_group:
         told = ", ".join(f"{value} {accuracy:.3f}" for value, accuracy in by_group.items())
-        console.print(f"{best}, by {group}: {told}", highlight=False, soft_wrap=True)
+        console.print(f"{best}, by {results.group}: {told}", highlight=False, soft_wrap=True)
     console.print(f"report, plots and results.json in {report.parent}", highlight=False)

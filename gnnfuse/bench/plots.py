@@ -36,7 +36,7 @@ def write_plots(results: Results, out: Path) -> dict[str, str]:
         "speed.png": ("Test accuracy against inference speed", _speed),
     }
     if any(results.by_group(model) for model in results.models()):
-        drawings["groups.png"] = ("Test accuracy apart", _groups)
+        drawings["groups.png"] = (f"Test accuracy by {results.group}", _groups)
     for name, (_, draw) in drawings.items():
         draw(results).savefig(out / name, dpi=150)
     return {name: what for name, (what, _) in drawings.items()}
@@ -130,5 +130,5 @@ def _groups(results: Results) -> Figure:
         axes.axvline(len(models) - 0.5, color="white", linewidth=4)
     axes.set_yticks(range(len(values)), values)
     axes.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_title(f"{results.task}: test accuracy apart, mean over seeds", loc="left")
+    axes.set_title(f"{results.task}: test accuracy by {results.group}, mean over seeds", loc="left")
     return figure

@@ -84,7 +84,7 @@ def _groups(results: Results) -> str:
     if ceilings:
         overall = [f"{Spread.of([row.test['accuracy'] for row in results.of(model)]).mean:.3f}" for model in models]
         rows.append(["**all**", *overall, *(f"{found['all']:.3f}" for found in ceilings.values())])
-    text = "## Apart\n\nTest accuracy, mean over seeds."
+    text = f"## By {results.group}\n\nTest accuracy, mean over seeds."
     if ceilings:
         text += (
             " A ceiling is what the best predictor reaches that reads the named modalities perfectly and sees nothing "

@@ -61,6 +61,7 @@ class Results:
         ceilings: as `Dataset.ceilings`.
         source: where the data come from.
         caveat: what must be said beside the numbers.
+        group: what the samples are told apart by in reports: "operation", "language".
         dropped: node type -> nodes that `max_nodes` took away from the training and validation samples read.
         rows: the runs.
     """
@@ -72,6 +73,7 @@ class Results:
     ceilings: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     source: str = ""
     caveat: str = ""
+    group: str = "group"
     dropped: Mapping[str, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 

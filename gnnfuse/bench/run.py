@@ -170,5 +170,6 @@ def _empty_results(task: BenchTask, config: FitConfig) -> Results:
         | {"dim": task.dim, "depth": task.depth, "dropout": task.dropout},
         ceilings=dataset.ceilings,
         source=dataset.source,
+        group=task.group or "group",
         caveat=dataset.caveat,
     )

@@ -18,7 +18,8 @@ class ModalityAttention(FusionModel):
     """Attention between pooled modalities.
 
     With x_i the vector of modality i: q_i, k_i, v_i = W_i x_i + b_i, e_ij = q_i . k_j / sqrt(d),
-    z_i = sum_j softmax_j(e_ij) v_j. The fused vector is one matrix over all z_i side by side, after a nonlinearity.
+    z_i = sum_j softmax_j(e_ij) v_j. The fused vector is a small network over all z_i side by side,
+    the same as `Concat` has over all x_i.
     Modalities a sample lacks are left out of the softmax (all are in it where the sample has none).
 
     Args:
@@ -45,7 +46,9 @@ class ModalityAttention(FusionModel):
         self.dropout = dropout
         self.pooled = PooledModalities(self.node_types, dim, depth=depth, heads=heads, dropout=dropout)
         self.project = nn.ModuleDict({t.name: nn.Linear(dim, 3 * dim) for t in self.node_types})
-        self.output = nn.Sequential(nn.GELU(), nn.Linear(len(self.node_types) * dim, dim))
+        self.output = nn.Sequential(
+            nn.Linear(len(self.node_types) * dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim), nn.LayerNorm(dim)
+        )
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """A batch in, one fused vector per graph out."""
