@@ -72,7 +72,10 @@ def bench(
     task: Annotated[str, typer.Option(help="Benchmark task; `gnnfuse names benchmark` lists them.")] = "digits",
     models: Annotated[
         str | None,
-        typer.Option(help="Models, separated by commas; `unimodal` means one per modality. All by default."),
+        typer.Option(
+            help="Models, separated by commas (`gnnfuse names model`); `unimodal` means one per modality, "
+            "`unimodal:image` that one. All by default."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per model: 2 by default, 1 with --quick.")] = None,
     minutes: Annotated[

@@ -94,7 +94,10 @@ def _groups(results: Results) -> str:
 
 
 def _budget(results: Results) -> str:
-    told = ", ".join(f"{name} {value}" for name, value in results.budget.items())
+    told = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in results.budget.items()
+    )
     cut = [f"{row.model} (seed {row.seed}, epoch {row.epochs})" for row in results.rows if row.stopped == "seconds"]
     reached = f"Stopped by the time limit: {', '.join(cut)}." if cut else "No run was stopped by the time limit."
     return f"## Budget\n\nThe same for every run: {told}. {reached}"

@@ -11,7 +11,7 @@ from gnnfuse.edges import Relation
 from gnnfuse.nodes import NodeSet
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Block:
     """The edges into (or out of) one node type, sorted by node, relation and other end.
 
@@ -28,7 +28,7 @@ class Block:
     place: Int[Tensor, "edges"] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class SampleEdges:
     """All edges of one sample: per node type the incoming and the outgoing block."""
 
@@ -36,7 +36,7 @@ class SampleEdges:
     outgoing: tuple[Block, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class SampleGraph:
     """One sample's graph.
 

@@ -16,7 +16,7 @@ PROVIDABLE = frozenset({"order", "grid", "position", "time", "features"})
 Overflow = Literal["truncate", "pool", "raise"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class NodeSet:
     """The nodes of one type in one sample.
 
@@ -54,7 +54,7 @@ class NodeSet:
         return len(self.values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Layout:
     """Where the nodes of one type lie in a batch.
 

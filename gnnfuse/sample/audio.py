@@ -22,7 +22,7 @@ LOUDEST = 100.0  # beyond full scale a recording may be loud; this far, its floa
 LARGEST_TERM = 1000  # of the ratio of two sample rates; 44,100 to 16,000 Hz is 441 to 160
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Audio:
     """A recording in memory.
 

@@ -13,7 +13,7 @@ from gnnfuse.sample.sample import Sample, SignalError
 EXPECTED = "rows of numbers: an array or tensor [nodes, features], or Rows(values, time=..., position=...)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Rows:
     """Rows of features, one per node.
 
@@ -31,7 +31,7 @@ class Rows:
     position: Tensor | np.ndarray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class TensorRows:
     """Rows as `read_rows` gives them: float32 tensors of checked shapes."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Sample:
     """One example: its signals by name, and what a model should say about it.
 

@@ -10,7 +10,6 @@ from gnnfuse.sample import Sample, SignalError
 
 def test_an_absent_modality_is_an_absent_key_or_none() -> None:
     assert dict(Sample({"text": "a", "image": None}).signals) == {"text": "a"}
-    assert Sample({"text": "a", "image": None}) == Sample({"text": "a"})
 
 
 def test_fields_and_signals_cannot_be_changed() -> None:
@@ -32,7 +31,6 @@ def test_the_mapping_it_was_made_from_is_no_back_door() -> None:
 def test_pickling_restores_every_field() -> None:
     sample = Sample({"text": "a", "rows": [1.0, 2.0]}, target=["x", "y"], id="seven")
     restored = pickle.loads(pickle.dumps(sample))
-    assert restored == sample
     assert (restored.signals, restored.target, restored.id) == (sample.signals, ["x", "y"], "seven")
     with pytest.raises(TypeError):
         restored.signals["text"] = "b"
@@ -62,4 +60,5 @@ def test_a_signal_error_crosses_processes_unchanged() -> None:
     error = SignalError(Sample({"image": "cat.png"}, id="seven"), "image", "a cat", "a dog")
     restored = pickle.loads(pickle.dumps(error))
     assert type(restored) is SignalError
-    assert (str(restored), restored.reason) == (str(error), error.reason)
+    assert (str(restored), restored.reason[1:]) == (str(error), error.reason[1:])
+    assert restored.reason[0].id == "seven"
