@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import cast
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
 from gnnfuse.edges import Relation
@@ -12,6 +11,7 @@ from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.sample_graph import Block, SampleGraph
 from gnnfuse.nodes import Layout, NodeSet, NodeType
 from gnnfuse.ops import Edges, Transpose
+from gnnfuse.ops.edges import offsets_of
 
 
 def collate(
@@ -52,8 +52,7 @@ def collate(
 def _merge_nodes(sets: Sequence[NodeSet | None], empty: NodeSet) -> tuple[Tensor, Layout]:
     found = [nodes for nodes in sets if nodes is not None] or [empty]
     counts = torch.tensor([0 if nodes is None else nodes.num_nodes for nodes in sets])
-    offsets = torch.zeros(len(sets) + 1, dtype=torch.int64)
-    torch.cumsum(counts, 0, out=offsets[1:])
+    offsets = offsets_of(counts)
     total = int(offsets[-1])
     absent = (0,) * len(empty.shape)
     layout = Layout(
@@ -99,8 +98,8 @@ def _merge_edges(
     key = outgoing.graph * len(relations) + outgoing.relation
     dst = outgoing.other + node_base[:, dst_type].flatten()[key]
     edge = outgoing.place + edge_base[:, dst_type].flatten()[key]
-    transpose = Transpose(_offsets(outgoing.counts), edge, dst)
-    return Edges(_offsets(incoming.counts), src, incoming.relation, transpose)
+    transpose = Transpose(offsets_of(outgoing.counts), edge, dst)
+    return Edges(offsets_of(incoming.counts), src, incoming.relation, transpose)
 
 
 class _Flat:
@@ -115,9 +114,3 @@ class _Flat:
         self.lengths = torch.tensor([len(block.other) for block in flat])
         graph = torch.arange(len(blocks[0])).repeat(len(blocks))
         self.graph = torch.repeat_interleave(graph, self.lengths, output_size=len(self.other))
-
-
-def _offsets(counts: Int[Tensor, "nodes"]) -> Int[Tensor, "nodes_plus_one"]:
-    offsets = torch.zeros(len(counts) + 1, dtype=torch.int64)
-    torch.cumsum(counts, 0, out=offsets[1:])
-    return offsets

@@ -105,6 +105,11 @@ def edges_from_index(
 
 def count_offsets(index: Int[Tensor, "edges"], size: int) -> Int[Tensor, "size_plus_one"]:
     """Where each of `size` groups begins in a list sorted by `index`; the last entry is its length."""
-    offsets = torch.zeros(size + 1, dtype=torch.int64, device=index.device)
-    torch.cumsum(torch.bincount(index, minlength=size), 0, out=offsets[1:])
+    return offsets_of(torch.bincount(index, minlength=size))
+
+
+def offsets_of(counts: Int[Tensor, "groups"]) -> Int[Tensor, "groups_plus_one"]:
+    """Where each group begins in a list of groups laid end to end; the last entry is its length."""
+    offsets = torch.zeros(len(counts) + 1, dtype=torch.int64, device=counts.device)
+    torch.cumsum(counts, 0, out=offsets[1:])
     return offsets
