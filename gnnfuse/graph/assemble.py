@@ -84,11 +84,12 @@ def list_edges(batch: GraphBatch) -> Mapping[Relation, Int[Tensor, "2 edges"]]:
         {'text-window-text': [[1, 0, 2, 1], [0, 1, 1, 2]]}
     """
     edges, dst = batch.edges, batch.edges.dst()
-    order = torch.argsort(edges.relation, stable=True)
+    relation = edges.relation.long()
+    order = torch.argsort(relation, stable=True)
     if batch.edge_order is not None:
-        order = torch.argsort(edges.relation * max(1, edges.num_edges) + batch.edge_order)
-    counts = torch.bincount(edges.relation, minlength=len(batch.relations)).tolist()[: len(batch.relations)]
-    pairs = torch.stack([edges.src[order], dst[order]])
+        order = torch.argsort(relation * max(1, edges.num_edges) + batch.edge_order)
+    counts = torch.bincount(relation, minlength=len(batch.relations)).tolist()[: len(batch.relations)]
+    pairs = torch.stack([edges.src[order].long(), dst[order]])
     starts = {name: place.start for name, place in batch.slices.items()}
     return {
         relation: part - torch.tensor([[starts[relation.src]], [starts[relation.dst]]], device=part.device)

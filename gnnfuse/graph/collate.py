@@ -80,7 +80,7 @@ def _merge_edges(
     graphs: Sequence[SampleGraph], layouts: Sequence[Layout], names: Sequence[str], relations: Sequence[Relation]
 ) -> Edges:
     if not relations:
-        nodes, none = sum(len(layout.graph_id) for layout in layouts), torch.zeros(0, dtype=torch.int64)
+        nodes, none = sum(len(layout.graph_id) for layout in layouts), torch.zeros(0, dtype=torch.int32)
         offsets = torch.zeros(nodes + 1, dtype=torch.int64)
         return Edges(offsets, none, none, Transpose(offsets, none, none))
     number = {name: index for index, name in enumerate(names)}
@@ -98,8 +98,8 @@ def _merge_edges(
     key = outgoing.graph * len(relations) + outgoing.relation
     dst = outgoing.other + node_base[:, dst_type].flatten()[key]
     edge = outgoing.place + edge_base[:, dst_type].flatten()[key]
-    transpose = Transpose(offsets_of(outgoing.counts), edge, dst)
-    return Edges(offsets_of(incoming.counts), src, incoming.relation, transpose)
+    transpose = Transpose(offsets_of(outgoing.counts), edge.int(), dst.int())
+    return Edges(offsets_of(incoming.counts), src.int(), incoming.relation, transpose)
 
 
 class _Flat:

@@ -16,10 +16,10 @@ class Block:
     """The edges into (or out of) one node type, sorted by node, relation and other end.
 
     Args:
-        counts: `[nodes of the type]`, edges per node.
-        other: `[edges]`, number of the node at the other end, within its own type.
-        relation: `[edges]`.
-        place: `[edges]`; in a block of outgoing edges, where the edge stands in its destination's block.
+        counts: `[nodes of the type]`, int64, edges per node.
+        other: `[edges]`, int32, number of the node at the other end, within its own type.
+        relation: `[edges]`, int32.
+        place: `[edges]`, int32; in a block of outgoing edges, where the edge stands in its destination's block.
     """
 
     counts: Int[Tensor, "nodes"]
@@ -89,8 +89,8 @@ def sort_edges(
     def blocks(order: Tensor, node: Tensor, node_type: Tensor, other: Tensor, places: Tensor | None) -> list[Block]:
         per_node = torch.split_with_sizes(torch.bincount(node, minlength=total), list(counts))
         per_type = torch.bincount(node_type, minlength=len(counts)).tolist()
-        others, kinds = (torch.split_with_sizes(part[order], per_type) for part in (other, relation))
-        where = [None] * len(counts) if places is None else torch.split_with_sizes(places[order], per_type)
+        others, kinds = (torch.split_with_sizes(part[order].int(), per_type) for part in (other, relation))
+        where = [None] * len(counts) if places is None else torch.split_with_sizes(places[order].int(), per_type)
         return [Block(*parts) for parts in zip(per_node, others, kinds, where, strict=True)]
 
     return SampleEdges(

@@ -1,7 +1,20 @@
 """Tensor operators over compressed edge lists: they know no graph and no module."""
 
 from gnnfuse.ops.attention import graph_attention
+from gnnfuse.ops.check_edges import checked_indices
 from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
+from gnnfuse.ops.neighbor_sum import neighbor_sum
+from gnnfuse.ops.relation_rows import relation_rows
 from gnnfuse.ops.segment import segment_reduce, segment_softmax
 
-__all__ = ["Edges", "Transpose", "edges_from_index", "graph_attention", "segment_reduce", "segment_softmax"]
+__all__ = [
+    "Edges",
+    "Transpose",
+    "checked_indices",
+    "edges_from_index",
+    "graph_attention",
+    "neighbor_sum",
+    "relation_rows",
+    "segment_reduce",
+    "segment_softmax",
+]

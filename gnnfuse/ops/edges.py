@@ -1,4 +1,7 @@
-"""Typed edges as two compressed lists: by destination for the forward pass, by source for the backward."""
+"""Typed edges as two compressed lists: by destination for the forward pass, by source for the backward.
+
+Offsets are int64; what stands once per edge is int32, as a kernel reads it for every edge: half the traffic.
+"""
 
 from typing import NamedTuple
 
@@ -6,14 +9,16 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+MAX_COUNT = 2**31 - 1
+
 
 class Transpose(NamedTuple):
     """The same edges sorted by (source row, relation): what a backward pass without atomics walks along.
 
     Args:
-        offsets: `[rows + 1]`; the edges out of source row r are `offsets[r]:offsets[r + 1]`.
-        edge: `[edges]`; where each edge stands in the forward order.
-        dst: `[edges]`; the node each edge goes into.
+        offsets: `[rows + 1]`, int64; the edges out of source row r are `offsets[r]:offsets[r + 1]`.
+        edge: `[edges]`, int32; where each edge stands in the forward order.
+        dst: `[edges]`, int32; the node each edge goes into.
     """
 
     offsets: Int[Tensor, "rows_plus_one"]
@@ -22,14 +27,14 @@ class Transpose(NamedTuple):
 
 
 class Edges(NamedTuple):
-    """The incoming edges of every node, all relations together, in compressed sparse row form. All int64.
+    """The incoming edges of every node, all relations together, in compressed sparse row form.
 
     Within a node the edges are sorted by (relation, source), so equal edge sets are equal tensors.
 
     Args:
-        offsets: `[nodes + 1]`; the edges into node i are `offsets[i]:offsets[i + 1]`.
-        src: `[edges]`; row of the keys and values that each edge reads.
-        relation: `[edges]`; number of each edge's relation.
+        offsets: `[nodes + 1]`, int64; the edges into node i are `offsets[i]:offsets[i + 1]`.
+        src: `[edges]`, int32; row of the keys and values that each edge reads.
+        relation: `[edges]`, int32; number of each edge's relation.
         transpose: the same edges sorted by (source row, relation).
     """
 
@@ -49,7 +54,7 @@ class Edges(NamedTuple):
         return self.src.numel()
 
     def dst(self) -> Int[Tensor, "edges"]:
-        """The node each edge goes into, in the forward order."""
+        """The node each edge goes into, in the forward order; int64."""
         return torch.repeat_interleave(self.offsets.diff(), output_size=self.num_edges)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Edges":
@@ -80,7 +85,7 @@ def edges_from_index(
         num_rows: number of key and value rows; `num_nodes` by default.
 
     Raises:
-        ValueError: lengths differ, or an index is out of range.
+        ValueError: lengths differ, an index is out of range, or there are more than int32 can count.
 
     Example:
         >>> edges = edges_from_index(torch.tensor([1, 0]), torch.tensor([0, 2]), num_nodes=3)
@@ -94,13 +99,15 @@ def edges_from_index(
     for name, index, limit in (("src", src, num_rows), ("dst", dst, num_nodes)):
         if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < limit:
             raise ValueError(f"{name} must lie in 0..{limit - 1}, found {int(index.min())}..{int(index.max())}")
+    if max(len(src), num_nodes, num_rows) > MAX_COUNT:
+        raise ValueError(f"edges, nodes and rows are numbered in int32, up to {MAX_COUNT}; found {len(src)} edges")
     src, dst, relation = src.long(), dst.long(), relation.long()
     num_relations = int(relation.max()) + 1 if relation.numel() else 1
     order = torch.argsort((dst * num_relations + relation) * max(num_rows, 1) + src, stable=True)
     src, dst, relation = src[order], dst[order], relation[order]
     back = torch.argsort(src * num_relations + relation, stable=True)
-    transpose = Transpose(count_offsets(src, num_rows), back, dst[back])
-    return Edges(count_offsets(dst, num_nodes), src, relation, transpose)
+    transpose = Transpose(count_offsets(src, num_rows), back.int(), dst[back].int())
+    return Edges(count_offsets(dst, num_nodes), src.int(), relation.int(), transpose)
 
 
 def count_offsets(index: Int[Tensor, "edges"], size: int) -> Int[Tensor, "size_plus_one"]:

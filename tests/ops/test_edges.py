@@ -44,7 +44,9 @@ def test_no_edges(nodes: int) -> None:
     edges = edges_from_index(none, none, num_nodes=nodes)
     assert edges.offsets.tolist() == [0] * (nodes + 1)
     assert edges.dst().shape == (0,)
-    assert all(tensor.dtype == torch.int64 for tensor in flat(edges))
+    assert {tensor.dtype for tensor in (edges.offsets, edges.transpose.offsets)} == {torch.int64}
+    lists = (edges.src, edges.relation, edges.transpose.edge, edges.transpose.dst)
+    assert {tensor.dtype for tensor in lists} == {torch.int32}
 
 
 def test_to_moves_every_list() -> None:

@@ -1,71 +1,126 @@
 """Attention of every node over its incoming edges, with a bias and a gate per relation and head."""
 
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal, overload
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.attention.numba import graph_attention_numba
 from gnnfuse.ops.attention.reference import graph_attention_reference
+from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
 from gnnfuse.ops.edges import Edges
 
 Impl = Literal["auto", "reference", "numba"]
+Score = Literal["dot", "additive"]
 
-IMPLEMENTATIONS = {"reference": graph_attention_reference, "numba": graph_attention_numba}
-COMPUTE_DTYPE = {
-    torch.float16: torch.float32,
-    torch.bfloat16: torch.float32,
-    torch.float32: torch.float32,
-    torch.float64: torch.float64,
-}
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+SIXTEEN_BIT = (torch.float16, torch.bfloat16)
 NUMBA_INSTALLED = find_spec("numba") is not None
 
 
+@overload
+def graph_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    edges: Edges,
+    *,
+    score: Score = "dot",
+    score_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
+    relation_bias: Tensor | None = None,
+    relation_gate: Tensor | None = None,
+    scale: float | None = None,
+    negative_slope: float = 0.2,
+    dropout: float = 0.0,
+    seed: int | Tensor | None = None,
+    return_weights: Literal[False] = False,
+    impl: Impl = "auto",
+) -> Tensor: ...
+@overload
+def graph_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    edges: Edges,
+    *,
+    score: Score = "dot",
+    score_weight: Tensor | None = None,
+    edge_bias: Tensor | None = None,
+    relation_bias: Tensor | None = None,
+    relation_gate: Tensor | None = None,
+    scale: float | None = None,
+    negative_slope: float = 0.2,
+    dropout: float = 0.0,
+    seed: int | Tensor | None = None,
+    return_weights: Literal[True],
+    impl: Impl = "auto",
+) -> tuple[Tensor, Tensor]: ...
 def graph_attention(
     query: Float[Tensor, "nodes heads head_dim"],
     key: Float[Tensor, "rows heads head_dim"],
     value: Float[Tensor, "rows heads value_dim"],
     edges: Edges,
     *,
+    score: Score = "dot",
+    score_weight: Float[Tensor, "relations heads head_dim"] | None = None,
+    edge_bias: Float[Tensor, "edges heads"] | None = None,
     relation_bias: Float[Tensor, "relations heads"] | None = None,
     relation_gate: Float[Tensor, "relations heads"] | None = None,
     scale: float | None = None,
+    negative_slope: float = 0.2,
+    dropout: float = 0.0,
+    seed: int | Tensor | None = None,
+    return_weights: bool = False,
     impl: Impl = "auto",
-) -> Float[Tensor, "nodes heads value_dim"]:
+) -> Float[Tensor, "nodes heads value_dim"] | tuple[Tensor, Tensor]:
     r"""Let every node read the values at its incoming edges, weighted by how well their keys match its query.
 
     For an edge e of relation r from row j into node i, per head:
 
-    $$ s_e = \text{scale} \cdot q_i \cdot k_j + b_r, \qquad
+    $$ s_e = \text{scale} \cdot q_i \cdot k_j + b_e + b_r, \qquad
        w_e = \frac{\exp s_e}{\sum_{e' \to i} \exp s_{e'}}, \qquad
        o_i = \sum_{e \to i} g_r \, w_e \, v_j $$
 
-    The softmax runs over all edges into i, whatever their relation. A node without edges gets zeros.
-    float16 and bfloat16 are computed in float32 and given back in their own dtype.
+    or, with `score="additive"`, $s_e = \text{scale} \cdot a_r \cdot \text{leaky\_relu}(q_i + k_j) + b_e + b_r$.
+    The softmax runs over all edges into i, whatever their relation. A node without edges, or with none but edges
+    silenced by a bias of -inf, gets zeros. float16 and bfloat16 are computed in float32 and given back in their own
+    dtype.
 
     After Velickovic et al., Graph Attention Networks, 2018 (https://arxiv.org/abs/1710.10903), with the
-    scaled dot product of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762), and a prior per relation
-    after Hu et al., Heterogeneous Graph Transformer, 2020 (https://arxiv.org/abs/2003.01332).
+    scaled dot product of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762) or the additive score of Brody et
+    al., How Attentive are Graph Attention Networks?, 2022 (https://arxiv.org/abs/2105.14491), and a prior per
+    relation after Hu et al., Heterogeneous Graph Transformer, 2020 (https://arxiv.org/abs/2003.01332).
 
     Args:
         query: `[nodes, heads, head_dim]`.
         key: `[rows, heads, head_dim]`; a row is a node, or a (relation, node) pair where
-            keys differ by relation.
+            keys differ by relation (`relation_rows` makes such edges).
         value: `[rows, heads, value_dim]`.
         edges: from `rows` rows into `nodes` nodes.
+        score: "dot" or "additive".
+        score_weight: `[relations, heads, head_dim]`, the vector a of each relation; with "additive" alone.
+        edge_bias: `[edges, heads]`, added to the scores, in the order of `edges.src`; None means 0.
         relation_bias: `[relations, heads]`, added to the scores; None means 0.
         relation_gate: `[relations, heads]`, multiplied onto the messages after the softmax; None means 1.
-        scale: factor of the dot products; `head_dim ** -0.5` by default.
+        scale: factor of the scores before the biases; `head_dim ** -0.5` by default for "dot", 1 for "additive".
+        negative_slope: of the leaky ReLU; with "additive" alone.
+        dropout: probability with which a weight is dropped after the softmax; what stays is divided by 1 - dropout.
+        seed: what is dropped follows from it, the same for every implementation and device; a number, or an int64
+            tensor `[1]` on the device. None draws one from the device's generator of PyTorch.
+        return_weights: give the weights w `[edges, heads]` too: before dropout and gate, without a gradient.
         impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the
             same bits for any number of threads; it has first derivatives only. "auto" takes numba for CPU
             tensors where numba is installed, else the reference.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, or `impl` is unknown or cannot take
-            these tensors.
-        RuntimeError: `impl="numba"` without numba installed.
+        ValueError: shapes, dtypes or devices do not go together, a tensor is expanded, an index is out of range
+            (on accelerators: within `checked_indices()`), an option is out of its range, or `impl` is unknown or
+            cannot take these tensors.
+        RuntimeError: `impl` needs a package that is not installed.
 
     Example:
         >>> from gnnfuse.ops import edges_from_index
@@ -75,19 +130,46 @@ def graph_attention(
         >>> graph_attention(query, key, value, edges).flatten().tolist()
         [0.0, 3.0]
     """
-    check_tensors(query, key, value, relation_bias, relation_gate)
-    check_edges(edges, query, key)
-    dtype, compute_dtype = query.dtype, COMPUTE_DTYPE[query.dtype]
-    out = IMPLEMENTATIONS[choose(impl, query.device)](
-        query.to(compute_dtype),
-        key.to(compute_dtype),
-        value.to(compute_dtype),
+    check_states(query, key, value)
+    check_edges(edges, nodes=query.shape[0], rows=key.shape[0], device=query.device)
+    check_score(score, score_weight)
+    tables = {"score_weight": score_weight, "relation_bias": relation_bias, "relation_gate": relation_gate}
+    relations = check_tables(query, tables)
+    check_edge_bias(query, edges, edge_bias)
+    if not 0.0 <= dropout < 1.0:
+        raise ValueError(f"dropout must be at least 0 and below 1, found {dropout}")
+    if not torch.compiler.is_compiling():
+        check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
+    if scale is None:
+        scale = query.shape[2] ** -0.5 if score == "dot" else 1.0
+    inputs = AttentionInputs(
+        query,
+        key,
+        value,
         edges,
-        None if relation_bias is None else relation_bias.to(compute_dtype),
-        None if relation_gate is None else relation_gate.to(compute_dtype),
-        query.shape[2] ** -0.5 if scale is None else float(scale),
+        score_weight,
+        edge_bias,
+        relation_bias,
+        relation_gate,
+        seed_tensor(seed, query.device) if dropout > 0 else None,
+        float(scale),
+        float(negative_slope),
+        float(dropout),
     )
-    return out.to(dtype)
+    out, weights = run(inputs, choose(impl, query.device))
+    return (out, weights.detach()) if return_weights else out
+
+
+def run(inputs: AttentionInputs, impl: Literal["reference", "numba"]) -> tuple[Tensor, Tensor]:
+    """Call the implementation with the dtypes that it computes in; the output has the query's own."""
+    dtype = inputs.query.dtype
+    compute_dtype = torch.float32 if dtype in SIXTEEN_BIT else dtype
+    floats = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate")
+    given = {name: getattr(inputs, name) for name in floats}
+    widened: dict[str, Any] = {name: t if t is None else t.to(compute_dtype) for name, t in given.items()}
+    implementation = {"reference": graph_attention_reference, "numba": graph_attention_numba}[impl]
+    out, weights = implementation(inputs._replace(**widened))
+    return out.to(dtype), weights.to(dtype)
 
 
 def choose(impl: Impl, device: torch.device) -> Literal["reference", "numba"]:
@@ -99,7 +181,7 @@ def choose(impl: Impl, device: torch.device) -> Literal["reference", "numba"]:
     """
     if impl == "auto":
         return "numba" if NUMBA_INSTALLED and device.type == "cpu" else "reference"
-    if impl not in IMPLEMENTATIONS:
+    if impl not in ("reference", "numba"):
         raise ValueError(f"impl must be 'auto', 'reference' or 'numba', found {impl!r}")
     if impl == "numba" and device.type != "cpu":
         raise ValueError(f"impl='numba' needs tensors on the CPU, found device {device}")
@@ -108,17 +190,27 @@ def choose(impl: Impl, device: torch.device) -> Literal["reference", "numba"]:
     return impl
 
 
-def check_tensors(
-    query: Tensor, key: Tensor, value: Tensor, relation_bias: Tensor | None, relation_gate: Tensor | None
-) -> None:
-    """Raise ValueError unless the tensors have one device, allowed dtypes and shapes that fit."""
-    tensors = {"query": query, "key": key, "value": value}
-    for name, tensor in tensors.items():
+def seed_tensor(seed: int | Tensor | None, device: torch.device) -> Tensor:
+    """The seed as int64 `[1]` on the device; drawn there if None, which waits for no device."""
+    if seed is None:
+        return torch.randint(2**63 - 1, (1,), device=device)
+    if isinstance(seed, Tensor):
+        if seed.dtype != torch.int64 or seed.shape != (1,):
+            raise ValueError(f"seed must be a number or int64 [1], found {seed.dtype} {tuple(seed.shape)}")
+        check_tensor("seed", seed, device)
+        return seed
+    return torch.full((1,), seed, dtype=torch.int64, device=device)
+
+
+def check_states(query: Tensor, key: Tensor, value: Tensor) -> None:
+    """Raise ValueError unless query, key and value have one device and dtype, and shapes that fit."""
+    for name, tensor in {"query": query, "key": key, "value": value}.items():
         if tensor.dim() != 3:
             raise ValueError(f"{name} must be [nodes or rows, heads, dim], found shape {tuple(tensor.shape)}")
-        if tensor.dtype != query.dtype or tensor.dtype not in COMPUTE_DTYPE:
+        if tensor.dtype != query.dtype or tensor.dtype not in DTYPES:
             allowed = "float16, bfloat16, float32 or float64, the same for query, key and value"
             raise ValueError(f"{name} must be {allowed}; found {tensor.dtype} beside {query.dtype}")
+        check_tensor(name, tensor, query.device)
     heads, head_dim = query.shape[1:]
     if head_dim == 0:
         raise ValueError("query must have a head_dim of 1 at least, found 0")
@@ -126,37 +218,43 @@ def check_tensors(
         raise ValueError(f"key must be [rows, {heads}, {head_dim}] as query, found shape {tuple(key.shape)}")
     if value.shape[:2] != key.shape[:2]:
         raise ValueError(f"value must be [{key.shape[0]}, {heads}, dim] as key, found shape {tuple(value.shape)}")
-    tables = {"relation_bias": relation_bias, "relation_gate": relation_gate}
+
+
+def check_score(score: str, score_weight: Tensor | None) -> None:
+    """Raise ValueError for an unknown score, or one without its weight."""
+    if score not in ("dot", "additive"):
+        raise ValueError(f"score must be 'dot' or 'additive', found {score!r}")
+    if (score == "additive") != (score_weight is not None):
+        raise ValueError(f"score_weight goes with score='additive' and is needed there, found score={score!r}")
+
+
+def check_tables(query: Tensor, tables: dict[str, Tensor | None]) -> int | None:
+    """The number of relations that the relation tables have, None without one.
+
+    Raises:
+        ValueError: a table does not fit the query, or the tables differ in the number of relations.
+    """
+    _, heads, head_dim = query.shape
     given = {name: tensor for name, tensor in tables.items() if tensor is not None}
     for name, tensor in given.items():
-        if tensor.dim() != 2 or tensor.shape[1] != heads or not tensor.is_floating_point():
-            raise ValueError(f"{name} must be floating [relations, {heads}], found {describe(tensor)}")
-    if len({tensor.shape[0] for tensor in given.values()}) > 1:
-        sizes = " and ".join(str(tensor.shape[0]) for tensor in given.values())
-        raise ValueError(f"relation_bias and relation_gate need one number of relations, found {sizes}")
-    for name, tensor in {**tensors, **given}.items():
-        if tensor.device != query.device:
-            raise ValueError(f"{name} must be on {query.device} as query, found {tensor.device}")
+        row = (heads, head_dim) if name == "score_weight" else (heads,)
+        if tensor.dim() != len(row) + 1 or tensor.shape[1:] != row or not tensor.is_floating_point():
+            expected = ", ".join(map(str, ("relations", *row)))
+            raise ValueError(f"{name} must be floating [{expected}], found {tensor.dtype} {tuple(tensor.shape)}")
+        check_tensor(name, tensor, query.device)
+    sizes = {tensor.shape[0] for tensor in given.values()}
+    if len(sizes) > 1:
+        found = " and ".join(f"{tensor.shape[0]}" for tensor in given.values())
+        raise ValueError(f"{' and '.join(given)} need one number of relations, found {found}")
+    return sizes.pop() if sizes else None
 
 
-def check_edges(edges: Edges, query: Tensor, key: Tensor) -> None:
-    """Raise ValueError unless the edges are int64 lists on the same device, and fit key and query."""
-    src = edges.src
-    lengths = {
-        "offsets": (edges.offsets, query.shape[0] + 1, "one more than the query's nodes"),
-        "src": (src, src.shape[0], "one per edge"),
-        "relation": (edges.relation, src.shape[0], "one per edge"),
-        "transpose.offsets": (edges.transpose.offsets, key.shape[0] + 1, "one more than the key's rows"),
-        "transpose.edge": (edges.transpose.edge, src.shape[0], "one per edge"),
-        "transpose.dst": (edges.transpose.dst, src.shape[0], "one per edge"),
-    }
-    for name, (tensor, length, meaning) in lengths.items():
-        if tensor.dtype != torch.int64 or tensor.shape != (length,):
-            raise ValueError(f"edges.{name} must be int64 [{length}], {meaning}; found {describe(tensor)}")
-        if tensor.device != query.device:
-            raise ValueError(f"edges.{name} must be on {query.device} as query, found {tensor.device}")
-
-
-def describe(tensor: Tensor) -> str:
-    """Dtype and shape, for messages."""
-    return f"{tensor.dtype} {tuple(tensor.shape)}"
+def check_edge_bias(query: Tensor, edges: Edges, edge_bias: Tensor | None) -> None:
+    """Raise ValueError unless the bias has one number per edge and head."""
+    if edge_bias is None:
+        return
+    shape = (edges.num_edges, query.shape[1])
+    if edge_bias.shape != shape or not edge_bias.is_floating_point():
+        found = f"{edge_bias.dtype} {tuple(edge_bias.shape)}"
+        raise ValueError(f"edge_bias must be floating [{shape[0]}, {shape[1]}], one row per edge; found {found}")
+    check_tensor("edge_bias", edge_bias, query.device)

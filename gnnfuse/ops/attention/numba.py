@@ -6,21 +6,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnnfuse.ops.edges import Edges
+from gnnfuse.ops.attention.inputs import AttentionInputs
 
 
-def graph_attention_numba(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    edges: Edges,
-    relation_bias: Tensor | None,
-    relation_gate: Tensor | None,
-    scale: float,
-) -> Tensor:
+def graph_attention_numba(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """As the reference, for float32 and float64 on the CPU."""
+    query, key, value, edges, score_weight, edge_bias, relation_bias, relation_gate, seed, scale, *_ = inputs
+    if score_weight is not None or edge_bias is not None or seed is not None:
+        raise ValueError("impl='numba' has no additive score, edge_bias or dropout yet; use impl='reference'")
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
-    out: Tensor = forward(query, key, value, relation_bias, relation_gate, lists, scale)[0]
+    out: tuple[Tensor, Tensor] = forward(query, key, value, relation_bias, relation_gate, lists, scale)
     return out
 
 

@@ -139,9 +139,9 @@ def array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().contiguous().numpy()
 
 
-def index(tensor: Tensor) -> NDArray[np.uint64]:
-    """The int64 tensor as unsigned indices."""
-    return array(tensor).view(np.uint64)
+def index(tensor: Tensor) -> NDArray[np.uint32]:
+    """The int32 tensor as unsigned indices."""
+    return array(tensor).view(np.uint32)
 
 
 def table(tensor: Tensor | None, like: Tensor) -> NDArray[Any]:

@@ -1,41 +1,47 @@
 """What `graph_attention` means, in plain PyTorch; autograd gives the gradients.
 
-Letters of the suffixes: E edges, N nodes, H heads.
+Letters of the suffixes: E edges, N nodes, H heads, D head_dim.
 """
 # ruff: noqa: N806 - the capitals are shape suffixes
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional as F
 
-from gnnfuse.ops.edges import Edges
+from gnnfuse.ops.attention.dropout import kept
+from gnnfuse.ops.attention.inputs import AttentionInputs
 
 
-def graph_attention_reference(
-    query: Float[Tensor, "nodes heads head_dim"],
-    key: Float[Tensor, "rows heads head_dim"],
-    value: Float[Tensor, "rows heads value_dim"],
-    edges: Edges,
-    relation_bias: Float[Tensor, "relations heads"] | None,
-    relation_gate: Float[Tensor, "relations heads"] | None,
-    scale: float,
-) -> Float[Tensor, "nodes heads value_dim"]:
-    """The formula, one line after the other, on any device and in one floating dtype."""
+def graph_attention_reference(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
+    """The formula, one line after the other, on any device and in one floating dtype: output and softmax weights."""
+    query, key, value, edges, score_weight, edge_bias, relation_bias, relation_gate, seed, *numbers = inputs
+    scale, negative_slope, dropout = numbers
     nodes, heads, _ = query.shape
-    dst = edges.dst()
-    score_EH = scale * (query.index_select(0, dst) * key.index_select(0, edges.src)).sum(-1)
+    dst, src, relation = edges.dst(), edges.src, edges.relation
+    query_EHD, key_EHD = query.index_select(0, dst), key.index_select(0, src)
+    if score_weight is None:
+        score_EH = scale * (query_EHD * key_EHD).sum(-1)
+    else:
+        joined_EHD = F.leaky_relu(query_EHD + key_EHD, negative_slope)
+        score_EH = scale * (score_weight.index_select(0, relation) * joined_EHD).sum(-1)
+    if edge_bias is not None:
+        score_EH = score_EH + edge_bias
     if relation_bias is not None:
-        score_EH = score_EH + relation_bias.index_select(0, edges.relation)
+        score_EH = score_EH + relation_bias.index_select(0, relation)
 
     # Taking a node's highest score off all its scores changes no weight, so no gradient goes through it.
     index_EH = dst[:, None].expand_as(score_EH)
     highest_NH = score_EH.new_full((nodes, heads), -torch.inf)
     highest_NH = highest_NH.scatter_reduce(0, index_EH, score_EH.detach(), "amax")
+    highest_NH = highest_NH.masked_fill(highest_NH == -torch.inf, 0)  # every edge silenced: weights of 0, not NaN
     weight_EH = (score_EH - highest_NH.index_select(0, dst)).exp()
     total_NH = weight_EH.new_zeros(nodes, heads).index_add(0, dst, weight_EH)
-    weight_EH = weight_EH / total_NH.index_select(0, dst)
+    weight_EH = weight_EH / total_NH.masked_fill(total_NH == 0, 1).index_select(0, dst)
 
+    message_EH = weight_EH
+    if seed is not None:
+        message_EH = message_EH * kept(seed, edges.num_edges, heads, dropout) / (1 - dropout)
     if relation_gate is not None:
-        weight_EH = weight_EH * relation_gate.index_select(0, edges.relation)
-    message = weight_EH[:, :, None] * value.index_select(0, edges.src)
-    return message.new_zeros(nodes, heads, value.shape[2]).index_add(0, dst, message)
+        message_EH = message_EH * relation_gate.index_select(0, relation)
+    message_EHD = message_EH[:, :, None] * value.index_select(0, src)
+    return message_EHD.new_zeros(nodes, heads, value.shape[2]).index_add(0, dst, message_EHD), weight_EH

@@ -216,7 +216,8 @@ def test_gradcheck(tables: bool, impl: Impl) -> None:
 
     def attend(*tensors: Tensor) -> Tensor:
         named: dict[str, Any] = dict(zip(floats, tensors, strict=True))
-        return graph_attention(**named, edges=case.edges, impl=impl)
+        out: Tensor = graph_attention(**named, edges=case.edges, impl=impl)
+        return out
 
     assert torch.autograd.gradcheck(attend, tuple(floats.values()))
 
@@ -430,7 +431,7 @@ WRONG_INPUTS = [
     ({"key": torch.ones(2, 1, 4)}, r"key must be \[rows, 1, 3\] as query, found shape \(2, 1, 4\)"),
     ({"value": torch.ones(3, 1, 3)}, r"value must be \[2, 1, dim\] as key, found shape \(3, 1, 3\)"),
     ({"value": torch.ones(2, 1, 3).double()}, "value must be .* found torch.float64 beside torch.float32"),
-    ({"value": torch.ones(2, 1, 3, device="meta")}, "value must be on cpu as query, found meta"),
+    ({"value": torch.ones(2, 1, 3, device="meta")}, "value must be on cpu as the first tensor, found meta"),
     (
         {"relation_bias": torch.ones(1, 2)},
         r"relation_bias must be floating \[relations, 1\], found .* \(1, 2\)",
@@ -440,7 +441,7 @@ WRONG_INPUTS = [
         {"relation_bias": torch.ones(1, 1), "relation_gate": torch.ones(2, 1)},
         "relation_bias and relation_gate need one number of relations, found 1 and 2",
     ),
-    ({"query": torch.ones(3, 1, 3)}, r"edges.offsets must be int64 \[4\], one more than the query's nodes"),
+    ({"query": torch.ones(3, 1, 3)}, r"edges.offsets must be int64 \[4\], one more than the nodes"),
     (
         {"key": torch.ones(5, 1, 3), "value": torch.ones(5, 1, 3)},
         r"edges.transpose.offsets must be int64 \[6\]",

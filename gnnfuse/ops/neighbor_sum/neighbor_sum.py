@@ -1,0 +1,70 @@
+"""What every node receives over its incoming edges: a weighted sum, a mean or a maximum of its neighbours' values."""
+
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
+from gnnfuse.ops.edges import Edges
+from gnnfuse.ops.neighbor_sum.reference import neighbor_sum_reference
+
+Impl = Literal["auto", "reference"]
+Reduce = Literal["sum", "mean", "max"]
+
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def neighbor_sum(
+    value: Float[Tensor, "rows dim"],
+    edges: Edges,
+    *,
+    weight: Float[Tensor, "edges"] | None = None,
+    reduce: Reduce = "sum",
+    impl: Impl = "auto",
+) -> Float[Tensor, "nodes dim"]:
+    r"""Reduce the values at every node's incoming edges to one.
+
+    $$ o_i = \sum_{e \to i} w_e v_{j(e)}, \qquad
+       o_i = \frac{1}{\max(1, |e \to i|)} \sum_{e \to i} w_e v_{j(e)}, \qquad
+       o_i = \max_{e \to i} w_e v_{j(e)} $$
+
+    What GCN, GraphSAGE and RGCN need, without a tensor of edges x dim. A node without edges gets zeros. The maximum
+    is taken per column; of equal ones the first edge gets the gradient.
+
+    Args:
+        value: `[rows, dim]`.
+        edges: from `rows` rows into the nodes.
+        weight: `[edges]`, in the order of `edges.src`; None means 1.
+        reduce: "sum", "mean" or "max".
+        impl: "reference" is plain PyTorch.
+
+    Raises:
+        ValueError: shapes, dtypes or devices do not go together, a tensor is expanded, an index is out of range (on
+            accelerators: within `checked_indices()`), or `reduce` or `impl` is unknown.
+
+    Example:
+        >>> from gnnfuse.ops import edges_from_index
+        >>> edges = edges_from_index(torch.tensor([0, 1]), torch.tensor([1, 1]), num_nodes=2)
+        >>> neighbor_sum(torch.tensor([[2.0], [4.0]]), edges, reduce="mean").flatten().tolist()
+        [0.0, 3.0]
+    """
+    if value.dim() != 2 or value.dtype not in DTYPES:
+        raise ValueError(f"value must be floating [rows, dim], found {value.dtype} {tuple(value.shape)}")
+    check_tensor("value", value, value.device)
+    check_edges(edges, nodes=edges.num_nodes, rows=value.shape[0], device=value.device)
+    if weight is not None:
+        if weight.shape != (edges.num_edges,) or not weight.is_floating_point():
+            found = f"{weight.dtype} {tuple(weight.shape)}"
+            raise ValueError(f"weight must be floating [{edges.num_edges}], one per edge; found {found}")
+        check_tensor("weight", weight, value.device)
+    if reduce not in get_args(Reduce):
+        raise ValueError(f"reduce must be 'sum', 'mean' or 'max', found {reduce!r}")
+    if impl not in get_args(Impl):
+        raise ValueError(f"impl must be 'auto' or 'reference', found {impl!r}")
+    if not torch.compiler.is_compiling():
+        check_indices(edges, nodes=edges.num_nodes, rows=value.shape[0])
+    compute_dtype = torch.promote_types(value.dtype, torch.float32)
+    weight = None if weight is None else weight.to(compute_dtype)
+    return neighbor_sum_reference(value.to(compute_dtype), edges, weight, reduce).to(value.dtype)

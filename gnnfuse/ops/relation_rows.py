@@ -1,0 +1,57 @@
+"""Edges that read one row per (relation, node) pair: for keys and values that differ by relation."""
+
+from collections.abc import Sequence
+
+import torch
+
+from gnnfuse.ops.edges import MAX_COUNT, Edges, Transpose, offsets_of
+
+
+def relation_rows(edges: Edges, spans: Sequence[tuple[int, int]]) -> Edges:
+    """The same edges, reading from rows laid out relation by relation.
+
+    The rows of relation r are those of the nodes `start_r:stop_r`, after the rows of the relations before it. The
+    transpose is sorted by (relation, source), as the rows are. No sort: every edge's place follows from counts.
+
+    Args:
+        edges: from nodes into nodes.
+        spans: per relation (start, stop), the nodes its sources lie among: their type's slice.
+
+    Raises:
+        ValueError: a span is not inside the nodes, or there would be more rows than int32 can number.
+
+    Example:
+        >>> from gnnfuse.ops import edges_from_index
+        >>> ends = torch.tensor([0, 1]), torch.tensor([1, 1])
+        >>> edges = edges_from_index(*ends, relation=torch.tensor([0, 1]), num_nodes=2)
+        >>> relation_rows(edges, [(0, 2), (0, 2)]).src.tolist()
+        [0, 3]
+    """
+    nodes = edges.transpose.offsets.numel() - 1
+    wrong = [span for span in spans if not 0 <= span[0] <= span[1] <= nodes]
+    if wrong:
+        raise ValueError(f"spans must be (start, stop) within 0..{nodes}, found {wrong[0]}")
+    sizes = [stop - start for start, stop in spans]
+    if sum(sizes) > MAX_COUNT:
+        raise ValueError(f"rows are numbered in int32, up to {MAX_COUNT}; found {sum(sizes)}")
+    device = edges.src.device
+    shift, before = [], 0
+    for (start, _), size in zip(spans, sizes, strict=True):
+        shift.append(before - start)
+        before += size
+    shifts = torch.tensor(shift or [0], dtype=torch.int64, device=device)
+
+    row = edges.src + shifts[edges.relation]
+    relation = edges.relation[edges.transpose.edge]
+    source = torch.repeat_interleave(edges.transpose.offsets.diff(), output_size=edges.num_edges)
+    target = source + shifts[relation]  # by (source, relation), as the old transpose is sorted
+    offsets = offsets_of(torch.bincount(target, minlength=before))
+    # Edges of one row are neighbours in the old order too: each keeps its distance from the first of them.
+    position = torch.arange(edges.num_edges, device=device)
+    first = torch.ones_like(position, dtype=torch.bool)
+    first[1:] = target[1:] != target[:-1]
+    start_of_run = torch.cummax(torch.where(first, position, 0), 0).values
+    place = offsets[target] + position - start_of_run
+    edge, dst = torch.empty_like(edges.transpose.edge), torch.empty_like(edges.transpose.dst)
+    edge[place], dst[place] = edges.transpose.edge, edges.transpose.dst
+    return Edges(edges.offsets, row.int(), edges.relation, Transpose(offsets, edge, dst))
