@@ -1,6 +1,5 @@
 """Attention of every node over its incoming edges, with a bias and a gate per relation and head."""
 
-from importlib.util import find_spec
 from typing import Any, Literal, overload
 
 import torch
@@ -11,6 +10,7 @@ from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.attention.numba import graph_attention_numba
 from gnnfuse.ops.attention.reference import graph_attention_reference
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
+from gnnfuse.ops.choose import check_runs, installed
 from gnnfuse.ops.edges import Edges
 
 Impl = Literal["auto", "reference", "numba"]
@@ -18,7 +18,6 @@ Score = Literal["dot", "additive"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
-NUMBA_INSTALLED = find_spec("numba") is not None
 
 
 @overload
@@ -160,7 +159,7 @@ def graph_attention(
     return (out, weights.detach()) if return_weights else out
 
 
-def run(inputs: AttentionInputs, impl: Literal["reference", "numba"]) -> tuple[Tensor, Tensor]:
+def run(inputs: AttentionInputs, impl: str) -> tuple[Tensor, Tensor]:
     """Call the implementation with the dtypes that it computes in; the output has the query's own."""
     dtype = inputs.query.dtype
     compute_dtype = torch.float32 if dtype in SIXTEEN_BIT else dtype
@@ -172,7 +171,7 @@ def run(inputs: AttentionInputs, impl: Literal["reference", "numba"]) -> tuple[T
     return out.to(dtype), weights.to(dtype)
 
 
-def choose(impl: Impl, device: torch.device) -> Literal["reference", "numba"]:
+def choose(impl: Impl, device: torch.device) -> str:
     """The implementation to run on tensors of a device.
 
     Raises:
@@ -180,13 +179,8 @@ def choose(impl: Impl, device: torch.device) -> Literal["reference", "numba"]:
         RuntimeError: not installed.
     """
     if impl == "auto":
-        return "numba" if NUMBA_INSTALLED and device.type == "cpu" else "reference"
-    if impl not in ("reference", "numba"):
-        raise ValueError(f"impl must be 'auto', 'reference' or 'numba', found {impl!r}")
-    if impl == "numba" and device.type != "cpu":
-        raise ValueError(f"impl='numba' needs tensors on the CPU, found device {device}")
-    if impl == "numba" and not NUMBA_INSTALLED:
-        raise RuntimeError("impl='numba' needs numba, which is not installed: pip install numba")
+        return "numba" if device.type == "cpu" and installed("numba") else "reference"
+    check_runs(impl, ("reference", "numba"), device)
     return impl
 
 

@@ -6,29 +6,15 @@ negative ones; an int64 next to them would turn both into float64, hence `np.uin
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Kernel = Callable[..., None]
-Ints = NDArray[np.uint64]
+from gnnfuse.ops.numba_compile import compiled
+
+Ints = NDArray[Any]
 Floats = NDArray[Any]
-
-# Sums may be reordered and multiply-adds fused; infinities and NaN keep their meaning.
-FASTMATH = {"reassoc", "contract", "nsz"}
-
-
-def compiled(function: Kernel) -> Kernel:
-    """Compile at the first call; keep the machine code on disk where a folder can be written, else not."""
-    try:
-        jit = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-        kernel: Kernel = jit(function)
-    except RuntimeError:  # numba found no folder to write to
-        kernel = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
-    return kernel
 
 
 @compiled

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.ops.attention import numba_kernels
-from gnnfuse.ops.attention.work import Work, cut, spread
+from gnnfuse.ops.work import Work, cut, spread
 
 
 def attend(

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
+from gnnfuse.ops.choose import check_runs
 from gnnfuse.ops.edges import Edges
 from gnnfuse.ops.neighbor_sum.reference import neighbor_sum_reference
 
@@ -61,8 +62,8 @@ def neighbor_sum(
         check_tensor("weight", weight, value.device)
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'sum', 'mean' or 'max', found {reduce!r}")
-    if impl not in get_args(Impl):
-        raise ValueError(f"impl must be 'auto' or 'reference', found {impl!r}")
+    if impl != "auto":
+        check_runs(impl, ("reference",), value.device)
     if not torch.compiler.is_compiling():
         check_indices(edges, nodes=edges.num_nodes, rows=value.shape[0])
     compute_dtype = torch.promote_types(value.dtype, torch.float32)

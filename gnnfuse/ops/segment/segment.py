@@ -1,19 +1,18 @@
 """Reductions and softmax over segments: the items that bear one number in an unsorted index."""
 
-from importlib.util import find_spec
 from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gnnfuse.ops.choose import check_runs
 from gnnfuse.ops.segment.reference import segment_reduce_reference, segment_softmax_reference
 from gnnfuse.ops.segment.torch_scatter import segment_reduce_torch_scatter, segment_softmax_torch_scatter
 
 Impl = Literal["auto", "reference", "torch_scatter"]
 Reduce = Literal["sum", "mean", "min", "max"]
 
-TORCH_SCATTER_INSTALLED = find_spec("torch_scatter") is not None
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
 
 
@@ -52,7 +51,7 @@ def segment_reduce(
     check(values, "values", index, num_segments)
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'sum', 'mean', 'min' or 'max', found {reduce!r}")
-    run = segment_reduce_torch_scatter if choose(impl) == "torch_scatter" else segment_reduce_reference
+    run = segment_reduce_torch_scatter if choose(impl, index.device) == "torch_scatter" else segment_reduce_reference
     return run(widen(values), index, num_segments, reduce).to(values.dtype)
 
 
@@ -81,23 +80,21 @@ def segment_softmax(
         [0.5, 1.0, 0.5]
     """
     check(scores, "scores", index, num_segments)
-    run = segment_softmax_torch_scatter if choose(impl) == "torch_scatter" else segment_softmax_reference
+    run = segment_softmax_torch_scatter if choose(impl, index.device) == "torch_scatter" else segment_softmax_reference
     return run(widen(scores), index, num_segments).to(scores.dtype)
 
 
-def choose(impl: Impl) -> Literal["reference", "torch_scatter"]:
+def choose(impl: Impl, device: torch.device) -> str:
     """The implementation to run.
 
     Raises:
         ValueError: unknown.
         RuntimeError: not installed.
     """
-    if impl not in get_args(Impl):
-        raise ValueError(f"impl must be 'auto', 'reference' or 'torch_scatter', found {impl!r}")
-    if impl == "torch_scatter" and not TORCH_SCATTER_INSTALLED:
-        install = "pip install --no-build-isolation torch-scatter"
-        raise RuntimeError(f"impl='torch_scatter' needs torch-scatter, which is not installed: {install}")
-    return "reference" if impl == "auto" else impl
+    if impl == "auto":
+        return "reference"
+    check_runs(impl, ("reference", "torch_scatter"), device)
+    return impl
 
 
 def check(values: Tensor, name: str, index: Tensor, num_segments: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from gnnfuse.ops.attention.work import EDGES_PER_PIECE, MAX_CHUNKS, Work, cut, spread, thread_pool
+from gnnfuse.ops.work import EDGES_PER_PIECE, MAX_CHUNKS, Work, cut, spread, thread_pool
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""Which implementation of an operator runs; what cannot run here raises."""
+
+from importlib.util import find_spec
+
+import torch
+
+INSTALL = {
+    "numba": "pip install numba",
+    "triton": "pip install triton (Linux; it comes with PyTorch there)",
+    "torch_scatter": "pip install --no-build-isolation torch-scatter",
+}
+
+
+def installed(name: str) -> bool:
+    """Whether the package of an implementation is there."""
+    return name not in INSTALL or find_spec(name) is not None
+
+
+def check_runs(impl: str, known: tuple[str, ...], device: torch.device) -> None:
+    """Raise unless the implementation is known, installed, and made for tensors of the device.
+
+    Raises:
+        ValueError: unknown, or for another device.
+        RuntimeError: not installed.
+    """
+    if impl not in known:
+        names = ", ".join(map(repr, ("auto", *known)))
+        raise ValueError(f"impl must be one of {names}; found {impl!r}")
+    if not installed(impl):
+        raise RuntimeError(f"impl={impl!r} needs {impl}, which is not installed: {INSTALL[impl]}")
+    if impl == "numba" and device.type != "cpu":
+        raise ValueError(f"impl='numba' needs tensors on the CPU, found device {device}")
+    if impl == "triton" and device.type != "cuda" and not interpreted():
+        raise ValueError(f"impl='triton' needs tensors on a CUDA device, found device {device}")
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter runs its kernels on the CPU, as TRITON_INTERPRET=1 asks for."""
+    from triton import knobs
+
+    return bool(knobs.runtime.interpret)
