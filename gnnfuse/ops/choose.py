@@ -9,11 +9,7 @@ INSTALL = {
     "triton": "pip install triton (Linux; it comes with PyTorch there)",
     "torch_scatter": "pip install --no-build-isolation torch-scatter",
 }
-
-
-def installed(name: str) -> bool:
-    """Whether the package of an implementation is there."""
-    return name not in INSTALL or find_spec(name) is not None
+INSTALLED = {name: find_spec(name) is not None for name in INSTALL}
 
 
 def check_runs(impl: str, known: tuple[str, ...], device: torch.device) -> None:
@@ -26,7 +22,7 @@ def check_runs(impl: str, known: tuple[str, ...], device: torch.device) -> None:
     if impl not in known:
         names = ", ".join(map(repr, ("auto", *known)))
         raise ValueError(f"impl must be one of {names}; found {impl!r}")
-    if not installed(impl):
+    if impl in INSTALL and not INSTALLED[impl]:
         raise RuntimeError(f"impl={impl!r} needs {impl}, which is not installed: {INSTALL[impl]}")
     if impl == "numba" and device.type != "cpu":
         raise ValueError(f"impl='numba' needs tensors on the CPU, found device {device}")

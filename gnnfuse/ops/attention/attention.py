@@ -10,7 +10,7 @@ from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.attention.numba import graph_attention_numba
 from gnnfuse.ops.attention.reference import graph_attention_reference
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
-from gnnfuse.ops.choose import check_runs, installed
+from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import Edges
 
 Impl = Literal["auto", "reference", "numba"]
@@ -179,7 +179,7 @@ def choose(impl: Impl, device: torch.device) -> str:
         RuntimeError: not installed.
     """
     if impl == "auto":
-        return "numba" if device.type == "cpu" and installed("numba") else "reference"
+        return "numba" if device.type == "cpu" and INSTALLED["numba"] else "reference"
     check_runs(impl, ("reference", "numba"), device)
     return impl
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops import Edges, edges_from_index, graph_attention
+from gnnfuse.ops.choose import INSTALLED
 
 Impl = Literal["reference", "numba"]
 
@@ -413,7 +414,7 @@ def test_auto_takes_numba_on_the_cpu_where_it_is_installed(monkeypatch: pytest.M
 
     assert choose("auto", torch.device("cpu")) == "numba"
     assert choose("auto", torch.device("cuda")) == "reference"
-    monkeypatch.setattr("gnnfuse.ops.choose.find_spec", lambda name: None)
+    monkeypatch.setitem(INSTALLED, "numba", False)
     assert choose("auto", torch.device("cpu")) == "reference"
     with pytest.raises(RuntimeError, match="numba, which is not installed: pip install numba"):
         choose("numba", torch.device("cpu"))

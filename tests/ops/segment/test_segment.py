@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops import segment_reduce, segment_softmax
-from gnnfuse.ops.choose import installed
+from gnnfuse.ops.choose import INSTALLED
 
 Reduce = Literal["sum", "mean", "min", "max"]
 Impl = Literal["reference", "torch_scatter"]
 
 REDUCTIONS: list[Reduce] = ["sum", "mean", "min", "max"]
 without_torch_scatter = pytest.mark.skipif(
-    not installed("torch_scatter"), reason="torch-scatter, an optional extra, is not installed"
+    not INSTALLED["torch_scatter"], reason="torch-scatter, an optional extra, is not installed"
 )
 IMPLS = [
     pytest.param("reference"),
@@ -163,6 +163,6 @@ def test_bad_inputs(change: dict[str, Any], message: str) -> None:
 
 
 def test_forcing_torch_scatter_without_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gnnfuse.ops.choose.find_spec", lambda name: None)
+    monkeypatch.setitem(INSTALLED, "torch_scatter", False)
     with pytest.raises(RuntimeError, match="pip install --no-build-isolation torch-scatter"):
         segment_softmax(torch.ones(1), torch.tensor([0]), 1, impl="torch_scatter")
