@@ -1,10 +1,11 @@
 """How this package's kernels are compiled by numba."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numba
 
-Kernel = Callable[..., None]
+Kernel = Callable[..., Any]
 
 # Sums may be reordered and multiply-adds fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
@@ -18,3 +19,9 @@ def compiled(function: Kernel) -> Kernel:
     except RuntimeError:  # numba found no folder to write to
         kernel = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
     return kernel
+
+
+def inlined(function: Kernel) -> Kernel:
+    """Compile as a part of the kernels that call it."""
+    part: Kernel = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)(function)
+    return part

@@ -7,15 +7,21 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops.attention.inputs import AttentionInputs
+from gnnfuse.ops.check_edges import check_indices
+from gnnfuse.ops.edges import Edges, Transpose
+
+Floats = Sequence[Tensor | None]
+"""query, key, value, score_weight, edge_bias, relation_bias, relation_gate."""
+
+Numbers = Sequence[float]
+"""scale, negative_slope, dropout."""
 
 
 def graph_attention_numba(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """As the reference, for float32 and float64 on the CPU."""
-    query, key, value, edges, score_weight, edge_bias, relation_bias, relation_gate, seed, scale, *_ = inputs
-    if score_weight is not None or edge_bias is not None or seed is not None:
-        raise ValueError("impl='numba' has no additive score, edge_bias or dropout yet; use impl='reference'")
+    query, key, value, edges, *tables, seed, scale, negative_slope, dropout = inputs
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
-    out: tuple[Tensor, Tensor] = forward(query, key, value, relation_bias, relation_gate, lists, scale)
+    out: tuple[Tensor, Tensor] = forward(query, key, value, *tables, seed, lists, [scale, negative_slope, dropout])
     return out
 
 
@@ -24,16 +30,24 @@ def forward(
     query: Tensor,
     key: Tensor,
     value: Tensor,
+    score_weight: Tensor | None,
+    edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    seed: Tensor | None,
     edges: Sequence[Tensor],
-    scale: float,
+    numbers: Sequence[float],
 ) -> tuple[Tensor, Tensor]:
-    """The output, and the softmax weights `[edges, heads]` for the backward pass."""
+    """The output, and the softmax weights `[edges, heads]` for the backward pass.
+
+    `edges` are the six lists of an `Edges`; `numbers` are scale, negative_slope and dropout.
+    """
     from gnnfuse.ops.attention import numba_launch
 
-    numba_launch.check_ranges(edges, query.shape[0], key.shape[0], relation_bias, relation_gate)
-    return numba_launch.attend(query, key, value, relation_bias, relation_gate, edges, scale)
+    inputs = joined([query, key, value, score_weight, edge_bias, relation_bias, relation_gate], seed, edges, numbers)
+    tables = [len(table) for table in (score_weight, relation_bias, relation_gate) if table is not None]
+    check_indices(inputs.edges, nodes=len(query), rows=len(key), relations=min(tables, default=None))
+    return numba_launch.attend(inputs)
 
 
 @forward.register_fake
@@ -41,10 +55,13 @@ def forward_fake(
     query: Tensor,
     key: Tensor,
     value: Tensor,
+    score_weight: Tensor | None,
+    edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    seed: Tensor | None,
     edges: Sequence[Tensor],
-    scale: float,
+    numbers: Sequence[float],
 ) -> tuple[Tensor, Tensor]:
     """Shapes and dtypes of `forward`'s results."""
     nodes, heads, _ = query.shape
@@ -54,59 +71,67 @@ def forward_fake(
 @torch.library.custom_op("gnnfuse::graph_attention_numba_backward", mutates_args=())
 def backward(
     grad_out: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    relation_bias: Tensor | None,
-    relation_gate: Tensor | None,
+    floats: Sequence[Tensor | None],
+    seed: Tensor | None,
     edges: Sequence[Tensor],
-    scale: float,
+    numbers: Sequence[float],
     weights: Tensor,
     needs: Sequence[bool],
 ) -> list[Tensor]:
-    """Gradients of query, key, value, relation_bias and relation_gate; an empty one where `needs` says no."""
+    """Gradients of the `Floats`; an empty one where `needs` says no."""
     from gnnfuse.ops.attention import numba_launch
 
-    needs_query, needs_key, needs_value, needs_bias, needs_gate = needs
-    none = [query.new_empty(0) for _ in needs]
-    grad, grad_query, grad_bias, grad_gate = weights, *none[:3]
-    grad_key, grad_value = none[3:]
-    if needs_query or needs_key or needs_bias or needs_gate:
-        grad, grad_query, grad_bias, grad_gate = numba_launch.backward_by_destination(
-            grad_out, query, key, value, relation_bias, relation_gate, edges, scale, weights, needs
-        )
-    if needs_key or needs_value:
-        grad_key, grad_value = numba_launch.backward_by_source(
-            grad_out, query, key, value, relation_gate, edges, weights, grad, needs
-        )
-    grads = (grad_query, grad_key, grad_value, grad_bias, grad_gate)
-    return [one if needed else empty for one, needed, empty in zip(grads, needs, none, strict=True)]
+    inputs = joined(floats, seed, edges, numbers)
+    grads = numba_launch.gradients(grad_out, inputs, weights, numba_launch.Needs(*needs))
+    return [weights.new_empty(0) if grad is None else grad for grad in grads]
 
 
 @backward.register_fake
 def backward_fake(
     grad_out: Tensor,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    relation_bias: Tensor | None,
-    relation_gate: Tensor | None,
+    floats: Sequence[Tensor | None],
+    seed: Tensor | None,
     edges: Sequence[Tensor],
-    scale: float,
+    numbers: Sequence[float],
     weights: Tensor,
     needs: Sequence[bool],
 ) -> list[Tensor]:
     """Shapes and dtypes of `backward`'s results."""
-    inputs = (query, key, value, relation_bias, relation_gate)
-    return [
-        query.new_empty(tensor.shape if needed and tensor is not None else (0,))
-        for tensor, needed in zip(inputs, needs, strict=True)
+    shapes = [
+        tensor.shape if needed and tensor is not None else (0,) for tensor, needed in zip(floats, needs, strict=True)
     ]
+    return [weights.new_empty(shape) for shape in shapes]
+
+
+def joined(floats: Floats, seed: Tensor | None, edges: Sequence[Tensor], numbers: Numbers) -> AttentionInputs:
+    """The operators' flat arguments as `AttentionInputs`."""
+    query, key, value, *tables = floats
+    assert query is not None
+    assert key is not None
+    assert value is not None
+    offsets, src, relation, *transpose = edges
+    lists = Edges(offsets, src, relation, Transpose(*transpose))
+    score_weight, edge_bias, relation_bias, relation_gate = tables
+    scale, negative_slope, dropout = numbers
+    return AttentionInputs(
+        query,
+        key,
+        value,
+        lists,
+        score_weight,
+        edge_bias,
+        relation_bias,
+        relation_gate,
+        seed,
+        scale,
+        negative_slope,
+        dropout,
+    )
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     """Nothing of size E x dim: the backward pass reads keys and values again."""
-    *tensors, edges, ctx.scale = inputs
+    *tensors, edges, ctx.numbers = inputs
     weights = output[1]
     ctx.mark_non_differentiable(weights)
     ctx.save_for_backward(*tensors, *edges, weights)
@@ -114,11 +139,13 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, T
 
 def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
     """The gradients that are needed, None for the others."""
-    query, key, value, relation_bias, relation_gate, *edges, weights = ctx.saved_tensors
-    needs = list(ctx.needs_input_grad[:5])
-    grads = backward(grad_out, query, key, value, relation_bias, relation_gate, edges, ctx.scale, weights, needs)
+    *floats_and_seed, offsets, src, relation, t_offsets, t_edge, t_dst, weights = ctx.saved_tensors
+    *floats, seed = floats_and_seed
+    lists = [offsets, src, relation, t_offsets, t_edge, t_dst]
+    needs = list(ctx.needs_input_grad[: len(floats)])
+    grads = backward(grad_out, floats, seed, lists, ctx.numbers, weights, needs)
     wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
-    return *wanted, [None] * len(edges), None
+    return *wanted, None, [None] * len(lists), None
 
 
 def refuse_second_derivative(ctx: Any, *grads: Any) -> None:

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops import Edges, edges_from_index, graph_attention
+from gnnfuse.ops.attention.dropout import kept, philox
 from gnnfuse.ops.choose import INSTALLED
 
 Impl = Literal["reference", "numba"]
 
 IMPLS: list[Impl] = ["reference", "numba"]
+FLOATS = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate")
 DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 
 
@@ -29,10 +31,18 @@ class Case:
     relation_bias: Tensor | None
     relation_gate: Tensor | None
     grad_out: Tensor
+    score_weight: Tensor | None = None
+    edge_bias: Tensor | None = None
+    dropout: float = 0.0
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments that are no tensors."""
+        return {"score": "dot" if self.score_weight is None else "additive", "dropout": self.dropout, "seed": 2**40 + 7}
 
     def floats(self) -> dict[str, Any]:
         """The tensors to differentiate by, under the names that `graph_attention` gives them."""
-        named = {name: getattr(self, name) for name in ("query", "key", "value", "relation_bias", "relation_gate")}
+        named = {name: getattr(self, name) for name in FLOATS}
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 
     def rounded(self, dtype: torch.dtype) -> "Case":
@@ -43,7 +53,7 @@ class Case:
     def results(self, impl: Impl, dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
         """The output and every gradient."""
         floats = {name: tensor.to(dtype).requires_grad_() for name, tensor in self.floats().items()}
-        out = graph_attention(edges=self.edges, impl=impl, **floats)
+        out: Tensor = graph_attention(edges=self.edges, impl=impl, **self.options, **floats)
         grads = torch.autograd.grad(out, list(floats.values()), self.grad_out.to(dtype))
         return {"out": out.detach(), **dict(zip(floats, grads, strict=True))}
 
@@ -59,6 +69,9 @@ def make(
     value_dim: int = 4,
     relations: int = 3,
     tables: bool = True,
+    additive: bool = False,
+    edge_bias: bool = False,
+    dropout: float = 0.0,
 ) -> Case:
     generator = torch.Generator().manual_seed(len(src))
 
@@ -74,6 +87,9 @@ def make(
         relation_bias=normal(relations, heads) if tables else None,
         relation_gate=normal(relations, heads) if tables else None,
         grad_out=normal(nodes, heads, value_dim),
+        score_weight=normal(relations, heads, head_dim) if additive else None,
+        edge_bias=normal(len(src), heads) if edge_bias else None,
+        dropout=dropout,
     )
 
 
@@ -101,7 +117,16 @@ CASES = {
     "odd_widths": random_case(200, heads=3, head_dim=7, value_dim=5),
     "width_one": random_case(200, heads=1, head_dim=1, value_dim=1),
     "value_wider": random_case(200, head_dim=3, value_dim=17),
+    "head_dims_with_own_code": random_case(200, head_dim=16, value_dim=64),
+    "additive": random_case(200, additive=True),
+    "additive_odd": random_case(200, additive=True, heads=5, head_dim=7, value_dim=5, tables=False),
+    "edge_bias": random_case(200, edge_bias=True, heads=4),
+    "edge_bias_alone": random_case(200, edge_bias=True, tables=False),
+    "dropout": random_case(200, dropout=0.4),
+    "dropout_odd": random_case(200, dropout=0.1, heads=7, tables=False),
+    "everything": random_case(300, additive=True, edge_bias=True, dropout=0.3, heads=8, head_dim=32, value_dim=16),
     "no_edges": random_case(0),
+    "no_edges_everything": random_case(0, additive=True, edge_bias=True, dropout=0.3),
     "no_nodes": make(torch.empty(0).long(), torch.empty(0).long(), nodes=0, rows=0),
     "rows_without_nodes": make(torch.empty(0).long(), torch.empty(0).long(), nodes=0, rows=3),
     "hub": hub_case(),
@@ -174,17 +199,26 @@ def assert_as_good_as_reference(case: Case, dtype: torch.dtype) -> None:
 
 def reversed_results(case: Case) -> dict[str, Tensor]:
     """What the reference says to the same question with nodes and edges in reverse order, turned back."""
-    edges = case.edges
+    edges, bias = case.edges, case.edge_bias
     ends = edges.num_edges - edges.offsets.flip(0)
     backwards = edges._replace(offsets=ends, src=edges.src.flip(0), relation=edges.relation.flip(0))
-    turned = replace(case, query=case.query.flip(0), edges=backwards, grad_out=case.grad_out.flip(0))
+    turned = replace(
+        case,
+        query=case.query.flip(0),
+        edges=backwards,
+        grad_out=case.grad_out.flip(0),
+        edge_bias=None if bias is None else bias.flip(0),
+    )
     results = turned.results("reference")
-    return results | {"out": results["out"].flip(0), "query": results["query"].flip(0)}
+    flipped = {name: results[name].flip(0) for name in ("out", "query", "edge_bias") if name in results}
+    return results | flipped
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", CASES)
 def test_kernel_against_reference(name: str, dtype: torch.dtype) -> None:
+    if CASES[name].dropout and dtype == torch.float64:
+        return  # what is dropped follows from an edge's number, so the edges cannot be turned: gradcheck looks at it
     assert_as_good_as_reference(CASES[name], dtype)
 
 
@@ -195,7 +229,7 @@ def test_kernel_against_reference_in_small_pieces(name: str) -> None:
 
 
 @pytest.mark.usefixtures("small_pieces")
-@pytest.mark.parametrize("name", ["random", "odd_widths", "several_chunks", "no_edges"])
+@pytest.mark.parametrize("name", ["random", "odd_widths", "several_chunks", "everything", "no_edges"])
 def test_memory_that_was_not_empty(name: str) -> None:
     clean = CASES[name].results("numba")
     torch.use_deterministic_algorithms(True)  # fills new memory with NaN
@@ -210,26 +244,38 @@ def test_memory_that_was_not_empty(name: str) -> None:
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("impl", IMPLS)
-@pytest.mark.parametrize("tables", [True, False])
-def test_gradcheck(tables: bool, impl: Impl) -> None:
-    case = random_case(40, nodes=10, rows=11, head_dim=3, value_dim=2, tables=tables)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"tables": False},
+        {"additive": True},
+        {"edge_bias": True, "dropout": 0.5},
+        {"additive": True, "edge_bias": True, "dropout": 0.2, "heads": 5},
+    ],
+)
+def test_gradcheck(options: dict[str, Any], impl: Impl) -> None:
+    case = random_case(40, nodes=10, rows=11, head_dim=3, value_dim=2, **options)
     floats = {name: tensor.requires_grad_() for name, tensor in case.floats().items()}
 
     def attend(*tensors: Tensor) -> Tensor:
         named: dict[str, Any] = dict(zip(floats, tensors, strict=True))
-        out: Tensor = graph_attention(**named, edges=case.edges, impl=impl)
+        out: Tensor = graph_attention(**named, edges=case.edges, impl=impl, **case.options)
         return out
 
     assert torch.autograd.gradcheck(attend, tuple(floats.values()))
 
 
 @pytest.mark.parametrize("impl", IMPLS)
-@pytest.mark.parametrize("wanted", ["query", "key", "value", "relation_bias", "relation_gate"])
-def test_one_gradient_alone(wanted: str, impl: Impl) -> None:
-    case = CASES["random"]
+@pytest.mark.parametrize("name", ["everything", "random"])
+@pytest.mark.parametrize("wanted", FLOATS)
+def test_one_gradient_alone(wanted: str, name: str, impl: Impl) -> None:
+    case = CASES[name]
+    if wanted not in case.floats():
+        return
     floats = {name: tensor.detach().clone() for name, tensor in case.floats().items()}
     floats[wanted].requires_grad_()
-    out = graph_attention(**floats, edges=case.edges, impl=impl)
+    out = graph_attention(**floats, edges=case.edges, impl=impl, **case.options)
     (grad,) = torch.autograd.grad(out, floats[wanted], case.grad_out)
     torch.testing.assert_close(grad, case.results(impl)[wanted], rtol=0, atol=0)
 
@@ -270,6 +316,89 @@ def test_a_bias_of_minus_infinity_silences_a_relation(impl: Impl) -> None:
     bias = torch.tensor([[0.0], [-torch.inf]])
     out = graph_attention(states, states, value, edges, relation_bias=bias, impl=impl)
     assert out[:, 0, 0].tolist() == [3.0, 0.0]
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_a_node_with_silenced_edges_only_gets_zeros(impl: Impl) -> None:
+    case = CASES["edge_bias"]
+    assert case.edge_bias is not None
+    silenced = case.edge_bias.clone()
+    node = int(case.edges.dst()[0])
+    silenced[case.edges.offsets[node] : case.edges.offsets[node + 1]] = -torch.inf
+    results = replace(case, edge_bias=silenced).results(impl)
+    assert (results["out"][node] == 0).all()
+    assert all(tensor.isfinite().all() for tensor in results.values())
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_silenced_pieces_of_a_row_have_no_say() -> None:
+    """Every score that counts is far below 0: a piece without any must not lift the row's highest score."""
+    case = random_case(300, nodes=8, rows=9, edge_bias=True)
+    assert case.edge_bias is not None
+    bias = torch.where(torch.arange(300)[:, None] % 20 < 12, -torch.inf, case.edge_bias - 2000)
+    found, expected = (replace(case, edge_bias=bias).results(impl) for impl in IMPLS)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-11, atol=1e-12)
+
+
+def test_additive_score_on_paper() -> None:
+    """Leaky ReLU of slope 1/2: q + k is (5, -4) and (0, 0), the scores are 5 - 2 and 0."""
+    edges = edges_from_index(torch.tensor([0, 1]), torch.tensor([0, 0]), num_nodes=2)
+    query = torch.tensor([[[2.0, 1.0]], [[0.0, 0.0]]], dtype=torch.float64)
+    key = torch.tensor([[[3.0, -5.0]], [[-2.0, -1.0]]], dtype=torch.float64)
+    _, weights = graph_attention(
+        query, key, key, edges, score="additive", score_weight=torch.ones(1, 1, 2, dtype=torch.float64),
+        negative_slope=0.5, return_weights=True,
+    )  # fmt: skip
+    expected = torch.tensor([math.exp(3), 1.0], dtype=torch.float64) / (math.exp(3) + 1)
+    torch.testing.assert_close(weights[:, 0], expected, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_weights_sum_to_one_and_are_those_before_dropout_and_gate(impl: Impl) -> None:
+    case = CASES["everything"]
+    _, weights = graph_attention(**case.floats(), edges=case.edges, impl=impl, return_weights=True, **case.options)
+    sums = torch.zeros(30, 8, dtype=torch.float64).index_add(0, case.edges.dst(), weights)
+    expected = (case.edges.offsets.diff() > 0).double()[:, None].expand(30, 8)
+    torch.testing.assert_close(sums, expected, rtol=1e-13, atol=0)
+    assert not weights.requires_grad
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+def test_dropout_follows_from_the_seed_alone(impl: Impl) -> None:
+    case = random_case(2000, heads=3, tables=False, dropout=0.25)
+    ones = replace(case, value=torch.ones_like(case.value))
+
+    def received(seed: int | Tensor | None) -> Tensor:
+        out: Tensor = graph_attention(**ones.floats(), edges=case.edges, dropout=0.25, seed=seed, impl=impl)
+        return out
+
+    assert torch.equal(received(3), received(torch.tensor([3])))
+    assert not torch.equal(received(3), received(3 + 2**33))
+    # Drawn from PyTorch's generator, so its seed is enough.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        first = received(None)
+        second = received(None)
+        torch.manual_seed(5)
+        assert torch.equal(received(None), first)
+        assert not torch.equal(first, second)
+
+
+def test_dropout_keeps_the_stated_share_in_the_mean() -> None:
+    """Of 60,000 draws the share kept is within five standard deviations of 3/4; heads and edges are uncorrelated."""
+    mask = kept(torch.tensor([11]), 10_000, 6, 0.25).double()
+    assert abs(float(mask.mean()) - 0.75) < 5 * math.sqrt(0.75 * 0.25 / mask.numel())
+    centred = (mask - mask.mean()) / mask.std()
+    between = centred.T @ centred / len(mask) - torch.eye(6, dtype=torch.float64)
+    assert between.abs().max() < 5 / math.sqrt(len(mask))
+
+
+def test_philox_against_published_words() -> None:
+    """Known answers of the authors' library for counter and key 0, and for all bits set."""
+    zero = torch.zeros(1, dtype=torch.int64)
+    words = philox(zero, zero, zero)
+    assert [f"{int(word):08x}" for word in words[0]] == ["6627e8d5", "e169c58d", "bc57ac4c", "9b00dbd8"]
 
 
 @pytest.mark.parametrize("impl", IMPLS)
@@ -351,32 +480,33 @@ def test_in_a_forked_loader_worker() -> None:
         assert torch.equal(found, expected)
 
 
-def operator_inputs(case: Case) -> tuple[Any, ...]:
+def operator_inputs(case: Case) -> tuple[list[Any], Any, Any, Any]:
     lists = [case.edges.offsets, case.edges.src, case.edges.relation, *case.edges.transpose]
-    floats = [case.query, case.key, case.value, case.relation_bias, case.relation_gate]
-    return *(t if t is None else t.detach().clone().requires_grad_() for t in floats), lists, 0.5
+    floats = [getattr(case, name) for name in FLOATS]
+    floats = [tensor if tensor is None else tensor.detach().clone().requires_grad_() for tensor in floats]
+    return floats, torch.tensor([7]) if case.dropout else None, lists, [0.5, 0.2, case.dropout]
 
 
-@pytest.mark.parametrize("name", ["random", "random_without_tables", "no_edges"])
+@pytest.mark.parametrize("name", ["random", "random_without_tables", "everything", "no_edges"])
 def test_opcheck(name: str) -> None:
-    inputs = operator_inputs(CASES[name])
+    floats, *others = operator_inputs(CASES[name])
     forward = torch.ops.gnnfuse.graph_attention_numba.default
-    torch.library.opcheck(forward, inputs)
-    detached = [t.detach() if isinstance(t, Tensor) else t for t in inputs]
-    out, weights = forward(*detached)
-    for needs in ([True] * 5, [False, False, True, False, False]):
-        given = [need and tensor is not None for need, tensor in zip(needs, inputs[:5], strict=True)]
+    torch.library.opcheck(forward, (*floats, *others))
+    detached = [t.detach() if isinstance(t, Tensor) else t for t in floats]
+    out, weights = forward(*detached, *others)
+    for needs in ([True] * 7, [name == "value" for name in FLOATS]):
+        given = [need and tensor is not None for need, tensor in zip(needs, floats, strict=True)]
         backward = torch.ops.gnnfuse.graph_attention_numba_backward.default
-        torch.library.opcheck(backward, (torch.ones_like(out), *detached, weights, given))
+        torch.library.opcheck(backward, (torch.ones_like(out), detached, *others, weights, given))
 
 
 @pytest.mark.parametrize("impl", IMPLS)
 def test_compiled_as_one_graph(impl: Impl) -> None:
     compiled = torch.compile(graph_attention, fullgraph=True, backend="aot_eager")
-    for name in ("random", "wide"):
+    for name in ("random", "wide", "everything"):
         case = CASES[name]
         floats = {key: tensor.detach().clone().requires_grad_() for key, tensor in case.floats().items()}
-        out = compiled(edges=case.edges, impl=impl, **floats)
+        out = compiled(edges=case.edges, impl=impl, **floats, **case.options)
         grads = torch.autograd.grad(out, list(floats.values()), case.grad_out)
         expected = case.results(impl)
         for key, found in {"out": out.detach(), **dict(zip(floats, grads, strict=True))}.items():
@@ -401,11 +531,11 @@ def test_import_loads_neither_numba_nor_triton() -> None:
 def test_kernels_compile_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     from numba.core.caching import CacheImpl
 
-    from gnnfuse.ops.attention.numba_kernels import attention_forward_kernel
+    from gnnfuse.ops.attention.numba_forward_kernels import attention_softmax_kernel
     from gnnfuse.ops.numba_compile import compiled
 
     monkeypatch.setattr(CacheImpl, "_locator_classes", [])
-    kernel: Any = compiled(attention_forward_kernel.py_func)  # type: ignore[attr-defined]
+    kernel: Any = compiled(attention_softmax_kernel.py_func)  # type: ignore[attr-defined]
     assert kernel.targetoptions["nogil"]
 
 
@@ -448,6 +578,18 @@ WRONG_INPUTS = [
         {"key": torch.ones(5, 1, 3), "value": torch.ones(5, 1, 3)},
         r"edges.transpose.offsets must be int64 \[6\]",
     ),
+    ({"query": torch.ones(1, 1, 3).expand(2, 1, 3)}, r"query must not be expanded .* pass query.contiguous\(\)"),
+    ({"score": "cosine"}, "score must be 'dot' or 'additive', found 'cosine'"),
+    ({"score": "additive"}, "score_weight goes with score='additive' and is needed there, found score='additive'"),
+    ({"score_weight": torch.ones(1, 1, 3)}, "score_weight goes with score='additive' .*, found score='dot'"),
+    (
+        {"score": "additive", "score_weight": torch.ones(1, 3)},
+        r"score_weight must be floating \[relations, 1, 3\], found torch.float32 \(1, 3\)",
+    ),
+    ({"edge_bias": torch.ones(3, 1)}, r"edge_bias must be floating \[2, 1\], one row per edge; found .* \(3, 1\)"),
+    ({"dropout": 1.0}, "dropout must be at least 0 and below 1, found 1.0"),
+    ({"dropout": 0.5, "seed": torch.ones(1)}, r"seed must be a number or int64 \[1\], found torch.float32 \(1,\)"),
+    ({"relation_bias": torch.ones(0, 1)}, r"edges.relation must lie in 0..-1, found 0..0"),
     ({"impl": "cuda"}, "impl must be one of 'auto', 'reference', .*; found 'cuda'"),
 ]
 
