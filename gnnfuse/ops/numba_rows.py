@@ -27,6 +27,13 @@ def row_at(flat: Floats, index: np.unsignedinteger[Any], stride: np.uint64, widt
 
 
 @inlined
+def fill(row: Floats, number: float) -> None:
+    """Every entry becomes the number."""
+    for place in range(np.uint64(row.shape[0])):
+        row[place] = number
+
+
+@inlined
 def dot_four_rows(
     left: Floats, row_0: Floats, row_1: Floats, row_2: Floats, row_3: Floats, heads: np.uint64, dim: np.uint64,
     out_0: Floats, out_1: Floats, out_2: Floats, out_3: Floats,

@@ -9,7 +9,7 @@ from gnnfuse.ops.numba_compile import inlined
 
 ROUND_A, ROUND_B = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 KEY_A, KEY_B = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
-WORD, HALF, FOUR = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(4)
+WORD, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @inlined
@@ -27,20 +27,3 @@ def kept_words(seed: np.uint64, edge: np.uint64, group: np.uint64, words: NDArra
         )
         k0, k1 = (k0 + KEY_A) & WORD, (k1 + KEY_B) & WORD
     words[0], words[1], words[2], words[3] = c0, c1, c2, c3
-
-
-@inlined
-def message_rows(
-    first: np.uint64, last: np.uint64, weights: NDArray[Any], seed: np.uint64, least: np.uint64,
-    keep_scale: np.floating[Any], drops: bool, heads: np.uint64, words: NDArray[Any], message: NDArray[Any],
-) -> None:  # fmt: skip
-    """The weights of edges `first` to `last`, times `keep_scale` where the random word is at least `least`, else 0."""
-    message[first:last] = weights[first:last]
-    if not drops:
-        return
-    for edge in range(first, last):
-        row = message[edge]
-        for head in range(heads):
-            if head % FOUR == 0:
-                kept_words(seed, edge, head // FOUR, words)
-            row[head] *= keep_scale if words[head % FOUR] >= least else 0

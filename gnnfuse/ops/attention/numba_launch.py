@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gnnfuse.ops.attention import numba_backward_kernels as backward_kernels
-from gnnfuse.ops.attention import numba_forward_kernels as forward_kernels
+from gnnfuse.ops.attention import numba_kernels
 from gnnfuse.ops.attention.dropout import threshold
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.work import Work, cut, spread
@@ -39,50 +38,40 @@ class Rows(NamedTuple):
 
 def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """The output `[nodes, heads, value_dim]` and the softmax weights `[edges, heads]`."""
-    work = cut(inputs.edges.offsets)
-    weights = softmax(inputs, work, scores(inputs, work))
-    value = rows_of(inputs.value)
-    out = weighted_rows(work, NOWHERE, index(inputs.edges.src), value, messages(inputs, work, weights))
-    return out.view(-1, *inputs.value.shape[1:]), weights
-
-
-def scores(inputs: AttentionInputs, work: Work) -> Tensor:
-    """Products of query and key, or additive scores, `[edges, heads]`; neither scaled nor biased."""
-    query, key, src = rows_of(inputs.query), rows_of(inputs.key), index(inputs.edges.src)
-    if inputs.score_weight is None:
-        return products(work, src, query, key)
-    score = inputs.query.new_empty(len(src), inputs.query.shape[1])
+    edges, work = inputs.edges, cut(inputs.edges.offsets)
+    query, key, value = (rows_of(tensor) for tensor in (inputs.query, inputs.key, inputs.value))
+    heads = inputs.query.shape[1]
+    weights = inputs.query.new_empty(edges.num_edges, heads)
+    highest, total = (inputs.query.new_empty(len(work.row), heads) for _ in range(2))
+    out = inputs.query.new_empty(len(work.row), heads, inputs.value.shape[2])
+    if inputs.score_weight is not None:
+        additive_scores(inputs, work, weights)
     spread(
-        forward_kernels.attention_additive_score_kernel, work, work.row, src, index(inputs.edges.relation),
-        query.flat, query.stride, key.flat, key.stride, query.heads, query.dim,
-        array(inputs.score_weight).reshape(-1), number(inputs.negative_slope, score), score.numpy(),
+        numba_kernels.attention_forward_kernel, work, work.row, index(edges.src), index(edges.relation),
+        query.flat, query.stride, key.flat, key.stride, value.flat, value.stride, query.heads, query.dim, value.dim,
+        inputs.score_weight is not None, number(inputs.scale, weights), table(inputs.edge_bias, weights),
+        table(inputs.relation_bias, weights), table(inputs.relation_gate, weights), *dropping(inputs, weights), NOWHERE,
+        weights.numpy(), highest.numpy(), total.numpy(), out.numpy().reshape(-1),
     )  # fmt: skip
-    return score
+    if work.starts is not None:
+        out = join_softmax(work, work.starts, out, weights, highest, total)
+    return out, weights
 
 
-def products(work: Work, src: NDArray[np.uint32], left: Rows, right: Rows) -> Tensor:
-    """Per edge and head, the product of the left row it goes into and the right row it comes from."""
-    score = torch.empty(len(src), int(left.heads), dtype=torch.from_numpy(left.flat[:0]).dtype)
+def additive_scores(inputs: AttentionInputs, work: Work, score: Tensor) -> None:
+    """Fill in the additive scores `[edges, heads]`, neither scaled nor biased."""
+    query, key = rows_of(inputs.query), rows_of(inputs.key)
     spread(
-        forward_kernels.attention_dot_score_kernel, work, work.row, src,
-        left.flat, left.stride, right.flat, right.stride, left.heads, left.dim, score.numpy(),
+        numba_kernels.attention_additive_score_kernel, work, work.row, index(inputs.edges.src),
+        index(inputs.edges.relation), query.flat, query.stride, key.flat, key.stride, query.heads, query.dim,
+        table(inputs.score_weight, score).reshape(-1), number(inputs.negative_slope, score), score.numpy(),
     )  # fmt: skip
-    return score
 
 
-def softmax(inputs: AttentionInputs, work: Work, score: Tensor) -> Tensor:
-    """Weights that sum to 1 over each node's edges; in place."""
-    highest, total = (score.new_empty(len(work.row), score.shape[1]) for _ in range(2))
-    spread(
-        forward_kernels.attention_softmax_kernel, work, index(inputs.edges.relation), number(inputs.scale, score),
-        table(inputs.edge_bias, score), table(inputs.relation_bias, score), np.uint64(score.shape[1]),
-        score.numpy(), highest.numpy(), total.numpy(),
-    )  # fmt: skip
-    return score if work.starts is None else join_softmax(work, work.starts, score, highest, total)
-
-
-def join_softmax(work: Work, starts: NDArray[np.int64], weights: Tensor, highest: Tensor, total: Tensor) -> Tensor:
-    """From a softmax over each piece to one over each row, in place.
+def join_softmax(
+    work: Work, starts: NDArray[np.int64], out: Tensor, weights: Tensor, highest: Tensor, total: Tensor
+) -> Tensor:
+    """From a softmax over each piece to one over each row; `weights` are changed in place.
 
     A piece's share of its row is total exp(highest) / sum of the same over the row's pieces.
     """
@@ -94,119 +83,101 @@ def join_softmax(work: Work, starts: NDArray[np.int64], weights: Tensor, highest
     whole = work.sum_rows(share)
     share = share / whole.masked_fill(whole == 0, 1)[rows]
     several = (torch.bincount(rows) > 1)[rows, None]
+    share = torch.where(several, share, 1.0)
     lengths = torch.from_numpy(np.diff(work.bounds.view(np.int64)))
-    weights *= torch.where(several, share, 1.0).repeat_interleave(lengths, 0)
-    return weights
-
-
-def messages(inputs: AttentionInputs, work: Work, weights: Tensor) -> Tensor:
-    """What each value is multiplied by, `[edges, heads]`; the weights themselves without dropout and gate."""
-    if inputs.seed is None and inputs.relation_gate is None:
-        return weights
-    message = torch.empty_like(weights)
-    spread(
-        forward_kernels.attention_message_kernel, work, index(inputs.edges.relation), weights.numpy(),
-        table(inputs.relation_gate, weights), *dropping(inputs, weights), np.uint64(weights.shape[1]), message.numpy(),
-    )  # fmt: skip
-    return message
-
-
-def weighted_rows(
-    work: Work, place: NDArray[np.uint32], source: NDArray[np.uint32], rows: Rows, weight: Tensor
-) -> Tensor:
-    """Per row of the work, the sum of its edges' rows times their weights, `[rows, heads * dim]`."""
-    out = weight.new_empty(len(work.row), int(rows.heads * rows.dim))
-    spread(
-        forward_kernels.weighted_rows_kernel, work, place, source, rows.flat, rows.stride, weight.numpy(),
-        rows.heads, rows.dim, out.numpy().reshape(-1),
-    )  # fmt: skip
-    return work.sum_rows(out)
+    weights *= share.repeat_interleave(lengths, 0)
+    return work.sum_rows(out * share[:, :, None])
 
 
 def gradients(grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs: Needs) -> list[Tensor | None]:
     """The gradients of the inputs in the order of `Needs`; None where they are not needed."""
-    edges, work = inputs.edges, cut(inputs.edges.offsets)
-    src, grad_rows, query, key = index(edges.src), rows_of(grad_out), rows_of(inputs.query), rows_of(inputs.key)
-    found: dict[str, Tensor] = {}
-    if any((*needs[:2], *needs[3:])):
-        grad = products(work, src, grad_rows, rows_of(inputs.value))
-        message, mean, found["relation_gate"] = weight_gradients(inputs, work, weights, grad, needs)
-    else:
-        message = messages(inputs, work, weights)
-    if any((*needs[:2], *needs[3:6])):
-        found |= score_gradients(inputs, work, weights, mean, grad, needs)
-        if inputs.score_weight is not None:
-            found |= additive_gradients(inputs, work, grad, needs)
-    if inputs.score_weight is None and needs.query:
-        found["query"] = weighted_rows(work, NOWHERE, src, key, grad)
-    back, place, dst = cut(edges.transpose.offsets), index(edges.transpose.edge), index(edges.transpose.dst)
-    if inputs.score_weight is None and needs.key:
-        found["key"] = weighted_rows(back, place, dst, query, grad)
+    found, grad, message = destination_gradients(grad_out, inputs, weights, needs)
+    if inputs.score_weight is not None:
+        found |= additive_gradients(inputs, grad, needs)
+    elif needs.key:
+        found["key"] = source_gradient(inputs, inputs.query, grad)
     if needs.value:
-        found["value"] = weighted_rows(back, place, dst, grad_rows, message)
-    return [
-        found[name].view(getattr(inputs, name).shape) if needed else None
-        for name, needed in zip(Needs._fields, needs, strict=True)
-    ]
+        found["value"] = source_gradient(inputs, grad_out, message)
+    return [found[name] if needed else None for name, needed in zip(Needs._fields, needs, strict=True)]
 
 
-def weight_gradients(
-    inputs: AttentionInputs, work: Work, weights: Tensor, grad: Tensor, needs: Needs
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What values are multiplied by, the mean of the weights' gradients per row, and the gradient of the gate.
-
-    `grad` enters as grad_out times value and leaves times what values are multiplied by.
-    """
-    heads, message = weights.shape[1], torch.empty_like(weights)
-    mean = weights.new_empty(len(work.row), heads)
-    relations = inputs.relation_gate.shape[0] if needs.relation_gate and inputs.relation_gate is not None else 0
-    grad_gate = weights.new_zeros(work.num_chunks, relations, heads)
-    spread(
-        backward_kernels.attention_backward_weight_kernel, work, index(inputs.edges.relation), weights.numpy(),
-        table(inputs.relation_gate, weights), *dropping(inputs, weights), np.uint64(heads),
-        grad.numpy(), message.numpy(), mean.numpy(), grad_gate.numpy(),
-    )  # fmt: skip
-    return message, work.sum_rows(mean), grad_gate.sum(0)
-
-
-def score_gradients(
-    inputs: AttentionInputs, work: Work, weights: Tensor, mean: Tensor, grad: Tensor, needs: Needs
-) -> dict[str, Tensor]:
-    """Gradients of the biases; `grad` becomes that of the unscaled scores, in place."""
+def destination_gradients(
+    grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs: Needs
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Gradients of query, biases and gate; per edge, of the unscaled scores, and what its value is multiplied by."""
+    edges, work = inputs.edges, cut(inputs.edges.offsets)
+    rows, value, key = rows_of(grad_out), rows_of(inputs.value), rows_of(inputs.key)
+    pieces, heads = len(work.row), weights.shape[1]
+    grad, message = torch.empty_like(weights), torch.empty_like(weights)
+    mean = weights.new_empty(pieces, heads)
+    tables = {
+        name: weights.new_zeros(work.num_chunks, len(table(tensor, weights)) if needed else 0, heads)
+        for name, tensor, needed in (
+            ("relation_gate", inputs.relation_gate, needs.relation_gate),
+            ("relation_bias", inputs.relation_bias, needs.relation_bias),
+        )
+    }
     edge_bias = torch.empty_like(weights) if needs.edge_bias else weights[:0]
-    relations = inputs.relation_bias.shape[0] if needs.relation_bias and inputs.relation_bias is not None else 0
-    relation_bias = weights.new_zeros(work.num_chunks, relations, weights.shape[1])
-    spread(
-        backward_kernels.attention_backward_score_kernel, work, work.row, index(inputs.edges.relation),
-        number(inputs.scale, weights), weights.numpy(), mean.numpy(), np.uint64(weights.shape[1]), grad.numpy(),
-        edge_bias.numpy(), relation_bias.numpy(),
-    )  # fmt: skip
-    return {"edge_bias": edge_bias, "relation_bias": relation_bias.sum(0)}
+    dot_query = needs.query and inputs.score_weight is None
+    query = weights.new_empty(pieces if dot_query else 0, *inputs.query.shape[1:])
 
-
-def additive_gradients(inputs: AttentionInputs, work: Work, grad: Tensor, needs: Needs) -> dict[str, Tensor]:
-    """Gradients of query, key and score weight; `grad` is that of the unscaled scores."""
-    edges = inputs.edges
-    query, key = rows_of(inputs.query), rows_of(inputs.key)
-
-    def run(work: Work, place: Any, other: Tensor, own: Rows, them: Rows, relations: int) -> tuple[Tensor, Tensor]:
-        grad_rows = grad.new_empty(len(work.row), int(own.heads * own.dim))
-        grad_weight = grad.new_zeros(work.num_chunks, relations, int(own.heads * own.dim))
+    def run(before_mean: bool, after_mean: bool) -> None:
         spread(
-            backward_kernels.attention_backward_additive_kernel, work, work.row, place, index(other),
-            index(edges.relation), own.flat, own.stride, them.flat, them.stride, own.heads, own.dim,
-            table(inputs.score_weight, grad).reshape(-1), number(inputs.negative_slope, grad), grad.numpy(),
-            grad_rows.numpy().reshape(-1), grad_weight.numpy(),
+            numba_kernels.attention_backward_destination_kernel, work, work.row, index(edges.src),
+            index(edges.relation), rows.flat, rows.stride, value.flat, value.stride, key.flat, key.stride,
+            key.heads, key.dim, value.dim, number(inputs.scale, weights), table(inputs.relation_gate, weights),
+            *dropping(inputs, weights), NOWHERE, weights.numpy(), before_mean, after_mean, grad.numpy(),
+            message.numpy(), mean.numpy(), tables["relation_gate"].numpy(), edge_bias.numpy(),
+            tables["relation_bias"].numpy(), query.numpy().reshape(-1),
         )  # fmt: skip
-        return work.sum_rows(grad_rows), grad_weight.sum(0)
 
-    found = {}
+    if work.starts is None:
+        run(before_mean=True, after_mean=True)
+    else:
+        run(before_mean=True, after_mean=False)
+        mean = work.sum_rows(mean)
+        run(before_mean=False, after_mean=True)
+    found = {name: sums.sum(0) for name, sums in tables.items()}
+    return found | {"edge_bias": edge_bias, "query": work.sum_rows(query) if dot_query else query}, grad, message
+
+
+def source_gradient(inputs: AttentionInputs, rows: Tensor, weight: Tensor) -> Tensor:
+    """Per source row, the sum over its edges of the destinations' rows times the edges' weights."""
+    back, read = inputs.edges.transpose, rows_of(rows)
+    work = cut(back.offsets)
+    out = weight.new_empty(len(work.row), *rows.shape[1:])
+    spread(
+        numba_kernels.attention_backward_source_kernel, work, index(back.edge), index(back.dst), read.flat,
+        read.stride, weight.numpy(), read.heads, read.dim, out.numpy().reshape(-1),
+    )  # fmt: skip
+    return work.sum_rows(out)
+
+
+def additive_gradients(inputs: AttentionInputs, grad: Tensor, needs: Needs) -> dict[str, Tensor]:
+    """Gradients of query, key and score weight; `grad` is that of the unscaled scores."""
+    edges, found = inputs.edges, {}
+    back = edges.transpose
+
+    def run(
+        offsets: Tensor, place: NDArray[Any], other: Tensor, own: Tensor, them: Tensor, relations: int
+    ) -> list[Tensor]:
+        work, near, far = cut(offsets), rows_of(own), rows_of(them)
+        grad_rows = grad.new_empty(len(work.row), *own.shape[1:])
+        grad_weight = grad.new_zeros(work.num_chunks, relations, *own.shape[1:])
+        spread(
+            numba_kernels.attention_backward_additive_kernel, work, work.row, place, index(other),
+            index(edges.relation), near.flat, near.stride, far.flat, far.stride, near.heads, near.dim,
+            table(inputs.score_weight, grad).reshape(-1), number(inputs.negative_slope, grad), grad.numpy(),
+            grad_rows.numpy().reshape(-1), grad_weight.flatten(2).numpy(),
+        )  # fmt: skip
+        return [work.sum_rows(grad_rows), grad_weight.sum(0)]
+
     if needs.query or needs.score_weight:
         relations = len(table(inputs.score_weight, grad)) if needs.score_weight else 0
-        found["query"], found["score_weight"] = run(work, NOWHERE, edges.src, query, key, relations)
+        ends = inputs.query, inputs.key
+        found["query"], found["score_weight"] = run(edges.offsets, NOWHERE, edges.src, *ends, relations)
     if needs.key:
-        back = edges.transpose
-        found["key"], _ = run(cut(back.offsets), index(back.edge), back.dst, key, query, 0)
+        found["key"], _ = run(back.offsets, index(back.edge), back.dst, inputs.key, inputs.query, 0)
     return found
 
 

@@ -531,11 +531,11 @@ def test_import_loads_neither_numba_nor_triton() -> None:
 def test_kernels_compile_where_no_folder_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     from numba.core.caching import CacheImpl
 
-    from gnnfuse.ops.attention.numba_forward_kernels import attention_softmax_kernel
+    from gnnfuse.ops.attention.numba_kernels import attention_forward_kernel
     from gnnfuse.ops.numba_compile import compiled
 
     monkeypatch.setattr(CacheImpl, "_locator_classes", [])
-    kernel: Any = compiled(attention_softmax_kernel.py_func)  # type: ignore[attr-defined]
+    kernel: Any = compiled(attention_forward_kernel.py_func)  # type: ignore[attr-defined]
     assert kernel.targetoptions["nogil"]
 
 
