@@ -78,8 +78,8 @@ class RelationAttention(MessageLayer):
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
-        projected = self.project(self.attention_norm(states), batch.slices)
-        query, key, value = projected.unflatten(1, (3, self.heads, -1)).unbind(1)
+        projected = self.project.split(self.attention_norm(states), batch.slices, 3)
+        query, key, value = (part.view(-1, self.heads, self.dim // self.heads) for part in projected)
         received = graph_attention(
             query,
             key,

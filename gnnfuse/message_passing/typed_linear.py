@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from gnnfuse.ops import typed_linear
 
 
 class TypedLinear(nn.Module):
@@ -17,6 +18,7 @@ class TypedLinear(nn.Module):
 
     Example:
         >>> linear = TypedLinear(4, 6, ["image", "text"])
+        >>> import torch
         >>> linear(torch.zeros(5, 4), {"image": slice(0, 3), "text": slice(3, 5)}).shape
         torch.Size([5, 6])
     """
@@ -32,4 +34,17 @@ class TypedLinear(nn.Module):
         self, states: Float[Tensor, "nodes in_dim"], slices: Mapping[str, slice]
     ) -> Float[Tensor, "nodes out_dim"]:
         """Each type's slice through its own map."""
-        return torch.cat([self.linears[name](states[place]) for name, place in slices.items()])
+        return self.split(states, slices, 1)[0]
+
+    def split(
+        self, states: Float[Tensor, "nodes in_dim"], slices: Mapping[str, slice], parts: int
+    ) -> tuple[Float[Tensor, "nodes part_dim"], ...]:
+        """The same, cut into `parts` tensors of equal width.
+
+        Raises:
+            ValueError: `parts` does not divide `out_dim`.
+        """
+        weights: list[Tensor] = [self.linears[name].weight for name in slices]  # type: ignore[misc]
+        biases: list[Tensor] = [self.linears[name].bias for name in slices]  # type: ignore[misc]
+        counts = [place.stop - place.start for place in slices.values()]
+        return typed_linear(states, weights, biases, counts, parts=parts)

@@ -6,6 +6,7 @@ from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
 from gnnfuse.ops.neighbor_sum import neighbor_sum
 from gnnfuse.ops.relation_rows import relation_rows
 from gnnfuse.ops.segment import segment_reduce, segment_softmax
+from gnnfuse.ops.typed_linear import typed_linear
 
 __all__ = [
     "Edges",
@@ -17,4 +18,5 @@ __all__ = [
     "relation_rows",
     "segment_reduce",
     "segment_softmax",
+    "typed_linear",
 ]
