@@ -15,9 +15,9 @@ EDGES_PER_PIECE = 512
 EDGES_PER_PROGRAM = 512
 TABLE_NUMBERS = 2**24
 MIN_PROGRAMS = 32
-WARP = 32
 ROW_NUMBERS = 256
 TILE_NUMBERS = 1024
+TILE_EDGES = 16
 
 
 class Plan(NamedTuple):
@@ -58,7 +58,7 @@ def plan(inputs: AttentionInputs, grad_out: Tensor | None = None) -> Plan:
         "HEADS_BLOCK": heads_block,
         "HEAD_PAD": power_of_two(head_dim),
         "VALUE_PAD": power_of_two(value_dim),
-        "BLOCK_E": min(tile // row, WARP),
+        "BLOCK_E": min(tile // row, TILE_EDGES),
         "PIECE": EDGES_PER_PIECE,
     }
     numbers = {
