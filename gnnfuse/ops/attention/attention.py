@@ -9,11 +9,12 @@ from torch import Tensor
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.attention.numba import graph_attention_numba
 from gnnfuse.ops.attention.reference import graph_attention_reference
+from gnnfuse.ops.attention.triton import graph_attention_triton
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
 from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import Edges
 
-Impl = Literal["auto", "reference", "numba"]
+Impl = Literal["auto", "reference", "numba", "triton"]
 Score = Literal["dot", "additive"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -112,8 +113,9 @@ def graph_attention(
             tensor `[1]` on the device. None draws one from the device's generator of PyTorch.
         return_weights: give the weights w `[edges, heads]` too: before dropout and gate, without a gradient.
         impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the
-            same bits for any number of threads; it has first derivatives only. "auto" takes numba for CPU
-            tensors where numba is installed, else the reference.
+            same bits for any number of threads, "triton" fused kernels for CUDA with the same bits in every run, not
+            for float64; both have first derivatives only. "auto" takes numba for CPU tensors and triton for CUDA
+            tensors where they are installed, and else, or for float64 on CUDA, the reference.
 
     Raises:
         ValueError: shapes, dtypes or devices do not go together, a tensor is expanded, an index is out of range
@@ -155,8 +157,9 @@ def graph_attention(
         float(negative_slope),
         float(dropout),
     )
-    out, weights = run(inputs, choose(impl, query.device))
-    return (out, weights.detach()) if return_weights else out
+    chosen = choose(impl, query.device, query.dtype)
+    out, weights = graph_attention_triton(inputs, return_weights) if chosen == "triton" else run(inputs, chosen)
+    return (out, weights.to(query.dtype).detach()) if return_weights else out
 
 
 def run(inputs: AttentionInputs, impl: str) -> tuple[Tensor, Tensor]:
@@ -171,16 +174,18 @@ def run(inputs: AttentionInputs, impl: str) -> tuple[Tensor, Tensor]:
     return out.to(dtype), weights.to(dtype)
 
 
-def choose(impl: Impl, device: torch.device) -> str:
-    """The implementation to run on tensors of a device.
+def choose(impl: Impl, device: torch.device, dtype: torch.dtype = torch.float32) -> str:
+    """The implementation to run on tensors of a device and dtype.
 
     Raises:
         ValueError: unknown, or for another device.
         RuntimeError: not installed.
     """
     if impl == "auto":
+        if device.type == "cuda" and dtype != torch.float64 and INSTALLED["triton"]:
+            return "triton"
         return "numba" if device.type == "cpu" and INSTALLED["numba"] else "reference"
-    check_runs(impl, ("reference", "numba"), device)
+    check_runs(impl, ("reference", "numba", "triton"), device)
     return impl
 
 

@@ -543,11 +543,20 @@ def test_auto_takes_numba_on_the_cpu_where_it_is_installed(monkeypatch: pytest.M
     from gnnfuse.ops.attention.attention import choose
 
     assert choose("auto", torch.device("cpu")) == "numba"
-    assert choose("auto", torch.device("cuda")) == "reference"
     monkeypatch.setitem(INSTALLED, "numba", False)
     assert choose("auto", torch.device("cpu")) == "reference"
     with pytest.raises(RuntimeError, match="numba, which is not installed: pip install numba"):
         choose("numba", torch.device("cpu"))
+
+
+def test_auto_takes_triton_on_cuda_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gnnfuse.ops.attention.attention import choose
+
+    monkeypatch.setitem(INSTALLED, "triton", True)
+    assert choose("auto", torch.device("cuda")) == "triton"
+    assert choose("auto", torch.device("cuda"), torch.float64) == "reference"
+    monkeypatch.setitem(INSTALLED, "triton", False)
+    assert choose("auto", torch.device("cuda")) == "reference"
 
 
 def test_numba_refuses_another_device() -> None:
