@@ -19,6 +19,7 @@ Score = Literal["dot", "additive"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
+CHECK_THEMSELVES = ("numba", "triton")  # operators that look at the indices when they run, compiled or not
 
 
 @overload
@@ -139,7 +140,8 @@ def graph_attention(
     check_edge_bias(query, edges, edge_bias)
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout must be at least 0 and below 1, found {dropout}")
-    if not torch.compiler.is_compiling():
+    chosen = choose(impl, query.device, query.dtype)
+    if chosen not in CHECK_THEMSELVES and not torch.compiler.is_compiling():
         check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
     if scale is None:
         scale = query.shape[2] ** -0.5 if score == "dot" else 1.0
@@ -157,7 +159,6 @@ def graph_attention(
         float(negative_slope),
         float(dropout),
     )
-    chosen = choose(impl, query.device, query.dtype)
     out, weights = graph_attention_triton(inputs, return_weights) if chosen == "triton" else run(inputs, chosen)
     return (out, weights.to(query.dtype).detach()) if return_weights else out
 
