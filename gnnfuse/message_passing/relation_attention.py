@@ -55,7 +55,7 @@ class RelationAttention(MessageLayer):
         heads: int = 4,
         expansion: int = 2,
         dropout: float = 0.0,
-        impl: Literal["auto", "reference", "numba"] = "auto",
+        impl: Literal["auto", "reference", "numba", "dense"] = "auto",
     ) -> None:
         super().__init__()
         if heads < 1 or dim % heads:
@@ -87,6 +87,8 @@ class RelationAttention(MessageLayer):
             batch.edges,
             relation_bias=self.relation_bias,
             relation_gate=self.relation_gate,
+            graph_id=batch.graph_id,
+            num_graphs=batch.num_graphs,
             impl=self.impl,
         )
         states = states + self._drop(self.output(received.flatten(1), batch.slices))

@@ -3,9 +3,11 @@
 from typing import Any, Literal, overload
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from gnnfuse.ops.attention.auto import nearly_complete
+from gnnfuse.ops.attention.dense import graph_attention_dense
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.attention.numba import graph_attention_numba
 from gnnfuse.ops.attention.reference import graph_attention_reference
@@ -14,7 +16,7 @@ from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
 from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import Edges
 
-Impl = Literal["auto", "reference", "numba", "triton"]
+Impl = Literal["auto", "reference", "numba", "triton", "dense"]
 Score = Literal["dot", "additive"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -38,6 +40,8 @@ def graph_attention(
     negative_slope: float = 0.2,
     dropout: float = 0.0,
     seed: int | Tensor | None = None,
+    graph_id: Tensor | None = None,
+    num_graphs: int | None = None,
     return_weights: Literal[False] = False,
     impl: Impl = "auto",
 ) -> Tensor: ...
@@ -57,6 +61,8 @@ def graph_attention(
     negative_slope: float = 0.2,
     dropout: float = 0.0,
     seed: int | Tensor | None = None,
+    graph_id: Tensor | None = None,
+    num_graphs: int | None = None,
     return_weights: Literal[True],
     impl: Impl = "auto",
 ) -> tuple[Tensor, Tensor]: ...
@@ -75,6 +81,8 @@ def graph_attention(
     negative_slope: float = 0.2,
     dropout: float = 0.0,
     seed: int | Tensor | None = None,
+    graph_id: Int[Tensor, "nodes"] | None = None,
+    num_graphs: int | None = None,
     return_weights: bool = False,
     impl: Impl = "auto",
 ) -> Float[Tensor, "nodes heads value_dim"] | tuple[Tensor, Tensor]:
@@ -112,11 +120,16 @@ def graph_attention(
         dropout: probability with which a weight is dropped after the softmax; what stays is divided by 1 - dropout.
         seed: what is dropped follows from it, the same for every implementation and device; a number, or an int64
             tensor `[1]` on the device. None draws one from the device's generator of PyTorch.
+        graph_id: `[nodes]`, int64, the graph of each node, where no row feeds two graphs; None means one graph. For
+            "dense", and for "auto" to see how many of a graph's pairs have an edge; the result is the same.
+        num_graphs: number of graphs; taken from graph_id by default, which waits for the device.
         return_weights: give the weights w `[edges, heads]` too: before dropout and gate, without a gradient.
         impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the
             same bits for any number of threads, "triton" fused kernels for CUDA with the same bits in every run, not
-            for float64; both have first derivatives only. "auto" takes numba for CPU tensors and triton for CUDA
-            tensors where they are installed, and else, or for float64 on CUDA, the reference.
+            for float64; both have first derivatives only. "dense" computes every pair of a graph's nodes by matrix
+            products, for nearly complete graphs and the dot product; NaN in one row reaches its whole graph. "auto"
+            takes dense where `nearly_complete` says so, else numba for CPU tensors and triton for CUDA tensors where
+            they are installed, and else, or for float64 on CUDA, the reference.
 
     Raises:
         ValueError: shapes, dtypes or devices do not go together, a tensor is expanded, an index is out of range
@@ -140,9 +153,7 @@ def graph_attention(
     check_edge_bias(query, edges, edge_bias)
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout must be at least 0 and below 1, found {dropout}")
-    chosen = choose(impl, query.device, query.dtype)
-    if chosen not in CHECK_THEMSELVES and not torch.compiler.is_compiling():
-        check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
+    num_graphs = check_graphs(query, graph_id, num_graphs)
     if scale is None:
         scale = query.shape[2] ** -0.5 if score == "dot" else 1.0
     inputs = AttentionInputs(
@@ -158,8 +169,14 @@ def graph_attention(
         float(scale),
         float(negative_slope),
         float(dropout),
+        graph_id,
+        num_graphs,
+        return_weights,
     )
-    out, weights = graph_attention_triton(inputs, return_weights) if chosen == "triton" else run(inputs, chosen)
+    chosen = "dense" if impl == "auto" and nearly_complete(inputs) else choose(impl, query.device, query.dtype)
+    if chosen not in CHECK_THEMSELVES and not torch.compiler.is_compiling():
+        check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
+    out, weights = graph_attention_triton(inputs) if chosen == "triton" else run(inputs, chosen)
     return (out, weights.to(query.dtype).detach()) if return_weights else out
 
 
@@ -170,8 +187,12 @@ def run(inputs: AttentionInputs, impl: str) -> tuple[Tensor, Tensor]:
     floats = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate")
     given = {name: getattr(inputs, name) for name in floats}
     widened: dict[str, Any] = {name: t if t is None else t.to(compute_dtype) for name, t in given.items()}
-    implementation = {"reference": graph_attention_reference, "numba": graph_attention_numba}[impl]
-    out, weights = implementation(inputs._replace(**widened))
+    implementations = {
+        "reference": graph_attention_reference,
+        "numba": graph_attention_numba,
+        "dense": graph_attention_dense,
+    }
+    out, weights = implementations[impl](inputs._replace(**widened))
     return out.to(dtype), weights.to(dtype)
 
 
@@ -186,7 +207,7 @@ def choose(impl: Impl, device: torch.device, dtype: torch.dtype = torch.float32)
         if device.type == "cuda" and dtype != torch.float64 and INSTALLED["triton"]:
             return "triton"
         return "numba" if device.type == "cpu" and INSTALLED["numba"] else "reference"
-    check_runs(impl, ("reference", "numba", "triton"), device)
+    check_runs(impl, ("reference", "numba", "triton", "dense"), device)
     return impl
 
 
@@ -258,3 +279,27 @@ def check_edge_bias(query: Tensor, edges: Edges, edge_bias: Tensor | None) -> No
         found = f"{edge_bias.dtype} {tuple(edge_bias.shape)}"
         raise ValueError(f"edge_bias must be floating [{shape[0]}, {shape[1]}], one row per edge; found {found}")
     check_tensor("edge_bias", edge_bias, query.device)
+
+
+def check_graphs(query: Tensor, graph_id: Tensor | None, num_graphs: int | None) -> int:
+    """The number of graphs, 1 without graph_id.
+
+    Raises:
+        ValueError: graph_id has not one number per node, or num_graphs is needed or cannot be.
+    """
+    if graph_id is None:
+        if num_graphs not in (None, 1):
+            raise ValueError(f"num_graphs={num_graphs} needs graph_id, which says where each node belongs; found None")
+        return 1
+    nodes = query.shape[0]
+    if graph_id.dtype != torch.int64 or graph_id.shape != (nodes,):
+        found = f"{graph_id.dtype} {tuple(graph_id.shape)}"
+        raise ValueError(f"graph_id must be int64 [{nodes}], the graph of each node; found {found}")
+    check_tensor("graph_id", graph_id, query.device)
+    if num_graphs is None:
+        if torch.compiler.is_compiling():
+            raise ValueError("graph_id needs num_graphs under torch.compile, where it cannot be counted; found None")
+        return int(graph_id.max()) + 1 if nodes else 0
+    if num_graphs < 0:
+        raise ValueError(f"num_graphs must be 0 or more, found {num_graphs}")
+    return num_graphs

@@ -23,6 +23,9 @@ class AttentionInputs(NamedTuple):
         scale: factor of the scores before the biases.
         negative_slope: of the additive score's leaky ReLU.
         dropout: probability of dropping a weight.
+        graph_id: int64 `[nodes]`, the graph of each node; None where all are one.
+        num_graphs: number of graphs; 1 without graph_id.
+        return_weights: whether the weights are asked for; an implementation may give them anyway.
     """
 
     query: Tensor
@@ -37,3 +40,6 @@ class AttentionInputs(NamedTuple):
     scale: float
     negative_slope: float
     dropout: float
+    graph_id: Tensor | None = None
+    num_graphs: int = 1
+    return_weights: bool = True

@@ -19,9 +19,10 @@ Numbers = Sequence[float]
 
 def graph_attention_numba(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """As the reference, for float32 and float64 on the CPU."""
-    query, key, value, edges, *tables, seed, scale, negative_slope, dropout = inputs
+    edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
-    out: tuple[Tensor, Tensor] = forward(query, key, value, *tables, seed, lists, [scale, negative_slope, dropout])
+    numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
+    out: tuple[Tensor, Tensor] = forward(*inputs[:3], *inputs[4:9], lists, numbers)
     return out
 
 

@@ -14,8 +14,8 @@ from gnnfuse.ops.attention.inputs import AttentionInputs
 
 def graph_attention_reference(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """The formula, one line after the other, on any device and in one floating dtype: output and softmax weights."""
-    query, key, value, edges, score_weight, edge_bias, relation_bias, relation_gate, seed, *numbers = inputs
-    scale, negative_slope, dropout = numbers
+    query, key, value, edges, score_weight, edge_bias, relation_bias, relation_gate, seed, *_ = inputs
+    scale, negative_slope, dropout = inputs.scale, inputs.negative_slope, inputs.dropout
     nodes, heads, _ = query.shape
     dst, src, relation = edges.dst(), edges.src, edges.relation
     query_EHD, key_EHD = query.index_select(0, dst), key.index_select(0, src)

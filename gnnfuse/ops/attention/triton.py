@@ -12,7 +12,7 @@ from gnnfuse.ops.check_edges import check_indices
 from gnnfuse.ops.edges import Edges, Transpose
 
 
-def graph_attention_triton(inputs: AttentionInputs, return_weights: bool) -> tuple[Tensor, Tensor]:
+def graph_attention_triton(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """As the reference, for float16, bfloat16 and float32 on CUDA, each read in its own dtype and added up in float32.
 
     The weights are `[edges, heads]`, or empty if they are not asked for.
@@ -25,7 +25,7 @@ def graph_attention_triton(inputs: AttentionInputs, return_weights: bool) -> tup
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
     numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
-    out: tuple[Tensor, ...] = forward(*inputs[:3], *inputs[4:9], lists, numbers, return_weights)
+    out: tuple[Tensor, ...] = forward(*inputs[:3], *inputs[4:9], lists, numbers, inputs.return_weights)
     return out[0], out[1]
 
 

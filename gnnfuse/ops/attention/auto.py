@@ -1,0 +1,27 @@
+"""When `graph_attention(impl="auto")` computes all pairs of a graph's nodes rather than its edges alone."""
+
+import torch
+
+from gnnfuse.ops.attention.dense_layout import MAX_NUMBERS
+from gnnfuse.ops.attention.inputs import AttentionInputs
+
+DENSE_FROM = 0.5  # edges per pair of one graph's node and row; README.md has what was measured
+PADDING = 4  # the padded matrices are at most so many times the pairs
+
+
+def nearly_complete(inputs: AttentionInputs) -> bool:
+    """Whether so many pairs have an edge that "dense" is the fastest here, and its matrices are not too large.
+
+    On the CPU alone, for the dot product. Under torch.compile only shapes are looked at, as if all graphs were of
+    one size; `dense` then takes them whatever their sizes are.
+    """
+    query, edges, num_graphs = inputs.query, inputs.edges, inputs.num_graphs
+    nodes, heads, _ = query.shape
+    rows = inputs.key.shape[0]
+    if query.device.type != "cpu" or inputs.score_weight is not None or edges.num_edges == 0 or num_graphs == 0:
+        return False
+    if inputs.graph_id is None or torch.compiler.is_compiling():
+        return heads * nodes * rows <= MAX_NUMBERS and edges.num_edges * num_graphs >= DENSE_FROM * nodes * rows
+    sizes = torch.bincount(inputs.graph_id.clamp(min=0))
+    pairs = int(sizes.square().sum()) * rows / nodes
+    return PADDING * heads * pairs <= MAX_NUMBERS and edges.num_edges >= DENSE_FROM * pairs
