@@ -190,8 +190,8 @@ WRONG_NUMBERS = [
     (lambda good: good.repeat_interleave(2)[::2], r"numbers must be contiguous, found strides \(2,\)"),
     (lambda good: good + (torch.arange(19) == 1).int(), r"numbers must begin with the types' bounds \[0, 1, 3\]"),
     (lambda good: good + (torch.arange(19) == 4).int() * 9, "edges.offsets must rise from 0 to 2"),
-    (lambda good: good - (torch.arange(19) == 8).int(), "edges.transpose.offsets must rise from 0 to 2"),
-    (lambda good: good + (torch.arange(19) == 11).int() * 3, r"edges.src must lie in 0..2, found 0..3"),
+    (lambda good: good - (torch.arange(19) == 8).int() * 2, "edges.transpose.offsets must rise from 0 to 2"),
+    (lambda good: good + (torch.arange(19) == 11).int() * 3, r"edges.src must lie in 0..2, found 0..5"),
     (lambda good: good - (torch.arange(19) == 16).int() * 3, r"edges.transpose.edge must lie in 0..1"),
     (lambda good: good + (torch.arange(19) == 18).int() * 3, r"edges.transpose.dst must lie in 0..2"),
 ]
