@@ -4,20 +4,20 @@ The samples are *clip*: a picture of 14x14 patches joined with their 8 neighbour
 joined within 2 steps, and 8 edges into every node from each other type; values 64 wide. A second round gives every
 sample lengths of its own. Before anything is timed, both sides must hold the same nodes and edges.
 
-    python benchmarks/collate.py [--samples 64] [--rounds 31] [--out FILE]
+    python benchmarks/collate.py [--samples 64] [--rounds 15] [--out FILE]
 """
 
 import argparse
-import gc
 import json
 import random
+import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from rich.console import Console
@@ -35,8 +35,16 @@ from gnnfuse.ops import merge_edges
 from gnnfuse.sample import Sample
 
 WIDTH = 64
-WARM_UP = 5
+WARM_UP = 3
+CALLS_PER_TURN = 4
 BASELINE = "pyg.Batch.from_data_list"
+
+
+class Spent(NamedTuple):
+    """What one call cost."""
+
+    milliseconds: float
+    page_faults: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,18 +155,24 @@ def merge_anew(
     return collate(graphs, made.empties, made.modalities, made.relations, merge=merge)
 
 
-def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of the process's own time per call: all calls in turn, so that all meet the same disturbances."""
-    found: dict[str, list[float]] = {name: [] for name in calls}
-    kept: dict[str, object] = {}
+def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Spent]]:
+    """What each call costs: all in turns, so that all meet the same disturbances.
+
+    A turn is one call that is not counted and four that are, as a loader makes batch after batch; the median of the
+    four is the turn's. The last batch is alive while the next is made, as in a training loop.
+    """
+    found: dict[str, list[Spent]] = {name: [] for name in calls}
     for turn in range(WARM_UP + rounds):
         for name, call in calls.items():
-            gc.collect()
-            begin = time.process_time_ns()
-            kept[name] = call()  # as in a loop over a loader, the last batch is alive while the next is made
-            spent = time.process_time_ns() - begin
+            batch, spent = call(), []
+            for _ in range(CALLS_PER_TURN):
+                faults, begin = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.process_time_ns()
+                batch = call()
+                milliseconds = (time.process_time_ns() - begin) / 1e6
+                spent.append(Spent(milliseconds, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults))
+            del batch
             if turn >= WARM_UP:
-                found[name].append(spent / 1e6)
+                found[name].append(Spent(*map(statistics.median, zip(*spent, strict=True))))
     return found
 
 
@@ -166,36 +180,36 @@ def measure(lengths: Literal["fixed", "random"], count: int, rounds: int) -> lis
     made = builder()
     graphs = [made.graph(one) for one in samples(lengths, count)]
     data = [to_data(made, graph) for graph in graphs]
-    for impl in ("reference", "numba"):
-        refuse_difference(made.collate(graphs, impl=impl), Batch.from_data_list(data))
-    calls: dict[str, Callable[[], object]] = {
+    calls: dict[str, Callable[[], Any]] = {
         BASELINE: partial(Batch.from_data_list, data),
-        "collate (reference)": partial(merge_anew, made, graphs, "reference"),
-        "collate (numba)": partial(merge_anew, made, graphs),
-        "collate (as loaders call it)": partial(made.collate, graphs),
+        "edges merged anew, reference": partial(merge_anew, made, graphs, "reference"),
+        "edges merged anew, numba": partial(merge_anew, made, graphs, "numba"),
+        "GraphBuilder.collate": partial(made.collate, graphs),
     }
+    for name, call in calls.items():
+        if name != BASELINE:
+            refuse_difference(call(), calls[BASELINE]())
     found = interleaved(calls, rounds)
-    edges = sum(graph.edges.num_edges for graph in graphs)
+    baseline = [spent.milliseconds for spent in found[BASELINE]]
     return [
         {
             "work": f"clip x{count}, {lengths} lengths",
             "name": name,
             "nodes": sum(graph.edges.num_nodes for graph in graphs),
-            "edges": edges,
-            "milliseconds": round(statistics.median(spent), 3),
-            "fastest": round(min(spent), 3),
-            "pyg_over_this": round(statistics.median(map(divide, found[BASELINE], spent)), 2),
+            "edges": sum(graph.edges.num_edges for graph in graphs),
+            "milliseconds": round(statistics.median(turn.milliseconds for turn in turns), 3),
+            "fastest": round(min(turn.milliseconds for turn in turns), 3),
+            "pyg_over_this": round(
+                statistics.median(pyg / turn.milliseconds for pyg, turn in zip(baseline, turns, strict=True)), 2
+            ),
+            "page_faults": statistics.median(turn.page_faults for turn in turns),
         }
-        for name, spent in found.items()
+        for name, turns in found.items()
     ]
 
 
-def divide(one: float, other: float) -> float:
-    return one / other
-
-
 def show(rows: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("work", "name", "nodes", "edges", "milliseconds", "fastest", "pyg_over_this")
+    columns = ("work", "name", "milliseconds", "fastest", "pyg_over_this", "page_faults")
     table = Table(*columns, title="Medians of one thread's process time")
     for row in rows:
         table.add_row(*(str(row[column]) for column in columns))
@@ -205,7 +219,7 @@ def show(rows: Sequence[Mapping[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=31)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
