@@ -14,6 +14,7 @@ from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.sample_graph import DROPPED, NODES, PRESENT, SHAPE, SampleGraph, measure
 from gnnfuse.nodes import Layout, NodeSet
 from gnnfuse.ops import Edges, PackedEdges, Transpose, merge_edges
+from gnnfuse.ops.one_block import empty_in_one_block
 
 
 def collate(
@@ -40,13 +41,17 @@ def collate(
         raise ValueError("a batch needs at least one sample, found none")
     sizes = _sizes(graphs, empties)
     graph_ids = _graph_ids([of_type[NODES] for of_type in sizes.values()])
-    layouts, values = {}, {}
-    for graph_id, (name, empty) in zip(graph_ids, empties.items(), strict=False):
-        sets = [graph.nodes[name] for graph in graphs]
-        values[name], layouts[name] = _merge_nodes(sets, graph_id, sizes[name], empty)
+    found = {
+        name: [nodes for graph in graphs if (nodes := graph.nodes[name]) is not None] or [empty]
+        for name, empty in empties.items()
+    }
+    layouts = {
+        name: _layout(found[name], graph_id, sizes[name]) for graph_id, name in zip(graph_ids, empties, strict=False)
+    }
+    values = _cat([[nodes.values for nodes in sets] for sets in found.values()])
     present = np.array([sizes[name][PRESENT] for name in modalities], dtype=bool).reshape(-1, len(graphs))
     return GraphBatch(
-        values=values,
+        values=dict(zip(empties, values, strict=True)),
         layout=layouts,
         edges=merge([graph.edges for graph in graphs]) if relations else _no_edges(len(graph_ids[-1])),
         relations=relations,
@@ -76,21 +81,27 @@ def _graph_ids(counts: list[NDArray[np.int64]]) -> list[Tensor]:
     return [*(torch.from_numpy(everyone[begin:end]) for begin, end in pairwise(ends)), torch.from_numpy(everyone)]
 
 
-def _merge_nodes(
-    sets: list[NodeSet | None], graph_id: Tensor, sizes: NDArray[np.int64], empty: NodeSet
-) -> tuple[Tensor, Layout]:
-    found = [nodes for nodes in sets if nodes is not None] or [empty]
-    offsets = np.zeros(len(sets) + 1, dtype=np.int64)
+def _layout(found: Sequence[NodeSet], graph_id: Tensor, sizes: NDArray[np.int64]) -> Layout:
+    offsets = np.zeros(sizes.shape[1] + 1, dtype=np.int64)
     np.cumsum(sizes[NODES], out=offsets[1:])
-    layout = Layout(
+    return Layout(
         graph_id=graph_id,
         offsets=torch.from_numpy(offsets),
         shape=torch.from_numpy(sizes[SHAPE:].T.copy()),
-        position=None if empty.position is None else torch.cat([cast(Tensor, nodes.position) for nodes in found]),
-        time=None if empty.time is None else torch.cat([cast(Tensor, nodes.time) for nodes in found]),
+        position=None if found[0].position is None else torch.cat([cast(Tensor, nodes.position) for nodes in found]),
+        time=None if found[0].time is None else torch.cat([cast(Tensor, nodes.time) for nodes in found]),
         dropped=torch.from_numpy(sizes[DROPPED].copy()),
     )
-    return torch.cat([nodes.values for nodes in found]), layout
+
+
+def _cat(lists: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Each list's tensors end to end."""
+    every = [part for parts in lists for part in parts]
+    if any(part.requires_grad or part.device.type != "cpu" for part in every):
+        return [torch.cat(list(parts)) for parts in lists]
+    shapes = [(sum(part.shape[0] for part in parts), *parts[0].shape[1:]) for parts in lists]
+    merged = empty_in_one_block([(shape, parts[0].dtype) for shape, parts in zip(shapes, lists, strict=True)])
+    return [torch.cat(list(parts), out=out) for parts, out in zip(lists, merged, strict=True)]
 
 
 def _merge_targets(graphs: Sequence[SampleGraph]) -> Tensor | None:

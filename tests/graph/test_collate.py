@@ -53,7 +53,7 @@ def test_batches_of_one_shape_share_their_edges_and_no_others() -> None:
     kept = GraphBuilder([TextTokens()], [Window()])
     first, again = kept(texts(5, 5)), kept(texts(5, 5))
     assert again.edges is first.edges
-    for lengths in ((5, 5, 5), (4, 4), (5, 4), (4, 5), (5,)):
+    for lengths in ((5, 5, 5), (4, 4), (5, 4), (4, 5), (5, 4, 5), (5,)):
         found = kept(texts(*lengths))
         assert found.edges is not first.edges
         assert found == GraphBuilder([TextTokens()], [Window()])(texts(*lengths))
@@ -88,6 +88,17 @@ def test_loader_workers_make_the_batches_of_the_main_process(workers_begin_by: s
     assert list(load(samples, collate_fn=kept)) == expected
     graphs = [kept.graph(sample.named(place % 3)) for place, sample in enumerate(samples)]
     assert list(load(graphs, collate_fn=kept.collate)) == expected
+
+
+def test_gradients_reach_the_samples_values() -> None:
+    kept = GraphBuilder([Features(signal="events", width=2)])
+    graph = kept.graph(Sample({"events": [[1.0, 2.0]]}))
+    nodes = graph.nodes["events"]
+    assert nodes is not None
+    nodes.values.requires_grad_()
+    kept.collate([graph, graph]).values["events"].sum().backward()  # type: ignore[no-untyped-call]
+    assert nodes.values.grad is not None
+    assert nodes.values.grad.tolist() == [[2.0, 2.0]]
 
 
 def test_a_pickled_batch_carries_every_number_once() -> None:
