@@ -1,116 +1,119 @@
 """Merging sample graphs into a batch: offsets and concatenation, nothing per node or edge in Python."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.edges import Relation
 from gnnfuse.graph.graph_batch import GraphBatch
-from gnnfuse.graph.sample_graph import Block, SampleGraph
-from gnnfuse.nodes import Layout, NodeSet, NodeType
-from gnnfuse.ops import Edges, Transpose
-from gnnfuse.ops.edges import offsets_of
+from gnnfuse.graph.sample_graph import DROPPED, NODES, PRESENT, SHAPE, SampleGraph, measure
+from gnnfuse.nodes import Layout, NodeSet
+from gnnfuse.ops import Edges, PackedEdges, Transpose, merge_edges
+from gnnfuse.ops.one_block import empty_in_one_block
 
 
 def collate(
-    graphs: Sequence[SampleGraph], node_types: Sequence[NodeType], relations: tuple[Relation, ...]
+    graphs: Sequence[SampleGraph],
+    empties: Mapping[str, NodeSet],
+    modalities: tuple[str, ...],
+    relations: tuple[Relation, ...],
+    *,
+    merge: Callable[[Sequence[PackedEdges]], Edges] = merge_edges,
 ) -> GraphBatch:
     """Number the nodes of all samples type by type and merge their edges.
 
     Args:
         graphs: the samples' graphs, with these node types (they may have more) and these relations.
-        node_types: in the order of numbering.
+        empties: node type -> a set without nodes, in the order of numbering.
+        modalities: the node types that are read from a signal.
         relations: in the order of numbering; none leaves the graphs' edges out.
+        merge: `gnnfuse.ops.merge_edges`, or what gives the same.
 
     Raises:
         ValueError: no sample, or only some of the samples have a target.
     """
     if not graphs:
         raise ValueError("a batch needs at least one sample, found none")
-    layouts, values = {}, {}
-    for node_type in node_types:
-        sets = [graph.nodes[node_type.name] for graph in graphs]
-        values[node_type.name], layouts[node_type.name] = _merge_nodes(sets, node_type.empty())
-    modalities = tuple(node_type.name for node_type in node_types if node_type.signal is not None)
-    present = [[graph.nodes[name] is not None for name in modalities] for graph in graphs]
+    sizes = _sizes(graphs, empties)
+    graph_ids = _graph_ids([of_type[NODES] for of_type in sizes.values()])
+    found = {
+        name: [nodes for graph in graphs if (nodes := graph.nodes[name]) is not None] or [empty]
+        for name, empty in empties.items()
+    }
+    layouts = {
+        name: _layout(found[name], graph_id, sizes[name]) for graph_id, name in zip(graph_ids, empties, strict=False)
+    }
+    values = _cat([[nodes.values for nodes in sets] for sets in found.values()])
+    present = np.array([sizes[name][PRESENT] for name in modalities], dtype=bool).reshape(-1, len(graphs))
     return GraphBatch(
-        values=values,
+        values=dict(zip(empties, values, strict=True)),
         layout=layouts,
-        edges=_merge_edges(graphs, [layouts[t.name] for t in node_types], [t.name for t in node_types], relations),
+        edges=merge([graph.edges for graph in graphs]) if relations else _no_edges(len(graph_ids[-1])),
         relations=relations,
-        graph_id=torch.cat([layout.graph_id for layout in layouts.values()]),
+        graph_id=graph_ids[-1],
         num_graphs=len(graphs),
         target=_merge_targets(graphs),
-        ids=tuple(str(place) if graph.id is None else graph.id for place, graph in enumerate(graphs)),
+        ids=tuple([str(place) if graph.id is None else graph.id for place, graph in enumerate(graphs)]),
         modalities=modalities,
-        present=torch.tensor(present, dtype=torch.bool).reshape(len(graphs), len(modalities)),
+        present=torch.from_numpy(np.ascontiguousarray(present.T)),
     )
 
 
-def _merge_nodes(sets: Sequence[NodeSet | None], empty: NodeSet) -> tuple[Tensor, Layout]:
-    found = [nodes for nodes in sets if nodes is not None] or [empty]
-    counts = torch.tensor([0 if nodes is None else nodes.num_nodes for nodes in sets])
-    offsets = offsets_of(counts)
-    total = int(offsets[-1])
-    absent = (0,) * len(empty.shape)
-    layout = Layout(
-        graph_id=torch.repeat_interleave(counts, output_size=total),
-        offsets=offsets,
-        shape=torch.tensor([absent if nodes is None else nodes.shape for nodes in sets], dtype=torch.int64),
-        position=None if empty.position is None else torch.cat([cast(Tensor, nodes.position) for nodes in found]),
-        time=None if empty.time is None else torch.cat([cast(Tensor, nodes.time) for nodes in found]),
-        dropped=torch.tensor([0 if nodes is None else nodes.dropped for nodes in sets]),
+def _sizes(graphs: Sequence[SampleGraph], empties: Mapping[str, NodeSet]) -> dict[str, NDArray[np.int64]]:
+    """Per node type `[columns, graphs]`."""
+    names, axes = list(empties), {name: len(empty.shape) for name, empty in empties.items()}
+    found = [graph.sizes if list(graph.nodes) == names else measure(graph.nodes, axes) for graph in graphs]
+    table = np.ascontiguousarray(np.concatenate(found).reshape(len(graphs), -1).T)
+    ends = list(accumulate(SHAPE + length for length in axes.values()))
+    return {name: table[begin:end] for name, (begin, end) in zip(names, pairwise([0, *ends]), strict=True)}
+
+
+def _graph_ids(counts: list[NDArray[np.int64]]) -> list[Tensor]:
+    """Each node's graph: of each type, and of all; they share their memory."""
+    graphs = np.arange(len(counts[0]))
+    everyone = np.concatenate([graphs] * len(counts)).repeat(np.concatenate(counts))
+    ends = np.cumsum([0, *(of_type.sum() for of_type in counts)])
+    return [*(torch.from_numpy(everyone[begin:end]) for begin, end in pairwise(ends)), torch.from_numpy(everyone)]
+
+
+def _layout(found: Sequence[NodeSet], graph_id: Tensor, sizes: NDArray[np.int64]) -> Layout:
+    offsets = np.zeros(sizes.shape[1] + 1, dtype=np.int64)
+    np.cumsum(sizes[NODES], out=offsets[1:])
+    return Layout(
+        graph_id=graph_id,
+        offsets=torch.from_numpy(offsets),
+        shape=torch.from_numpy(sizes[SHAPE:].T.copy()),
+        position=None if found[0].position is None else torch.cat([cast(Tensor, nodes.position) for nodes in found]),
+        time=None if found[0].time is None else torch.cat([cast(Tensor, nodes.time) for nodes in found]),
+        dropped=torch.from_numpy(sizes[DROPPED].copy()),
     )
-    return torch.cat([nodes.values for nodes in found]), layout
+
+
+def _cat(lists: Sequence[Sequence[Tensor]]) -> list[Tensor]:
+    """Each list's tensors end to end."""
+    every = [part for parts in lists for part in parts]
+    if any(part.requires_grad or part.device.type != "cpu" for part in every):
+        return [torch.cat(list(parts)) for parts in lists]
+    shapes = [(sum(part.shape[0] for part in parts), *parts[0].shape[1:]) for parts in lists]
+    merged = empty_in_one_block([(shape, parts[0].dtype) for shape, parts in zip(shapes, lists, strict=True)])
+    return [torch.cat(list(parts), out=out) for parts, out in zip(lists, merged, strict=True)]
 
 
 def _merge_targets(graphs: Sequence[SampleGraph]) -> Tensor | None:
-    targets = [graph.target for graph in graphs]
-    without = [graph.id for graph in graphs if graph.target is None]
-    if len(without) == len(graphs):
+    targets = [graph.target for graph in graphs if graph.target is not None]
+    if not targets:
         return None
-    if without:
-        raise ValueError(f"sample {without[0]!r}: found no target, expected one, as other samples of the batch have")
-    return torch.stack(cast(list[Tensor], targets))
+    if len(targets) < len(graphs):
+        without = next(graph.id for graph in graphs if graph.target is None)
+        raise ValueError(f"sample {without!r}: found no target, expected one, as other samples of the batch have")
+    return torch.stack(targets)
 
 
-def _merge_edges(
-    graphs: Sequence[SampleGraph], layouts: Sequence[Layout], names: Sequence[str], relations: Sequence[Relation]
-) -> Edges:
-    if not relations:
-        nodes, none = sum(len(layout.graph_id) for layout in layouts), torch.zeros(0, dtype=torch.int32)
-        offsets = torch.zeros(nodes + 1, dtype=torch.int64)
-        return Edges(offsets, none, none, Transpose(offsets, none, none))
-    number = {name: index for index, name in enumerate(names)}
-    src_type = torch.tensor([number[r.src] for r in relations], dtype=torch.int64)
-    dst_type = torch.tensor([number[r.dst] for r in relations], dtype=torch.int64)
-    first = torch.tensor([0, *(len(layout.graph_id) for layout in layouts)]).cumsum(0)
-    node_base = torch.stack([layout.offsets[:-1] for layout in layouts], dim=1) + first[:-1]  # [graphs, types]
-
-    incoming = _Flat([[graph.edges.incoming[t] for graph in graphs] for t in range(len(names))])
-    outgoing = _Flat([[graph.edges.outgoing[t] for graph in graphs] for t in range(len(names))])
-    # Blocks stand type by type, within a type sample by sample, as the nodes do.
-    edge_base = (incoming.lengths.cumsum(0) - incoming.lengths).reshape(len(names), len(graphs)).T
-
-    src = incoming.other + node_base[:, src_type].flatten()[incoming.graph * len(relations) + incoming.relation]
-    key = outgoing.graph * len(relations) + outgoing.relation
-    dst = outgoing.other + node_base[:, dst_type].flatten()[key]
-    edge = outgoing.place + edge_base[:, dst_type].flatten()[key]
-    transpose = Transpose(offsets_of(outgoing.counts), edge.int(), dst.int())
-    return Edges(offsets_of(incoming.counts), src.int(), incoming.relation, transpose)
-
-
-class _Flat:
-    """Blocks laid end to end, with the sample each edge belongs to."""
-
-    def __init__(self, blocks: Sequence[Sequence[Block]]) -> None:
-        flat = [block for of_type in blocks for block in of_type]
-        self.counts = torch.cat([block.counts for block in flat])
-        self.other = torch.cat([block.other for block in flat])
-        self.relation = torch.cat([block.relation for block in flat])
-        self.place = torch.cat([block.relation[:0] if block.place is None else block.place for block in flat])
-        self.lengths = torch.tensor([len(block.other) for block in flat])
-        graph = torch.arange(len(blocks[0])).repeat(len(blocks))
-        self.graph = torch.repeat_interleave(graph, self.lengths, output_size=len(self.other))
+def _no_edges(nodes: int) -> Edges:
+    offsets, none = torch.zeros(nodes + 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int32)
+    return Edges(offsets, none, none, Transpose(offsets, none, none))

@@ -3,6 +3,8 @@
 import warnings
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,12 +14,16 @@ from torch import Tensor
 from gnnfuse.edges import EdgeRule, Relation
 from gnnfuse.graph.collate import collate
 from gnnfuse.graph.graph_batch import GraphBatch
-from gnnfuse.graph.sample_graph import SampleEdges, SampleGraph, sort_edges
+from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges
 from gnnfuse.graph.target import TargetEncoding
 from gnnfuse.nodes import NodeSet, NodeType, check_node_type, check_nodes
+from gnnfuse.ops import Edges, PackedEdges, merge_edges
 from gnnfuse.sample import Sample
 
 KEPT_SHAPES = 1024  # edge lists kept for repeated shapes, the least recently used given up first
+KEPT_BATCHES = 4  # merged edges kept for batches of one shape: full and last ones, of training and validation
+
+MergeImpl = Literal["auto", "reference", "numba"]
 
 
 class GraphBuilder:
@@ -74,8 +80,11 @@ class GraphBuilder:
             if not any(rule is used for used in self._typed.values()):
                 joined = {t.name: sorted(t.provides) for t in self.node_types}
                 raise ValueError(f"edge rule {rule.name!r} joins none of the node types, which provide {joined}")
-        self._empty = {node_type.name: node_type.empty() for node_type in self.node_types}
-        self._kept: OrderedDict[Hashable, SampleEdges | Tensor] = OrderedDict()
+        self.empties = {node_type.name: node_type.empty() for node_type in self.node_types}
+        self.modalities = tuple(node_type.name for node_type in self.node_types if node_type.signal is not None)
+        self._axes = {name: len(empty.shape) for name, empty in self.empties.items()}
+        self._kept: OrderedDict[Hashable, PackedEdges | Tensor] = OrderedDict()
+        self._merged: OrderedDict[tuple[PackedEdges, int, MergeImpl], Edges] = OrderedDict()
 
     def __call__(self, samples: Sample | Sequence[Sample]) -> GraphBatch:
         """A batch of samples, or of one; a sample without an id is named by its place.
@@ -90,7 +99,7 @@ class GraphBuilder:
         return self.collate([self.graph(sample.named(place)) for place, sample in enumerate(listed)])
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_kept": OrderedDict()}  # workers start with nothing kept
+        return {**self.__dict__, "_kept": OrderedDict(), "_merged": OrderedDict()}  # workers start with nothing kept
 
     def graph(self, sample: Sample, *, augment: tuple[int, int, int] | None = None) -> SampleGraph:
         """One sample's nodes and sorted edges.
@@ -108,15 +117,23 @@ class GraphBuilder:
             sample = self._augmented(sample, augment)
         nodes = {node_type.name: self._nodes(node_type, sample) for node_type in self.node_types}
         target = None if self.target is None or sample.target is None else self.target.encode(sample)
-        return SampleGraph(nodes, self._edges(nodes), target, sample.id)
+        return SampleGraph(nodes, self._edges(nodes), target, sample.id, measure(nodes, self._axes))
 
-    def collate(self, graphs: Sequence[SampleGraph]) -> GraphBatch:
+    def collate(self, graphs: Sequence[SampleGraph], *, impl: MergeImpl = "auto") -> GraphBatch:
         """Merge sample graphs into a batch.
+
+        Where all samples have the same edges, as pictures and clips of one size do, the batches of one length share
+        their merged edges: do not write into them.
+
+        Args:
+            graphs: what `graph` gave.
+            impl: of `gnnfuse.ops.merge_edges`; the batch is the same.
 
         Raises:
             ValueError: no graphs, or targets in only some of them.
         """
-        return collate(graphs, self.node_types, self.relations)
+        merge = partial(self._merge, impl=impl)
+        return collate(graphs, self.empties, self.modalities, self.relations, merge=merge)
 
     def fit(self, samples: Iterable[Sample]) -> "GraphBuilder":
         """A builder whose node types have learned what they need (feature scales) from the training split."""
@@ -140,7 +157,7 @@ class GraphBuilder:
         if nodes is None:
             return None
         check_nodes(
-            node_type, nodes, self._empty[node_type.name], f"sample {sample.id!r}, node type {node_type.name!r}"
+            node_type, nodes, self.empties[node_type.name], f"sample {sample.id!r}, node type {node_type.name!r}"
         )
         if nodes.dropped:
             warnings.warn(
@@ -150,7 +167,7 @@ class GraphBuilder:
             )
         return nodes
 
-    def _edges(self, nodes: dict[str, NodeSet | None]) -> SampleEdges:
+    def _edges(self, nodes: dict[str, NodeSet | None]) -> PackedEdges:
         ends = [(nodes[r.src], nodes[r.dst]) for r in self.relations]
         keys = [
             None if src is None or dst is None else (rule.key(src, dst),)
@@ -159,7 +176,7 @@ class GraphBuilder:
         counts = tuple(-1 if found is None else found.num_nodes for found in nodes.values())
         key = None if (None,) in keys else (counts, tuple(keys))
         kept = self._recall(key)
-        if isinstance(kept, SampleEdges):
+        if isinstance(kept, PackedEdges):
             return kept
         found = [
             self._pairs(relation, rule, src, dst)
@@ -191,13 +208,24 @@ class GraphBuilder:
         self._keep(None if key is None else (relation, key), pairs)
         return pairs
 
-    def _recall(self, key: Hashable | None) -> SampleEdges | Tensor | None:
+    def _merge(self, edges: Sequence[PackedEdges], impl: MergeImpl) -> Edges:
+        if any(other is not edges[0] for other in edges):
+            return merge_edges(edges, impl=impl)
+        key = (edges[0], len(edges), impl)
+        merged = self._merged.get(key)
+        if merged is None:
+            merged = self._merged[key] = merge_edges(edges, impl=impl)
+            while len(self._merged) > KEPT_BATCHES:
+                self._merged.popitem(last=False)
+        return merged
+
+    def _recall(self, key: Hashable | None) -> PackedEdges | Tensor | None:
         kept = None if key is None else self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
         return kept
 
-    def _keep(self, key: Hashable | None, edges: SampleEdges | Tensor) -> None:
+    def _keep(self, key: Hashable | None, edges: PackedEdges | Tensor) -> None:
         if key is None:
             return
         self._kept[key] = edges

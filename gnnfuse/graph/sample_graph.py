@@ -3,37 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.edges import Relation
 from gnnfuse.nodes import NodeSet
+from gnnfuse.ops import PackedEdges, edges_from_index, pack_edges
 
-
-@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
-class Block:
-    """The edges into (or out of) one node type, sorted by node, relation and other end.
-
-    Args:
-        counts: `[nodes of the type]`, int64, edges per node.
-        other: `[edges]`, int32, number of the node at the other end, within its own type.
-        relation: `[edges]`, int32.
-        place: `[edges]`, int32; in a block of outgoing edges, where the edge stands in its destination's block.
-    """
-
-    counts: Int[Tensor, "nodes"]
-    other: Int[Tensor, "edges"]
-    relation: Int[Tensor, "edges"]
-    place: Int[Tensor, "edges"] | None = None
-
-
-@dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
-class SampleEdges:
-    """All edges of one sample: per node type the incoming and the outgoing block."""
-
-    incoming: tuple[Block, ...]
-    outgoing: tuple[Block, ...]
+NODES, PRESENT, DROPPED, SHAPE = range(4)  # columns of a type's sizes; its shape takes the rest
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
@@ -42,15 +22,35 @@ class SampleGraph:
 
     Args:
         nodes: node type -> nodes, None where the signal is absent.
-        edges: its edges.
+        edges: its edges, the nodes numbered type by type.
         target: the encoded target, or None.
         id: the sample's id.
+        sizes: `[numbers]`, what `measure` finds in the nodes: a batch then asks each sample for one array.
     """
 
     nodes: Mapping[str, NodeSet | None]
-    edges: SampleEdges
+    edges: PackedEdges
     target: Tensor | None
     id: str | None
+    sizes: NDArray[np.int64]
+
+
+def measure(nodes: Mapping[str, NodeSet | None], axes: Mapping[str, int]) -> NDArray[np.int64]:
+    """Per node type: number of nodes, whether they are present, how many were dropped, and their shape.
+
+    Args:
+        nodes: node type -> nodes, at least for the types asked for.
+        axes: node type -> length of its shape; the order is that of the result.
+
+    Example:
+        >>> measure({"text": NodeSet(torch.zeros(5), (5,)), "image": None}, {"image": 2, "text": 1}).tolist()
+        [0, 0, 0, 0, 0, 5, 1, 0, 5]
+    """
+    sizes: list[int] = []
+    for name, length in axes.items():
+        found = nodes[name]
+        sizes += (0,) * (SHAPE + length) if found is None else (found.num_nodes, 1, found.dropped, *found.shape)
+    return np.array(sizes, dtype=np.int64)
 
 
 def sort_edges(
@@ -58,8 +58,8 @@ def sort_edges(
     relations: Sequence[Relation],
     type_names: Sequence[str],
     counts: Sequence[int],
-) -> SampleEdges:
-    """Sort a sample's edges into blocks.
+) -> PackedEdges:
+    """Sort a sample's edges by node, relation and source, its nodes numbered type by type.
 
     Args:
         found: per relation the (source, destination) pairs, None where an end is absent.
@@ -67,32 +67,13 @@ def sort_edges(
         type_names: the node types in the order of numbering.
         counts: nodes of each type.
     """
-    number = {name: index for index, name in enumerate(type_names)}
-    pairs = [torch.zeros(2, 0, dtype=torch.int64) if edges is None else edges for edges in found]
-    lengths = torch.tensor([edges.shape[1] for edges in pairs], dtype=torch.int64)
-    relation = torch.repeat_interleave(lengths)
-    src, dst = torch.cat([torch.zeros(2, 0, dtype=torch.int64), *pairs], dim=1)
-    src_type = torch.tensor([number[r.src] for r in relations], dtype=torch.int64)[relation]
-    dst_type = torch.tensor([number[r.dst] for r in relations], dtype=torch.int64)[relation]
-    first = torch.tensor([0, *counts], dtype=torch.int64).cumsum(0)
-    total, num_relations = int(first[-1]), max(1, len(relations))
-    src_node, dst_node = src + first[src_type], dst + first[dst_type]
-
-    forward = ((dst_node * num_relations + relation) * max(1, total) + src_node).argsort(stable=True)
-    place = torch.empty_like(forward)
-    place[forward] = torch.arange(len(forward))
-    edges_before = torch.zeros(len(counts) + 1, dtype=torch.int64)
-    torch.cumsum(torch.bincount(dst_type, minlength=len(counts)), 0, out=edges_before[1:])
-    place -= edges_before[dst_type]
-    backward = ((src_node * num_relations + relation) * max(1, total) + dst_node).argsort(stable=True)
-
-    def blocks(order: Tensor, node: Tensor, node_type: Tensor, other: Tensor, places: Tensor | None) -> list[Block]:
-        per_node = torch.split_with_sizes(torch.bincount(node, minlength=total), list(counts))
-        per_type = torch.bincount(node_type, minlength=len(counts)).tolist()
-        others, kinds = (torch.split_with_sizes(part[order].int(), per_type) for part in (other, relation))
-        where = [None] * len(counts) if places is None else torch.split_with_sizes(places[order].int(), per_type)
-        return [Block(*parts) for parts in zip(per_node, others, kinds, where, strict=True)]
-
-    return SampleEdges(
-        tuple(blocks(forward, dst_node, dst_type, src, None)), tuple(blocks(backward, src_node, src_type, dst, place))
-    )
+    first = dict(zip(type_names, np.cumsum([0, *counts]).tolist(), strict=False))
+    none = torch.zeros(2, 0, dtype=torch.int64)
+    pairs = [none if edges is None else edges for edges in found]
+    moved = [
+        edges + torch.tensor([[first[relation.src]], [first[relation.dst]]])
+        for edges, relation in zip(pairs, relations, strict=True)
+    ]
+    src, dst = torch.cat([none, *moved], dim=1)
+    number = torch.repeat_interleave(torch.tensor([edges.shape[1] for edges in pairs], dtype=torch.int64))
+    return pack_edges(edges_from_index(src, dst, number, num_nodes=sum(counts)), counts)

@@ -3,6 +3,7 @@
 from gnnfuse.ops.attention import graph_attention
 from gnnfuse.ops.check_edges import checked_indices
 from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
+from gnnfuse.ops.merge_edges import PackedEdges, merge_edges, pack_edges
 from gnnfuse.ops.neighbor_sum import neighbor_sum
 from gnnfuse.ops.relation_rows import relation_rows
 from gnnfuse.ops.segment import segment_reduce, segment_softmax
@@ -10,11 +11,14 @@ from gnnfuse.ops.typed_linear import typed_linear
 
 __all__ = [
     "Edges",
+    "PackedEdges",
     "Transpose",
     "checked_indices",
     "edges_from_index",
     "graph_attention",
+    "merge_edges",
     "neighbor_sum",
+    "pack_edges",
     "relation_rows",
     "segment_reduce",
     "segment_softmax",

@@ -5,6 +5,7 @@ Offsets are int64; what stands once per edge is int32, as a kernel reads it for 
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -85,7 +86,7 @@ def edges_from_index(
         num_rows: number of key and value rows; `num_nodes` by default.
 
     Raises:
-        ValueError: lengths differ, an index is out of range, or there are more than int32 can count.
+        ValueError: lengths differ, an index is out of range, or there are more than int32 can count or 63 bits sort.
 
     Example:
         >>> edges = edges_from_index(torch.tensor([1, 0]), torch.tensor([0, 2]), num_nodes=3)
@@ -99,15 +100,38 @@ def edges_from_index(
     for name, index, limit in (("src", src, num_rows), ("dst", dst, num_nodes)):
         if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < limit:
             raise ValueError(f"{name} must lie in 0..{limit - 1}, found {int(index.min())}..{int(index.max())}")
+    if relation.numel() and not 0 <= int(relation.min()) <= int(relation.max()) < MAX_COUNT:
+        raise ValueError(f"relation must lie in 0..{MAX_COUNT - 1}, found {int(relation.min())}..{int(relation.max())}")
     if max(len(src), num_nodes, num_rows) > MAX_COUNT:
         raise ValueError(f"edges, nodes and rows are numbered in int32, up to {MAX_COUNT}; found {len(src)} edges")
     src, dst, relation = src.long(), dst.long(), relation.long()
-    num_relations = int(relation.max()) + 1 if relation.numel() else 1
-    order = torch.argsort((dst * num_relations + relation) * max(num_rows, 1) + src, stable=True)
-    src, dst, relation = src[order], dst[order], relation[order]
-    back = torch.argsort(src * num_relations + relation, stable=True)
+    most_relations = int(relation.max()) if relation.numel() else 0
+    bits = num_rows.bit_length(), most_relations.bit_length()
+    dst, relation, src = _unpack(_ascending(_pack(dst, relation, src, bits)), bits)
+    place_bits = len(src).bit_length(), bits[1]
+    place = torch.arange(len(src), device=src.device)
+    _, _, back = _unpack(_ascending(_pack(src, relation, place, place_bits)), place_bits)
     transpose = Transpose(count_offsets(src, num_rows), back.int(), dst[back].int())
     return Edges(count_offsets(dst, num_nodes), src.int(), relation.int(), transpose)
+
+
+def _pack(high: Tensor, middle: Tensor, low: Tensor, bits: tuple[int, int]) -> Tensor:
+    """Three indices as one number that sorts as they do; `bits` are those of low and middle."""
+    if len(high) and sum(bits) + int(high.max()).bit_length() > 63:
+        raise ValueError("nodes, rows, edges and relations are too many to be sorted by 63 bits")
+    return (((high << bits[1]) | middle) << bits[0]) | low
+
+
+def _unpack(packed: Tensor, bits: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    rest = packed >> bits[0]
+    return rest >> bits[1], rest & ((1 << bits[1]) - 1), packed & ((1 << bits[0]) - 1)
+
+
+def _ascending(numbers: Tensor) -> Tensor:
+    """Sorted. On the CPU by numpy, which sorts plain numbers with vector instructions, many times as fast."""
+    if numbers.device.type == "cpu":
+        return torch.from_numpy(np.sort(numbers.numpy()))
+    return numbers.sort().values
 
 
 def count_offsets(index: Int[Tensor, "edges"], size: int) -> Int[Tensor, "size_plus_one"]:

@@ -1,27 +1,25 @@
 """How this package's kernels are compiled by numba."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numba
 
-Kernel = Callable[..., Any]
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])  # a function of numbers and arrays
 
 # Sums may be reordered and multiply-adds fused; infinities and NaN keep their meaning.
 FASTMATH = {"reassoc", "contract", "nsz"}
+OPTIONS: Any = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
 
 
 def compiled(function: Kernel) -> Kernel:
     """Compile at the first call; keep the machine code on disk where a folder can be written, else not."""
     try:
-        jit = numba.njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-        kernel: Kernel = jit(function)
+        return cast(Kernel, numba.njit(cache=True, **OPTIONS)(function))
     except RuntimeError:  # numba found no folder to write to
-        kernel = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(function)
-    return kernel
+        return cast(Kernel, numba.njit(**OPTIONS)(function))
 
 
-def inlined(function: Kernel) -> Kernel:
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile as a part of the kernels that call it."""
-    part: Kernel = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)(function)
-    return part
+    return cast(Callable[..., Any], numba.njit(forceinline=True, **OPTIONS)(function))

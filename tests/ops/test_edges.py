@@ -70,3 +70,29 @@ def test_bad_lists(src: list[int], dst: list[int], message: str) -> None:
 
 def flat(edges: Edges) -> list[torch.Tensor]:
     return [edges.offsets, edges.src, edges.relation, *edges.transpose]
+
+
+def test_relations_are_checked_too() -> None:
+    index = torch.zeros(2, dtype=torch.int64)
+    for relation, found in (([0, -1], "-1..0"), ([2**40, 0], "0..1099511627776")):
+        with pytest.raises(ValueError, match=rf"relation must lie in 0..2147483646, found {found}"):
+            edges_from_index(index, index, torch.tensor(relation), num_nodes=1)
+
+
+def test_more_than_63_bits_sort_is_refused() -> None:
+    index, relation = torch.tensor([2**30 - 1]), torch.tensor([2**20])
+    with pytest.raises(ValueError, match="too many to be sorted by 63 bits"):
+        edges_from_index(index, index, relation, num_nodes=2**30)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_sorted_as_python_sorts(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    nodes, relations = (1 + int(torch.randint(0, size, (), generator=generator)) for size in (70, 9))
+    sizes = (nodes, nodes, relations)
+    src, dst, relation = (torch.randint(0, size, (5 * nodes,), generator=generator) for size in sizes)
+    edges = edges_from_index(src, dst, relation, num_nodes=nodes)
+    rows = sorted(zip(dst.tolist(), relation.tolist(), src.tolist(), strict=True))
+    assert list(zip(edges.dst().tolist(), edges.relation.tolist(), edges.src.tolist(), strict=True)) == rows
+    back = sorted(range(len(rows)), key=lambda place: (rows[place][2], rows[place][1], place))
+    assert edges.transpose.edge.tolist() == back

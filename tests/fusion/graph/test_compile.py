@@ -1,5 +1,6 @@
 """A training step of GraphFusion under torch.compile and under autocast."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -79,10 +80,9 @@ def classed(samples: list[Sample]) -> list[Sample]:
 def every_modality(**options: Any) -> Step:
     """Batches of 9, 7 and 5 samples, with other modalities absent in each, and both kinds of network for each."""
     builder = example_builder(target=ClassTarget(CLASSES))
-    encodings = {"image": ImagePatches(patch=4, channels=1, encoding=ConvPatches(width=4))}
-    encodings["audio"] = AudioFrames(sample_rate=800, hop=0.05, encoding=WaveformFrames(filters=4, length=8))
-    others = [replace(node_type, name=f"{name}_too") for name, node_type in encodings.items()]
-    node_types = [*builder.node_types, *others, Features(signal="row", width=3)]
+    image = ImagePatches(name="image_too", patch=4, channels=1, encoding=ConvPatches(width=4))
+    audio = AudioFrames(name="audio_too", sample_rate=800, hop=0.05, encoding=WaveformFrames(filters=4, length=8))
+    node_types = [*builder.node_types, image, audio, Features(signal="row", width=3)]
     samples = random_samples(torch.Generator().manual_seed(0))
     samples = [replace(sample, signals={**sample.signals, "row": torch.rand(4, 3)}) for sample in samples]
     builder = GraphBuilder(node_types, builder.edge_rules, target=builder.target)
@@ -156,4 +156,4 @@ def narrowed(batch: GraphBatch) -> GraphBatch:
 
 def distance(found: dict[str, Tensor], exact: dict[str, Tensor]) -> float:
     """The length of the difference of all tensors together."""
-    return float(sum((found[name].double() - tensor).square().sum() for name, tensor in exact.items())) ** 0.5
+    return math.sqrt(sum(float((found[name].double() - tensor).square().sum()) for name, tensor in exact.items()))
