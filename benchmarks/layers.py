@@ -30,7 +30,7 @@ from layer_timing.workloads import WORKS
 
 WORDS = """works, per sample:
   clip   196 patches in a grid of 14x14, 128 frames, 64 tokens; about 8,400 edges
-  video  1,568 patches (32 pictures of 7x7), 1,500 frames, 512 tokens; about 76,500 edges
+  video  1,568 patches (32 pictures of 7x7), 1,500 frames, 512 tokens; about 75,300 edges
   long   16,384 nodes in three sequences, 20 edges into each
 Patches are joined with their 8 neighbours, sequences within a window of 2, and 8 random edges go into every node
 from each other type: 9 relations.

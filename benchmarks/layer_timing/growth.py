@@ -66,7 +66,8 @@ def crossing(one: dict[int, float], other: dict[int, float]) -> float | None:
     """
     sizes = sorted(set(one) & set(other))
     ahead = [math.log(other[size] / one[size]) for size in sizes]
-    for place in range(len(sizes) - 1, 0, -1):
+    last = len(sizes) - 1 if ahead and ahead[-1] >= 0 else 0  # who loses in the end is not cheaper for good
+    for place in range(last, 0, -1):
         before, after = ahead[place - 1], ahead[place]
         if before < 0 <= after:
             share = before / (before - after)

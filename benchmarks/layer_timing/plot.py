@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from layer_timing.growth import NAMES, curve, summary
 from layer_timing.run import Row
 
+INK = "#22262b"
 # Okabe and Ito's colours; markers repeat the distinction.
 LOOKS = {
     "RelationAttention": ("#0072B2", "o", "graph: RelationAttention"),
@@ -44,46 +45,61 @@ def write_plot(rows: Sequence[Row], environment: Mapping[str, Any], file: Path) 
 
 def draw_curves(axes: Axes, curves: Mapping[str, Mapping[int, float]]) -> None:
     """A line per way, named at its right end."""
+    ends = {}
     for name, times in curves.items():
-        color, marker, label = LOOKS[name]
+        color, marker, _ = LOOKS[name]
         sizes = sorted(times)
         axes.loglog(sizes, [times[size] for size in sizes], color=color, marker=marker, linewidth=2, markersize=6)
-        axes.annotate(
-            label,
-            (sizes[-1], times[sizes[-1]]),
-            xytext=(10, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=10,
-            color="#22262b",
-            annotation_clip=False,
-        )
+        ends[name] = (sizes[-1], times[sizes[-1]])
+    low, high = axes.get_ylim()
+    axes.set_ylim(low / 6, high)  # room for words below the lines
+    least = (6 * high / low) ** 0.05
+    height = 0.0
+    for name, (nodes, milliseconds) in sorted(ends.items(), key=lambda end: end[1][1]):
+        height = max(milliseconds, height * least)
+        place = {"xytext": (1.02, height), "textcoords": axes.get_yaxis_transform()}
+        options: dict[str, Any] = place | {"va": "center", "fontsize": 10, "color": INK, "annotation_clip": False}
+        line = {"arrowstyle": "-", "color": LOOKS[name][0], "linewidth": 1, "shrinkB": 6}
+        axes.annotate(LOOKS[name][2], (nodes, milliseconds), arrowprops=line, **options)
 
 
 def draw_crossings(
     axes: Axes, curves: Mapping[str, Mapping[int, float]], crossings: Mapping[str, float | None]
 ) -> None:
-    """A dashed line down from where a way becomes cheaper than full attention; in words where they never cross."""
+    """A dashed line where a way becomes cheaper than full attention; in words where it does not."""
     full = curves.get("full_attention", {})
-    words = []
+    words: list[str] = []
+    height = 0.02
     for name, nodes in crossings.items():
         color, _, label = LOOKS[name]
-        shared = sorted(set(curves.get(name, {})) & set(full))
-        if not shared:
-            continue
+        shared = set(curves.get(name, {})) & set(full)
+        if shared and nodes is None:
+            words.append(f"{label} is {compare(curves[name], full)}")
         if nodes is None:
-            cheaper = curves[name][shared[-1]] < full[shared[-1]]
-            words.append(f"{label} is {'cheaper' if cheaper else 'dearer'} than full attention at every size")
             continue
         axes.axvline(nodes, color=color, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
-        text = f"{label.removeprefix('graph: ')} cheaper\nfrom {nodes:,.0f} nodes on"
-        height = 0.97 if not words and name == "RelationAttention" else 0.84
+        right = nodes < sorted(full)[len(full) // 2]
         axes.annotate(
-            text, (nodes, height), xycoords=("data", "axes fraction"), xytext=(5, 0), textcoords="offset points",
-            va="top", fontsize=9, color="#22262b",
-        )  # fmt: skip
+            f"{label.removeprefix('graph: ')} cheaper than\nfull attention from {nodes:,.0f} nodes on",
+            (nodes, height),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(6 if right else -6, 0),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            fontsize=9,
+            color=INK,
+        )
+        height += 0.1
     if words:
-        axes.text(0.02, 0.98, "\n".join(words), transform=axes.transAxes, va="top", fontsize=9, color="#22262b")
+        axes.text(0.02, 0.98, "\n".join(words), transform=axes.transAxes, va="top", fontsize=9, color=INK)
+
+
+def compare(one: Mapping[int, float], full: Mapping[int, float]) -> str:
+    """In words, for a way that does not overtake full attention for good."""
+    cheaper = [one[size] < full[size] for size in sorted(set(one) & set(full))]
+    if all(cheaper):
+        return "cheaper than full attention at every size"
+    return f"dearer than full attention {'at the largest size' if any(cheaper) else 'at every size'}"
 
 
 def dress(axes: Axes, sizes: Sequence[int]) -> None:

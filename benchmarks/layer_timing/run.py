@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -68,7 +70,7 @@ def time_work(
         row = rows[contender] = empty_row(work.name, contender) | shown
         try:
             blocks[contender] = block = contender.make(asked, contender.impl)
-            row |= costs(block, device)
+            row |= costs(block, device, settings.seconds)
         except CANNOT_RUN as error:
             blocks.pop(contender, None)
             row["reason"] = reason(error)
@@ -87,12 +89,20 @@ def empty_row(work: str, contender: Contender) -> Row:
     return named | dict.fromkeys((*measured, *counted, *compared))
 
 
-def costs(block: Block, device: torch.device) -> Row:
-    """Warm up, then bytes, operations and peak memory of one run each."""
-    time_once(block, device)
+def costs(block: Block, device: torch.device, seconds: float) -> Row:
+    """Bytes of a first run, which warms up, operations, and the peak of further runs.
+
+    On the CPU the peak varies by some 20 MB with where freed memory happens to lie: the median of three, unless one
+    takes longer than that many seconds, as then it holds far more than that.
+    """
     forward_bytes, all_bytes = count_bytes(block.forward, block.backward)
+    peaks: list[float | None] = []
+    begin = perf_counter()
+    while len(peaks) < 3 and (not peaks or perf_counter() - begin < seconds):
+        peaks.append(peak_megabytes(lambda: time_once(block, device), device))
+    known = [peak for peak in peaks if peak is not None]
     return {
-        "peak_memory_mb": peak_megabytes(lambda: time_once(block, device), device),
+        "peak_memory_mb": median(known) if known else None,
         "bytes": all_bytes,
         "forward_bytes": forward_bytes,
         "operations": (1 + BACKWARD) * block.operations,

@@ -34,14 +34,14 @@ class Traffic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's ow
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count and call."""
         result = func(*args, **(kwargs or {}))
-        if func.is_view or func.overloadpacket.__name__ in UNWRITTEN:
+        if func.overloadpacket.__name__ in UNWRITTEN:
             return result
         operands = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         stored = {tensor.untyped_storage().data_ptr() for tensor in operands}
         same = [tensor.untyped_storage().data_ptr() in stored for tensor in results]
         if results and all(same) and not func._schema.is_mutable:
-            return result  # a view by another name, as a reshape that had nothing to copy
+            return result  # a view
         self.bytes += sum(stored_bytes(tensor) for tensor in (*operands, *results))
         return result
 
