@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from layer_timing.contenders import CONTENDERS, Contender
-from layer_timing.run import Row, Settings, time_work
+from layer_timing.run import Row, Settings, prepare, time_entries
 from layer_timing.workloads import sequences
 
 SIZES = tuple(256 << power for power in range(7))  # 256 to 16,384
@@ -20,7 +20,7 @@ def runners() -> tuple[Contender, ...]:
 
 
 def time_growth(sizes: Sequence[int], ceilings: dict[str, float], settings: Settings) -> list[Row]:
-    """Rows of the work "growth", one sample each.
+    """Rows of the work "growth", one sample each; all sizes take turns, as the exponent compares them.
 
     Raises:
         ValueError: a size that does not make three sequences.
@@ -28,12 +28,12 @@ def time_growth(sizes: Sequence[int], ceilings: dict[str, float], settings: Sett
     """
     if min(sizes) < 4:
         raise ValueError(f"growth needs at least 4 nodes per sample, found {min(sizes)}")
-    rows = []
+    entries = []
     for nodes in sizes:
-        work = sequences(nodes, "growth", {})
         settings.say(f"growth: {nodes:,} nodes")
-        rows += time_work(work, 1, runners(), ceilings, settings)
-    return rows
+        entries += prepare(sequences(nodes, "growth", {}), 1, runners(), settings)
+    settings.say("growth: timing")
+    return time_entries(entries, ceilings, settings)
 
 
 def curve(rows: Sequence[Row], name: str) -> dict[int, float]:

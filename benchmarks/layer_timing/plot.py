@@ -37,7 +37,7 @@ def write_plot(rows: Sequence[Row], environment: Mapping[str, Any], file: Path) 
     draw_crossings(axes, curves, summary(rows)["cheaper_than_full_attention_from_nodes"])
     dress(axes, sorted({nodes for times in curves.values() for nodes in times}))
     first = next(row for row in rows if row["work"] == "growth")
-    where = environment["gpu"] or f"{environment['processor']}, {environment['threads']} threads"
+    where = environment["gpu"] or f"{environment['processor']}, threads: {environment['threads']}"
     axes.set_title("One block, forward and backward, one sample of degree 20", loc="left", fontsize=12)
     axes.text(0, -0.17, f"{where}; {first['dtype']}", transform=axes.transAxes, fontsize=8, color="#6b7480")
     figure.savefig(file, dpi=150)
@@ -91,7 +91,8 @@ def draw_crossings(
         )
         height += 0.1
     if words:
-        axes.text(0.02, 0.98, "\n".join(words), transform=axes.transAxes, va="top", fontsize=9, color=INK)
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+        axes.text(0.02, 0.98, "\n".join(words), transform=axes.transAxes, va="top", fontsize=9, color=INK, bbox=paper)
 
 
 def compare(one: Mapping[int, float], full: Mapping[int, float]) -> str:

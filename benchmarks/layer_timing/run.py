@@ -43,10 +43,34 @@ class Settings:
     say: Callable[[str], None] = lambda line: None
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A row that waits for its times.
+
+    Args:
+        row: what is known of it.
+        block: what to time; None where it cannot run, for the reason in the row.
+    """
+
+    row: Row
+    block: Block | None
+
+
 def time_work(
     work: Work, samples: int, contenders: Sequence[Contender], ceilings: dict[str, float], settings: Settings
 ) -> list[Row]:
     """Check that the contenders agree, then time them.
+
+    Raises:
+        DisagreementError: they do not.
+    """
+    entries = prepare(work, samples, contenders, settings)
+    settings.say(f"{work.name}: timing")
+    return with_ratios(time_entries(entries, ceilings, settings))
+
+
+def prepare(work: Work, samples: int, contenders: Sequence[Contender], settings: Settings) -> list[Entry]:
+    """Check that the contenders agree and warm them up.
 
     Raises:
         DisagreementError: they do not.
@@ -63,21 +87,27 @@ def time_work(
         "nodes": work.nodes,
         "edges": asked.batch.edges.num_edges // samples,
     }
-    rows: dict[Contender, Row] = {}
-    blocks: dict[Contender, Block] = {}
+    entries = []
     for contender in contenders:
         settings.say(f"{work.name}: warming up {contender.name} ({contender.impl})")
-        row = rows[contender] = empty_row(work.name, contender) | shown
+        row = empty_row(work.name, contender) | shown
         try:
-            blocks[contender] = block = contender.make(asked, contender.impl)
-            row |= costs(block, device, settings.seconds)
+            block = contender.make(asked, contender.impl)
+            entries.append(Entry(row | costs(block, device, settings.seconds), block))
         except CANNOT_RUN as error:
-            blocks.pop(contender, None)
-            row["reason"] = reason(error)
-    settings.say(f"{work.name}: timing {len(blocks)} contenders")
-    for contender, times in interleaved(blocks, device, rounds=settings.rounds, seconds=settings.seconds).items():
-        rows[contender] |= speeds(rows[contender], times, ceilings)
-    return with_ratios(list(rows.values()))
+            entries.append(Entry(row | {"reason": reason(error)}, None))
+    return entries
+
+
+def time_entries(entries: Sequence[Entry], ceilings: dict[str, float], settings: Settings) -> list[Row]:
+    """All rows in their order, timed in turns with each other."""
+    blocks = {place: entry.block for place, entry in enumerate(entries) if entry.block is not None}
+    device = torch.device(settings.device)
+    times = interleaved(blocks, device, rounds=settings.rounds, seconds=settings.seconds)
+    return [
+        entry.row | (speeds(entry.row, times[place], ceilings) if place in times else {})
+        for place, entry in enumerate(entries)
+    ]
 
 
 def empty_row(work: str, contender: Contender) -> Row:
@@ -90,11 +120,12 @@ def empty_row(work: str, contender: Contender) -> Row:
 
 
 def costs(block: Block, device: torch.device, seconds: float) -> Row:
-    """Bytes of a first run, which warms up, operations, and the peak of further runs.
+    """Warm up, then bytes and operations of a run, and the peak of further ones.
 
     On the CPU the peak varies by some 20 MB with where freed memory happens to lie: the median of three, unless one
     takes longer than that many seconds, as then it holds far more than that.
     """
+    time_once(block, device)
     forward_bytes, all_bytes = count_bytes(block.forward, block.backward)
     peaks: list[float | None] = []
     begin = perf_counter()

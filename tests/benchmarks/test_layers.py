@@ -172,7 +172,7 @@ def test_what_must_run_runs() -> None:
     assert {("full_attention", "sdpa"), ("projections", "TypedLinear")} <= ran
 
 
-def test_ratios_are_to_the_faster_projections(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ratios_are_to_the_faster_projections() -> None:
     rows = [
         {"name": name, "milliseconds": milliseconds}
         for name, milliseconds in (("projections", 4.0), ("projections_plain", 2.0), ("gather", 6.0), ("HGT", None))
