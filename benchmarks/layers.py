@@ -55,7 +55,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         for device in ("cpu", "cuda")
     )
     add = parser.add_argument
-    add("--work", nargs="*", choices=list(WORKS), metavar="WORK", help="some of the above; all, or none with --growth")
+    add(
+        "--work",
+        nargs="*",
+        choices=list(WORKS),
+        metavar="WORK",
+        help="some of the works below; all, or none with --growth",
+    )
     add("--device", choices=["cpu", "cuda"], default="cpu", help="where to run (cpu)")
     add("--dtype", choices=["float32", "bfloat16", "float16"], help="cpu: float32; cuda: bfloat16")
     add("--samples", nargs="+", default=[], metavar="WORK=N", help=f"samples per batch ({per_device})")
@@ -115,10 +121,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say=lambda line: progress.print(line, style="dim", highlight=False),
     )
     try:
-        result = measure(asked, settings, console)
+        result = measure(asked, settings)
     except DisagreementError as error:
         progress.print(f"nothing is reported: {error}", style="bold red", highlight=False)
         return 1
+    for name in asked.work:
+        print_work(console, [row for row in result["rows"] if row["work"] == name])
+    if result["growth"]:
+        print_growth(console, result["growth"])
     print_figures(console, result["figures"])
     if asked.out:
         asked.out.write_text(json.dumps(result, indent=1) + "\n")
@@ -129,18 +139,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(asked: argparse.Namespace, settings: Settings, console: Console) -> dict[str, Any]:
+def measure(asked: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     """Everything that was asked for, as it is written to the file."""
     described = environment(asked.device)
     ceilings = measure_ceilings(settings.dtype, torch.device(asked.device))
     rows: list[Row] = []
     for name in asked.work:
-        found = time_work(WORKS[name], asked.samples[name], asked.only, ceilings, settings)
-        rows += found
-        print_work(console, found)
+        rows += time_work(WORKS[name], asked.samples[name], asked.only, ceilings, settings)
     if asked.growth is not None:
         rows += time_growth(asked.growth, ceilings, settings)
-        print_growth(console, summary(rows))
     setting = {"dim": asked.dim, "heads": asked.heads, "dtype": asked.dtype, "threads": described["threads"]}
     return {
         "environment": described,

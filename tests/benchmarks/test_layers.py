@@ -113,11 +113,20 @@ def test_a_wrong_result_is_refused(number: float, part: str, ours: bool) -> None
 def test_nothing_is_printed_or_written_when_results_differ(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wrong = Contender("gather", "torch", scaled(1.01, "gradients"), "RelationAttention", ours=False)
+    """Nor is what was right before the difference was found."""
+
+    def wrong_on_video(asked: Problem, impl: str) -> Block:
+        factor = 1.0 if asked.batch.num_graphs == 2 else 1.01
+        block: Block = scaled(factor, "gradients")(asked, impl)
+        return block
+
+    wrong = Contender("gather", "torch", wrong_on_video, "RelationAttention", ours=False)
     monkeypatch.setattr(layer_timing.contenders, "CONTENDERS", (wrong,))
     small(monkeypatch)
+    monkeypatch.setitem(WORKS, "video", replace(TINY, name="video", samples={"cpu": 1, "cuda": 1}))
     out = tmp_path / "result.json"
-    assert layers.main(["--work", "clip", "--dim", "12", "--heads", "3", "--out", str(out)]) == 1
+    words = ["--work", "clip", "video", "--dim", "12", "--heads", "3"]
+    assert layers.main([*words, "--out", str(out)]) == 1
     captured = capsys.readouterr()
     assert not out.exists()
     assert captured.out == ""
