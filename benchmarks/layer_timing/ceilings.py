@@ -1,0 +1,34 @@
+"""What the machine can do at best: the floors that times are held against."""
+
+import torch
+
+from layer_timing.measure import median_seconds
+
+CACHED_BYTES = 2**23  # lies in the last cache of the processors and GPUs meant here
+
+
+def measure_ceilings(dtype: torch.dtype, device: torch.device) -> dict[str, float]:
+    """What it gives to a copy and to a matrix product.
+
+    Returns:
+        "bandwidth" and "cached_bandwidth": bytes per second, read and written, of a copy larger than any cache and of
+        one of 8 MB. "matmul": additions and multiplications per second of a square product in the dtype.
+        "cache_bytes": size of a GPU's L2, 0 for processors.
+    """
+    cuda = device.type == "cuda"
+    found = {
+        "bandwidth": copy_bandwidth(2**30 if cuda else 2**28, device),
+        "cached_bandwidth": copy_bandwidth(CACHED_BYTES, device),
+    }
+    side = 8192 if cuda else 1024
+    matrix = torch.ones(side, side, dtype=dtype, device=device)
+    found["matmul"] = 2 * side**3 / median_seconds(lambda: matrix @ matrix, device)
+    found["cache_bytes"] = float(torch.cuda.get_device_properties(device).L2_cache_size) if cuda else 0.0
+    return found
+
+
+def copy_bandwidth(size: int, device: torch.device) -> float:
+    """Bytes per second, read and written."""
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
+    target = torch.zeros_like(source)
+    return 2 * size / median_seconds(lambda: target.copy_(source), device, repeats=max(1, 2**28 // size))

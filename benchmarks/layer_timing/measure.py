@@ -1,0 +1,108 @@
+"""Clocks: contenders take turns, in another order every round, so that what the machine does meanwhile hits all."""
+
+import gc
+import random
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from statistics import median
+from time import perf_counter
+from typing import NamedTuple, TypeVar
+
+import torch
+
+from layer_timing.block import Block
+
+Key = TypeVar("Key", bound=Hashable)
+MOST_ROUNDS = 200
+
+
+class Timing(NamedTuple):
+    """Milliseconds of one run: of the forward pass, and of forward and backward."""
+
+    forward: float
+    total: float
+
+
+def time_once(block: Block, device: torch.device) -> Timing:
+    """Run a block forward and backward; on CUDA between events on the device."""
+    if device.type == "cuda":
+        start, between, end = events(3)
+        start.record()
+        outputs = block.forward()
+        between.record()
+        block.backward(outputs)
+        end.record()
+        end.synchronize()
+        return Timing(start.elapsed_time(between), start.elapsed_time(end))
+    begin = perf_counter()
+    outputs = block.forward()
+    forward = perf_counter()
+    block.backward(outputs)
+    return Timing(1e3 * (forward - begin), 1e3 * (perf_counter() - begin))
+
+
+def events(count: int) -> list[torch.cuda.Event]:
+    """Marks on the device's own clock."""
+    return [torch.cuda.Event(enable_timing=True) for _ in range(count)]  # type: ignore[no-untyped-call]
+
+
+def interleaved(
+    blocks: Mapping[Key, Block], device: torch.device, *, rounds: int, seconds: float
+) -> dict[Key, list[Timing]]:
+    """Time blocks that have run before.
+
+    Args:
+        blocks: what to time.
+        device: where it runs.
+        rounds: how often each is timed at least.
+        seconds: further rounds are added for the blocks that all their rounds together took less than this.
+    """
+    found: dict[Key, list[Timing]] = {key: [] for key in blocks}
+    order = random.Random(0)
+    with no_collection():
+        for number in range(MOST_ROUNDS if blocks else 0):
+            due = [k for k, times in found.items() if number < rounds or sum(t.total for t in times) < 1e3 * seconds]
+            if not due:
+                break
+            for key in order.sample(due, len(due)):
+                found[key].append(time_once(blocks[key], device))
+    return found
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Python's collector waits, so that it does not run in the middle of somebody's time."""
+    gc.collect()
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def median_seconds(run: Callable[[], object], device: torch.device, *, repeats: int = 1, rounds: int = 7) -> float:
+    """Of one call, out of `rounds` rows of `repeats` calls after a first one."""
+    run()
+    times: list[float] = []
+    for _ in range(rounds):
+        if device.type == "cuda":
+            start, end = events(2)
+            start.record()
+            for _ in range(repeats):
+                run()
+            end.record()
+            end.synchronize()
+            times.append(start.elapsed_time(end) / 1e3 / repeats)
+        else:
+            begin = perf_counter()
+            for _ in range(repeats):
+                run()
+            times.append((perf_counter() - begin) / repeats)
+    return median(times)
+
+
+def middle(times: list[Timing]) -> Timing:
+    """The median of each number."""
+    return Timing(median(time.forward for time in times), median(time.total for time in times))
