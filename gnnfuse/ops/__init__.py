@@ -4,6 +4,7 @@ from gnnfuse.ops.attention import graph_attention
 from gnnfuse.ops.check_edges import checked_indices
 from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
 from gnnfuse.ops.neighbor_sum import neighbor_sum
+from gnnfuse.ops.relation_matmul import relation_matmul
 from gnnfuse.ops.relation_rows import relation_rows
 from gnnfuse.ops.segment import segment_reduce, segment_softmax
 from gnnfuse.ops.typed_linear import typed_linear
@@ -15,6 +16,7 @@ __all__ = [
     "edges_from_index",
     "graph_attention",
     "neighbor_sum",
+    "relation_matmul",
     "relation_rows",
     "segment_reduce",
     "segment_softmax",
