@@ -27,12 +27,21 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     },
     "layer": {
         "relation_attention": "gnnfuse.message_passing.relation_attention:RelationAttention",
+        "hgt": "gnnfuse.message_passing.hgt:HGT",
+        "gatv2": "gnnfuse.message_passing.gatv2:GATv2",
+        "sage": "gnnfuse.message_passing.sage:SAGE",
+        "rgcn": "gnnfuse.message_passing.rgcn:RGCN",
+        "simmim": "gnnfuse.message_passing.simmim:SimMIM",
+        "pyg": "gnnfuse.message_passing.pyg_layer:PyGLayer",
+        "nearest_states": "gnnfuse.message_passing.nearest_states:NearestStates",
     },
     "readout": {
         "mean": "gnnfuse.readout.mean:MeanReadout",
         "attention": "gnnfuse.readout.attention:AttentionReadout",
         "hub": "gnnfuse.readout.hub:HubReadout",
         "typed": "gnnfuse.readout.typed:TypedReadout",
+        "joined": "gnnfuse.readout.joined:JoinedReadout",
+        "interaction": "gnnfuse.readout.interaction:InteractionReadout",
     },
     "model": {
         "graph": "gnnfuse.fusion.graph.graph_fusion:GraphFusion",

@@ -8,12 +8,23 @@ import pytest
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch_geometric.nn import GCNConv, SAGEConv
 
 from gnnfuse import catalog
 from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Nearest, Window
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
-from gnnfuse.message_passing import LayerFactory, RelationAttention
+from gnnfuse.message_passing import (
+    HGT,
+    RGCN,
+    SAGE,
+    GATv2,
+    LayerFactory,
+    NearestStates,
+    PyGLayer,
+    RelationAttention,
+    SimMIM,
+)
 from gnnfuse.nodes import (
     AudioFrames,
     AudioGain,
@@ -34,7 +45,15 @@ from gnnfuse.nodes import (
     TextTokens,
     WaveformFrames,
 )
-from gnnfuse.readout import AttentionReadout, HubReadout, MeanReadout, Readout, TypedReadout
+from gnnfuse.readout import (
+    AttentionReadout,
+    HubReadout,
+    InteractionReadout,
+    JoinedReadout,
+    MeanReadout,
+    Readout,
+    TypedReadout,
+)
 from gnnfuse.sample import Rows, Sample, read_rows
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.testing import (
@@ -148,11 +167,26 @@ LAYERS: Mapping[str, Sequence[LayerFactory]] = {
         RelationAttention,
         partial(RelationAttention, heads=2, expansion=1, impl="reference"),
     ],
+    "hgt": [HGT, partial(HGT, heads=2, impl="reference")],
+    "gatv2": [GATv2, partial(GATv2, heads=2, activation=None, impl="reference")],
+    "sage": [SAGE],
+    "rgcn": [RGCN, partial(RGCN, num_bases=2, activation="gelu")],
+    "simmim": [SimMIM],
+    "pyg": [
+        partial(PyGLayer, conv=partial(SAGEConv, (DIM, DIM), DIM)),
+        partial(PyGLayer, conv=partial(GCNConv, DIM, DIM), joined=True),
+    ],
+    "nearest_states": [
+        partial(NearestStates, k=2),
+        partial(NearestStates, k=3, layer=partial(HGT, heads=2), within=False),
+    ],
 }
 READOUTS: Mapping[str, Callable[[], Readout]] = {
     "mean": MeanReadout,
     "attention": lambda: AttentionReadout(DIM, heads=2),
     "hub": lambda: HubReadout("hub"),
+    "joined": JoinedReadout,
+    "interaction": lambda: InteractionReadout(DIM),
     "typed": lambda: TypedReadout(DIM, [node_type.name for node_type in lidar_builder().node_types]),
 }
 MODELS: Mapping[str, Callable[[GraphBuilder], FusionModel]] = {

@@ -1,8 +1,8 @@
 """A batch of samples as one heterogeneous graph."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Self
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import torch
 from jaxtyping import Bool, Int
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gnnfuse.edges import Relation
 from gnnfuse.nodes import Layout
-from gnnfuse.ops import Edges, Transpose
+from gnnfuse.ops import Edges, Transpose, relation_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,8 @@ class GraphBatch:
     modalities: tuple[str, ...]
     present: Bool[Tensor, "graphs modalities"]
     edge_order: Int[Tensor, "edges"] | None = None
+    # What follows from the rest and was asked for. A plain dictionary: torch.compile cannot trace cached_property.
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def node_types(self) -> tuple[str, ...]:
@@ -66,6 +68,41 @@ class GraphBatch:
         return found
 
     @property
+    def relation_spans(self) -> tuple[tuple[int, int], ...]:
+        """Per relation (start, stop), the nodes its edges come from; empty where there is none for them to go into."""
+        slices = self.slices
+        spans = []
+        for relation in self.relations:
+            src, dst = slices[relation.src], slices[relation.dst]
+            spans.append((src.start, src.stop if dst.stop > dst.start else src.start))
+        return tuple(spans)
+
+    @property
+    def relation_edges(self) -> Edges:
+        """The edges as they read one row per (relation, source node), for keys and values that differ by relation.
+
+        The rows of a relation are those of its span, relation after relation. Made when first asked for and kept, so
+        that all layers of a model share them.
+        """
+        if "relation_edges" not in self._kept:
+            with torch.inference_mode(False):  # what is kept may be used in training later
+                self._kept["relation_edges"] = relation_rows(self.edges, self.relation_spans)
+        edges: Edges = self._kept["relation_edges"]
+        return edges
+
+    @property
+    def relation_degree(self) -> Int[Tensor, "edges"]:
+        """For each edge, how many edges of its relation go into its node; made when first asked for and kept."""
+        if "relation_degree" not in self._kept:
+            relations = max(1, len(self.relations))
+            with torch.inference_mode(False):
+                group = self.edges.dst() * relations + self.edges.relation
+                counts = torch.zeros(self.num_nodes * relations, dtype=torch.int64, device=self.device)
+                self._kept["relation_degree"] = counts.index_add(0, group, torch.ones_like(group))[group]
+        degree: Tensor = self._kept["relation_degree"]
+        return degree
+
+    @property
     def device(self) -> torch.device:
         """Where the tensors are."""
         return self.graph_id.device
@@ -77,9 +114,13 @@ class GraphBatch:
         """Bit for bit: every tensor of the same dtype and content, every name in the same order."""
         if not isinstance(other, GraphBatch):
             return NotImplemented
-        return all(_same(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return all(_same(getattr(self, of.name), getattr(other, of.name)) for of in fields(self) if of.compare)
 
     __hash__ = None  # type: ignore[assignment]  # tensors have no hash by content
+
+    def __getstate__(self) -> dict[str, object]:
+        """The fields alone: what was derived from them and kept does not travel."""
+        return {of.name: {} if of.name == "_kept" else getattr(self, of.name) for of in fields(self)}
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
         """The same batch on another device."""
@@ -129,7 +170,7 @@ def _same(left: object, right: object) -> bool:
         case Mapping(), Mapping():
             return list(left) == list(right) and all(_same(left[key], right[key]) for key in left)
         case Layout(), Layout():
-            return all(_same(getattr(left, field.name), getattr(right, field.name)) for field in fields(left))
+            return all(_same(getattr(left, of.name), getattr(right, of.name)) for of in fields(left))
         case Edges() | Transpose(), Edges() | Transpose():
             return all(_same(one, other) for one, other in zip(left, right, strict=True))
     return bool(left == right)

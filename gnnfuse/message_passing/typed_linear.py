@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -15,20 +16,24 @@ class TypedLinear(nn.Module):
         in_dim: size of the states.
         out_dim: size of the result.
         node_types: names of the types.
+        bias: whether there is a b.
+
+    Raises:
+        ValueError: from `forward`, states of a type that is not among `node_types`.
 
     Example:
         >>> linear = TypedLinear(4, 6, ["image", "text"])
-        >>> import torch
         >>> linear(torch.zeros(5, 4), {"image": slice(0, 3), "text": slice(3, 5)}).shape
         torch.Size([5, 6])
     """
 
-    def __init__(self, in_dim: int, out_dim: int, node_types: Sequence[str]) -> None:
+    def __init__(self, in_dim: int, out_dim: int, node_types: Sequence[str], *, bias: bool = True) -> None:
         super().__init__()
         self.in_dim = in_dim
         self.out_dim = out_dim
         self.node_types = tuple(node_types)
-        self.linears = nn.ModuleDict({name: nn.Linear(in_dim, out_dim) for name in node_types})
+        self.bias = bias
+        self.linears = nn.ModuleDict({name: nn.Linear(in_dim, out_dim, bias=bias) for name in node_types})
 
     def forward(
         self, states: Float[Tensor, "nodes in_dim"], slices: Mapping[str, slice]
@@ -42,9 +47,19 @@ class TypedLinear(nn.Module):
         """The same, cut into `parts` tensors of equal width.
 
         Raises:
-            ValueError: `parts` does not divide `out_dim`.
+            ValueError: `parts` does not divide `out_dim`, or states of a type that is not there.
         """
+        unknown = [name for name in slices if name not in self.linears]
+        if unknown:
+            raise ValueError(f"found states of node type {unknown[0]!r}, expected {', '.join(self.node_types)}")
         weights: list[Tensor] = [self.linears[name].weight for name in slices]  # type: ignore[misc]
-        biases: list[Tensor] = [self.linears[name].bias for name in slices]  # type: ignore[misc]
+        none = weights[0].new_zeros(self.out_dim)
+        biases: list[Tensor] = [self.linears[name].bias if self.bias else none for name in slices]  # type: ignore[misc]
         counts = [place.stop - place.start for place in slices.values()]
         return typed_linear(states, weights, biases, counts, parts=parts)
+
+
+def split_types(states: Float[Tensor, "nodes dim"], slices: Mapping[str, slice]) -> dict[str, Tensor]:
+    """Each type's states; one split, whose gradient is written once, where every slice would fill a tensor of zeros."""
+    parts = torch.split(states, [place.stop - place.start for place in slices.values()])
+    return dict(zip(slices, parts, strict=True))

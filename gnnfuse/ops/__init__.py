@@ -5,6 +5,7 @@ from gnnfuse.ops.check_edges import checked_indices
 from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
 from gnnfuse.ops.merge_edges import PackedEdges, merge_edges, pack_edges
 from gnnfuse.ops.neighbor_sum import neighbor_sum
+from gnnfuse.ops.relation_matmul import relation_matmul
 from gnnfuse.ops.relation_rows import relation_rows
 from gnnfuse.ops.segment import segment_reduce, segment_softmax
 from gnnfuse.ops.typed_linear import typed_linear
@@ -19,6 +20,7 @@ __all__ = [
     "merge_edges",
     "neighbor_sum",
     "pack_edges",
+    "relation_matmul",
     "relation_rows",
     "segment_reduce",
     "segment_softmax",

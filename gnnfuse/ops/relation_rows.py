@@ -45,7 +45,9 @@ def relation_rows(edges: Edges, spans: Sequence[tuple[int, int]]) -> Edges:
     relation = edges.relation[edges.transpose.edge]
     source = torch.repeat_interleave(edges.transpose.offsets.diff(), output_size=edges.num_edges)
     target = source + shifts[relation]  # by (source, relation), as the old transpose is sorted
-    offsets = offsets_of(torch.bincount(target, minlength=before))
+    # Not bincount, whose length torch.compile cannot know.
+    counts = torch.zeros(before, dtype=torch.int64, device=device).index_add(0, target, torch.ones_like(target))
+    offsets = offsets_of(counts)
     # Edges of one row are neighbours in the old order too: each keeps its distance from the first of them.
     position = torch.arange(edges.num_edges, device=device)
     first = torch.ones_like(position, dtype=torch.bool)

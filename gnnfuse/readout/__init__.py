@@ -2,8 +2,18 @@
 
 from gnnfuse.readout.attention import AttentionReadout
 from gnnfuse.readout.hub import HubReadout
+from gnnfuse.readout.interaction import InteractionReadout
+from gnnfuse.readout.joined import JoinedReadout
 from gnnfuse.readout.mean import MeanReadout
 from gnnfuse.readout.readout import Readout
 from gnnfuse.readout.typed import TypedReadout
 
-__all__ = ["AttentionReadout", "HubReadout", "MeanReadout", "Readout", "TypedReadout"]
+__all__ = [
+    "AttentionReadout",
+    "HubReadout",
+    "InteractionReadout",
+    "JoinedReadout",
+    "MeanReadout",
+    "Readout",
+    "TypedReadout",
+]

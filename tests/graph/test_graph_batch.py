@@ -1,3 +1,5 @@
+import copy
+import pickle
 from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
 
@@ -7,7 +9,7 @@ from torch import Tensor
 
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
 from gnnfuse.nodes import Layout
-from gnnfuse.ops import Edges, Transpose
+from gnnfuse.ops import Edges, Transpose, neighbor_sum, relation_rows
 from gnnfuse.sample import Sample
 from tests.graph.graphs import EDGE_RULES, NODE_TYPES, random_samples
 
@@ -112,3 +114,58 @@ def test_layouts_and_edges_have_their_documented_types() -> None:
     no_signals = GraphBuilder([node_type for node_type in NODE_TYPES if node_type.signal is None])([Sample({})])
     assert no_signals.present.shape == (1, 0)
     assert no_signals.present.dtype == torch.bool
+
+
+def test_rows_per_relation_and_source_are_made_once() -> None:
+    batch = batch_of()
+    rows = batch.relation_edges
+    assert batch.relation_edges is rows
+    assert batch.relation_degree is batch.relation_degree
+    expected = relation_rows(batch.edges, batch.relation_spans)
+    assert all(torch.equal(one, other) for one, other in zip(rows[:3], expected[:3], strict=True))
+    # Row by row: the span of the edge's relation, and the node's place in it.
+    begin, first = 0, []
+    for start, stop in batch.relation_spans:
+        first.append(begin - start)
+        begin += stop - start
+    for edge, row in enumerate(rows.src.tolist()):
+        assert row == first[int(batch.edges.relation[edge])] + int(batch.edges.src[edge])
+    assert rows.transpose.offsets.numel() == begin + 1
+
+
+def test_a_relation_into_a_type_without_nodes_has_no_rows() -> None:
+    batch = GraphBuilder(NODE_TYPES, EDGE_RULES)([Sample({"text": "ab"})])
+    spans = dict(zip(batch.relations, batch.relation_spans, strict=True))
+    into_audio = [stop - start for relation, (start, stop) in spans.items() if relation.dst == "audio"]
+    assert into_audio
+    assert not any(into_audio)
+    assert any(stop > start for relation, (start, stop) in spans.items() if relation.dst == "text")
+
+
+def test_the_degree_counts_edges_of_one_relation_into_one_node() -> None:
+    batch = batch_of()
+    ends = list(zip(batch.edges.dst().tolist(), batch.edges.relation.tolist(), strict=True))
+    assert batch.relation_degree.tolist() == [ends.count(end) for end in ends]
+
+
+def test_what_was_made_of_a_batch_is_no_part_of_it() -> None:
+    one, other = batch_of(), batch_of()
+    size = len(pickle.dumps(one))
+    assert one.relation_edges.num_edges == one.relation_degree.numel() > 0
+    assert one == other
+    assert len(pickle.dumps(one)) == size
+    for again in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one), copy.copy(one), one.to("cpu")):
+        assert again == one
+        assert again.relation_edges is not one.relation_edges
+    assert one.without_edges().relation_edges.num_edges == 0
+    assert one.to("meta").relation_spans == one.relation_spans
+
+
+def test_what_is_made_in_inference_serves_training() -> None:
+    batch = batch_of()
+    with torch.inference_mode():
+        rows = batch.relation_edges
+        share = batch.relation_degree
+    states = torch.ones(rows.transpose.offsets.numel() - 1, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(neighbor_sum(states, rows, weight=share.float()).sum(), states)
+    assert gradient.any()

@@ -40,6 +40,8 @@ def readout(name: str, node_types: list[str]) -> Readout:
         "hub": ("hub",),
         "attention": (DIM,),
         "typed": (DIM, node_types),
+        "joined": (),
+        "interaction": (DIM,),
     }
     return made(*arguments[name])
 

@@ -1,0 +1,45 @@
+"""The mean of every node's neighbours along each relation, through the relation's own map, summed over relations."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.graph import GraphBatch
+from gnnfuse.ops import neighbor_sum, relation_matmul
+from gnnfuse.ops.neighbor_sum.neighbor_sum import Impl
+
+
+def relation_mean(
+    states: Float[Tensor, "nodes in_dim"],
+    weight: Float[Tensor, "relations in_dim out_dim"],
+    batch: GraphBatch,
+    *,
+    impl: Impl = "auto",
+) -> Float[Tensor, "nodes out_dim"]:
+    r"""What SAGE and RGCN receive over all relations together.
+
+    $$ o_i = \sum_r \frac{1}{|N_r(i)|} \sum_{j \in N_r(i)} x_j W_r $$
+
+    The states are projected first, one row per (relation, source), and read in one sum over all relations with a
+    weight of 1 / |N_r(i)| per edge. Aggregating first would take as many products where types are of equal size, and
+    one pass over the edges into a row per (relation, destination). A node without edges gets zeros.
+
+    Args:
+        states: `[nodes, in_dim]`.
+        weight: `[relations, in_dim, out_dim]`, in the batch's order of relations.
+        batch: whose edges to read along.
+        impl: which `neighbor_sum` to use.
+
+    Raises:
+        ValueError: from the operators, for shapes that do not fit.
+
+    Example:
+        >>> from gnnfuse.testing import example_builder, random_samples
+        >>> batch = example_builder()(random_samples(torch.Generator().manual_seed(0)))
+        >>> weight = torch.zeros(len(batch.relations), 4, 6)
+        >>> relation_mean(torch.zeros(batch.num_nodes, 4), weight, batch).shape[1]
+        6
+    """
+    rows = relation_matmul(states.unsqueeze(1), weight.unsqueeze(1), batch.relation_spans).squeeze(1)
+    share = batch.relation_degree.to(torch.promote_types(rows.dtype, torch.float32)).reciprocal()
+    return neighbor_sum(rows, batch.relation_edges, weight=share, impl=impl)

@@ -1,0 +1,67 @@
+"""SimMIM: one weighted sum of neighbours, each through the map of its type."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing.activation import Activation, activate, check_activation
+from gnnfuse.message_passing.message_layer import MessageLayer
+from gnnfuse.message_passing.typed_linear import TypedLinear
+from gnnfuse.ops import graph_attention
+from gnnfuse.ops.attention.attention import Impl
+
+
+class SimMIM(MessageLayer):
+    """A simple interaction of modalities: a node adds what its neighbours say, weighted by how much they matter.
+
+        x_i <- act(W x_i + b + sum_{j in N(i)} alpha(x_j) W_t(j) x_j)
+        alpha(x_j) = exp(a_t(j) . x_j) / sum_{l in N(i)} exp(a_t(l) . x_l)
+
+    alpha asks the neighbour alone, not the node that listens; read as a share of the node's neighbourhood, so that
+    the sum stays of one size whatever the number of neighbours. W is one map for all nodes, W_t one per type of the
+    neighbour, whatever the relation. A node without neighbours gets act(W x + b). The summaries of the modalities are
+    joined by readouts: `JoinedReadout`, (x + y) / sqrt(2), and `InteractionReadout`, phi(x) + phi(y) + phi(G(x, y)).
+
+    Args:
+        dim: size of the states.
+        node_types: names of the node types.
+        relations: the relations; which of them an edge is of makes no difference.
+        activation: the function act: "relu", "elu", "gelu", or None for none.
+        impl: which `graph_attention` to use.
+
+    Raises:
+        ValueError: an unknown activation; in `forward`, a batch with node types that the layer does not know.
+
+    Example:
+        >>> layer = SimMIM(8, ["image", "text"], [Relation("image", "aligned", "text")])
+        >>> sum(p.numel() for p in layer.parameters())
+        216
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        node_types: Sequence[str],
+        relations: Sequence[Relation],
+        *,
+        activation: Activation | None = "relu",
+        impl: Impl = "auto",
+    ) -> None:
+        super().__init__()
+        check_activation(activation)
+        self.dim = dim
+        self.node_types = tuple(node_types)
+        self.relations = tuple(relations)
+        self.activation = activation
+        self.impl = impl
+        self.own = nn.Linear(dim, dim)
+        self.neighbours = TypedLinear(dim, dim + 1, node_types, bias=False)  # W_t x, and the score a_t . x
+
+    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
+        """States before in, states after out."""
+        message, score = self.neighbours(states, batch.slices).unsqueeze(1).split([self.dim, 1], dim=2)
+        # A query of 1 leaves the key as the score.
+        received = graph_attention(score.new_ones(score.shape), score, message, batch.edges, scale=1.0, impl=self.impl)
+        return activate(self.activation, self.own(states) + received.squeeze(1))

@@ -1,0 +1,33 @@
+"""JoinedReadout: the summaries of the modalities, added at equal variance."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.graph import GraphBatch
+from gnnfuse.readout.modality_means import modality_means
+from gnnfuse.readout.readout import Readout
+
+
+class JoinedReadout(Readout):
+    """(x + y) / sqrt(2) for the summaries x and y of two modalities, the mean states of their nodes.
+
+    For M modalities in a sample, the sum divided by sqrt(M): what the sample lacks, or has no node of, does not
+    count. The sum of independent summaries of one variance has that variance, however many there are. Zero for a
+    sample without any. Types that are read from no signal (hubs) are no modality. It belongs to `SimMIM`.
+
+    Example:
+        >>> from gnnfuse.nodes import TextTokens
+        >>> from gnnfuse.graph import GraphBuilder
+        >>> from gnnfuse.sample import Sample
+        >>> import torch
+        >>> batch = GraphBuilder([TextTokens()])([Sample({"text": "ab"}), Sample({})])
+        >>> JoinedReadout()(torch.tensor([[1.0], [3.0]]), batch).tolist()
+        [[2.0], [0.0]]
+    """
+
+    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+        """States in, one vector per graph out."""
+        means, present = modality_means(states, batch)
+        count = present.sum(1).clamp(min=1).to(means.dtype)
+        joined: Tensor = means.sum(1) / count.sqrt()[:, None]
+        return joined
