@@ -5,7 +5,8 @@ import torch
 from gnnfuse.ops.attention.dense_layout import MAX_NUMBERS
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
-DENSE_FROM = 0.5  # edges per pair of one graph's node and row; README.md has what was measured
+DENSE_FROM = 0.75  # edges per pair of one graph's node and row; README.md has what was measured
+DENSE_NODES = 256  # nodes per graph, on average: smaller matrices gain too little
 PADDING = 4  # the padded matrices are at most so many times the pairs
 
 
@@ -18,7 +19,9 @@ def nearly_complete(inputs: AttentionInputs) -> bool:
     query, edges, num_graphs = inputs.query, inputs.edges, inputs.num_graphs
     nodes, heads, _ = query.shape
     rows = inputs.key.shape[0]
-    if query.device.type != "cpu" or inputs.score_weight is not None or edges.num_edges == 0 or num_graphs == 0:
+    if query.device.type != "cpu" or inputs.score_weight is not None:
+        return False
+    if num_graphs == 0 or nodes < DENSE_NODES * num_graphs:
         return False
     if inputs.graph_id is None or torch.compiler.is_compiling():
         return heads * nodes * rows <= MAX_NUMBERS and edges.num_edges * num_graphs >= DENSE_FROM * nodes * rows

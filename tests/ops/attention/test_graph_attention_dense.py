@@ -408,6 +408,8 @@ def inputs_of(batch: Batch, graph_id: Tensor | None, num_graphs: int, **changes:
 def test_auto_takes_dense_where_graphs_are_nearly_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     full, sparse = BATCHES["complete"], BATCHES["sparse"]
     graphs = len(SIZES)
+    assert not nearly_complete(inputs_of(full, full.graph_id, graphs)), "the graphs are small"
+    monkeypatch.setattr("gnnfuse.ops.attention.auto.DENSE_NODES", 1)
     monkeypatch.setattr("gnnfuse.ops.attention.auto.DENSE_FROM", 0.7)  # isolated nodes take a fifth of the pairs away
     assert nearly_complete(inputs_of(full, full.graph_id, graphs))
     assert not nearly_complete(inputs_of(sparse, sparse.graph_id, graphs))
@@ -421,6 +423,7 @@ def test_auto_takes_dense_where_graphs_are_nearly_complete(monkeypatch: pytest.M
 def test_auto_runs_what_it_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = BATCHES["complete"]
     options: dict[str, Any] = {**batch.floats, "graph_id": batch.graph_id, "num_graphs": len(SIZES)}
+    monkeypatch.setattr("gnnfuse.ops.attention.auto.DENSE_NODES", 1)
     chosen: Any
     for threshold, chosen in ((0.1, "dense"), (2.0, choose("auto", torch.device("cpu")))):
         monkeypatch.setattr("gnnfuse.ops.attention.auto.DENSE_FROM", threshold)
