@@ -34,7 +34,12 @@ def exponential_in_kernels(x: Any) -> Callable[[Any], Any]:
     """What numba compiles for `exponential`, by the type of its argument."""
     if x == types.float32:
         return exponential_of_float32
-    return lambda x: math.exp(x)
+    return exponential_of_float64
+
+
+def exponential_of_float64(x: Any) -> Any:
+    """The C library's."""
+    return math.exp(x)
 
 
 def exponential_of_float32(x: Any) -> Any:
