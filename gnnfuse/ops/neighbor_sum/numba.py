@@ -39,7 +39,6 @@ def backward(
     """Gradients of value and weight; an empty one where `needs` says no."""
     from gnnfuse.ops.neighbor_sum import numba_launch
 
-    check_lists(edges)
     edge_of_highest = highest if reduce == "max" else None
     grads = [value.new_empty(0), value.new_empty(0)]
     if needs[0]:

@@ -37,7 +37,6 @@ def backward(
     """Gradients of value and weight; an empty one where `needs` says no."""
     from gnnfuse.ops.neighbor_sum import triton_launch
 
-    check_lists(edges)
     mean, edge_of_highest = reduce == "mean", highest if reduce == "max" else None
     grads = [value.new_empty(0), (value if weight is None else weight).new_empty(0)]
     if needs[0]:
