@@ -19,7 +19,7 @@ P0, P1, P2, P3, P4 = (
     np.float32(coefficient) for coefficient in (0.5, 0.16666576, 0.041666467, 0.0083631817, 0.0013933652)
 )
 HALF, ONE = np.float32(0.5), np.float32(1)
-LOWEST, HIGHEST = np.float32(-87.33), np.float32(88.72)
+LOWEST, HIGHEST = np.float32(-87.336), np.float32(88.72)
 BIAS, MANTISSA_BITS = np.int32(127), np.int32(23)
 ZERO, INFINITY = np.float32(0), np.float32(np.inf)
 
