@@ -3,6 +3,7 @@
 x = k ln 2 + r with k whole and |r| <= ln 2 / 2, so exp x = 2^k exp r. exp r is 1 + r + r^2 p(r); p was fitted to
 (exp r - 1 - r) / r^2 at 400 Chebyshev nodes, which leaves a relative error of 1e-8. ln 2 is taken off in two parts, the
 first with so few bits that k times it is exact (W. Cody, W. Waite: Software Manual for the Elementary Functions, 1980).
+numba's cache looks at a kernel's own file alone: after a change here, remove the cached kernels (__pycache__/*.nb?).
 """
 
 import math
@@ -19,7 +20,7 @@ P0, P1, P2, P3, P4 = (
     np.float32(coefficient) for coefficient in (0.5, 0.16666576, 0.041666467, 0.0083631817, 0.0013933652)
 )
 HALF, ONE = np.float32(0.5), np.float32(1)
-LOWEST, HIGHEST = np.float32(-87.336), np.float32(88.72)
+LOWEST, HIGHEST = np.float32(-87.33654), np.float32(88.72)
 BIAS, MANTISSA_BITS = np.int32(127), np.int32(23)
 ZERO, INFINITY = np.float32(0), np.float32(np.inf)
 

@@ -55,6 +55,42 @@ def segment_sum_kernel(
 
 
 @compiled
+def sorted_sum_kernel(first: int, last: int, chunks: Ints, bounds: Ints, values: Floats, out: Floats) -> None:
+    """Sums `[pieces, columns]` of runs of items; four rows at a time, as each time the sum is read and written."""
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    columns = np.uint64(values.shape[1])
+    for piece in range(chunks[first], chunks[last]):
+        out_row = out[piece]
+        out_row[:] = 0
+        item, end = bounds[piece], bounds[piece + one]
+        while item + four <= end:
+            row_0, row_1, row_2, row_3 = values[item], values[item + one], values[item + two], values[item + three]
+            for c in range(columns):
+                out_row[c] += (row_0[c] + row_1[c]) + (row_2[c] + row_3[c])
+            item += four
+        while item < end:
+            row_0 = values[item]
+            for c in range(columns):
+                out_row[c] += row_0[c]
+            item += one
+
+
+@compiled
+def sorted_gather_kernel(
+    first: int, last: int, chunks: Ints, bounds: Ints, row: Ints, table: Floats, out: Floats
+) -> None:
+    """Each item's row of the table, `[items, columns]`."""
+    one = np.uint64(1)
+    columns = np.uint64(table.shape[1])
+    for piece in range(chunks[first], chunks[last]):
+        table_row = table[row[piece]]
+        for item in range(bounds[piece], bounds[piece + one]):
+            out_row = out[item]
+            for c in range(columns):
+                out_row[c] = table_row[c]
+
+
+@compiled
 def segment_highest_kernel(
     first: int, last: int, _: Ints, bounds: Ints, rows: Ints, is_copy: bool, index: Ints, values: Floats,
     sign: np.floating[Any], out: Floats, found: NDArray[np.int32], needs_found: bool,

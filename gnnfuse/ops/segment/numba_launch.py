@@ -10,13 +10,16 @@ from torch import Tensor
 from gnnfuse.ops.new_memory import new_memory
 from gnnfuse.ops.segment import numba_kernels
 from gnnfuse.ops.segment.numba_plan import Plan, plan
-from gnnfuse.ops.work import spread
+from gnnfuse.ops.work import cut, spread
 
 
 def reduce_forward(values: Tensor, place: Tensor, is_sorted: bool, segments: int, reduce: str) -> tuple[Tensor, Tensor]:
     """The result `[segments, columns]`; and for "min" and "max" the item it came from, else an empty tensor."""
-    tasks = plan(place, is_sorted, segments, len(values), values.shape[1])
     nothing = torch.empty(0, 0, dtype=torch.int32)
+    if is_sorted and reduce in ("sum", "mean"):
+        total = sorted_sums(values, place)
+        return total.div_(counts(place, is_sorted, total)) if reduce == "mean" else total, nothing
+    tasks = plan(place, is_sorted, segments, len(values), values.shape[1])
     if reduce in ("min", "max"):
         return extremes(tasks, values, -1 if reduce == "min" else 1)
     if reduce == "logsumexp":
@@ -32,16 +35,20 @@ def reduce_backward(
     reduce: str,
 ) -> Tensor:  # fmt: skip
     """Gradient of the values `[items, columns]`."""
-    tasks = plan(place, is_sorted, len(grad), items, grad.shape[1])
     out = new_memory(grad, items, grad.shape[1])
+    if reduce == "mean":
+        grad = grad / counts(place, is_sorted, grad)
+    if is_sorted and reduce in ("sum", "mean"):
+        work = cut(place, grad.shape[1])
+        spread(numba_kernels.sorted_gather_kernel, work, work.row, array(grad), out.numpy())
+        return out
+    tasks = plan(place, is_sorted, len(grad), items, grad.shape[1])
     if reduce == "logsumexp":
         assert values is not None
         finite = result.masked_fill(result == -torch.inf, 0)
         arrays = array(values), tasks.table(finite), tasks.table(grad)
         spread(numba_kernels.logsumexp_backward_kernel, tasks.items, tasks.row_of, *arrays, out.numpy())
         return out
-    if reduce == "mean":
-        grad = grad / counts(place, is_sorted, grad)
     table, has_found = tasks.table(grad), reduce in ("min", "max")
     named = tasks.table(found) if has_found else array(found)
     spread(numba_kernels.gather_kernel, tasks.items, tasks.row_of, table, named, has_found, out.numpy())
@@ -76,6 +83,14 @@ def sums(tasks: Plan, values: Tensor, factor: Tensor | None) -> Tensor:
         factors, factor is not None, parts.numpy(),
     )  # fmt: skip
     return tasks.join(parts)
+
+
+def sorted_sums(values: Tensor, offsets: Tensor) -> Tensor:
+    """Sum of the values between offsets, `[segments, columns]`."""
+    work = cut(offsets, values.shape[1])
+    pieces = new_memory(values, len(work.row), values.shape[1])
+    spread(numba_kernels.sorted_sum_kernel, work, array(values), pieces.numpy())
+    return work.sum_rows(pieces)
 
 
 def extremes(tasks: Plan, values: Tensor, sign: int) -> tuple[Tensor, Tensor]:

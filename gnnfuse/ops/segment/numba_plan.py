@@ -11,6 +11,7 @@ from gnnfuse.ops.segment import numba_kernels
 from gnnfuse.ops.work import MAX_CHUNKS, Work, cut
 
 NUMBERS_PER_TASK = 2**15
+NUMBERS_PER_COPY = 2**18
 ITEMS_PER_COPY = 8
 MAX_COPIES = 16
 
@@ -77,7 +78,7 @@ def plan_sorted(offsets: Tensor, items: int, columns: int) -> Plan:
 def plan_unsorted(index: Tensor, segments: int, columns: int) -> Plan:
     """Equal runs of items per task, each with its own copy of the segments where that costs little."""
     items = len(index)
-    worth = min(items // (ITEMS_PER_COPY * max(segments, 1)), items * columns // NUMBERS_PER_TASK)
+    worth = min(items // (ITEMS_PER_COPY * max(segments, 1)), items * columns // NUMBERS_PER_COPY)
     copies = int(np.clip(worth, 1, MAX_COPIES))
     tasks = span_work(np.arange(copies + 1, dtype=np.uint64) * np.uint64(items) // np.uint64(copies))
     rows = np.arange(copies + 1, dtype=np.uint64) * np.uint64(segments)

@@ -1,6 +1,6 @@
 """Reductions and softmax over segments: items that bear one number in an index, or stand between two offsets."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -9,7 +9,7 @@ from torch import Tensor
 from gnnfuse.ops.check_edges import check_tensor
 from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import MAX_COUNT
-from gnnfuse.ops.segment.numba import segment_reduce_numba, segment_softmax_numba
+from gnnfuse.ops.segment.numba import reduce_by_numba, softmax_by_numba
 from gnnfuse.ops.segment.operator import check_place
 from gnnfuse.ops.segment.reference import segment_reduce_reference, segment_softmax_reference
 from gnnfuse.ops.segment.torch_scatter import segment_reduce_torch_scatter, segment_softmax_torch_scatter
@@ -69,10 +69,12 @@ def segment_reduce(
         raise ValueError(f"reduce must be 'sum', 'mean', 'min', 'max' or 'logsumexp', found {reduce!r}")
     is_sorted = offsets is not None
     chosen = choose(impl, values)
+    out: Tensor
     if chosen in ("numba", "triton"):
-        run = segment_reduce_numba if chosen == "numba" else segment_reduce_triton
-        computed = widen(values) if chosen == "numba" else values
-        out: Tensor = run(columns(computed), place, is_sorted, segments, reduce)[0]
+        if chosen == "numba":
+            out = reduce_by_numba(columns(widen(values)), place, is_sorted, segments, reduce)
+        else:
+            out = segment_reduce_triton(columns(values), place, is_sorted, segments, reduce)[0]
         return out.to(values.dtype).reshape(segments, *values.shape[1:])
     if not torch.compiler.is_compiling():
         check_place(place, is_sorted, segments, len(values))
@@ -114,7 +116,7 @@ def segment_softmax(
     is_sorted = offsets is not None
     chosen = choose(impl, scores)
     if chosen in ("numba", "triton"):
-        run = segment_softmax_numba if chosen == "numba" else segment_softmax_triton
+        run: Any = softmax_by_numba if chosen == "numba" else segment_softmax_triton
         computed = widen(scores) if chosen == "numba" else scores
         out: Tensor = run(columns(computed), place, is_sorted, segments)
         return out.to(scores.dtype).reshape(scores.shape)

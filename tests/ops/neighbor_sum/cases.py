@@ -30,7 +30,9 @@ class Case:
 
     def results(self, impl: Any, reduce: Any = "sum", dtype: torch.dtype = torch.float64) -> dict[str, Tensor]:
         """The output and every gradient."""
-        floats: dict[str, Any] = {name: tensor.to(dtype).requires_grad_() for name, tensor in self.floats().items()}
+        floats: dict[str, Any] = {
+            name: tensor.to(dtype).detach().requires_grad_() for name, tensor in self.floats().items()
+        }
         out = neighbor_sum(edges=self.edges, reduce=reduce, impl=impl, **floats)
         grads = torch.autograd.grad(out, list(floats.values()), self.grad_out.to(dtype))
         return {"out": out.detach(), **dict(zip(floats, grads, strict=True))}

@@ -38,13 +38,13 @@ class Case:
         """The gradient that comes back into the output; the same for a segment wherever it stands."""
         shape = self.values.shape if operator == "softmax" else (self.num_segments, *self.values.shape[1:])
         generator = torch.Generator().manual_seed(self.num_segments)
-        return torch.randn(shape, generator=generator, dtype=torch.float64)
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(self.values.device)
 
     def results(
         self, operator: str, impl: str, dtype: torch.dtype = torch.float64, grad: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The output and the gradient of the values."""
-        values = self.values.to(dtype).requires_grad_()
+        values = self.values.to(dtype).detach().requires_grad_()
         out = self.call(operator, values, impl)
         grad = self.grad(operator) if grad is None else grad
         return {"out": out.detach(), "values": torch.autograd.grad(out, values, grad.to(dtype))[0]}

@@ -20,6 +20,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many pieces, tasks and copies: small inputs meet what large ones do."""
     monkeypatch.setattr("gnnfuse.ops.work.EDGES_PER_PIECE", 3)
     monkeypatch.setattr("gnnfuse.ops.segment.numba_plan.NUMBERS_PER_TASK", 4)
+    monkeypatch.setattr("gnnfuse.ops.segment.numba_plan.NUMBERS_PER_COPY", 4)
     monkeypatch.setattr("gnnfuse.ops.segment.numba_plan.ITEMS_PER_COPY", 1)
 
 
