@@ -53,7 +53,7 @@ def cut(offsets: Tensor, columns: int = 1) -> Work:
 
     A piece has at most 4096 edges, and fewer where more than 32 columns belong to each.
     """
-    limit = max(1, min(EDGES_PER_PIECE, NUMBERS_PER_PIECE // max(1, columns)))
+    limit = piece_limit(columns)
     bounds = offsets.detach().contiguous().numpy()
     row = np.arange(len(bounds) - 1)
     starts = None
@@ -69,6 +69,11 @@ def cut(offsets: Tensor, columns: int = 1) -> Work:
     num_chunks = int(np.clip(cost[-1] // limit, 1, MAX_CHUNKS))
     chunks = np.searchsorted(cost, np.arange(num_chunks + 1) * cost[-1] // num_chunks)
     return Work(chunks.astype(np.uint64), bounds.view(np.uint64), row.view(np.uint64), starts)
+
+
+def piece_limit(columns: int) -> int:
+    """The most edges that a piece may have where each has so many columns."""
+    return max(1, min(EDGES_PER_PIECE, NUMBERS_PER_PIECE // max(1, columns)))
 
 
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:

@@ -46,8 +46,10 @@ class Reduce(torch.autograd.Function):
         """The result `[segments, columns]`."""
         from gnnfuse.ops.segment import numba_launch
 
-        check_place(place, is_sorted, segments, len(values))
-        out, found = numba_launch.reduce_forward(values, place, is_sorted, segments, reduce)
+        if not is_sorted:  # offsets are checked where they are cut
+            check_place(place, is_sorted, segments, len(values))
+        needs_found = ctx.needs_input_grad[0]
+        out, found = numba_launch.reduce_forward(values, place, is_sorted, segments, reduce, needs_found=needs_found)
         ctx.items, ctx.is_sorted, ctx.reduce = len(values), is_sorted, reduce
         kept = (values, out) if reduce == "logsumexp" else (None, None)
         ctx.save_for_backward(*kept, found, place)
@@ -72,7 +74,8 @@ class Softmax(torch.autograd.Function):
         """The weights `[items, columns]`."""
         from gnnfuse.ops.segment import numba_launch
 
-        check_place(place, is_sorted, segments, len(scores))
+        if not is_sorted:
+            check_place(place, is_sorted, segments, len(scores))
         weights = numba_launch.softmax_forward(scores, place, is_sorted, segments)
         ctx.is_sorted, ctx.segments = is_sorted, segments
         ctx.save_for_backward(weights, place)

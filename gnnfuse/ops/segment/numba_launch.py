@@ -9,12 +9,19 @@ from torch import Tensor
 
 from gnnfuse.ops.new_memory import new_memory
 from gnnfuse.ops.segment import numba_kernels
-from gnnfuse.ops.segment.numba_plan import Plan, plan
-from gnnfuse.ops.work import cut, spread
+from gnnfuse.ops.segment.numba_plan import Plan, cut_sorted, item_work, plan
+from gnnfuse.ops.work import spread
 
 
-def reduce_forward(values: Tensor, place: Tensor, is_sorted: bool, segments: int, reduce: str) -> tuple[Tensor, Tensor]:
-    """The result `[segments, columns]`; and for "min" and "max" the item it came from, else an empty tensor."""
+def reduce_forward(
+    values: Tensor, place: Tensor, is_sorted: bool, segments: int, reduce: str, *, needs_found: bool = True
+) -> tuple[Tensor, Tensor]:
+    """The result `[segments, columns]`; and for "min" and "max" the item it came from, else an empty tensor.
+
+    The items need not be found where no gradient will be asked for.
+    """
+    if is_sorted and reduce in ("min", "max"):
+        return sorted_extremes(values, place, -1 if reduce == "min" else 1, needs_found)
     nothing = torch.empty(0, 0, dtype=torch.int32)
     if is_sorted and reduce in ("sum", "mean"):
         total = sorted_sums(values, place)
@@ -39,7 +46,7 @@ def reduce_backward(
     if reduce == "mean":
         grad = grad / counts(place, is_sorted, grad)
     if is_sorted and reduce in ("sum", "mean"):
-        work = cut(place, grad.shape[1])
+        work = cut_sorted(place, items, grad.shape[1])
         spread(numba_kernels.sorted_gather_kernel, work, work.row, array(grad), out.numpy())
         return out
     tasks = plan(place, is_sorted, len(grad), items, grad.shape[1])
@@ -47,11 +54,11 @@ def reduce_backward(
         assert values is not None
         finite = result.masked_fill(result == -torch.inf, 0)
         arrays = array(values), tasks.table(finite), tasks.table(grad)
-        spread(numba_kernels.logsumexp_backward_kernel, tasks.items, tasks.row_of, *arrays, out.numpy())
+        spread(numba_kernels.logsumexp_backward_kernel, item_work(*out.shape), tasks.row_of, *arrays, out.numpy())
         return out
     table, has_found = tasks.table(grad), reduce in ("min", "max")
     named = tasks.table(found) if has_found else array(found)
-    spread(numba_kernels.gather_kernel, tasks.items, tasks.row_of, table, named, has_found, out.numpy())
+    spread(numba_kernels.gather_kernel, item_work(*out.shape), tasks.row_of, table, named, has_found, out.numpy())
     return out
 
 
@@ -60,7 +67,7 @@ def softmax_forward(scores: Tensor, place: Tensor, is_sorted: bool, segments: in
     tasks = plan(place, is_sorted, segments, len(scores), scores.shape[1])
     total, weights = exponentials(tasks, scores, shifts(tasks, scores), keep=True)
     table = tasks.table(total.masked_fill_(total == 0, 1))
-    spread(numba_kernels.divide_kernel, tasks.items, tasks.row_of, table, weights.numpy())
+    spread(numba_kernels.divide_kernel, item_work(*scores.shape), tasks.row_of, table, weights.numpy())
     return weights
 
 
@@ -70,7 +77,7 @@ def softmax_backward(grad: Tensor, weights: Tensor, place: Tensor, is_sorted: bo
     mean = sums(tasks, weights, grad)
     out = new_memory(weights, *weights.shape)
     arrays = array(weights), array(grad), tasks.table(mean)
-    spread(numba_kernels.softmax_backward_kernel, tasks.items, tasks.row_of, *arrays, out.numpy())
+    spread(numba_kernels.softmax_backward_kernel, item_work(*out.shape), tasks.row_of, *arrays, out.numpy())
     return out
 
 
@@ -87,31 +94,48 @@ def sums(tasks: Plan, values: Tensor, factor: Tensor | None) -> Tensor:
 
 def sorted_sums(values: Tensor, offsets: Tensor) -> Tensor:
     """Sum of the values between offsets, `[segments, columns]`."""
-    work = cut(offsets, values.shape[1])
+    work = cut_sorted(offsets, len(values), values.shape[1])
     pieces = new_memory(values, len(work.row), values.shape[1])
     spread(numba_kernels.sorted_sum_kernel, work, array(values), pieces.numpy())
     return work.sum_rows(pieces)
 
 
+def sorted_extremes(values: Tensor, offsets: Tensor, sign: int, needs_found: bool) -> tuple[Tensor, Tensor]:
+    """As `extremes`, between offsets."""
+    work = cut_sorted(offsets, len(values), values.shape[1])
+    is_whole = work.starts is None
+    needs_found |= not is_whole
+    out = new_memory(values, len(work.row), values.shape[1])
+    found = torch.empty(out.shape if needs_found else (0, 0), dtype=torch.int32)
+    spread(
+        numba_kernels.sorted_extreme_kernel, work, array(values), number(sign, values), is_whole, out.numpy(),
+        found.numpy(), needs_found,
+    )  # fmt: skip
+    if work.starts is None:
+        return out, found
+    return joined(out, found, (work.starts, np.diff(np.append(work.starts, len(out))), 1), sign)
+
+
 def extremes(tasks: Plan, values: Tensor, sign: int) -> tuple[Tensor, Tensor]:
     """Highest value times the sign, `[segments, columns]`, and the item that has it."""
-    parts, found = highest_parts(tasks, values, sign, needs_found=True)
-    out = new_memory(parts, len(tasks.starts), values.shape[1])
-    out_found = new_memory(found, len(tasks.starts), values.shape[1])
+    return joined(*highest_parts(tasks, values, sign, needs_found=True), tasks.parts(), sign)
+
+
+def joined(
+    parts: Tensor, found: Tensor, places: tuple[NDArray[np.int64], NDArray[np.int64], int], sign: int
+) -> tuple[Tensor, Tensor]:
+    """Extremes of segments from those of their partial rows."""
+    out = new_memory(parts, len(places[0]), parts.shape[1])
+    out_found = new_memory(found, len(places[0]), parts.shape[1])
     numba_kernels.segment_join_kernel(
-        tasks.starts, tasks.counts, tasks.step, parts.numpy(), found.numpy(), number(sign, values),
-        out.numpy(), out_found.numpy(),
-    )  # fmt: skip
+        *places, parts.numpy(), found.numpy(), number(sign, parts), out.numpy(), out_found.numpy()
+    )
     return out, out_found
 
 
 def shifts(tasks: Plan, values: Tensor) -> Tensor:
     """What the exponents of each segment are relative to: the highest, or 0 where that is infinite."""
-    parts = highest_parts(tasks, values, 1, needs_found=False)[0].numpy()
-    if len(parts) != len(tasks.starts):
-        copies = parts.reshape(-1, len(tasks.starts), parts.shape[1]) if tasks.is_copy else None
-        parts = np.maximum.reduceat(parts, tasks.starts, axis=0) if copies is None else np.max(copies, axis=0)
-    highest = torch.from_numpy(parts)
+    highest = tasks.join(highest_parts(tasks, values, 1, needs_found=False)[0], np.maximum)
     return highest.masked_fill_(highest.isinf(), 0)
 
 
