@@ -20,7 +20,10 @@ Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
-SMALL = 2**13
+# "auto" takes numba from so many numbers on, as measured beside the reference (README.md): below, Python's own time
+# is longer than the kernel's. Wide rows are what PyTorch's sums are best at.
+FROM = {"sum": 2**16, "mean": 2**16, "min": 2**12, "max": 2**12, "logsumexp": 2**14, "softmax": 2**14}
+WIDE, FROM_WIDE_SUM = 128, 2**22
 
 
 def segment_reduce(
@@ -48,8 +51,9 @@ def segment_reduce(
         impl: "reference" is plain PyTorch. "torch_scatter" is the package of that name
             (https://github.com/rusty1s/pytorch_scatter). "numba" is a compiled kernel for the CPU with the same bits
             for any number of threads; "triton" is one for CUDA with the same bits in every run; both have first
-            derivatives only. "auto" takes triton on CUDA, and on the CPU numba for 8,192 numbers or more, where
-            installed; else the reference, which starts sooner.
+            derivatives only. "auto" takes triton on CUDA. On the CPU it takes numba for 65,536 numbers or more, from
+            128 columns on for 4,194,304 or more; for "min" and "max" for 4,096, for "logsumexp" and softmax for 16,384
+            or more. Else, and where those are not installed, it takes the reference, which starts sooner.
 
     Raises:
         ValueError: shapes, dtypes or devices do not go together, values are expanded, an index is out of range or
@@ -68,7 +72,7 @@ def segment_reduce(
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'sum', 'mean', 'min', 'max' or 'logsumexp', found {reduce!r}")
     is_sorted = offsets is not None
-    chosen = choose(impl, values)
+    chosen = choose(impl, values, reduce)
     out: Tensor
     if chosen in ("numba", "triton"):
         if chosen == "numba":
@@ -114,7 +118,7 @@ def segment_softmax(
     """
     place, segments = check(scores, "scores", index, num_segments, offsets)
     is_sorted = offsets is not None
-    chosen = choose(impl, scores)
+    chosen = choose(impl, scores, "softmax")
     if chosen in ("numba", "triton"):
         run: Any = softmax_by_numba if chosen == "numba" else segment_softmax_triton
         computed = widen(scores) if chosen == "numba" else scores
@@ -129,8 +133,8 @@ def segment_softmax(
     return out.to(scores.dtype)
 
 
-def choose(impl: Impl, values: Tensor) -> str:
-    """The implementation to run; "auto" follows from device and shape alone.
+def choose(impl: Impl, values: Tensor, operator: str) -> str:
+    """The implementation to run; "auto" follows from operator, device and shape alone.
 
     Raises:
         ValueError: unknown, or for another device.
@@ -138,7 +142,10 @@ def choose(impl: Impl, values: Tensor) -> str:
     """
     if impl == "auto":
         fastest = {"cpu": "numba", "cuda": "triton"}.get(values.device.type, "reference")
-        if fastest == "numba" and values.numel() < SMALL:
+        enough = FROM[operator]
+        if operator in ("sum", "mean") and values[:1].numel() >= WIDE:
+            enough = FROM_WIDE_SUM
+        if fastest == "numba" and values.numel() < enough:
             return "reference"
         return fastest if INSTALLED.get(fastest) else "reference"
     check_runs(impl, ("reference", "torch_scatter", "numba", "triton"), values.device)

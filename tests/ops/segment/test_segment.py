@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gnnfuse.ops import segment_reduce, segment_softmax
 from gnnfuse.ops.choose import INSTALLED
-from gnnfuse.ops.segment.segment import SMALL, choose
+from gnnfuse.ops.segment.segment import choose
 
 Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
 Impl = Literal["reference", "torch_scatter", "numba"]
@@ -199,12 +199,28 @@ def test_bad_inputs(change: dict[str, Any], message: str) -> None:
         segment_reduce(**(good | change))
 
 
-def test_auto_follows_from_device_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    small, large = torch.ones(10), torch.ones(SMALL)
-    assert (choose("auto", small), choose("auto", large)) == ("reference", "numba")
-    assert choose("auto", large.to("meta")) == "reference"
+@pytest.mark.parametrize(
+    ("operator", "shape", "expected"),
+    [
+        ("sum", (2**13, 7), "reference"),
+        ("sum", (2**13, 8), "numba"),
+        ("mean", (2**13, 2, 64), "reference"),
+        ("mean", (2**15, 2, 64), "numba"),
+        ("max", (2**12 - 1,), "reference"),
+        ("max", (2**12,), "numba"),
+        ("logsumexp", (2**14,), "numba"),
+        ("softmax", (2**14 - 1,), "reference"),
+        ("sum", (0, 256), "reference"),
+    ],
+)
+def test_auto_follows_from_operator_device_and_shape(
+    operator: str, shape: tuple[int, ...], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = torch.empty(shape)
+    assert choose("auto", values, operator) == expected
+    assert choose("auto", values.to("meta"), operator) == "reference"
     monkeypatch.setitem(INSTALLED, "numba", False)
-    assert choose("auto", large) == "reference"
+    assert choose("auto", values, operator) == "reference"
 
 
 def test_forcing_torch_scatter_without_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
