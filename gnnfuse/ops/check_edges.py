@@ -51,7 +51,9 @@ def check_tensor(name: str, tensor: Tensor, device: torch.device) -> None:
     """Raise ValueError for a tensor on another device, or one that was expanded and shows one number many times."""
     if tensor.device != device:
         raise ValueError(f"{name} must be on {device} as the first tensor, found {tensor.device}")
-    if any(size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
+    if 0 in tensor.stride() and any(
+        size > 1 and stride == 0 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)
+    ):
         found = f"shape {tuple(tensor.shape)} with strides {tensor.stride()}"
         raise ValueError(f"{name} must not be expanded (stride 0), found {found}; pass {name}.contiguous()")
 

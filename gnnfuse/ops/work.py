@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 EDGES_PER_PIECE = 4096
+NUMBERS_PER_PIECE = 2**17
 MAX_CHUNKS = 256
 TURNS_PER_THREAD = 8
 
 
 class Work(NamedTuple):
-    """Rows cut into pieces of at most 4096 edges, and pieces gathered into chunks of equal work. All uint64.
+    """Rows cut into pieces of few edges, and pieces gathered into chunks of equal work. All uint64.
 
     It follows from the offsets alone, never from the number of threads: sums over it keep their bits.
 
@@ -47,23 +48,32 @@ class Work(NamedTuple):
         return torch.from_numpy(np.add.reduceat(pieces.numpy(), self.starts, axis=0))
 
 
-def cut(offsets: Tensor) -> Work:
-    """The work on rows whose edges are `offsets[r]:offsets[r + 1]`; a hub's row becomes many pieces."""
+def cut(offsets: Tensor, columns: int = 1) -> Work:
+    """The work on rows whose edges are `offsets[r]:offsets[r + 1]`; a hub's row becomes many pieces.
+
+    A piece has at most 4096 edges, and fewer where more than 32 columns belong to each.
+    """
+    limit = piece_limit(columns)
     bounds = offsets.detach().contiguous().numpy()
     row = np.arange(len(bounds) - 1)
     starts = None
     degree = np.diff(bounds)
-    if degree.max(initial=0) > EDGES_PER_PIECE:
+    if degree.max(initial=0) > limit:
         count = np.maximum(-(-degree // EDGES_PER_PIECE), 1)
         starts = np.cumsum(count) - count
         row = np.repeat(row, count)
-        begin = bounds[row] + (np.arange(len(row)) - starts[row]) * EDGES_PER_PIECE
+        begin = bounds[row] + (np.arange(len(row)) - starts[row]) * limit
         bounds = np.append(begin, bounds[-1])
     # A piece costs its edges, and a little even without any.
     cost = bounds + np.arange(len(bounds))
-    num_chunks = int(np.clip(cost[-1] // EDGES_PER_PIECE, 1, MAX_CHUNKS))
+    num_chunks = int(np.clip(cost[-1] // limit, 1, MAX_CHUNKS))
     chunks = np.searchsorted(cost, np.arange(num_chunks + 1) * cost[-1] // num_chunks)
     return Work(chunks.astype(np.uint64), bounds.view(np.uint64), row.view(np.uint64), starts)
+
+
+def piece_limit(columns: int) -> int:
+    """The most edges that a piece may have where each has so many columns."""
+    return max(1, min(EDGES_PER_PIECE, NUMBERS_PER_PIECE // max(1, columns)))
 
 
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:

@@ -7,11 +7,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
-from gnnfuse.ops.choose import check_runs
+from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import Edges
+from gnnfuse.ops.neighbor_sum.numba import neighbor_sum_numba
 from gnnfuse.ops.neighbor_sum.reference import neighbor_sum_reference
+from gnnfuse.ops.neighbor_sum.triton import neighbor_sum_triton
 
-Impl = Literal["auto", "reference"]
+Impl = Literal["auto", "reference", "numba", "triton"]
 Reduce = Literal["sum", "mean", "max"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -39,11 +41,14 @@ def neighbor_sum(
         edges: from `rows` rows into the nodes.
         weight: `[edges]`, in the order of `edges.src`; None means 1.
         reduce: "sum", "mean" or "max".
-        impl: "reference" is plain PyTorch.
+        impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the same
+            bits for any number of threads; "triton" is one for CUDA with the same bits in every run. Both have first
+            derivatives only. "auto" takes numba on the CPU and triton on CUDA, where installed, else the reference.
 
     Raises:
         ValueError: shapes, dtypes or devices do not go together, a tensor is expanded, an index is out of range (on
-            accelerators: within `checked_indices()`), or `reduce` or `impl` is unknown.
+            accelerators: within `checked_indices()`), or `reduce` or `impl` is unknown or for another device.
+        RuntimeError: `impl` needs a package that is not installed.
 
     Example:
         >>> from gnnfuse.ops import edges_from_index
@@ -62,10 +67,26 @@ def neighbor_sum(
         check_tensor("weight", weight, value.device)
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'sum', 'mean' or 'max', found {reduce!r}")
-    if impl != "auto":
-        check_runs(impl, ("reference",), value.device)
-    if not torch.compiler.is_compiling():
+    chosen = choose(impl, value.device)
+    if chosen == "triton":
+        return neighbor_sum_triton(value, edges, weight, reduce)
+    if chosen == "reference" and not torch.compiler.is_compiling():
         check_indices(edges, nodes=edges.num_nodes, rows=value.shape[0])
     compute_dtype = torch.promote_types(value.dtype, torch.float32)
     weight = None if weight is None else weight.to(compute_dtype)
-    return neighbor_sum_reference(value.to(compute_dtype), edges, weight, reduce).to(value.dtype)
+    run = neighbor_sum_numba if chosen == "numba" else neighbor_sum_reference
+    return run(value.to(compute_dtype), edges, weight, reduce).to(value.dtype)
+
+
+def choose(impl: Impl, device: torch.device) -> str:
+    """The implementation to run on tensors of a device.
+
+    Raises:
+        ValueError: unknown, or for another device.
+        RuntimeError: not installed.
+    """
+    if impl == "auto":
+        fastest = {"cpu": "numba", "cuda": "triton"}.get(device.type, "reference")
+        return fastest if INSTALLED.get(fastest) else "reference"
+    check_runs(impl, ("reference", "numba", "triton"), device)
+    return impl

@@ -1,4 +1,4 @@
-"""Reductions and softmax over the segments that an unsorted index names."""
+"""Reductions and softmax over segments, which an unsorted index or sorted offsets name."""
 
 from gnnfuse.ops.segment.segment import segment_reduce, segment_softmax
 

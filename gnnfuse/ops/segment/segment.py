@@ -1,113 +1,209 @@
-"""Reductions and softmax over segments: the items that bear one number in an unsorted index."""
+"""Reductions and softmax over segments: items that bear one number in an index, or stand between two offsets."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gnnfuse.ops.choose import check_runs
+from gnnfuse.ops.check_edges import check_tensor
+from gnnfuse.ops.choose import INSTALLED, check_runs
+from gnnfuse.ops.edges import MAX_COUNT
+from gnnfuse.ops.segment.numba import reduce_by_numba, softmax_by_numba
+from gnnfuse.ops.segment.operator import check_place
 from gnnfuse.ops.segment.reference import segment_reduce_reference, segment_softmax_reference
 from gnnfuse.ops.segment.torch_scatter import segment_reduce_torch_scatter, segment_softmax_torch_scatter
+from gnnfuse.ops.segment.triton import segment_reduce_triton, segment_softmax_triton
 
-Impl = Literal["auto", "reference", "torch_scatter"]
-Reduce = Literal["sum", "mean", "min", "max"]
+Impl = Literal["auto", "reference", "torch_scatter", "numba", "triton"]
+Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
 
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
+# "auto" takes numba from so many numbers on, as measured beside the reference (README.md): below, Python's own time
+# is longer than the kernel's. Wide rows are what PyTorch's sums are best at.
+FROM = {"sum": 2**16, "mean": 2**16, "min": 2**12, "max": 2**12, "logsumexp": 2**14, "softmax": 2**14}
+WIDE, FROM_WIDE_SUM = 128, 2**22
 
 
 def segment_reduce(
     values: Float[Tensor, "items ..."],
-    index: Int[Tensor, "items"],
-    num_segments: int,
+    index: Int[Tensor, "items"] | None = None,
+    num_segments: int | None = None,
     *,
+    offsets: Int[Tensor, "segments_plus_one"] | None = None,
     reduce: Reduce = "sum",
     impl: Impl = "auto",
 ) -> Float[Tensor, "num_segments ..."]:
     """Reduce the items of every segment to one, out[s] = reduce of values[i] over all i with index[i] = s.
 
-    A segment without items gives 0, whatever the reduction. float16 and bfloat16 are computed in float32 and
-    given back in their own dtype. Equal extremes share the gradient of "min" and "max" in the reference;
-    torch_scatter gives it to one of them.
+    A segment without items gives 0, but for "logsumexp", the logarithm of the sum of exponentials: -inf. float16 and
+    bfloat16 are computed in float32 and given back in their own dtype. Of equal extremes the first item gets the
+    gradient of "min" and "max"; torch_scatter gives it to any one of them.
 
     Args:
         values: `[items, ...]`, floating.
-        index: `[items]`, int64, the segment of each item, in any order.
+        index: `[items]`, int64 or int32, the segment of each item, in any order.
         num_segments: number of segments; every index is below it.
-        reduce: "sum", "mean", "min" or "max".
+        offsets: `[segments + 1]`, int64, in place of index and num_segments where items are sorted: the items of
+            segment s are `offsets[s]:offsets[s + 1]`.
+        reduce: "sum", "mean", "min", "max" or "logsumexp".
         impl: "reference" is plain PyTorch. "torch_scatter" is the package of that name
-            (https://github.com/rusty1s/pytorch_scatter). "auto" takes the reference.
+            (https://github.com/rusty1s/pytorch_scatter). "numba" is a compiled kernel for the CPU with the same bits
+            for any number of threads; "triton" is one for CUDA with the same bits in every run; both have first
+            derivatives only. "auto" takes triton on CUDA. On the CPU it takes numba for 65,536 numbers or more, from
+            128 columns on for 4,194,304 or more; for "min" and "max" for 4,096, for "logsumexp" and softmax for 16,384
+            or more. Else, and where those are not installed, it takes the reference, which starts sooner.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, or `reduce` or `impl` is unknown.
-        IndexError, RuntimeError or ValueError: an index is out of range; which, is up to the implementation.
-        RuntimeError: `impl="torch_scatter"` without the package installed.
+        ValueError: shapes, dtypes or devices do not go together, values are expanded, an index is out of range or
+            offsets do not ascend (on accelerators: within `checked_indices()`), not exactly one of index and offsets
+            is given, or `reduce` or `impl` is unknown or for another device.
+        RuntimeError: `impl` needs a package that is not installed.
 
     Example:
         >>> values, index = torch.tensor([1.0, 5.0, 3.0]), torch.tensor([2, 0, 2])
         >>> segment_reduce(values, index, 3, reduce="mean").tolist()
         [5.0, 0.0, 2.0]
+        >>> segment_reduce(values, offsets=torch.tensor([0, 1, 3])).tolist()
+        [1.0, 8.0]
     """
-    check(values, "values", index, num_segments)
+    place, segments = check(values, "values", index, num_segments, offsets)
     if reduce not in get_args(Reduce):
-        raise ValueError(f"reduce must be 'sum', 'mean', 'min' or 'max', found {reduce!r}")
-    run = segment_reduce_torch_scatter if choose(impl, index.device) == "torch_scatter" else segment_reduce_reference
-    return run(widen(values), index, num_segments, reduce).to(values.dtype)
+        raise ValueError(f"reduce must be 'sum', 'mean', 'min', 'max' or 'logsumexp', found {reduce!r}")
+    is_sorted = offsets is not None
+    chosen = choose(impl, values, reduce)
+    out: Tensor
+    if chosen in ("numba", "triton"):
+        if chosen == "numba":
+            out = reduce_by_numba(columns(widen(values)), place, is_sorted, segments, reduce)
+        else:
+            out = segment_reduce_triton(columns(values), place, is_sorted, segments, reduce)[0]
+        return out.to(values.dtype).reshape(segments, *values.shape[1:])
+    if not torch.compiler.is_compiling():
+        check_place(place, is_sorted, segments, len(values))
+    if chosen == "torch_scatter":
+        out = segment_reduce_torch_scatter(widen(values), place, segments, reduce, is_sorted)
+    else:
+        out = segment_reduce_reference(widen(values), index_of(place, is_sorted, values), segments, reduce)
+    return out.to(values.dtype)
 
 
 def segment_softmax(
     scores: Float[Tensor, "items ..."],
-    index: Int[Tensor, "items"],
-    num_segments: int,
+    index: Int[Tensor, "items"] | None = None,
+    num_segments: int | None = None,
     *,
+    offsets: Int[Tensor, "segments_plus_one"] | None = None,
     impl: Impl = "auto",
 ) -> Float[Tensor, "items ..."]:
     """Turn the scores of every segment into weights that sum to 1, w_i = exp s_i / (sum of exp s_j).
 
+    Where all scores of a segment are -inf its weights are 0; torch_scatter gives NaN there.
+
     Args:
         scores: `[items, ...]`, floating; each of the trailing places has a softmax of its own.
-        index: `[items]`, int64, the segment of each item, in any order.
+        index: `[items]`, int64 or int32, the segment of each item, in any order.
         num_segments: number of segments; every index is below it.
+        offsets: `[segments + 1]`, in place of index and num_segments where items are sorted.
         impl: as in `segment_reduce`.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, or `impl` is unknown.
-        IndexError, RuntimeError or ValueError: an index is out of range; which, is up to the implementation.
-        RuntimeError: `impl="torch_scatter"` without the package installed.
+        ValueError: as in `segment_reduce`.
+        RuntimeError: `impl` needs a package that is not installed.
 
     Example:
         >>> segment_softmax(torch.tensor([7.0, 1.0, 7.0]), torch.tensor([1, 0, 1]), 2).tolist()
         [0.5, 1.0, 0.5]
     """
-    check(scores, "scores", index, num_segments)
-    run = segment_softmax_torch_scatter if choose(impl, index.device) == "torch_scatter" else segment_softmax_reference
-    return run(widen(scores), index, num_segments).to(scores.dtype)
+    place, segments = check(scores, "scores", index, num_segments, offsets)
+    is_sorted = offsets is not None
+    chosen = choose(impl, scores, "softmax")
+    if chosen in ("numba", "triton"):
+        run: Any = softmax_by_numba if chosen == "numba" else segment_softmax_triton
+        computed = widen(scores) if chosen == "numba" else scores
+        out: Tensor = run(columns(computed), place, is_sorted, segments)
+        return out.to(scores.dtype).reshape(scores.shape)
+    if not torch.compiler.is_compiling():
+        check_place(place, is_sorted, segments, len(scores))
+    if chosen == "torch_scatter":
+        out = segment_softmax_torch_scatter(widen(scores), place, segments, is_sorted)
+    else:
+        out = segment_softmax_reference(widen(scores), index_of(place, is_sorted, scores), segments)
+    return out.to(scores.dtype)
 
 
-def choose(impl: Impl, device: torch.device) -> str:
-    """The implementation to run.
+def choose(impl: Impl, values: Tensor, operator: str) -> str:
+    """The implementation to run; "auto" follows from operator, device and shape alone.
 
     Raises:
-        ValueError: unknown.
+        ValueError: unknown, or for another device.
         RuntimeError: not installed.
     """
     if impl == "auto":
-        return "reference"
-    check_runs(impl, ("reference", "torch_scatter"), device)
+        fastest = {"cpu": "numba", "cuda": "triton"}.get(values.device.type, "reference")
+        enough = FROM[operator]
+        if operator in ("sum", "mean") and values[:1].numel() >= WIDE:
+            enough = FROM_WIDE_SUM
+        if fastest == "numba" and values.numel() < enough:
+            return "reference"
+        return fastest if INSTALLED.get(fastest) else "reference"
+    check_runs(impl, ("reference", "torch_scatter", "numba", "triton"), values.device)
     return impl
 
 
-def check(values: Tensor, name: str, index: Tensor, num_segments: int) -> None:
-    """Raise ValueError unless there is one index of a segment for each of the values."""
-    if values.dim() == 0 or not values.is_floating_point():
+def check(
+    values: Tensor, name: str, index: Tensor | None, num_segments: int | None, offsets: Tensor | None
+) -> tuple[Tensor, int]:
+    """The index or the offsets, and the number of segments.
+
+    Raises:
+        ValueError: they are not what there must be one of, or do not go with the values.
+    """
+    if values.dim() == 0 or values.dtype not in DTYPES:
         raise ValueError(f"{name} must be floating [items, ...], found {values.dtype} {tuple(values.shape)}")
-    if index.dtype != torch.int64 or index.shape != values.shape[:1]:
+    if values.shape[0] > MAX_COUNT:
+        raise ValueError(f"{name} are numbered in int32, up to {MAX_COUNT}; found {values.shape[0]}")
+    check_tensor(name, values, values.device)
+    if (index is None) == (offsets is None):
+        found = "neither" if index is None else "both"
+        raise ValueError(f"exactly one of index and offsets must be given, found {found}")
+    if offsets is not None:
+        return offsets, check_offsets_form(offsets, values, name, num_segments)
+    assert index is not None
+    if index.dtype not in (torch.int64, torch.int32) or index.shape != values.shape[:1]:
         found = f"{index.dtype} {tuple(index.shape)}"
-        raise ValueError(f"index must be int64 [{values.shape[0]}], one per item of {name}; found {found}")
-    if index.device != values.device:
-        raise ValueError(f"index must be on {values.device} as {name}, found {index.device}")
-    if num_segments < 0:
-        raise ValueError(f"num_segments must be 0 or more, found {num_segments}")
+        raise ValueError(f"index must be int64 or int32 [{values.shape[0]}], one per item of {name}; found {found}")
+    check_device("index", index, values, name)
+    if num_segments is None or num_segments < 0:
+        raise ValueError(f"num_segments must be 0 or more, and goes with index; found {num_segments}")
+    return index, num_segments
+
+
+def check_offsets_form(offsets: Tensor, values: Tensor, name: str, num_segments: int | None) -> int:
+    """The number of segments that the offsets divide the items into; ValueError if they are not offsets."""
+    if offsets.dtype != torch.int64 or offsets.dim() != 1 or offsets.shape[0] == 0:
+        raise ValueError(f"offsets must be int64 [segments + 1], found {offsets.dtype} {tuple(offsets.shape)}")
+    check_device("offsets", offsets, values, name)
+    if num_segments not in (None, offsets.shape[0] - 1):
+        raise ValueError(f"num_segments must be {offsets.shape[0] - 1} as offsets say, or None; found {num_segments}")
+    return offsets.shape[0] - 1
+
+
+def check_device(name: str, tensor: Tensor, values: Tensor, values_name: str) -> None:
+    """Raise ValueError unless the tensor is where the values are."""
+    if tensor.device != values.device:
+        raise ValueError(f"{name} must be on {values.device} as {values_name}, found {tensor.device}")
+
+
+def index_of(place: Tensor, is_sorted: bool, values: Tensor) -> Tensor:
+    """The segment of each item, int64."""
+    return torch.repeat_interleave(place.diff(), output_size=len(values)) if is_sorted else place.long()
+
+
+def columns(values: Tensor) -> Tensor:
+    """The trailing places of each item as columns, `[items, columns]`."""
+    return values[:, None] if values.dim() == 1 else values.flatten(1)
 
 
 def widen(values: Tensor) -> Tensor:

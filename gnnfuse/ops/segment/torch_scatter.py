@@ -1,40 +1,48 @@
 """The segment operators by the torch-scatter package, which is imported when they run.
 
-torch-scatter does not look whether an index lies in range before it writes; this file does.
+torch-scatter does not look whether an index lies in range before it writes; `segment_reduce` does.
 """
 
-from jaxtyping import Float, Int
+import torch
 from torch import Tensor
 
 
 def segment_reduce_torch_scatter(
-    values: Float[Tensor, "items ..."], index: Int[Tensor, "items"], num_segments: int, reduce: str
-) -> Float[Tensor, "num_segments ..."]:
+    values: Tensor, place: Tensor, num_segments: int, reduce: str, is_sorted: bool
+) -> Tensor:
     """As the reference, but for two things of "min" and "max".
 
-    Of equal extremes one alone gets the gradient, where the reference shares it; a NaN may be passed over, as
+    Of equal extremes any one may get the gradient, where the reference takes the first; a NaN may be passed over, as
     every comparison with it is false.
     """
     import torch_scatter
 
-    check_range(index, num_segments)
-    out: Tensor = torch_scatter.scatter(values, index, dim=0, dim_size=num_segments, reduce=reduce)
+    if reduce == "logsumexp":
+        index = place if not is_sorted else torch.repeat_interleave(place.diff(), output_size=len(values))
+        return logsumexp(values, index, num_segments)
+    if is_sorted:
+        out: Tensor = torch_scatter.segment_csr(values, place, reduce=reduce)
+        return out
+    out = torch_scatter.scatter(values, place.long(), dim=0, dim_size=num_segments, reduce=reduce)
     return out
 
 
-def segment_softmax_torch_scatter(
-    scores: Float[Tensor, "items ..."], index: Int[Tensor, "items"], num_segments: int
-) -> Float[Tensor, "items ..."]:
-    """As the reference."""
+def logsumexp(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
+    """By its maximum and sum: the package's own adds a constant to the sum, which shows in small ones."""
     import torch_scatter
 
-    check_range(index, num_segments)
+    index = index.long()
+    highest, _ = torch_scatter.scatter_max(values.detach(), index, dim=0, dim_size=num_segments)
+    shift = highest.masked_fill(highest.isinf(), 0)
+    exponentials = (values - shift.index_select(0, index)).exp()
+    total: Tensor = torch_scatter.scatter_sum(exponentials, index, dim=0, dim_size=num_segments)
+    return torch.where(total == 0, -torch.inf, shift + total.masked_fill(total == 0, 1).log())
+
+
+def segment_softmax_torch_scatter(scores: Tensor, place: Tensor, num_segments: int, is_sorted: bool) -> Tensor:
+    """As the reference, but for segments whose scores are all -inf: NaN."""
+    import torch_scatter
+
+    index = place.long() if not is_sorted else torch.repeat_interleave(place.diff(), output_size=len(scores))
     out: Tensor = torch_scatter.composite.scatter_softmax(scores, index, dim=0, dim_size=num_segments)
     return out
-
-
-def check_range(index: Tensor, num_segments: int) -> None:
-    """Raise ValueError for an index beside the segments."""
-    low, high = (int(end) for end in index.aminmax()) if len(index) else (0, -1)
-    if low < 0 or high >= num_segments:
-        raise ValueError(f"index must lie in 0..{num_segments - 1}, found {low}..{high}")

@@ -7,23 +7,26 @@ from torch import Tensor
 
 from gnnfuse.ops import segment_reduce, segment_softmax
 from gnnfuse.ops.choose import INSTALLED
+from gnnfuse.ops.segment.segment import choose
 
-Reduce = Literal["sum", "mean", "min", "max"]
-Impl = Literal["reference", "torch_scatter"]
+Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
+Impl = Literal["reference", "torch_scatter", "numba"]
 
-REDUCTIONS: list[Reduce] = ["sum", "mean", "min", "max"]
+REDUCTIONS: list[Reduce] = ["sum", "mean", "min", "max", "logsumexp"]
 without_torch_scatter = pytest.mark.skipif(
     not INSTALLED["torch_scatter"], reason="torch-scatter, an optional extra, is not installed"
 )
 IMPLS = [
     pytest.param("reference"),
+    pytest.param("numba"),
     pytest.param("torch_scatter", marks=without_torch_scatter),
 ]
 
 
 def by_hand(values: Tensor, index: Tensor, num_segments: int, reduce: Reduce) -> Tensor:
     """One segment and one column after the other, in Python's floats."""
-    out = torch.zeros(num_segments, values.shape[1], dtype=torch.float64)
+    empty = -torch.inf if reduce == "logsumexp" else 0.0
+    out = torch.full((num_segments, values.shape[1]), empty, dtype=torch.float64)
     for segment in range(num_segments):
         for column in range(values.shape[1]):
             items = [float(v[column]) for v, i in zip(values, index.tolist(), strict=True) if i == segment]
@@ -34,6 +37,7 @@ def by_hand(values: Tensor, index: Tensor, num_segments: int, reduce: Reduce) ->
                     "mean": total / len(items),
                     "min": min(items),
                     "max": max(items),
+                    "logsumexp": math.log(math.fsum(map(math.exp, items))),
                 }[reduce]
     return out
 
@@ -51,13 +55,27 @@ def test_reduce_by_hand(reduce: Reduce, impl: Impl) -> None:
     values, index, num_segments = example(40, 3)
     out = segment_reduce(values, index, num_segments, reduce=reduce, impl=impl)
     torch.testing.assert_close(out, by_hand(values, index, num_segments, reduce), rtol=1e-14, atol=1e-14)
+    assert torch.equal(segment_reduce(values, index.int(), num_segments, reduce=reduce, impl=impl), out)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_reduce_of_sorted_items_by_hand(reduce: Reduce, impl: Impl) -> None:
+    values, index, num_segments = example(40, 3)
+    index = index.sort().values
+    offsets = torch.searchsorted(index, torch.arange(num_segments + 1))
+    out = segment_reduce(values, offsets=offsets, reduce=reduce, impl=impl)
+    torch.testing.assert_close(out, by_hand(values, index, num_segments, reduce), rtol=1e-14, atol=1e-14)
+    weights = segment_softmax(values, offsets=offsets, impl=impl)
+    torch.testing.assert_close(weights, segment_softmax(values, index, num_segments), rtol=1e-14, atol=1e-14)
 
 
 @pytest.mark.parametrize("impl", IMPLS)
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_empty_segments_are_zero_even_among_negative_values(reduce: Reduce, impl: Impl) -> None:
     out = segment_reduce(torch.tensor([-3.0]), torch.tensor([1]), 3, reduce=reduce, impl=impl)
-    assert out.tolist() == [0.0, -3.0, 0.0]
+    empty = -torch.inf if reduce == "logsumexp" else 0.0
+    assert out.tolist() == [empty, -3.0, empty]
 
 
 @pytest.mark.parametrize("impl", IMPLS)
@@ -66,7 +84,7 @@ def test_empty_segments_are_zero_even_among_negative_values(reduce: Reduce, impl
 def test_no_items(num_segments: int, reduce: Reduce, impl: Impl) -> None:
     values, index = torch.empty(0, 2), torch.empty(0, dtype=torch.int64)
     out = segment_reduce(values, index, num_segments, reduce=reduce, impl=impl)
-    assert torch.equal(out, torch.zeros(num_segments, 2))
+    assert torch.equal(out, torch.full((num_segments, 2), -torch.inf if reduce == "logsumexp" else 0.0))
     assert segment_softmax(values, index, num_segments, impl=impl).shape == (0, 2)
 
 
@@ -109,7 +127,7 @@ def test_gradients_of_reduce(reduce: Reduce, impl: Impl) -> None:
     values, index, num_segments = example(20, 2)
     values.requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda v: segment_reduce(v, index, num_segments, reduce=reduce, impl=impl), (values,)
+        lambda v: segment_reduce(v, index, num_segments, reduce=reduce, impl=impl)[index], (values,)
     )
 
 
@@ -120,11 +138,14 @@ def test_gradients_of_softmax(impl: Impl) -> None:
     assert torch.autograd.gradcheck(lambda s: segment_softmax(s, index, num_segments, impl=impl), (scores,))
 
 
-def test_equal_extremes_share_the_gradient() -> None:
-    values = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
-    out = segment_reduce(values, torch.zeros(3, dtype=torch.int64), 1, reduce="max")
-    (grad,) = torch.autograd.grad(out.sum(), values)
-    assert grad.tolist() == [0.5, 0.5, 0.0]
+@pytest.mark.parametrize("impl", ["reference", "numba"])
+@pytest.mark.parametrize("reduce", ["min", "max"])
+def test_the_first_of_equal_extremes_gets_the_gradient(reduce: Reduce, impl: Impl) -> None:
+    for extreme in (2.0, torch.inf if reduce == "min" else -torch.inf):
+        values = torch.tensor([extreme, extreme, extreme], requires_grad=True)
+        out = segment_reduce(values, torch.tensor([1, 0, 0]), 2, reduce=reduce, impl=impl)
+        (grad,) = torch.autograd.grad(out[0], values)
+        assert grad.tolist() == [0.0, 1.0, 0.0]
 
 
 @pytest.mark.parametrize("impl", IMPLS)
@@ -140,18 +161,34 @@ def test_nan_stays_in_its_segment(reduce: Reduce, impl: Impl) -> None:
 @pytest.mark.parametrize("impl", IMPLS)
 @pytest.mark.parametrize("wrong", [-1, 3])
 def test_index_out_of_range(wrong: int, impl: Impl) -> None:
-    with pytest.raises((IndexError, RuntimeError, ValueError)):
-        segment_reduce(torch.ones(2), torch.tensor([0, wrong]), 3, impl=impl)
+    for call in (segment_reduce, segment_softmax):
+        with pytest.raises(ValueError, match=r"index must lie in 0\.\.2, found"):
+            call(torch.ones(2), torch.tensor([0, wrong]), 3, impl=impl)
+
+
+@pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize("wrong", [[0, 2, 1, 2], [1, 2], [0, 3], [0, 1], [-1, 2]])
+def test_offsets_that_do_not_divide_the_items(wrong: list[int], impl: Impl) -> None:
+    for call in (segment_reduce, segment_softmax):
+        with pytest.raises(ValueError, match="offsets must rise from 0 to 2"):
+            call(torch.ones(2), offsets=torch.tensor(wrong), impl=impl)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"values": torch.ones(2, dtype=torch.int64)}, r"values must be floating .* torch.int64 \(2,\)"),
-        ({"index": torch.tensor([0])}, r"index must be int64 \[2\], .* torch.int64 \(1,\)"),
-        ({"index": torch.tensor([0, 1], dtype=torch.int32)}, r"index must be int64 .* torch.int32"),
+        ({"values": torch.ones(1, 2).expand(2, 2)}, r"values must not be expanded \(stride 0\)"),
+        ({"index": torch.tensor([0])}, r"index must be int64 or int32 \[2\], .* torch.int64 \(1,\)"),
+        ({"index": torch.tensor([0, 1], dtype=torch.int16)}, r"index must be int64 or int32 .* torch.int16"),
         ({"index": torch.tensor([0, 1], device="meta")}, "index must be on cpu as values, found meta"),
-        ({"num_segments": -1}, "num_segments must be 0 or more, found -1"),
+        ({"index": None}, "exactly one of index and offsets must be given, found neither"),
+        ({"offsets": torch.tensor([0, 2])}, "exactly one of index and offsets must be given, found both"),
+        ({"index": None, "offsets": torch.tensor([0, 2])}, "num_segments must be 1 as offsets say, or None; found 2"),
+        ({"index": None, "offsets": torch.tensor([], dtype=torch.int64)}, r"offsets must be int64 \[segments \+ 1\]"),
+        ({"index": None, "offsets": torch.tensor([0, 2]).int()}, r"offsets must be int64 .* found torch.int32 \(2,\)"),
+        ({"num_segments": -1}, "num_segments must be 0 or more, .* found -1"),
+        ({"num_segments": None}, "num_segments must be 0 or more, .* found None"),
         ({"reduce": "median"}, "reduce must be 'sum', .* found 'median'"),
         ({"impl": "cuda"}, "impl must be one of .auto., .* found .cuda."),
     ],
@@ -160,6 +197,30 @@ def test_bad_inputs(change: dict[str, Any], message: str) -> None:
     good: dict[str, Any] = {"values": torch.ones(2), "index": torch.tensor([0, 1]), "num_segments": 2}
     with pytest.raises(ValueError, match=message):
         segment_reduce(**(good | change))
+
+
+@pytest.mark.parametrize(
+    ("operator", "shape", "expected"),
+    [
+        ("sum", (2**13, 7), "reference"),
+        ("sum", (2**13, 8), "numba"),
+        ("mean", (2**13, 2, 64), "reference"),
+        ("mean", (2**15, 2, 64), "numba"),
+        ("max", (2**12 - 1,), "reference"),
+        ("max", (2**12,), "numba"),
+        ("logsumexp", (2**14,), "numba"),
+        ("softmax", (2**14 - 1,), "reference"),
+        ("sum", (0, 256), "reference"),
+    ],
+)
+def test_auto_follows_from_operator_device_and_shape(
+    operator: str, shape: tuple[int, ...], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = torch.empty(shape)
+    assert choose("auto", values, operator) == expected
+    assert choose("auto", values.to("meta"), operator) == "reference"
+    monkeypatch.setitem(INSTALLED, "numba", False)
+    assert choose("auto", values, operator) == "reference"
 
 
 def test_forcing_torch_scatter_without_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
