@@ -88,7 +88,8 @@ def competitors(operator: str, data: Segments) -> dict[str, Contender]:
         return softmax_competitors(data)
     if operator == "logsumexp":
         found = logsumexp_competitors(data)
-        found["torch_scatter.scatter"] = lambda values: torch_scatter.scatter_logsumexp(values, index, 0, dim_size=size)
+        # Composed: scatter_logsumexp itself is off by 0.2% in the gradients of segments of thousands.
+        found["torch_scatter.scatter"] = ours(operator, data, "torch_scatter")
         return found
     found = {"torch_scatter.scatter": lambda values: torch_scatter.scatter(values, index, 0, None, size, operator)}
     if operator == "sum":

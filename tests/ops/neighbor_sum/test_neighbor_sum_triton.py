@@ -61,6 +61,25 @@ def test_compiled_ahead_of_time(
         assert found.stack == 0, (kernel.__name__, found)  # nothing is spilled
 
 
+@pytest.mark.parametrize("capability", [80, 90])
+def test_gradient_of_the_weight_compiled_ahead_of_time(
+    capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+    from gnnfuse.ops.neighbor_sum.triton_kernels import neighbor_sum_backward_weight_kernel
+    from gnnfuse.ops.triton_reduce import tile_options
+
+    options = tile_options(256, torch.float32)
+    warps = options.pop("num_warps")
+    types = dict.fromkeys(("value", "grad_out"), "*bf16") | {"offsets": "*i64", "src": "*i32", "dst": "*i64"}
+    types |= {"highest": "*i32", "grad_weight": "*fp32", "edges": "i32", "dim": "i32"}
+    constants = options | {"MEAN": True, "HAS_HIGHEST": True}
+    code = compile_ahead(neighbor_sum_backward_weight_kernel, types, constants, capability, num_warps=warps)
+    found = resources(code, tmp_path)
+    assert found.registers <= 128, found
+    assert found.stack == 0, found
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64], ids=str)
 @pytest.mark.parametrize("reduce", ["sum", "mean", "max"])

@@ -148,6 +148,20 @@ def test_the_first_of_equal_extremes_gets_the_gradient(reduce: Reduce, impl: Imp
         assert grad.tolist() == [0.0, 1.0, 0.0]
 
 
+@pytest.mark.parametrize("impl", ["reference", "numba"])
+@pytest.mark.parametrize("pieces_of", [2, 4096])
+@pytest.mark.parametrize("reduce", ["min", "max"])
+def test_the_first_of_equal_sorted_extremes_gets_the_gradient(
+    reduce: Reduce, pieces_of: int, impl: Impl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two segments, of one and of seven equal items; in pieces of two the first item is in the first of four."""
+    monkeypatch.setattr("gnnfuse.ops.work.EDGES_PER_PIECE", pieces_of)
+    values = torch.full((8,), 3.0, requires_grad=True)
+    out = segment_reduce(values, offsets=torch.tensor([0, 1, 8]), reduce=reduce, impl=impl)
+    (grad,) = torch.autograd.grad(out.sum(), values)
+    assert grad.tolist() == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+
+
 @pytest.mark.parametrize("impl", IMPLS)
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_nan_stays_in_its_segment(reduce: Reduce, impl: Impl) -> None:
