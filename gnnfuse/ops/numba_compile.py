@@ -1,9 +1,16 @@
 """How this package's kernels are compiled by numba."""
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+
+OPS = Path(__file__).parent
+# numba looks only at the file that a kernel stands in to see whether its machine code is out of date. As kernels call
+# parts from other files, what all of these say goes into the name under which the machine code is kept.
+SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(OPS.rglob("numba*.py")))).hexdigest()[:12]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])  # a function of numbers and arrays
 
@@ -14,6 +21,7 @@ OPTIONS: Any = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
 
 def compiled(function: Kernel) -> Kernel:
     """Compile at the first call; keep the machine code on disk where a folder can be written, else not."""
+    function.__qualname__ = f"{function.__qualname__}-{SOURCES}"
     try:
         return cast(Kernel, numba.njit(cache=True, **OPTIONS)(function))
     except RuntimeError:  # numba found no folder to write to

@@ -3,7 +3,6 @@
 x = k ln 2 + r with k whole and |r| <= ln 2 / 2, so exp x = 2^k exp r. exp r is 1 + r + r^2 p(r); p was fitted to
 (exp r - 1 - r) / r^2 at 400 Chebyshev nodes, which leaves a relative error of 1e-8. ln 2 is taken off in two parts, the
 first with so few bits that k times it is exact (W. Cody, W. Waite: Software Manual for the Elementary Functions, 1980).
-numba's cache looks at a kernel's own file alone: after a change here, remove the cached kernels (__pycache__/*.nb?).
 """
 
 import math

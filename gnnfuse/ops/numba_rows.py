@@ -4,12 +4,9 @@ Rows are 1-D slices of flat arrays and indices unsigned: a 2-D row, or an index 
 from using vector instructions. Four rows at a time share the loads and stores of what they are added to.
 """
 
-import math
 from typing import Any
 
 import numpy as np
-from numba import types
-from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 from gnnfuse.ops.numba_compile import inlined
@@ -84,53 +81,3 @@ def add_four_rows(
             out[first + d] += (factor_0 * row_0[first + d] + factor_1 * row_1[first + d]) + (
                 factor_2 * row_2[first + d] + factor_3 * row_3[first + d]
             )
-
-
-def _float32_of_bits(typing_context: Any, bits: Any) -> Any:
-    """The float32 that has these 32 bits."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], context.get_value_type(types.float32))
-
-    return types.float32(types.int32), generate
-
-
-float32_of_bits: Any = intrinsic(_float32_of_bits)
-
-
-def exp_below_zero(x: Any) -> Any:
-    """The exponential of a number of at most 0, or NaN."""
-    return math.exp(x)
-
-
-@overload(exp_below_zero, jit_options={"fastmath": {"contract", "nsz"}}, inline="always")
-def _exp_below_zero(x: Any) -> Any:
-    if x == types.float32:
-        return exp_float32
-    return exp_float64
-
-
-def exp_float64(x: Any) -> Any:
-    """By the mathematical library."""
-    return math.exp(x)
-
-
-def exp_float32(x: Any) -> Any:
-    """2^n e^r with n = round(x log2 e), by a polynomial of degree 7 in r; unlike the library's, LLVM can vectorise it.
-
-    Cody and Waite (1980) split ln 2 into two addends so that r is exact. Below -87.3, where e^x is no normal float32
-    any more, it is 0.
-    """
-    clamped = max(x, np.float32(-88.0))
-    n = math.floor(clamped * np.float32(1.4426950408889634) + np.float32(0.5))
-    r = clamped - n * np.float32(0.693359375) - n * np.float32(-2.12194440e-4)
-    power = np.float32(1.9841270e-4)
-    power = power * r + np.float32(1.3888889e-3)
-    power = power * r + np.float32(8.3333333e-3)
-    power = power * r + np.float32(4.1666667e-2)
-    power = power * r + np.float32(1.6666667e-1)
-    power = power * r + np.float32(0.5)
-    power = power * r + np.float32(1.0)
-    power = power * r + np.float32(1.0)
-    scale: Any = float32_of_bits((np.int32(n) + np.int32(127)) << np.int32(23))
-    return power * scale if x > np.float32(-87.3) else (np.float32(0.0) if x <= np.float32(-87.3) else x)

@@ -1,5 +1,6 @@
 """The passes of `graph_attention(impl="numba")`: buffers are laid out, and kernels run over them."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from gnnfuse.ops.attention import numba_kernels
 from gnnfuse.ops.attention.dropout import threshold
 from gnnfuse.ops.attention.inputs import AttentionInputs
+from gnnfuse.ops.one_block import empty_in_one_block
 from gnnfuse.ops.work import Work, cut, spread
 
 NOWHERE = np.empty(0, np.uint32)  # no list of places: every item stands at its own
@@ -41,9 +43,9 @@ def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     edges, work = inputs.edges, cut(inputs.edges.offsets)
     query, key, value = (rows_of(tensor) for tensor in (inputs.query, inputs.key, inputs.value))
     heads = inputs.query.shape[1]
-    weights = inputs.query.new_empty(edges.num_edges, heads)
-    highest, total = (inputs.query.new_empty(len(work.row), heads) for _ in range(2))
-    out = inputs.query.new_empty(len(work.row), heads, inputs.value.shape[2])
+    pieces = len(work.row)
+    sizes = [(pieces, heads, inputs.value.shape[2]), (edges.num_edges, heads), (pieces, heads), (pieces, heads)]
+    out, weights, highest, total = empty_in_one_block([(size, inputs.query.dtype) for size in sizes])
     if inputs.score_weight is not None:
         additive_scores(inputs, work, weights)
     spread(
@@ -91,24 +93,40 @@ def join_softmax(
 
 def gradients(grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs: Needs) -> list[Tensor | None]:
     """The gradients of the inputs in the order of `Needs`; None where they are not needed."""
-    found, grad, message = destination_gradients(grad_out, inputs, weights, needs)
-    if inputs.score_weight is not None:
-        found |= additive_gradients(inputs, grad, needs)
+    work, back, dot = cut(inputs.edges.offsets), cut(inputs.edges.transpose.offsets), inputs.score_weight is None
+    sizes = {
+        "scores": weights.shape,
+        "messages": weights.shape,
+        "query": (len(work.row) if needs.query and dot else 0, *inputs.query.shape[1:]),
+        "key": (len(back.row) if needs.key and dot else 0, *inputs.key.shape[1:]),
+        "value": (len(back.row) if needs.value else 0, *inputs.value.shape[1:]),
+    }
+    memory = dict(zip(sizes, empty_in_one_block([(size, weights.dtype) for size in sizes.values()]), strict=True))
+    found = destination_gradients(grad_out, inputs, weights, needs, work, memory)
+    if not dot:
+        found |= additive_gradients(inputs, memory["scores"], needs)
     elif needs.key:
-        found["key"] = source_gradient(inputs, inputs.query, grad)
+        found["key"] = source_gradient(inputs, back, inputs.query, memory["scores"], memory["key"])
     if needs.value:
-        found["value"] = source_gradient(inputs, grad_out, message)
+        found["value"] = source_gradient(inputs, back, grad_out, memory["messages"], memory["value"])
     return [found[name] if needed else None for name, needed in zip(Needs._fields, needs, strict=True)]
 
 
 def destination_gradients(
-    grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs: Needs
-) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """Gradients of query, biases and gate; per edge, of the unscaled scores, and what its value is multiplied by."""
-    edges, work = inputs.edges, cut(inputs.edges.offsets)
+    grad_out: Tensor,
+    inputs: AttentionInputs,
+    weights: Tensor,
+    needs: Needs,
+    work: Work,
+    memory: Mapping[str, Tensor],
+) -> dict[str, Tensor]:
+    """Gradients of query, biases and gate.
+
+    `memory["scores"]` gets the gradients of the unscaled scores, `memory["messages"]` what values are multiplied by.
+    """
+    edges, query = inputs.edges, memory["query"]
     rows, value, key = rows_of(grad_out), rows_of(inputs.value), rows_of(inputs.key)
     pieces, heads = len(work.row), weights.shape[1]
-    grad, message = torch.empty_like(weights), torch.empty_like(weights)
     mean = weights.new_empty(pieces, heads)
     tables = {
         name: weights.new_zeros(work.num_chunks, len(table(tensor, weights)) if needed else 0, heads)
@@ -118,16 +136,14 @@ def destination_gradients(
         )
     }
     edge_bias = torch.empty_like(weights) if needs.edge_bias else weights[:0]
-    dot_query = needs.query and inputs.score_weight is None
-    query = weights.new_empty(pieces if dot_query else 0, *inputs.query.shape[1:])
 
     def run(before_mean: bool, after_mean: bool) -> None:
         spread(
             numba_kernels.attention_backward_destination_kernel, work, work.row, index(edges.src),
             index(edges.relation), rows.flat, rows.stride, value.flat, value.stride, key.flat, key.stride,
             key.heads, key.dim, value.dim, number(inputs.scale, weights), table(inputs.relation_gate, weights),
-            *dropping(inputs, weights), NOWHERE, weights.numpy(), before_mean, after_mean, grad.numpy(),
-            message.numpy(), mean.numpy(), tables["relation_gate"].numpy(), edge_bias.numpy(),
+            *dropping(inputs, weights), NOWHERE, weights.numpy(), before_mean, after_mean, memory["scores"].numpy(),
+            memory["messages"].numpy(), mean.numpy(), tables["relation_gate"].numpy(), edge_bias.numpy(),
             tables["relation_bias"].numpy(), query.numpy().reshape(-1),
         )  # fmt: skip
 
@@ -138,14 +154,12 @@ def destination_gradients(
         mean = work.sum_rows(mean)
         run(before_mean=False, after_mean=True)
     found = {name: sums.sum(0) for name, sums in tables.items()}
-    return found | {"edge_bias": edge_bias, "query": work.sum_rows(query) if dot_query else query}, grad, message
+    return found | {"edge_bias": edge_bias, "query": work.sum_rows(query) if len(query) else query}
 
 
-def source_gradient(inputs: AttentionInputs, rows: Tensor, weight: Tensor) -> Tensor:
+def source_gradient(inputs: AttentionInputs, work: Work, rows: Tensor, weight: Tensor, out: Tensor) -> Tensor:
     """Per source row, the sum over its edges of the destinations' rows times the edges' weights."""
     back, read = inputs.edges.transpose, rows_of(rows)
-    work = cut(back.offsets)
-    out = weight.new_empty(len(work.row), *rows.shape[1:])
     spread(
         numba_kernels.attention_backward_source_kernel, work, index(back.edge), index(back.dst), read.flat,
         read.stride, weight.numpy(), read.heads, read.dim, out.numpy().reshape(-1),

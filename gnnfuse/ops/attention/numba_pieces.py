@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from gnnfuse.ops.attention.numba_dropout import kept_words
 from gnnfuse.ops.numba_compile import inlined
-from gnnfuse.ops.numba_rows import add_four_rows, add_row, dot_four_rows, dot_row, exp_below_zero, fill, row_at
+from gnnfuse.ops.numba_exponential import exponential
+from gnnfuse.ops.numba_rows import add_four_rows, add_row, dot_four_rows, dot_row, fill, row_at
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
@@ -144,7 +145,7 @@ def softmax_piece_of(
     for edge in range(first, last):
         score_row = weights[edge]
         for head in range(heads):
-            score_row[head] = exp_below_zero(score_row[head] - highest[head])
+            score_row[head] = exponential(score_row[head] - highest[head])
         for head in range(heads):
             total[head] += score_row[head]
     for head in range(heads):
