@@ -104,7 +104,6 @@ def sorted_extremes(values: Tensor, offsets: Tensor, sign: int, needs_found: boo
     """As `extremes`, between offsets."""
     work = cut_sorted(offsets, len(values), values.shape[1])
     is_whole = work.starts is None
-    needs_found |= not is_whole
     out = new_memory(values, len(work.row), values.shape[1])
     found = torch.empty(out.shape if needs_found else (0, 0), dtype=torch.int32)
     spread(
@@ -113,6 +112,9 @@ def sorted_extremes(values: Tensor, offsets: Tensor, sign: int, needs_found: boo
     )  # fmt: skip
     if work.starts is None:
         return out, found
+    if not needs_found:
+        highest = torch.from_numpy(np.maximum.reduceat(out.numpy(), work.starts, axis=0)).mul_(sign)
+        return highest.masked_fill_((offsets.diff() == 0)[:, None], 0), found
     return joined(out, found, (work.starts, np.diff(np.append(work.starts, len(out))), 1), sign)
 
 

@@ -54,6 +54,14 @@ def test_memory_that_was_not_empty(name: str, operator: str) -> None:
 
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("name", TINY)
+def test_the_same_where_no_gradient_is_asked_for(name: str, operator: str) -> None:
+    case = TINY[name]
+    assert torch.equal(case.call(operator, case.values, "numba"), case.results(operator, "numba")["out"])
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("name", ["random_sorted", "random_unsorted"])
 def test_gradcheck(name: str, operator: str) -> None:
     case = CASES[name]
