@@ -36,8 +36,8 @@ class AttentionBlock(nn.Module):
 
     def forward(self, states: Tensor, batch: GraphBatch, attend: Attend) -> Tensor:
         """`[nodes, dim]` in and out."""
-        projected = self.project(states, batch.slices)
-        query, key, value = projected.unflatten(1, (3, self.heads, -1)).unbind(1)
+        projected = self.project.split(states, batch.slices, 3)
+        query, key, value = (part.view(len(part), self.heads, part.shape[1] // self.heads) for part in projected)
         received = attend(query, key, value, self.relation_bias, self.relation_gate)
         out: Tensor = self.output(received.flatten(1), batch.slices)
         return out

@@ -18,8 +18,8 @@ def projections(problem: Problem, impl: str) -> Block:
     return Block(
         states=[states, received],
         parameters=dict(maps),
-        forward=lambda: [module.project(states, batch.slices), module.output(received, batch.slices)],
-        gradients=[problem.gradient(3 * dim), problem.gradient()],
+        forward=lambda: [*module.project.split(states, batch.slices, 3), module.output(received, batch.slices)],
+        gradients=[problem.gradient() for _ in range(4)],
         operations=linear_operations(batch.num_nodes, dim, 4 * dim),
     )
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,8 @@ def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) ->
     lengths = [math.prod(shape) * dtype.itemsize for shape, dtype in wanted]
     begins = list(accumulate((-(-length // ALIGNMENT) * ALIGNMENT for length in lengths), initial=0))
     block = np.empty(begins[-1], dtype=np.uint8)
-    if torch.are_deterministic_algorithms_enabled() and torch.utils.deterministic.fill_uninitialized_memory:
+    fills: Any = torch.utils.deterministic
+    if torch.are_deterministic_algorithms_enabled() and fills.fill_uninitialized_memory:
         block.fill(255)  # NaN, or -1, as PyTorch fills its own new memory then
     return [
         torch.from_numpy(block[begin : begin + length]).view(dtype).reshape(shape)

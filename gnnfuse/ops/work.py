@@ -13,10 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gnnfuse.ops.openmp import openmp_team
+
 EDGES_PER_PIECE = 4096
 NUMBERS_PER_PIECE = 2**17
 MAX_CHUNKS = 256
-TURNS_PER_THREAD = 8
+TURNS_PER_THREAD = 4
+FORKED = False  # whether this process is a forked child
 
 
 class Work(NamedTuple):
@@ -25,16 +28,19 @@ class Work(NamedTuple):
     It follows from the offsets alone, never from the number of threads: sums over it keep their bits.
 
     Args:
-        chunks: `[chunks + 1]`; the pieces of chunk c are `chunks[c]:chunks[c + 1]`.
+        chunks: `[chunks + 1]`; the places in `order` where each chunk begins.
         bounds: `[pieces + 1]`; the edges of piece p are `bounds[p]:bounds[p + 1]`.
         row: `[pieces]`; the row each piece is of. Every row has one piece at least.
         starts: `[rows]`, the first piece of each row; None where every row is one piece.
+        order: `[pieces]`; the pieces of chunk c are `order[chunks[c]:chunks[c + 1]]`. None: in their own order, as they
+            also are unless the work was cut by groups.
     """
 
     chunks: NDArray[np.uint64]
     bounds: NDArray[np.uint64]
     row: NDArray[np.uint64]
     starts: NDArray[np.int64] | None
+    order: NDArray[np.uint64] | None = None
 
     @property
     def num_chunks(self) -> int:
@@ -48,10 +54,11 @@ class Work(NamedTuple):
         return torch.from_numpy(np.add.reduceat(pieces.numpy(), self.starts, axis=0))
 
 
-def cut(offsets: Tensor, columns: int = 1) -> Work:
+def cut(offsets: Tensor, columns: int = 1, group: NDArray[np.int64] | None = None) -> Work:
     """The work on rows whose edges are `offsets[r]:offsets[r + 1]`; a hub's row becomes many pieces.
 
-    A piece has at most 4096 edges, and fewer where more than 32 columns belong to each.
+    A piece has at most 4096 edges, and fewer where more than 32 columns belong to each. With `group` `[rows]`, rows of
+    one group come one after the other, so that what they read together stays in the cache.
     """
     limit = piece_limit(columns)
     bounds = offsets.detach().contiguous().numpy()
@@ -59,16 +66,23 @@ def cut(offsets: Tensor, columns: int = 1) -> Work:
     starts = None
     degree = np.diff(bounds)
     if degree.max(initial=0) > limit:
-        count = np.maximum(-(-degree // EDGES_PER_PIECE), 1)
+        count = np.maximum(-(-degree // limit), 1)
         starts = np.cumsum(count) - count
         row = np.repeat(row, count)
         begin = bounds[row] + (np.arange(len(row)) - starts[row]) * limit
         bounds = np.append(begin, bounds[-1])
+    order = np.arange(len(row)) if group is None else sorted_by(group if starts is None else group[row])
     # A piece costs its edges, and a little even without any.
-    cost = bounds + np.arange(len(bounds))
+    cost = np.append(0, np.cumsum(np.diff(bounds)[order] + 1))
     num_chunks = int(np.clip(cost[-1] // limit, 1, MAX_CHUNKS))
     chunks = np.searchsorted(cost, np.arange(num_chunks + 1) * cost[-1] // num_chunks)
-    return Work(chunks.astype(np.uint64), bounds.view(np.uint64), row.view(np.uint64), starts)
+    return Work(chunks.astype(np.uint64), bounds.view(np.uint64), row.view(np.uint64), starts, order.view(np.uint64))
+
+
+def sorted_by(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places of the rows, group by group; numpy sorts numbers of 16 bits by counting."""
+    small = len(group) > 0 and 0 <= group.min() and group.max() < 2**16
+    return np.argsort(group.astype(np.uint16) if small else group, kind="stable")
 
 
 def piece_limit(columns: int) -> int:
@@ -82,17 +96,35 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     A thread that comes late, as when other work holds its core, leaves its share to the others.
     """
     threads = min(torch.get_num_threads(), work.num_chunks)
-    turns = min(TURNS_PER_THREAD * threads, work.num_chunks) if threads > 1 else 1
+    if threads == 1:
+        kernel(0, work.num_chunks, work.chunks, work.bounds, *arguments)
+        return
+    turns = min(TURNS_PER_THREAD * threads, work.num_chunks)
     waiting = deque(pairwise(work.num_chunks * turn // turns for turn in range(turns + 1)))
+    raised: list[BaseException] = []
 
     def serve() -> None:
-        while True:
+        while not raised:
             try:
                 first, last = waiting.popleft()
             except IndexError:
                 return
-            kernel(first, last, work.chunks, work.bounds, *arguments)
+            try:
+                kernel(first, last, work.chunks, work.bounds, *arguments)
+            except BaseException as error:
+                raised.append(error)
 
+    together(serve, threads)
+    if raised:
+        raise raised[0]
+
+
+def together(serve: Callable[[], None], threads: int) -> None:
+    """Call a function that does not raise on several threads at once, PyTorch's own where it can be."""
+    team = None if FORKED else openmp_team()
+    if team is not None:
+        team(serve, threads)
+        return
     helpers = [thread_pool(os.getpid(), threads).submit(serve) for _ in range(threads - 1)]
     serve()
     for helper in helpers:
@@ -100,7 +132,17 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
             helper.result()
 
 
+def after_fork() -> None:
+    """A forked child has none of its parent's OpenMP threads, and GNU's library would wait for them forever."""
+    global FORKED
+    FORKED = True
+
+
 @lru_cache(maxsize=4)
 def thread_pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Threads of this process: a forked child inherits the cache but not the threads, hence the id."""
     return ThreadPoolExecutor(threads - 1, thread_name_prefix=f"gnnfuse-{process}")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)

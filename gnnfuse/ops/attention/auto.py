@@ -23,6 +23,8 @@ def nearly_complete(inputs: AttentionInputs) -> bool:
         return False
     if num_graphs == 0 or nodes < DENSE_NODES * num_graphs:
         return False
+    if edges.num_edges * num_graphs < DENSE_FROM * nodes * rows:
+        return False  # even for graphs of one size, which have the fewest pairs
     if inputs.graph_id is None or torch.compiler.is_compiling():
         return heads * nodes * rows <= MAX_NUMBERS and edges.num_edges * num_graphs >= DENSE_FROM * nodes * rows
     sizes = torch.bincount(inputs.graph_id.clamp(min=0))

@@ -22,7 +22,7 @@ def graph_attention_numba(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
     numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
-    out: tuple[Tensor, Tensor] = forward(*inputs[:3], *inputs[4:9], lists, numbers)
+    out: tuple[Tensor, Tensor] = forward(*inputs[:3], *inputs[4:9], inputs.graph_id, lists, numbers)
     return out
 
 
@@ -36,6 +36,7 @@ def forward(
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
     seed: Tensor | None,
+    graph_id: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
 ) -> tuple[Tensor, Tensor]:
@@ -45,7 +46,9 @@ def forward(
     """
     from gnnfuse.ops.attention import numba_launch
 
-    inputs = joined([query, key, value, score_weight, edge_bias, relation_bias, relation_gate], seed, edges, numbers)
+    inputs = joined(
+        [query, key, value, score_weight, edge_bias, relation_bias, relation_gate], seed, graph_id, edges, numbers
+    )
     tables = [len(table) for table in (score_weight, relation_bias, relation_gate) if table is not None]
     check_indices(inputs.edges, nodes=len(query), rows=len(key), relations=min(tables, default=None))
     return numba_launch.attend(inputs)
@@ -61,6 +64,7 @@ def forward_fake(
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
     seed: Tensor | None,
+    graph_id: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
 ) -> tuple[Tensor, Tensor]:
@@ -74,6 +78,7 @@ def backward(
     grad_out: Tensor,
     floats: Sequence[Tensor | None],
     seed: Tensor | None,
+    graph_id: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
     weights: Tensor,
@@ -82,7 +87,7 @@ def backward(
     """Gradients of the `Floats`; an empty one where `needs` says no."""
     from gnnfuse.ops.attention import numba_launch
 
-    inputs = joined(floats, seed, edges, numbers)
+    inputs = joined(floats, seed, graph_id, edges, numbers)
     grads = numba_launch.gradients(grad_out, inputs, weights, numba_launch.Needs(*needs))
     return [weights.new_empty(0) if grad is None else grad for grad in grads]
 
@@ -92,6 +97,7 @@ def backward_fake(
     grad_out: Tensor,
     floats: Sequence[Tensor | None],
     seed: Tensor | None,
+    graph_id: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
     weights: Tensor,
@@ -104,7 +110,9 @@ def backward_fake(
     return [weights.new_empty(shape) for shape in shapes]
 
 
-def joined(floats: Floats, seed: Tensor | None, edges: Sequence[Tensor], numbers: Numbers) -> AttentionInputs:
+def joined(
+    floats: Floats, seed: Tensor | None, graph_id: Tensor | None, edges: Sequence[Tensor], numbers: Numbers
+) -> AttentionInputs:
     """The operators' flat arguments as `AttentionInputs`."""
     query, key, value, *tables = floats
     assert query is not None
@@ -127,6 +135,7 @@ def joined(floats: Floats, seed: Tensor | None, edges: Sequence[Tensor], numbers
         scale,
         negative_slope,
         dropout,
+        graph_id,
     )
 
 
@@ -140,13 +149,13 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, T
 
 def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
     """The gradients that are needed, None for the others."""
-    *floats_and_seed, offsets, src, relation, t_offsets, t_edge, t_dst, weights = ctx.saved_tensors
-    *floats, seed = floats_and_seed
+    *given, offsets, src, relation, t_offsets, t_edge, t_dst, weights = ctx.saved_tensors
+    *floats, seed, graph_id = given
     lists = [offsets, src, relation, t_offsets, t_edge, t_dst]
     needs = list(ctx.needs_input_grad[: len(floats)])
-    grads = backward(grad_out, floats, seed, lists, ctx.numbers, weights, needs)
+    grads = backward(grad_out, floats, seed, graph_id, lists, ctx.numbers, weights, needs)
     wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
-    return *wanted, None, [None] * len(lists), None
+    return *wanted, None, None, [None] * len(lists), None
 
 
 def refuse_second_derivative(ctx: Any, *grads: Any) -> None:

@@ -31,17 +31,18 @@ ONE = np.uint64(1)
 
 
 @inlined
-def longest_piece(first: Size, last: Size, bounds: Ints) -> Size:
+def longest_piece(first: Size, last: Size, order: Ints, bounds: Ints) -> Size:
     """Number of edges of the longest of some pieces."""
     longest = ONE
-    for piece in range(first, last):
+    for turn in range(first, last):
+        piece = order[turn]
         longest = max(longest, bounds[piece + ONE] - bounds[piece])
     return longest
 
 
 @compiled
 def attention_forward_kernel(
-    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, relation: Ints,
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     query: Floats, query_stride: Size, key: Floats, key_stride: Size, value: Floats, value_stride: Size,
     heads: Size, dim: Size, value_dim: Size, has_scores: bool, scale: Number, edge_bias: Floats, bias: Floats,
     gate: Floats, seed: Size, least: Size, keep_scale: Number, drops: bool, nowhere: Ints,
@@ -53,8 +54,9 @@ def attention_forward_kernel(
     """
     words, inverse = np.empty(4, np.uint64), np.empty(heads, weights.dtype)
     begin, end, width = chunks[first_chunk], chunks[last_chunk], heads * value_dim
-    message = np.empty((longest_piece(begin, end, bounds), heads), weights.dtype)
-    for piece in range(begin, end):
+    message = np.empty((longest_piece(begin, end, order, bounds), heads), weights.dtype)
+    for turn in range(begin, end):
+        piece = order[turn]
         first, last = bounds[piece], bounds[piece + ONE]
         if not has_scores:
             query_row = row_at(query, row[piece], query_stride, heads * dim)
@@ -72,13 +74,14 @@ def attention_forward_kernel(
 
 @compiled
 def attention_additive_score_kernel(
-    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, relation: Ints,
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     query: Floats, query_stride: Size, key: Floats, key_stride: Size, heads: Size, dim: Size,
     score_weight: Floats, slope: Number, score: Floats,
 ) -> None:
     """Weighted sums of the leaky ReLU of query + key, `score` `[edges, heads]`."""
     width = heads * dim
-    for piece in range(chunks[first_chunk], chunks[last_chunk]):
+    for turn in range(chunks[first_chunk], chunks[last_chunk]):
+        piece = order[turn]
         query_row = row_at(query, row[piece], query_stride, width)
         for edge in range(bounds[piece], bounds[piece + ONE]):
             key_row = row_at(key, src[edge], key_stride, width)
@@ -95,7 +98,7 @@ def attention_additive_score_kernel(
 
 @compiled
 def attention_backward_destination_kernel(
-    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, relation: Ints,
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     grad_out: Floats, grad_stride: Size, value: Floats, value_stride: Size, key: Floats, key_stride: Size,
     heads: Size, dim: Size, value_dim: Size, scale: Number, gate: Floats, seed: Size, least: Size,
     keep_scale: Number, drops: bool, nowhere: Ints, weights: Floats, before_mean: bool, after_mean: bool,
@@ -109,7 +112,8 @@ def attention_backward_destination_kernel(
     """
     words = np.empty(4, np.uint64)
     for chunk in range(first_chunk, last_chunk):
-        for piece in range(chunks[chunk], chunks[chunk + 1]):
+        for turn in range(chunks[chunk], chunks[chunk + 1]):
+            piece = order[turn]
             first, last = bounds[piece], bounds[piece + ONE]
             if before_mean:
                 grad_row = row_at(grad_out, row[piece], grad_stride, heads * value_dim)
@@ -131,19 +135,21 @@ def attention_backward_destination_kernel(
 
 @compiled
 def attention_backward_source_kernel(
-    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, edge: Ints, dst: Ints,
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, edge: Ints, dst: Ints,
     rows: Floats, stride: Size, weight: Floats, heads: Size, dim: Size, out: Floats,
 ) -> None:
     """`out` of each piece: the sum over its edges of the destination's row times the edge's weight."""
     width = heads * dim
-    for piece in range(chunks[first_chunk], chunks[last_chunk]):
+    for turn in range(chunks[first_chunk], chunks[last_chunk]):
+        piece = order[turn]
         out_row, first, last = row_at(out, piece, width, width), bounds[piece], bounds[piece + ONE]
         weighted_piece(out_row, first, last, Size(0), edge, dst, rows, stride, weight, heads, dim)
 
 
 @compiled
 def attention_backward_additive_kernel(
-    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, place: Ints, other: Ints, relation: Ints,
+    first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, place: Ints, other: Ints,
+    relation: Ints,
     own_rows: Floats, own_stride: Size, other_rows: Floats, other_stride: Size, heads: Size, dim: Size,
     score_weight: Floats, slope: Number, grad: Floats, grad_row: Floats, grad_weight: Floats,
 ) -> None:
@@ -154,7 +160,8 @@ def attention_backward_additive_kernel(
     """
     width = heads * dim
     for chunk in range(first_chunk, last_chunk):
-        for piece in range(chunks[chunk], chunks[chunk + 1]):
+        for turn in range(chunks[chunk], chunks[chunk + 1]):
+            piece = order[turn]
             own = row_at(own_rows, row[piece], own_stride, width)
             out = row_at(grad_row, piece, width, width)
             fill(out, 0)

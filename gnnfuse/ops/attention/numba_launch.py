@@ -38,9 +38,23 @@ class Rows(NamedTuple):
     dim: np.uint64
 
 
+def by_destination(inputs: AttentionInputs) -> Work:
+    """The work on the nodes, graph by graph where it is known: a graph's keys and values stay in the cache."""
+    return cut(inputs.edges.offsets, group=None if inputs.graph_id is None else inputs.graph_id.numpy())
+
+
+def by_source(inputs: AttentionInputs) -> Work:
+    """The work on the rows of keys and values; a row belongs to the graph of the first node that it feeds."""
+    back, graph_id = inputs.edges.transpose, inputs.graph_id
+    if graph_id is None or not len(back.dst):
+        return cut(back.offsets)
+    fed = back.dst[back.offsets[:-1].clamp(max=len(back.dst) - 1)]
+    return cut(back.offsets, group=graph_id[fed].numpy())
+
+
 def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """The output `[nodes, heads, value_dim]` and the softmax weights `[edges, heads]`."""
-    edges, work = inputs.edges, cut(inputs.edges.offsets)
+    edges, work = inputs.edges, by_destination(inputs)
     query, key, value = (rows_of(tensor) for tensor in (inputs.query, inputs.key, inputs.value))
     heads = inputs.query.shape[1]
     pieces = len(work.row)
@@ -49,7 +63,7 @@ def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     if inputs.score_weight is not None:
         additive_scores(inputs, work, weights)
     spread(
-        numba_kernels.attention_forward_kernel, work, work.row, index(edges.src), index(edges.relation),
+        numba_kernels.attention_forward_kernel, work, work.order, work.row, index(edges.src), index(edges.relation),
         query.flat, query.stride, key.flat, key.stride, value.flat, value.stride, query.heads, query.dim, value.dim,
         inputs.score_weight is not None, number(inputs.scale, weights), table(inputs.edge_bias, weights),
         table(inputs.relation_bias, weights), table(inputs.relation_gate, weights), *dropping(inputs, weights), NOWHERE,
@@ -64,7 +78,7 @@ def additive_scores(inputs: AttentionInputs, work: Work, score: Tensor) -> None:
     """Fill in the additive scores `[edges, heads]`, neither scaled nor biased."""
     query, key = rows_of(inputs.query), rows_of(inputs.key)
     spread(
-        numba_kernels.attention_additive_score_kernel, work, work.row, index(inputs.edges.src),
+        numba_kernels.attention_additive_score_kernel, work, work.order, work.row, index(inputs.edges.src),
         index(inputs.edges.relation), query.flat, query.stride, key.flat, key.stride, query.heads, query.dim,
         table(inputs.score_weight, score).reshape(-1), number(inputs.negative_slope, score), score.numpy(),
     )  # fmt: skip
@@ -93,7 +107,7 @@ def join_softmax(
 
 def gradients(grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs: Needs) -> list[Tensor | None]:
     """The gradients of the inputs in the order of `Needs`; None where they are not needed."""
-    work, back, dot = cut(inputs.edges.offsets), cut(inputs.edges.transpose.offsets), inputs.score_weight is None
+    work, back, dot = by_destination(inputs), by_source(inputs), inputs.score_weight is None
     sizes = {
         "scores": weights.shape,
         "messages": weights.shape,
@@ -139,7 +153,7 @@ def destination_gradients(
 
     def run(before_mean: bool, after_mean: bool) -> None:
         spread(
-            numba_kernels.attention_backward_destination_kernel, work, work.row, index(edges.src),
+            numba_kernels.attention_backward_destination_kernel, work, work.order, work.row, index(edges.src),
             index(edges.relation), rows.flat, rows.stride, value.flat, value.stride, key.flat, key.stride,
             key.heads, key.dim, value.dim, number(inputs.scale, weights), table(inputs.relation_gate, weights),
             *dropping(inputs, weights), NOWHERE, weights.numpy(), before_mean, after_mean, memory["scores"].numpy(),
@@ -161,7 +175,7 @@ def source_gradient(inputs: AttentionInputs, work: Work, rows: Tensor, weight: T
     """Per source row, the sum over its edges of the destinations' rows times the edges' weights."""
     back, read = inputs.edges.transpose, rows_of(rows)
     spread(
-        numba_kernels.attention_backward_source_kernel, work, index(back.edge), index(back.dst), read.flat,
+        numba_kernels.attention_backward_source_kernel, work, work.order, index(back.edge), index(back.dst), read.flat,
         read.stride, weight.numpy(), read.heads, read.dim, out.numpy().reshape(-1),
     )  # fmt: skip
     return work.sum_rows(out)
@@ -172,14 +186,12 @@ def additive_gradients(inputs: AttentionInputs, grad: Tensor, needs: Needs) -> d
     edges, found = inputs.edges, {}
     back = edges.transpose
 
-    def run(
-        offsets: Tensor, place: NDArray[Any], other: Tensor, own: Tensor, them: Tensor, relations: int
-    ) -> list[Tensor]:
-        work, near, far = cut(offsets), rows_of(own), rows_of(them)
+    def run(work: Work, place: NDArray[Any], other: Tensor, own: Tensor, them: Tensor, relations: int) -> list[Tensor]:
+        near, far = rows_of(own), rows_of(them)
         grad_rows = grad.new_empty(len(work.row), *own.shape[1:])
         grad_weight = grad.new_zeros(work.num_chunks, relations, *own.shape[1:])
         spread(
-            numba_kernels.attention_backward_additive_kernel, work, work.row, place, index(other),
+            numba_kernels.attention_backward_additive_kernel, work, work.order, work.row, place, index(other),
             index(edges.relation), near.flat, near.stride, far.flat, far.stride, near.heads, near.dim,
             table(inputs.score_weight, grad).reshape(-1), number(inputs.negative_slope, grad), grad.numpy(),
             grad_rows.numpy().reshape(-1), grad_weight.flatten(2).numpy(),
@@ -189,9 +201,9 @@ def additive_gradients(inputs: AttentionInputs, grad: Tensor, needs: Needs) -> d
     if needs.query or needs.score_weight:
         relations = len(table(inputs.score_weight, grad)) if needs.score_weight else 0
         ends = inputs.query, inputs.key
-        found["query"], found["score_weight"] = run(edges.offsets, NOWHERE, edges.src, *ends, relations)
+        found["query"], found["score_weight"] = run(by_destination(inputs), NOWHERE, edges.src, *ends, relations)
     if needs.key:
-        found["key"], _ = run(back.offsets, index(back.edge), back.dst, inputs.key, inputs.query, 0)
+        found["key"], _ = run(by_source(inputs), index(back.edge), back.dst, inputs.key, inputs.query, 0)
     return found
 
 

@@ -177,7 +177,7 @@ def array(tensor: Tensor) -> NDArray[Any]:
     return tensor.detach().contiguous().numpy()
 
 
-def number(value: float, like: Tensor) -> np.generic:
+def number(value: float, like: Tensor) -> np.floating[Any]:
     """A scalar in the tensor's precision; a Python float would raise the kernel's arithmetic to float64."""
-    scalar: np.generic = array(like).dtype.type(value)
+    scalar: np.floating[Any] = array(like).dtype.type(value)
     return scalar

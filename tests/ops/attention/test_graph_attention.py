@@ -435,6 +435,24 @@ def test_a_gradient_that_is_expanded() -> None:
     torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("name", ["random", "everything", "no_edges"])
+def test_working_graph_by_graph_changes_no_row(name: str) -> None:
+    """Graphs that lie in turns among the nodes: the order of the work follows them, the results do not."""
+    case = CASES[name]
+    graph_id = torch.arange(len(case.query)) % 3
+    floats = {key: tensor.detach().clone().requires_grad_() for key, tensor in case.floats().items()}
+    out: Tensor = graph_attention(
+        **floats, edges=case.edges, impl="numba", graph_id=graph_id, num_graphs=3, **case.options
+    )
+    grads = torch.autograd.grad(out, list(floats.values()), case.grad_out)
+    expected = case.results("numba")
+    tables = ("score_weight", "relation_bias", "relation_gate")  # sums over chunks: other chunks, another rounding
+    for key, found in {"out": out.detach(), **dict(zip(floats, grads, strict=True))}.items():
+        tolerance = 1e-13 if key in tables else 0
+        torch.testing.assert_close(found, expected[key], rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.parametrize("name", ["several_chunks", "hub"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_same_bits_for_any_number_of_threads(name: str, dtype: torch.dtype) -> None:
@@ -480,11 +498,12 @@ def test_in_a_forked_loader_worker() -> None:
         assert torch.equal(found, expected)
 
 
-def operator_inputs(case: Case) -> tuple[list[Any], Any, Any, Any]:
+def operator_inputs(case: Case) -> tuple[list[Any], Any, Any, Any, Any]:
     lists = [case.edges.offsets, case.edges.src, case.edges.relation, *case.edges.transpose]
     floats = [getattr(case, name) for name in FLOATS]
     floats = [tensor if tensor is None else tensor.detach().clone().requires_grad_() for tensor in floats]
-    return floats, torch.tensor([7]) if case.dropout else None, lists, [0.5, 0.2, case.dropout]
+    graph_id = torch.zeros(len(case.query), dtype=torch.int64) if case.dropout else None
+    return floats, torch.tensor([7]) if case.dropout else None, graph_id, lists, [0.5, 0.2, case.dropout]
 
 
 @pytest.mark.parametrize("name", ["random", "random_without_tables", "everything", "no_edges"])

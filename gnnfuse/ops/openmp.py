@@ -1,0 +1,39 @@
+"""Work on the threads that PyTorch's own operators run on.
+
+A second pool of threads would share the cores with PyTorch's OpenMP threads, which keep a core busy for a while after
+every operator, waiting for the next: the kernels of an attention block took a third longer on a pool of ours.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+Team = Callable[[Callable[[], None], int], None]
+
+
+@cache
+def openmp_team() -> Team | None:
+    """What calls a function on several of PyTorch's OpenMP threads at once; None where PyTorch has another library.
+
+    The function must not raise. PyTorch's wheels for Linux carry GNU's library.
+    """
+    found = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+    if not found or os.name != "posix":
+        return None
+    parallel: Any = getattr(ctypes.CDLL(str(found[0])), "GOMP_parallel", None)
+    if parallel is None:
+        return None
+    parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    parallel.restype = None
+    callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+    def run(function: Callable[[], None], threads: int) -> None:
+        called = callback(lambda _: function())
+        parallel(ctypes.cast(called, ctypes.c_void_p), None, threads, 0)
+
+    return run
