@@ -81,7 +81,7 @@ def cut(offsets: Tensor, columns: int = 1, group: NDArray[np.int64] | None = Non
 
 def sorted_by(group: NDArray[np.int64]) -> NDArray[np.int64]:
     """The places of the rows, group by group; numpy sorts numbers of 16 bits by counting."""
-    small = len(group) > 0 and 0 <= group.min() and group.max() < 2**16
+    small = len(group) > 0 and group.min() >= 0 and group.max() < 2**16
     return np.argsort(group.astype(np.uint16) if small else group, kind="stable")
 
 
