@@ -101,5 +101,6 @@ def highest_unsigned(indices: Tensor) -> int:
 
 def check_offsets(name: str, offsets: Tensor, length: int) -> None:
     """Raise ValueError for offsets that do not rise from 0 to the length of the list."""
-    if int(offsets[0]) != 0 or int(offsets[-1]) != length or bool((offsets.diff() < 0).any()):
+    numbers = offsets.detach().cpu().numpy()
+    if numbers[0] != 0 or numbers[-1] != length or (numbers[1:] < numbers[:-1]).any():
         raise ValueError(f"{name} must rise from 0 to {length}, the length of the list they divide")

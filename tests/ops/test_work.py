@@ -1,12 +1,15 @@
 import multiprocessing
 import os
+import threading
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from gnnfuse.ops.work import EDGES_PER_PIECE, MAX_CHUNKS, Work, cut, spread, thread_pool
+import gnnfuse.ops.work
+from gnnfuse.ops.openmp import openmp_team
+from gnnfuse.ops.work import EDGES_PER_PIECE, MAX_CHUNKS, Work, cut, spread, thread_pool, together
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,20 @@ def test_chunks_are_of_about_equal_cost(degrees: list[int]) -> None:
     assert edges.max() <= 2 * EDGES_PER_PIECE + sum(degrees) / work.num_chunks
 
 
+@pytest.mark.parametrize("degrees", [[], [3, 0, 1, 4], [0, 9000, 0, 1, 20_000, 0], [30] * 4000])
+def test_groups_come_one_after_the_other(degrees: list[int]) -> None:
+    group = np.arange(len(degrees)) * 7 % 3
+    work = cut(offsets_of(degrees), group=group)
+    assert work.order is not None
+    order = work.order.astype(int)
+    assert sorted(order.tolist()) == list(range(len(work.row)))
+    in_turn = list(zip(group[work.row.astype(int)][order].tolist(), order.tolist(), strict=True))
+    assert in_turn == sorted(in_turn)
+    lengths = np.diff(work.bounds.astype(int))[order]
+    parts = np.split(lengths, work.chunks.astype(int)[1:-1])
+    assert max((part.sum() for part in parts), default=0) <= 2 * EDGES_PER_PIECE + sum(degrees) / work.num_chunks
+
+
 def test_sum_rows_adds_the_pieces_of_a_row() -> None:
     work = cut(offsets_of([0, 9000, 2]))
     assert work.row.tolist() == [0, 1, 1, 1, 2]
@@ -39,6 +56,14 @@ def test_sum_rows_adds_the_pieces_of_a_row() -> None:
     assert work.sum_rows(pieces).tolist() == [[0.0], [7.0], [8.0]]
 
 
+@pytest.fixture(params=["team", "pool"])
+def either_kind_of_threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "team" and openmp_team() is None:
+        pytest.skip("this PyTorch does not come with GNU's OpenMP library")
+    monkeypatch.setattr("gnnfuse.ops.work.FORKED", request.param == "pool")
+
+
+@pytest.mark.usefixtures("either_kind_of_threads")
 @pytest.mark.parametrize("threads", [1, 2, 3, 50])
 def test_spread_calls_every_chunk_once(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
@@ -48,6 +73,20 @@ def test_spread_calls_every_chunk_once(threads: int, monkeypatch: pytest.MonkeyP
     assert calls.tolist() == [1] * work.num_chunks
 
 
+@pytest.mark.usefixtures("either_kind_of_threads")
+def test_several_threads_are_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for the other: one alone would wait until the barrier breaks."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    both = threading.Barrier(2, timeout=60)
+
+    def wait() -> None:
+        both.wait()
+
+    together(wait, 2)
+    assert not both.broken
+
+
+@pytest.mark.usefixtures("either_kind_of_threads")
 def test_an_error_in_another_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
 
@@ -63,8 +102,9 @@ def test_an_error_in_another_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -
 def test_threads_work_in_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     work = cut(offsets_of([100_000]))
-    spread(count, work, np.zeros(work.num_chunks, dtype=int))
-    assert thread_pool.cache_info().currsize > 0
+    calls = np.zeros(work.num_chunks, dtype=int)
+    spread(count, work, calls)  # the parent's threads are at work before the fork
+    assert calls.tolist() == [1] * work.num_chunks
     process = multiprocessing.get_context("fork").Process(target=spread_in_child, args=(work,))
     process.start()
     process.join(timeout=60)
@@ -75,6 +115,7 @@ def spread_in_child(work: Work) -> None:
     calls = np.zeros(work.num_chunks, dtype=int)
     spread(count, work, calls)
     assert calls.tolist() == [1] * work.num_chunks
+    assert gnnfuse.ops.work.FORKED
     # The parent's threads do not exist here: a pool that answers is the child's own.
     assert thread_pool(os.getpid(), 2).submit(os.getpid).result(timeout=30) == os.getpid()
 
