@@ -216,11 +216,24 @@ def test_full_attention_is_attention_along_all_pairs_within_each_sample() -> Non
     assert error <= len(states) * torch.finfo(torch.float64).eps * expected.abs().max()
 
 
+def typed_linear_flops(values: Any, weights: Any, *_: Any, **__: Any) -> int:
+    return 2 * values[0] * values[1] * weights[0][0]
+
+
+def typed_linear_backward_flops(grads: Any, values: Any, weights: Any, counts: Any, needs: Any, **_: Any) -> int:
+    return (needs[0] + needs[1]) * typed_linear_flops(values, weights)
+
+
 def test_projections_are_the_same_work_in_both_ways() -> None:
     operations = []
+    operators = torch.ops.gnnfuse
+    formulas = {
+        operators.typed_linear: typed_linear_flops,
+        operators.typed_linear_backward: typed_linear_backward_flops,
+    }
     for make in (projections, projections_plain):
         block = make(tiny(), "any")
-        with FlopCounterMode(display=False) as counter:
+        with FlopCounterMode(display=False, custom_mapping=formulas) as counter:
             outputs = block.forward()
         operations.append(counter.get_total_flops())
         with counter:

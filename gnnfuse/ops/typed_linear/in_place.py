@@ -20,7 +20,7 @@ def forward(
     values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], counts: Sequence[int], parts: int
 ) -> list[Tensor]:
     """`parts` tensors `[rows, out_dim / parts]`."""
-    outs = [values.new_empty(len(values), len(weights[0]) // parts) for _ in range(parts)]
+    outs = [values.new_empty(values.shape[0], weights[0].shape[0] // parts) for _ in range(parts)]
     for place, weight, bias in zip(places(counts), weights, biases, strict=True):
         for out, part_weight, part_bias in zip(outs, weight.chunk(parts), bias.chunk(parts), strict=True):
             torch.addmm(part_bias, values[place], part_weight.T, out=out[place])
@@ -32,7 +32,7 @@ def forward_fake(
     values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], counts: Sequence[int], parts: int
 ) -> list[Tensor]:
     """Shapes and dtypes of `forward`'s results."""
-    return [values.new_empty(len(values), len(weights[0]) // parts) for _ in range(parts)]
+    return [values.new_empty(values.shape[0], weights[0].shape[0] // parts) for _ in range(parts)]
 
 
 @torch.library.custom_op("gnnfuse::typed_linear_backward", mutates_args=())
@@ -46,7 +46,7 @@ def backward(
     needs_values, needs_weights, needs_biases = needs
     grad_values = torch.empty_like(values) if needs_values else values.new_empty(0)
     grad_weights = [torch.empty_like(weight) if needs_weights else weight.new_empty(0) for weight in weights]
-    grad_biases = [weight.new_empty(len(weight) if needs_biases else 0) for weight in weights]
+    grad_biases = [weight.new_empty(weight.shape[0] if needs_biases else 0) for weight in weights]
     for kind, (place, weight) in enumerate(zip(places(counts), weights, strict=True)):
         for part, grad in enumerate(grads):
             rows = slice(part * grad.shape[1], (part + 1) * grad.shape[1])
@@ -69,7 +69,7 @@ def backward_fake(
     return [
         torch.empty_like(values) if needs_values else values.new_empty(0),
         *(torch.empty_like(weight) if needs_weights else weight.new_empty(0) for weight in weights),
-        *(weight.new_empty(len(weight) if needs_biases else 0) for weight in weights),
+        *(weight.new_empty(weight.shape[0] if needs_biases else 0) for weight in weights),
     ]
 
 
