@@ -217,11 +217,11 @@ def test_full_attention_is_attention_along_all_pairs_within_each_sample() -> Non
 
 
 def typed_linear_flops(values: Any, weights: Any, *_: Any, **__: Any) -> int:
-    return 2 * values[0] * values[1] * weights[0][0]
+    return int(2 * values[0] * values[1] * weights[0][0])
 
 
 def typed_linear_backward_flops(grads: Any, values: Any, weights: Any, counts: Any, needs: Any, **_: Any) -> int:
-    return (needs[0] + needs[1]) * typed_linear_flops(values, weights)
+    return int(needs[0] + needs[1]) * typed_linear_flops(values, weights)
 
 
 def test_projections_are_the_same_work_in_both_ways() -> None:
