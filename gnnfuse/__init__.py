@@ -26,8 +26,15 @@ if TYPE_CHECKING:
     from gnnfuse.graph import GraphBuilder as GraphBuilder
     from gnnfuse.graph import MultiLabelTarget as MultiLabelTarget
     from gnnfuse.graph import NumberTarget as NumberTarget
+    from gnnfuse.message_passing import HGT as HGT
+    from gnnfuse.message_passing import RGCN as RGCN
+    from gnnfuse.message_passing import SAGE as SAGE
+    from gnnfuse.message_passing import GATv2 as GATv2
     from gnnfuse.message_passing import MessageLayer as MessageLayer
+    from gnnfuse.message_passing import NearestStates as NearestStates
+    from gnnfuse.message_passing import PyGLayer as PyGLayer
     from gnnfuse.message_passing import RelationAttention as RelationAttention
+    from gnnfuse.message_passing import SimMIM as SimMIM
     from gnnfuse.nodes import AudioFrames as AudioFrames
     from gnnfuse.nodes import Features as Features
     from gnnfuse.nodes import Hub as Hub
@@ -38,6 +45,8 @@ if TYPE_CHECKING:
     from gnnfuse.nodes import TextTokens as TextTokens
     from gnnfuse.readout import AttentionReadout as AttentionReadout
     from gnnfuse.readout import HubReadout as HubReadout
+    from gnnfuse.readout import InteractionReadout as InteractionReadout
+    from gnnfuse.readout import JoinedReadout as JoinedReadout
     from gnnfuse.readout import MeanReadout as MeanReadout
     from gnnfuse.readout import TypedReadout as TypedReadout
     from gnnfuse.sample import Audio as Audio
@@ -59,7 +68,17 @@ _PUBLIC = {
     "edges": ("Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"),
     "fusion": ("Concat", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),
     "graph": ("ClassTarget", "GraphBatch", "GraphBuilder", "MultiLabelTarget", "NumberTarget"),
-    "message_passing": ("MessageLayer", "RelationAttention"),
+    "message_passing": (
+        "GATv2",
+        "HGT",
+        "MessageLayer",
+        "NearestStates",
+        "PyGLayer",
+        "RGCN",
+        "RelationAttention",
+        "SAGE",
+        "SimMIM",
+    ),
     "nodes": (
         "AudioFrames",
         "Features",
@@ -70,7 +89,7 @@ _PUBLIC = {
         "NodeType",
         "TextTokens",
     ),
-    "readout": ("AttentionReadout", "HubReadout", "MeanReadout", "TypedReadout"),
+    "readout": ("AttentionReadout", "HubReadout", "InteractionReadout", "JoinedReadout", "MeanReadout", "TypedReadout"),
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("from_pretrained", "save_pretrained"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
