@@ -95,6 +95,8 @@ class GATv2(MessageLayer):
             score_weight=in_batch_order(self.score_weight, self.relations, batch),
             negative_slope=self.negative_slope,
             dropout=self.dropout if self.training else 0.0,
+            graph_id=batch.graph_id,
+            num_graphs=batch.num_graphs,
             impl=self.impl,
         )
         return activate(self.activation, own + received.flatten(1))

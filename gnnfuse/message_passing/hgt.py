@@ -96,6 +96,8 @@ class HGT(MessageLayer):
             relation_matmul(value, value_matrix, batch.relation_spans),
             batch.relation_edges,
             scale=1.0,
+            graph_id=batch.graph_id,
+            num_graphs=batch.num_graphs,
             impl=self.impl,
         )
         return self._skip(states, F.gelu(received.flatten(1)), batch)

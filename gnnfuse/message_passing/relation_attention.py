@@ -1,7 +1,6 @@
 """RelationAttention: attention over the incoming edges of all relations together."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -10,8 +9,10 @@ from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.message_layer import MessageLayer
+from gnnfuse.message_passing.relation_tables import in_batch_order
 from gnnfuse.message_passing.typed_linear import TypedLinear
 from gnnfuse.ops import graph_attention
+from gnnfuse.ops.attention.attention import Impl
 
 
 class RelationAttention(MessageLayer):
@@ -55,7 +56,7 @@ class RelationAttention(MessageLayer):
         heads: int = 4,
         expansion: int = 2,
         dropout: float = 0.0,
-        impl: Literal["auto", "reference", "numba", "dense"] = "auto",
+        impl: Impl = "auto",
     ) -> None:
         super().__init__()
         if heads < 1 or dim % heads:
@@ -77,7 +78,11 @@ class RelationAttention(MessageLayer):
         )
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
-        """States before in, states after out."""
+        """States before in, states after out.
+
+        Raises:
+            ValueError: the batch has a relation that the layer does not know.
+        """
         projected = self.project.split(self.attention_norm(states), batch.slices, 3)
         query, key, value = (part.view(-1, self.heads, self.dim // self.heads) for part in projected)
         received = graph_attention(
@@ -85,8 +90,8 @@ class RelationAttention(MessageLayer):
             key,
             value,
             batch.edges,
-            relation_bias=self.relation_bias,
-            relation_gate=self.relation_gate,
+            relation_bias=in_batch_order(self.relation_bias, self.relations, batch),
+            relation_gate=in_batch_order(self.relation_gate, self.relations, batch),
             graph_id=batch.graph_id,
             num_graphs=batch.num_graphs,
             impl=self.impl,

@@ -63,5 +63,14 @@ class SimMIM(MessageLayer):
         """States before in, states after out."""
         message, score = self.neighbours(states, batch.slices).unsqueeze(1).split([self.dim, 1], dim=2)
         # A query of 1 leaves the key as the score.
-        received = graph_attention(score.new_ones(score.shape), score, message, batch.edges, scale=1.0, impl=self.impl)
+        received = graph_attention(
+            score.new_ones(score.shape),
+            score,
+            message,
+            batch.edges,
+            scale=1.0,
+            graph_id=batch.graph_id,
+            num_graphs=batch.num_graphs,
+            impl=self.impl,
+        )
         return activate(self.activation, self.own(states) + received.squeeze(1))

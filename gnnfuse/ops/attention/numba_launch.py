@@ -11,7 +11,6 @@ from torch import Tensor
 from gnnfuse.ops.attention import numba_kernels
 from gnnfuse.ops.attention.dropout import threshold
 from gnnfuse.ops.attention.inputs import AttentionInputs
-from gnnfuse.ops.one_block import empty_in_one_block
 from gnnfuse.ops.work import Work, cut, spread
 
 NOWHERE = np.empty(0, np.uint32)  # no list of places: every item stands at its own
@@ -59,7 +58,7 @@ def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     heads = inputs.query.shape[1]
     pieces = len(work.row)
     sizes = [(pieces, heads, inputs.value.shape[2]), (edges.num_edges, heads), (pieces, heads), (pieces, heads)]
-    out, weights, highest, total = empty_in_one_block([(size, inputs.query.dtype) for size in sizes])
+    out, weights, highest, total = (inputs.query.new_empty(size) for size in sizes)
     if inputs.score_weight is not None:
         additive_scores(inputs, work, weights)
     spread(
@@ -115,7 +114,7 @@ def gradients(grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs:
         "key": (len(back.row) if needs.key and dot else 0, *inputs.key.shape[1:]),
         "value": (len(back.row) if needs.value else 0, *inputs.value.shape[1:]),
     }
-    memory = dict(zip(sizes, empty_in_one_block([(size, weights.dtype) for size in sizes.values()]), strict=True))
+    memory = {name: weights.new_empty(size) for name, size in sizes.items()}
     found = destination_gradients(grad_out, inputs, weights, needs, work, memory)
     if not dot:
         found |= additive_gradients(inputs, memory["scores"], needs)
