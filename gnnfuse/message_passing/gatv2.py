@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.activation import Activation, activate, check_activation
+from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
 from gnnfuse.message_passing.typed_linear import TypedLinear
@@ -65,10 +66,7 @@ class GATv2(MessageLayer):
         impl: Impl = "auto",
     ) -> None:
         super().__init__()
-        if heads < 1 or dim % heads:
-            raise ValueError(f"heads must divide dim, found heads={heads} and dim={dim}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, found {dropout}")
+        check_heads(dim, heads, dropout)
         check_activation(activation)
         self.dim = dim
         self.node_types = tuple(node_types)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
 from gnnfuse.message_passing.typed_linear import TypedLinear, split_types
@@ -66,8 +67,7 @@ class HGT(MessageLayer):
         impl: Impl = "auto",
     ) -> None:
         super().__init__()
-        if heads < 1 or dim % heads:
-            raise ValueError(f"heads must divide dim, found heads={heads} and dim={dim}")
+        check_heads(dim, heads, dropout)
         self.dim = dim
         self.node_types = tuple(node_types)
         self.relations = tuple(relations)

@@ -22,7 +22,8 @@ class NearestStates(MessageLayer):
     In every sample, each node gets an edge from the k nodes of a type whose states are nearest to its own by
     Euclidean distance (of equals, the first; never from itself), for each type: relations (type, "nearest_states",
     type) of the wrapped layer. No gradient flows through the choice. The search goes block by block; no matrix of all
-    pairs is in memory. A node alone in its sample gets no such edge.
+    pairs is in memory. A node alone in its sample gets no such edge. How many edges there are follows from the data, so
+    `torch.compile(fullgraph=True)` does not take this layer.
 
     Source: Wang et al., "Dynamic Graph CNN for Learning on Point Clouds" (2019), https://arxiv.org/abs/1801.07829,
     section 3.2.

@@ -16,7 +16,8 @@ CHECK_ON_DEVICE: ContextVar[bool] = ContextVar("gnnfuse_check_on_device", defaul
 def checked_indices() -> Iterator[None]:
     """Within this context, indices on an accelerator are checked before every kernel, as those on the CPU always are.
 
-    The check waits for the device: for finding a fault, not for training. Captured CUDA graphs cannot contain it.
+    On any device it is checked too that a transpose is that of its edges. The checks wait for the device: for finding
+    a fault, not for training. Captured CUDA graphs cannot contain them.
 
     Example:
         >>> with checked_indices():
@@ -82,6 +83,20 @@ def check_indices(edges: Edges, *, nodes: int, rows: int, relations: int | None 
         check_range(f"edges.{name}", indices, limit)
     check_offsets("edges.offsets", edges.offsets, edges.num_edges)
     check_offsets("edges.transpose.offsets", edges.transpose.offsets, edges.num_edges)
+    if CHECK_ON_DEVICE.get():
+        check_transpose(edges)
+
+
+def check_transpose(edges: Edges) -> None:
+    """Raise ValueError unless the transpose lists the same edges, each once."""
+    offsets, edge, dst = edges.transpose
+    rows = torch.repeat_interleave(offsets.diff(), output_size=edges.num_edges)
+    once = torch.bincount(edge, minlength=edges.num_edges) == 1
+    if not once.all() or (edges.src[edge] != rows).any() or (edges.dst()[edge] != dst).any():
+        raise ValueError(
+            "edges.transpose must list the edges of edges.src by source row; found other ones: make both anew by "
+            "edges_from_index where src or offsets change"
+        )
 
 
 def check_range(name: str, indices: Tensor, limit: int) -> None:

@@ -30,7 +30,8 @@ class Transpose(NamedTuple):
 class Edges(NamedTuple):
     """The incoming edges of every node, all relations together, in compressed sparse row form.
 
-    Within a node the edges are sorted by (relation, source), so equal edge sets are equal tensors.
+    Within a node the edges are sorted by (relation, source), so equal edge sets are equal tensors. Whoever replaces
+    offsets or src needs a new transpose: gradients follow it (`checked_indices()` tells).
 
     Args:
         offsets: `[nodes + 1]`, int64; the edges into node i are `offsets[i]:offsets[i + 1]`.
@@ -86,7 +87,8 @@ def edges_from_index(
         num_rows: number of key and value rows; `num_nodes` by default.
 
     Raises:
-        ValueError: lengths differ, an index is out of range, or there are more than int32 can count or 63 bits sort.
+        ValueError: lengths, shapes or dtypes are wrong, an index is out of range, or there are more than int32 can
+            count or 63 bits sort.
 
     Example:
         >>> edges = edges_from_index(torch.tensor([1, 0]), torch.tensor([0, 2]), num_nodes=3)
@@ -95,6 +97,11 @@ def edges_from_index(
     """
     num_rows = num_nodes if num_rows is None else num_rows
     relation = torch.zeros_like(src) if relation is None else relation
+    for name, index in (("src", src), ("dst", dst), ("relation", relation)):
+        if index.dim() != 1 or index.dtype not in (torch.int32, torch.int64):
+            raise ValueError(f"{name} must be int32 or int64 [edges], found {index.dtype} {tuple(index.shape)}")
+    if min(num_nodes, num_rows) < 0:
+        raise ValueError(f"num_nodes and num_rows must be 0 or more, found {num_nodes} and {num_rows}")
     if not src.shape == dst.shape == relation.shape:
         raise ValueError(f"src, dst and relation need one length, found {len(src)}, {len(dst)}, {len(relation)}")
     for name, index, limit in (("src", src, num_rows), ("dst", dst, num_nodes)):

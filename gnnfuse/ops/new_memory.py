@@ -1,6 +1,7 @@
 """Memory for the results of CPU kernels."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,5 +18,8 @@ def new_memory(like: Tensor, *shape: int) -> Tensor:
     """
     if like.element_size() * math.prod(shape) < HUGE or like.dtype == torch.bfloat16:
         return like.new_empty(shape)
-    dtype = like.new_empty(0).numpy().dtype
-    return torch.from_numpy(np.empty(shape, dtype))
+    memory = np.empty(shape, like.new_empty(0).numpy().dtype)
+    fills: Any = torch.utils.deterministic
+    if torch.are_deterministic_algorithms_enabled() and fills.fill_uninitialized_memory:
+        memory.view(np.uint8).fill(255)  # NaN, or -1, as PyTorch fills its own new memory then
+    return torch.from_numpy(memory)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
+from gnnfuse.ops.check_edges import CHECK_ON_DEVICE, check_range
 from gnnfuse.ops.edges import MAX_COUNT, Edges, Transpose, offsets_of
 
 
@@ -18,7 +19,8 @@ def relation_rows(edges: Edges, spans: Sequence[tuple[int, int]]) -> Edges:
         spans: per relation (start, stop), the nodes its sources lie among: their type's slice.
 
     Raises:
-        ValueError: a span is not inside the nodes, or there would be more rows than int32 can number.
+        ValueError: a span is not inside the nodes, there would be more rows than int32 can number, or an edge's
+            relation has no span or its source lies outside (on accelerators: within `checked_indices()`).
 
     Example:
         >>> from gnnfuse.ops import edges_from_index
@@ -34,6 +36,7 @@ def relation_rows(edges: Edges, spans: Sequence[tuple[int, int]]) -> Edges:
     sizes = [stop - start for start, stop in spans]
     if sum(sizes) > MAX_COUNT:
         raise ValueError(f"rows are numbered in int32, up to {MAX_COUNT}; found {sum(sizes)}")
+    check_spans(edges, spans)
     device = edges.src.device
     shift, before = [], 0
     for (start, _), size in zip(spans, sizes, strict=True):
@@ -57,3 +60,19 @@ def relation_rows(edges: Edges, spans: Sequence[tuple[int, int]]) -> Edges:
     edge, dst = torch.empty_like(edges.transpose.edge), torch.empty_like(edges.transpose.dst)
     edge[place], dst[place] = edges.transpose.edge, edges.transpose.dst
     return Edges(edges.offsets, row.int(), edges.relation, Transpose(offsets, edge, dst))
+
+
+def check_spans(edges: Edges, spans: Sequence[tuple[int, int]]) -> None:
+    """Raise ValueError for an edge that would read another relation's rows."""
+    if torch.compiler.is_compiling() or not edges.num_edges:
+        return
+    if edges.src.device.type != "cpu" and not CHECK_ON_DEVICE.get():
+        return
+    check_range("edges.relation", edges.relation, len(spans))
+    start, stop = torch.tensor(spans, device=edges.src.device)[edges.relation.long()].unbind(1)
+    outside = (edges.src < start) | (edges.src >= stop)
+    if outside.any():
+        edge = int(outside.nonzero()[0, 0])
+        relation, src = int(edges.relation[edge]), int(edges.src[edge])
+        expected = f"{int(start[edge])}..{int(stop[edge]) - 1}, the span of relation {relation}"
+        raise ValueError(f"edges.src[{edge}] must lie in {expected}; found {src}")

@@ -1,5 +1,6 @@
 """What holds for every layer, on its own and in a model of depth three."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -20,9 +21,10 @@ from gnnfuse.message_passing import (
     RelationAttention,
     SimMIM,
 )
+from gnnfuse.ops import edges_from_index
 from gnnfuse.saving import build, describe
 from gnnfuse.testing import example_builder, random_samples
-from gnnfuse.testing.properties import make_seeded
+from gnnfuse.testing.properties import make_seeded, widened
 
 DIM = 8
 SEVERAL = 4  # how many times the rounding of a layer in 16 bits autocast may have
@@ -92,7 +94,24 @@ def test_autocast_gives_finite_gradients(name: str) -> None:
         assert bool(gradient.isfinite().all())
 
 
-@pytest.mark.parametrize("name", sorted(LAYERS.keys() - {"relation_attention", "simmim", "nearest_states"}))
+@pytest.mark.parametrize("name", LAYERS)
+def test_how_a_batch_numbers_its_relations_does_not_matter(name: str) -> None:
+    batch = widened(example())
+    layer = make_seeded(lambda: LAYERS[name](DIM, batch.node_types, batch.relations)).double()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        for parameter in layer.parameters():
+            parameter.normal_()  # tables that start as ones or zeros would hide a wrong order
+    edges = batch.edges
+    turned = edges_from_index(
+        edges.src, edges.dst(), len(batch.relations) - 1 - edges.relation, num_nodes=batch.num_nodes
+    )
+    states = random_states(batch).double()
+    found = layer(states, replace(batch, edges=turned, relations=batch.relations[::-1]))
+    torch.testing.assert_close(found, layer(states, batch), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS.keys() - {"simmim", "nearest_states"}))
 def test_an_unknown_relation_is_refused(name: str) -> None:
     batch = example()
     layer = LAYERS[name](DIM, batch.node_types, batch.relations[1:])

@@ -1,7 +1,9 @@
+from typing import Any
+
 import pytest
 import torch
 
-from gnnfuse.ops import Edges, edges_from_index
+from gnnfuse.ops import Edges, checked_indices, edges_from_index, neighbor_sum
 
 
 def test_edges_are_sorted_by_destination_relation_and_source() -> None:
@@ -96,3 +98,33 @@ def test_sorted_as_python_sorts(seed: int) -> None:
     assert list(zip(edges.dst().tolist(), edges.relation.tolist(), edges.src.tolist(), strict=True)) == rows
     back = sorted(range(len(rows)), key=lambda place: (rows[place][2], rows[place][1], place))
     assert edges.transpose.edge.tolist() == back
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"src": torch.tensor([0.5, 1.0])}, r"src must be int32 or int64 \[edges\], found torch.float32 \(2,\)"),
+        ({"dst": torch.tensor([[0, 1]])}, r"dst must be int32 or int64 \[edges\], found torch.int64 \(1, 2\)"),
+        ({"relation": torch.tensor([0.0, 1.0])}, "relation must be int32 or int64"),
+        ({"num_nodes": -1}, "num_nodes and num_rows must be 0 or more, found -1 and -1"),
+    ],
+)
+@pytest.mark.usefixtures("unchecked")
+def test_no_other_lists_than_of_whole_numbers(change: dict[str, Any], message: str) -> None:
+    good: dict[str, Any] = {"src": torch.tensor([0, 1]), "dst": torch.tensor([0, 1]), "num_nodes": 2}
+    with pytest.raises(ValueError, match=message):
+        edges_from_index(**(good | change))
+
+
+def test_checked_indices_looks_at_the_transpose_too() -> None:
+    edges = edges_from_index(torch.tensor([0, 1, 1]), torch.tensor([1, 0, 1]), num_nodes=2)
+    value = torch.ones(2, 3)
+    with checked_indices():
+        neighbor_sum(value, edges)
+        for wrong in (
+            edges._replace(src=edges.src.roll(1)),
+            edges._replace(transpose=edges.transpose._replace(edge=torch.zeros(3, dtype=torch.int32))),
+            edges._replace(transpose=edges.transpose._replace(dst=edges.transpose.dst.roll(1))),
+        ):
+            with pytest.raises(ValueError, match=r"edges.transpose must list the edges of edges.src"):
+                neighbor_sum(value, wrong)

@@ -12,7 +12,7 @@ from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.attention.numba import graph_attention_numba
 from gnnfuse.ops.attention.reference import graph_attention_reference
 from gnnfuse.ops.attention.triton import graph_attention_triton
-from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
+from gnnfuse.ops.check_edges import check_edges, check_indices, check_range, check_tensor
 from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import Edges
 
@@ -97,7 +97,7 @@ def graph_attention(
     or, with `score="additive"`, $s_e = \text{scale} \cdot a_r \cdot \text{leaky\_relu}(q_i + k_j) + b_e + b_r$.
     The softmax runs over all edges into i, whatever their relation. A node without edges, or with none but edges
     silenced by a bias of -inf, gets zeros. float16 and bfloat16 are computed in float32 and given back in their own
-    dtype.
+    dtype; biases, gates and score_weight may have any floating dtype and are converted to that of the computation.
 
     After Velickovic et al., Graph Attention Networks, 2018 (https://arxiv.org/abs/1710.10903), with the
     scaled dot product of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762) or the additive score of Brody et
@@ -120,8 +120,9 @@ def graph_attention(
         dropout: probability with which a weight is dropped after the softmax; what stays is divided by 1 - dropout.
         seed: what is dropped follows from it, the same for every implementation and device; a number, or an int64
             tensor `[1]` on the device. None draws one from the device's generator of PyTorch.
-        graph_id: `[nodes]`, int64, the graph of each node, where no row feeds two graphs; None means one graph. For
-            "dense", and for "auto" to see how many of a graph's pairs have an edge; the result is the same.
+        graph_id: `[nodes]`, int64, the graph of each node, where no row feeds two graphs; None means one graph. "dense"
+            needs it to see which pairs there are, "auto" to see how many of them have an edge, and "numba" works graph
+            by graph: the result is the same up to rounding.
         num_graphs: number of graphs; taken from graph_id by default, which waits for the device.
         return_weights: give the weights w `[edges, heads]` too: before dropout and gate, without a gradient.
         impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the
@@ -220,6 +221,8 @@ def seed_tensor(seed: int | Tensor | None, device: torch.device) -> Tensor:
             raise ValueError(f"seed must be a number or int64 [1], found {seed.dtype} {tuple(seed.shape)}")
         check_tensor("seed", seed, device)
         return seed
+    if not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
+        raise ValueError(f"seed must be a whole number of 64 bits or int64 [1], found {seed!r}")
     return torch.full((1,), seed, dtype=torch.int64, device=device)
 
 
@@ -299,7 +302,11 @@ def check_graphs(query: Tensor, graph_id: Tensor | None, num_graphs: int | None)
     if num_graphs is None:
         if torch.compiler.is_compiling():
             raise ValueError("graph_id needs num_graphs under torch.compile, where it cannot be counted; found None")
-        return int(graph_id.max()) + 1 if nodes else 0
+        num_graphs = int(graph_id.max()) + 1 if nodes else 0
+        if num_graphs > max(1, nodes):
+            raise ValueError(f"graph_id must lie in 0..{nodes - 1} without num_graphs, found {num_graphs - 1}")
     if num_graphs < 0:
         raise ValueError(f"num_graphs must be 0 or more, found {num_graphs}")
+    if query.device.type == "cpu" and not torch.compiler.is_compiling():
+        check_range("graph_id", graph_id, num_graphs)
     return num_graphs

@@ -26,7 +26,7 @@ class Strip(NamedTuple):
 
 def strips(layout: Layout, heads: int, device: torch.device) -> Iterator[Strip]:
     """All of the layout in strips of at most `STRIP_NUMBERS`, but one node of one graph at least."""
-    limit = max(1, STRIP_NUMBERS.get(device.type, STRIP_NUMBERS_ELSEWHERE) // heads)
+    limit = max(1, STRIP_NUMBERS.get(device.type, STRIP_NUMBERS_ELSEWHERE) // max(1, heads))
     start = 0
     for block, (graphs, nodes, rows) in enumerate(layout.shapes):
         graph_step = max(1, limit // (nodes * rows))

@@ -194,6 +194,7 @@ def check_device(name: str, tensor: Tensor, values: Tensor, values_name: str) ->
     """Raise ValueError unless the tensor is where the values are."""
     if tensor.device != values.device:
         raise ValueError(f"{name} must be on {values.device} as {values_name}, found {tensor.device}")
+    check_tensor(name, tensor, values.device)
 
 
 def index_of(place: Tensor, is_sorted: bool, values: Tensor) -> Tensor:

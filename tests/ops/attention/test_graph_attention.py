@@ -617,6 +617,11 @@ WRONG_INPUTS = [
     ({"edge_bias": torch.ones(3, 1)}, r"edge_bias must be floating \[2, 1\], one row per edge; found .* \(3, 1\)"),
     ({"dropout": 1.0}, "dropout must be at least 0 and below 1, found 1.0"),
     ({"dropout": 0.5, "seed": torch.ones(1)}, r"seed must be a number or int64 \[1\], found torch.float32 \(1,\)"),
+    ({"seed": 1.5, "dropout": 0.5}, "seed must be a whole number of 64 bits or int64 .*, found 1.5"),
+    ({"seed": 2**63, "dropout": 0.5}, "seed must be a whole number of 64 bits or int64 .*, found 9223372036854775808"),
+    ({"graph_id": torch.tensor([0, 5]), "num_graphs": 2}, "graph_id must lie in 0..1, found 0..5"),
+    ({"graph_id": torch.tensor([0, -1]), "num_graphs": 2}, "graph_id must lie in 0..1, found -1..0"),
+    ({"graph_id": torch.tensor([0, 2**62])}, "graph_id must lie in 0..1 without num_graphs, found 4611686018427387904"),
     ({"relation_bias": torch.ones(0, 1)}, r"edges.relation must lie in 0..-1, found 0..0"),
     ({"impl": "cuda"}, "impl must be one of 'auto', 'reference', .*; found 'cuda'"),
 ]
