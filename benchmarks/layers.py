@@ -37,9 +37,11 @@ from each other type: 9 relations.
 
 names: {names}
 
-peak memory is what a run adds to inputs and weights: the resident set on the CPU, the allocator's bytes on CUDA.
-bytes are those that PyTorch's operators read and write, each operand once per call; operations are those of the
-formula, counted twice again for the backward pass. Ratios are to the faster row of the projections."""
+on CUDA, ms is the device's own time while the host runs ahead; host ms is what the host takes to launch it all: the
+larger of both is what a step takes. peak memory is what a run adds to inputs and weights: the resident set on the
+CPU, the allocator's bytes on CUDA. bytes are those that PyTorch's operators read and write, each operand once per
+call; operations are those of the formula, counted twice again for the backward pass. Ratios are to the faster row of
+the projections."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

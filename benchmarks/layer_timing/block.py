@@ -91,6 +91,8 @@ class Block:
         gradients: what comes back into each of them.
         operations: additions and multiplications of the forward pass, as the formula counts them.
         order: `[nodes]`; the row of the batch that each row of states and outputs is of. None: they lie as there.
+        gathered_bytes: of the forward pass, if every edge reads its rows anew; None where that is not meant.
+        countable: whether PyTorch's operators can be watched while it runs.
     """
 
     states: Sequence[Tensor]
@@ -99,6 +101,8 @@ class Block:
     gradients: Sequence[Tensor]
     operations: float
     order: Tensor | None = None
+    gathered_bytes: float | None = None
+    countable: bool = True
 
     def backward(self, outputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The gradients of the states and of the parameters."""

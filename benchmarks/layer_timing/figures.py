@@ -166,14 +166,15 @@ ON_CUDA = (
     ),
 )
 FLOOR = tuple(
-    (
-        "graph_attention forward, share of the bandwidth, " + text,
-        0.6,
-        None,
-        samples,
-        field_of(work, "op.graph_attention", "forward_fraction_of_bandwidth"),
+    (f"graph_attention forward, share of {floor}, {work} x{samples}", 0.6, None, ((work, samples),), measure)
+    for work, samples in (("clip", 256), ("video", 16))
+    for floor, measure in (
+        (
+            "the memory's bandwidth, every row once",
+            field_of(work, "op.graph_attention", "forward_fraction_of_bandwidth"),
+        ),
+        ("the L2's bandwidth, a row per edge", field_of(work, "op.graph_attention", "forward_fraction_of_gathers")),
     )
-    for text, work, samples in (("clip x256", "clip", CUDA_CLIP), ("video x16", "video", CUDA_VIDEO))
 )
 
 

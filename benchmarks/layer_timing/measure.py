@@ -14,31 +14,48 @@ from layer_timing.block import Block
 
 Key = TypeVar("Key", bound=Hashable)
 MOST_ROUNDS = 200
+CYCLES = 2e6  # of a GPU's clock in a millisecond, at most
+HEAD_START = 2.0  # how many times what the host needs the device is kept busy before
 
 
 class Timing(NamedTuple):
-    """Milliseconds of one run: of the forward pass, and of forward and backward."""
+    """Milliseconds of one run.
+
+    Args:
+        forward: of the forward pass.
+        total: of forward and backward.
+        host: on CUDA, until all was handed to the device; as `total` on the CPU.
+    """
 
     forward: float
     total: float
+    host: float
 
 
-def time_once(block: Block, device: torch.device) -> Timing:
-    """Run a block forward and backward; on CUDA between events on the device."""
-    if device.type == "cuda":
-        start, between, end = events(3)
+def time_once(block: Block, device: torch.device, *, ahead: float = 0.0) -> Timing:
+    """Run a block forward and backward.
+
+    On CUDA between events on the device, which is first kept busy for `ahead` milliseconds: what the host needs to
+    launch kernels is then no part of the device's time, as in a training step whose host runs ahead. It is told
+    beside it.
+    """
+    start, between, end = events(3) if device.type == "cuda" else (None, None, None)
+    if start is not None and between is not None and end is not None:
+        torch.cuda._sleep(int(ahead * CYCLES))  # type: ignore[no-untyped-call]
         start.record()
-        outputs = block.forward()
-        between.record()
-        block.backward(outputs)
-        end.record()
-        end.synchronize()
-        return Timing(start.elapsed_time(between), start.elapsed_time(end))
     begin = perf_counter()
     outputs = block.forward()
     forward = perf_counter()
+    if between is not None:
+        between.record()
     block.backward(outputs)
-    return Timing(1e3 * (forward - begin), 1e3 * (perf_counter() - begin))
+    total = perf_counter()
+    host = 1e3 * (total - begin)
+    if start is None or between is None or end is None:
+        return Timing(1e3 * (forward - begin), host, host)
+    end.record()
+    end.synchronize()
+    return Timing(start.elapsed_time(between), start.elapsed_time(end), host)
 
 
 def events(count: int) -> list[torch.cuda.Event]:
@@ -59,13 +76,17 @@ def interleaved(
     """
     found: dict[Key, list[Timing]] = {key: [] for key in blocks}
     order = random.Random(0)
+    ahead = {
+        key: HEAD_START * time_once(block, device).host if device.type == "cuda" else 0.0
+        for key, block in blocks.items()
+    }
     with no_collection():
         for number in range(MOST_ROUNDS if blocks else 0):
             due = [k for k, times in found.items() if number < rounds or sum(t.total for t in times) < 1e3 * seconds]
             if not due:
                 break
             for key in order.sample(due, len(due)):
-                found[key].append(time_once(blocks[key], device))
+                found[key].append(time_once(blocks[key], device, ahead=ahead[key]))
     return found
 
 
@@ -105,4 +126,4 @@ def median_seconds(run: Callable[[], object], device: torch.device, *, repeats: 
 
 def middle(times: list[Timing]) -> Timing:
     """The median of each number."""
-    return Timing(median(time.forward for time in times), median(time.total for time in times))
+    return Timing(*(median(numbers) for numbers in zip(*times, strict=True)))

@@ -87,8 +87,12 @@ def attention_op(problem: Problem, impl: str) -> Block:
         out: Tensor = graph_attention(query, key, value, batch.edges, relation_bias=bias, relation_gate=gate, **options)
         return [out]
 
-    operations = attention_operations(batch.edges.num_edges, problem.dim)
-    return Block(leaves, {"relation_bias": bias, "relation_gate": gate}, forward, [gradient], operations)
+    edges, row = batch.edges.num_edges, problem.dim * problem.dtype.itemsize
+    # Per edge a key, a value, and two numbers that say where; per node a query, the output and two sums per head.
+    gathered = edges * (2 * row + 8.0) + batch.num_nodes * (2 * row + 8.0 * heads)
+    operations = attention_operations(edges, problem.dim)
+    tables = {"relation_bias": bias, "relation_gate": gate}
+    return Block(leaves, tables, forward, [gradient], operations, gathered_bytes=gathered)
 
 
 def graph_options(batch: GraphBatch) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from layer_timing.run import Row
 COLUMNS = {
     "milliseconds": "ms",
     "forward_milliseconds": "forward ms",
+    "host_milliseconds": "host ms",
     "peak_memory_mb": "peak MB",
     "bytes": "GB",
     "operations": "Gflop",
@@ -19,7 +20,7 @@ COLUMNS = {
     "ratio_to_projections": "/ projections",
     "ratio_to_full_attention": "/ full attention",
 }
-WIDTH = 160  # of the widest table
+WIDTH = 170  # of the widest table
 SCALES = {"bytes": 1e-9, "operations": 1e-9}
 
 

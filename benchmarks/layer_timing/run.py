@@ -112,11 +112,12 @@ def time_entries(entries: Sequence[Entry], ceilings: dict[str, float], settings:
 
 def empty_row(work: str, contender: Contender) -> Row:
     """All fields that a measurement fills in, still None."""
-    measured = ("milliseconds", "forward_milliseconds", "fastest_milliseconds", "rounds", "peak_memory_mb")
-    counted = ("bytes", "forward_bytes", "operations", "fraction_of_bandwidth", "fraction_of_matmul")
-    compared = ("forward_fraction_of_bandwidth", "ratio_to_projections", "ratio_to_full_attention", "reason")
+    measured = ("milliseconds", "forward_milliseconds", "fastest_milliseconds", "host_milliseconds", "rounds")
+    counted = ("peak_memory_mb", "bytes", "forward_bytes", "gathered_bytes", "operations")
+    fractions = ("fraction_of_bandwidth", "fraction_of_matmul", "forward_fraction_of_bandwidth")
+    compared = ("forward_fraction_of_gathers", "ratio_to_projections", "ratio_to_full_attention", "reason")
     named = {"work": work, "name": contender.name, "impl": contender.impl}
-    return named | dict.fromkeys((*measured, *counted, *compared))
+    return named | dict.fromkeys((*measured, *counted, *fractions, *compared))
 
 
 def costs(block: Block, device: torch.device, seconds: float) -> Row:
@@ -126,7 +127,7 @@ def costs(block: Block, device: torch.device, seconds: float) -> Row:
     takes longer than that many seconds, as then it holds far more than that.
     """
     time_once(block, device)
-    forward_bytes, all_bytes = count_bytes(block.forward, block.backward)
+    forward_bytes, all_bytes = count_bytes(block.forward, block.backward) if block.countable else (None, None)
     peaks: list[float | None] = []
     begin = perf_counter()
     while len(peaks) < 3 and (not peaks or perf_counter() - begin < seconds):
@@ -136,23 +137,34 @@ def costs(block: Block, device: torch.device, seconds: float) -> Row:
         "peak_memory_mb": median(known) if known else None,
         "bytes": all_bytes,
         "forward_bytes": forward_bytes,
+        "gathered_bytes": block.gathered_bytes,
         "operations": (1 + BACKWARD) * block.operations,
     }
 
 
 def speeds(row: Row, times: list[Timing], ceilings: dict[str, float]) -> Row:
-    """Medians, and how near they come to the ceilings; the cache's bandwidth counts where all bytes fit into it."""
-    forward, total = middle(times)
-    cached = row["forward_bytes"] <= ceilings["cache_bytes"]
-    forward_bandwidth = ceilings["cached_bandwidth" if cached else "bandwidth"]
+    """Medians, and how near they come to the ceilings; the cache's bandwidth counts where all bytes fit into it.
+
+    Gathered bytes are held against the cache's: rows that edges read again and again come from there.
+    """
+    forward, total, host = middle(times)
+    cached = (row["forward_bytes"] or 0) <= ceilings["cache_bytes"]
+
+    def fraction(count: float | None, milliseconds: float, ceiling: str) -> float | None:
+        return None if count is None or not ceilings.get(ceiling) else count / (milliseconds / 1e3) / ceilings[ceiling]
+
     return {
         "milliseconds": total,
         "forward_milliseconds": forward,
         "fastest_milliseconds": min(time.total for time in times),
+        "host_milliseconds": host,
         "rounds": len(times),
-        "fraction_of_bandwidth": row["bytes"] / (total / 1e3) / ceilings["bandwidth"],
-        "fraction_of_matmul": row["operations"] / (total / 1e3) / ceilings["matmul"],
-        "forward_fraction_of_bandwidth": row["forward_bytes"] / (forward / 1e3) / forward_bandwidth,
+        "fraction_of_bandwidth": fraction(row["bytes"], total, "bandwidth"),
+        "fraction_of_matmul": fraction(row["operations"], total, "matmul"),
+        "forward_fraction_of_bandwidth": fraction(
+            row["forward_bytes"], forward, "cached_bandwidth" if cached else "bandwidth"
+        ),
+        "forward_fraction_of_gathers": fraction(row["gathered_bytes"], forward, "cached_bandwidth"),
     }
 
 

@@ -111,7 +111,7 @@ class HGT(MessageLayer):
             if name in self.output:
                 gate = self.skip[name].sigmoid()
                 added = F.dropout(self.output[name](received[name]), self.dropout, self.training)
-                state = gate * added + (1 - gate) * state
+                state = torch.lerp(state, added.to(state.dtype), gate.to(state.dtype))
             after.append(state)
         return torch.cat(after)
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_tensor
 
+WIDEST = 1024  # heads times dim up to which all pairs of heads are multiplied
+
 
 def relation_matmul(
     states: Float[Tensor, "nodes heads in_dim"],
@@ -89,9 +91,25 @@ def backward(grad: Tensor, states: Tensor, weight: Tensor, spans: Sequence[int])
         end = begin + stop - start
         of_rows = grad[begin:end].transpose(0, 1)
         grad_states[start:stop].transpose(0, 1).baddbmm_(of_rows, weight[relation].transpose(1, 2))
-        torch.bmm(states[start:stop].permute(1, 2, 0), of_rows, out=grad_weight[relation])
+        products_of_heads(states[start:stop], grad[begin:end], grad_weight[relation])
         begin = end
     return grad_states, grad_weight
+
+
+def products_of_heads(states: Tensor, grad: Tensor, out: Tensor) -> None:
+    """Write, head by head, the transposed states times the gradient into `out` `[heads, in_dim, out_dim]`.
+
+    In 16 bits on CUDA all pairs of heads are multiplied and those of one head kept: one product of `[heads * in_dim,
+    heads * out_dim]` is several times as fast as `heads` small ones over that many rows.
+    """
+    rows, heads, in_dim = states.shape
+    width = max(heads * in_dim, heads * grad.shape[2])
+    if states.device.type == "cuda" and states.itemsize == 2 and width <= WIDEST:
+        pairs = torch.mm(states.reshape(rows, -1).T, grad.reshape(rows, -1))
+        blocks = pairs.view(heads, in_dim, heads, -1).diagonal(dim1=0, dim2=2)
+        out.copy_(blocks.permute(2, 0, 1))
+    else:
+        torch.bmm(states.permute(1, 2, 0), grad.transpose(0, 1), out=out)
 
 
 @backward.register_fake

@@ -1,5 +1,6 @@
 """Launches the kernels that reduce gathered rows on CUDA; grids follow from shapes, so nothing waits for the device."""
 
+from math import gcd
 from typing import Any, NamedTuple
 
 import torch
@@ -8,7 +9,10 @@ from torch import Tensor
 
 from gnnfuse.ops import triton_reduce_kernels as kernels
 
-PIECE = 4096
+PIECE = 512
+WARPS = 4
+COLUMNS = 256
+BLOCK_E = 4
 
 
 class Terms(NamedTuple):
@@ -30,6 +34,10 @@ class Terms(NamedTuple):
     other: Tensor | None = None
     chosen: Tensor | None = None
 
+    def pointers(self) -> dict[str, Tensor | None]:
+        """By the names that the kernel has for them."""
+        return {f"{name}_ptr": tensor for name, tensor in self._asdict().items()}
+
 
 def reduce_rows(
     terms: Terms, offsets: Tensor, edges: int, kind: int, dtype: torch.dtype, *, sign: int = 1, mean: bool = False
@@ -43,33 +51,49 @@ def reduce_rows(
     second = value.new_empty((rows, dim) if kind else (0, dim), dtype=second_dtype)
     if rows == 0 or dim == 0:
         return out, second
-    options = tile_options(dim, accumulator)
-    columns = triton.cdiv(dim, options["BLOCK_D"])
-    has = {f"HAS_{name.upper()}": getattr(terms, name) is not None for name in Terms._fields[1:]}
-    source, number, weight, other, chosen = (value if t is None else t for t in terms[1:])
-    form = {"KIND": kind, "SIGN": sign}
-    reading = options | has | form
+    tiles = row_tiles(dim, value.dtype)
+    warps = tiles.pop("num_warps")
+    form = {"KIND": kind, "SIGN": sign, "MEAN": mean, "PIECE": PIECE} | tiles
+    counts = {"rows": rows, "halvings": rows.bit_length(), "num_edges": edges}
+    given = terms.pointers() | {"offsets_ptr": offsets, "num_warps": warps} | counts | form
+    columns = triton.cdiv(dim, tiles["BLOCK_D"])
+
+    def programs(places: int) -> tuple[int, int]:
+        return triton.cdiv(places, tiles["ROWS"]), columns
+
+    results = {"out_ptr": out, "second_ptr": second if kind else None}
     with torch.cuda.device_of(value):  # type: ignore[no-untyped-call]
-        kernels.reduce_rows_kernel[(rows, columns)](
-            value, other, offsets, source, number, weight, chosen, out, second, dim, PIECE, MEAN=mean, **reading
-        )
+        kernels.reduce_rows_kernel[programs(rows)](**given, **results, pieces_ptr=None, IN_PIECES=False)
         if edges > PIECE:
-            blocks = triton.cdiv(edges, PIECE)
-            part = value.new_empty(blocks, 2, dim, dtype=accumulator)
-            second_part = value.new_empty((blocks, 2, dim) if kind else (0,), dtype=second_dtype)
-            kernels.reduce_pieces_kernel[(blocks, 2, columns)](
-                value, other, offsets, source, number, weight, chosen, part, second_part, rows, edges, dim, PIECE,
-                **reading,
-            )  # fmt: skip
-            joining = {name: option for name, option in options.items() if name != "BLOCK_E"}
-            kernels.reduce_join_kernel[(blocks, columns)](
-                part, second_part, offsets, out, second, rows, edges, dim, PIECE, MEAN=mean, **joining, **form
+            slots = torch.empty(2 * triton.cdiv(edges, PIECE), dtype=torch.int32, device=value.device)
+            part = value.new_empty(len(slots), dim, dtype=accumulator)
+            second_part = value.new_empty((len(slots), dim), dtype=second_dtype) if kind else None
+            parts = {"out_ptr": part, "second_ptr": second_part, "pieces_ptr": slots}
+            kernels.reduce_rows_kernel[programs(len(slots))](**given, **parts, IN_PIECES=True)
+            del form["BLOCK_E"]
+            merged = {"part_ptr": part, "second_part_ptr": second_part, "pieces_ptr": slots, "slots": len(slots)}
+            kernels.reduce_merge_kernel[programs(len(slots))](
+                offsets_ptr=offsets, num_warps=warps, **merged, **results, **form
             )
     return out, second
 
 
+def row_tiles(dim: int, dtype: torch.dtype) -> dict[str, Any]:
+    """Up to 256 columns, each row in as few lanes as 16 bytes for each make, and as many rows as four warps have."""
+    block_d = min(COLUMNS, triton.next_power_of_2(dim))
+    lanes = max(block_d // gcd(16 // dtype.itemsize, dim), 1)
+    return {
+        "DIM": dim,
+        "BLOCK_D": block_d,
+        "ROWS": max(32 * WARPS // lanes, 1),
+        "BLOCK_E": BLOCK_E,
+        "ACCUMULATOR": triton_dtype(torch.promote_types(dtype, torch.float32)),
+        "num_warps": WARPS,
+    }
+
+
 def tile_options(dim: int, accumulator: torch.dtype) -> dict[str, Any]:
-    """Tiles of about 1,024 numbers: up to 128 columns, and as many edges as fill it, 32 at most; 4 warps.
+    """For one row per edge, tiles of about 1,024 numbers: up to 128 columns, and as many edges as fill it, 32 at most.
 
     A tile that is smaller than that, as with few columns, is one warp's.
     """

@@ -3,6 +3,7 @@
 Every launch follows from shapes alone: nothing waits for the device, and a CUDA graph can capture it.
 """
 
+from math import gcd
 from typing import Any, NamedTuple
 
 import torch
@@ -11,32 +12,57 @@ from torch import Tensor
 from gnnfuse.ops.attention.dropout import threshold
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
-EDGES_PER_PIECE = 512
-EDGES_PER_PROGRAM = 512
-TABLE_NUMBERS = 2**24
-MIN_PROGRAMS = 32
-ROW_NUMBERS = 256
-TILE_NUMBERS = 1024
-TILE_EDGES = 16
+EDGES_PER_PIECE = 256
+MERGED_AT_ONCE = 4
+
+
+class Tiles(NamedTuple):
+    """The sizes of a kernel's tiles: see triton_tiles.py, and README.md, "Launches".
+
+    Args:
+        warps: of one program.
+        numbers: of a row that a program takes at most, unless one head has more.
+        block_e: edges of each row at once.
+    """
+
+    warps: int = 4
+    numbers: int = 256
+    block_e: int = 2
 
 
 class Plan(NamedTuple):
-    """How the work is cut: the rule is in README.md, "Launches".
+    """How the work is cut, and what kernels take.
 
     Args:
-        arguments: what kernels take, by name: sizes, tensors with their strides, and numbers.
-        warps: of one program.
-        groups: programs per row, each for some of the heads.
+        arguments: by name: sizes, tensors with their strides, and numbers.
+        tiles: the sizes of the tiles.
     """
 
     arguments: dict[str, Any]
-    warps: int
-    groups: int
+    tiles: Tiles
 
-    def launch(self, kernel: Any, rows: int, **more: Any) -> None:
-        """Run a kernel over rows and groups of heads with those of the arguments that it names."""
+    @property
+    def groups(self) -> int:
+        """Programs per row, each for some of the heads."""
+        return int(-(-self.arguments["HEADS"] // self.arguments["HEADS_BLOCK"]))
+
+    def rows(self, kernel: Any, rows: int, **more: Any) -> None:
+        """Run a kernel over the rows but for the hubs, and groups of heads."""
+        self._launch(kernel, rows, more | {"rows": rows, "halvings": rows.bit_length(), "IN_PIECES": False})
+
+    def pieces(self, kernel: Any, rows: int, slots: Tensor, **more: Any) -> None:
+        """Run a kernel over the pieces of hubs; it fills the slots with their rows."""
+        more |= {"rows": rows, "halvings": rows.bit_length(), "IN_PIECES": True, "pieces_ptr": slots}
+        self._launch(kernel, len(slots), more)
+
+    def merge(self, kernel: Any, slots: Tensor, **more: Any) -> None:
+        """Run a kernel over the hubs."""
+        self._launch(kernel, len(slots), more | {"slots": len(slots), "pieces_ptr": slots, "BLOCK_E": MERGED_AT_ONCE})
+
+    def _launch(self, kernel: Any, rows: int, more: dict[str, Any]) -> None:
         if rows and self.groups:
-            call(kernel, (rows, self.groups), self.warps, self.arguments | more)
+            grid = (-(-rows // self.arguments["ROWS"]), self.groups)
+            call(kernel, grid, self.tiles.warps, self.arguments | more)
 
 
 def call(kernel: Any, grid: tuple[int, int], warps: int, arguments: dict[str, Any]) -> None:
@@ -44,13 +70,14 @@ def call(kernel: Any, grid: tuple[int, int], warps: int, arguments: dict[str, An
     kernel[grid](**{name: arguments[name] for name in kernel.arg_names if name in arguments}, num_warps=warps)
 
 
-def plan(inputs: AttentionInputs, grad_out: Tensor | None = None) -> Plan:
-    """One warp holds 256 numbers of each row, and as many rows at once as its registers do."""
+def plan(inputs: AttentionInputs, grad_out: Tensor | None = None, tiles: Tiles | None = None) -> Plan:
+    """A lane holds what it reads at once, and each row of a tile lies in as few lanes as that makes."""
+    tiles = tiles or Tiles()
     heads, head_dim, value_dim = *inputs.query.shape[1:], inputs.value.shape[2]
     pad = power_of_two(max(head_dim, value_dim))
-    heads_block = min(power_of_two(heads), max(ROW_NUMBERS // pad, 1))
-    row = heads_block * pad
-    tile = max(TILE_NUMBERS, row)
+    heads_block = min(power_of_two(heads), max(tiles.numbers // pad, 1))
+    states = states_of(inputs, grad_out)
+    lanes = max(heads_block * pad // numbers_per_load(inputs, states), 1)
     sizes = {
         "HEADS": heads,
         "HEAD_DIM": head_dim,
@@ -58,7 +85,8 @@ def plan(inputs: AttentionInputs, grad_out: Tensor | None = None) -> Plan:
         "HEADS_BLOCK": heads_block,
         "HEAD_PAD": power_of_two(head_dim),
         "VALUE_PAD": power_of_two(value_dim),
-        "BLOCK_E": min(tile // row, TILE_EDGES),
+        "ROWS": max(32 * tiles.warps // lanes, 1),
+        "BLOCK_E": tiles.block_e,
         "PIECE": EDGES_PER_PIECE,
     }
     numbers = {
@@ -66,25 +94,44 @@ def plan(inputs: AttentionInputs, grad_out: Tensor | None = None) -> Plan:
         "negative_slope": inputs.negative_slope,
         "threshold": threshold(inputs.dropout),
         "kept_scale": 1 / (1 - inputs.dropout),
+        "num_edges": inputs.edges.num_edges,
+        "pieces_ptr": None,
     }
-    arguments = sizes | numbers | tables_of(inputs) | states_of(inputs, grad_out)
-    return Plan(arguments, max(row // ROW_NUMBERS, 1), -(-heads // heads_block))
+    arguments = sizes | numbers | tables_of(inputs) | states
+    return Plan(arguments, tiles)
 
 
 def states_of(inputs: AttentionInputs, grad_out: Tensor | None) -> dict[str, Any]:
-    """Query, key, value and the output's gradient with their strides; copied only where the last dim has gaps."""
+    """Query, key, value and the output's gradient with their strides.
+
+    Strides are compile-time constants: a layout whose strides grow with the number of rows is copied, as is one with
+    gaps in the last dim.
+    """
     states = {"query": inputs.query, "key": inputs.key, "value": inputs.value}
     if grad_out is not None:
         states["grad_out"] = grad_out
     arguments: dict[str, Any] = {}
     for name, given in states.items():
-        tensor = given if given.stride(-1) == 1 or given.shape[-1] == 1 else given.contiguous()
+        tensor = given if rows_are_outermost(given) else given.contiguous()
         arguments |= {
             f"{name}_ptr": tensor,
-            f"{name}_stride": tensor.stride(0),
-            f"{name}_head_stride": tensor.stride(1),
+            f"{name.upper()}_STRIDE": tensor.stride(0),
+            f"{name.upper()}_HEAD_STRIDE": tensor.stride(1),
         }
     return arguments
+
+
+def numbers_per_load(inputs: AttentionInputs, states: dict[str, Any]) -> int:
+    """How many numbers of a row a lane reads at once: 16 bytes, or what the strides and dims allow."""
+    strides = [stride for name, stride in states.items() if name.endswith("STRIDE")]
+    return gcd(16 // inputs.query.itemsize, inputs.query.shape[2], inputs.value.shape[2], *strides)
+
+
+def rows_are_outermost(tensor: Tensor) -> bool:
+    """Whether rows follow one another, each with its heads within it, each head without gaps."""
+    _, heads, dim = tensor.shape
+    row_stride, head_stride, stride = tensor.stride()
+    return (stride == 1 or dim == 1) and head_stride >= dim and row_stride >= head_stride * (heads - 1) + dim
 
 
 def tables_of(inputs: AttentionInputs) -> dict[str, Tensor | None]:
@@ -105,11 +152,11 @@ def tables_of(inputs: AttentionInputs) -> dict[str, Tensor | None]:
 
 
 def slots_for(inputs: AttentionInputs) -> Tensor | None:
-    """Room for the hubs' rows `[slots]`, -1 for none; None where no row can have so many edges."""
+    """Room for the hubs' rows `[slots]`; None where no row can have so many edges."""
     pieces = -(-inputs.edges.num_edges // EDGES_PER_PIECE)
     if pieces <= 1:
         return None
-    return torch.full((2 * pieces,), -1, dtype=torch.int32, device=inputs.query.device)
+    return torch.empty(2 * pieces, dtype=torch.int32, device=inputs.query.device)
 
 
 def power_of_two(size: int) -> int:

