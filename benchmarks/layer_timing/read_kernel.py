@@ -1,7 +1,5 @@
 """A kernel that does nothing but read: what a GPU's L2 gives."""
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -10,7 +8,7 @@ STRIDE = tl.constexpr(37)  # no power of two, so that every program comes to eve
 
 
 @triton.jit
-def read_again_kernel(source: Any, sums: Any, chunks: Any, times: Any) -> None:
+def read_again_kernel(source: tl.tensor, sums: tl.tensor, chunks: tl.tensor, times: tl.tensor) -> None:
     """Program p reads the chunks p, p + 37, p + 74 and so on, and writes their sum."""
     program = tl.program_id(0)
     lane = tl.arange(0, 2048)

@@ -107,8 +107,8 @@ def by_source(
     grad_key = key.new_empty(key.shape) if needs_key else None
     grad_value = value.new_empty(value.shape) if needs_value else None
     slots = slots_for(inputs)
-    shared = {"offsets_ptr": inputs.edges.transpose.offsets.contiguous(), "mean_ptr": per_node.mean}
-    shared |= per_edge.arguments()
+    offsets = inputs.edges.transpose.offsets.contiguous()
+    shared = per_edge.arguments() | {"offsets_ptr": offsets, "mean_ptr": per_node.mean}
     work.rows(kernel, len(key), **shared, grad_key_ptr=grad_key, grad_value_ptr=grad_value)
     if slots is None:
         return grad_key, grad_value

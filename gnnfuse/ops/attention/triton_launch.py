@@ -65,7 +65,7 @@ class Plan(NamedTuple):
             call(kernel, grid, self.tiles.warps, self.arguments | more)
 
 
-def call(kernel: Any, grid: tuple[int, int], warps: int, arguments: dict[str, Any]) -> None:
+def call(kernel: Any, grid: tuple[int, ...], warps: int, arguments: dict[str, Any]) -> None:
     """Launch a kernel with those of the arguments that it names."""
     kernel[grid](**{name: arguments[name] for name in kernel.arg_names if name in arguments}, num_warps=warps)
 

@@ -1,7 +1,7 @@
 """The backward kernels behind `graph_attention(impl="triton")` that sum over the edges of each relation.
 
-A program looks for the edges of one relation in a stretch of the list, and reads the rest of what it needs for these
-alone. All sums stay in registers, and every program writes its own: nothing is added atomically.
+A program walks a stretch of the list. Its sums per relation are a matrix product: of a matrix that says which edge is
+of which relation, and what the edges have to add. Every program writes sums of its own: nothing is added atomically.
 """
 # ruff: noqa: N803 - capitals are compile-time constants, as Triton's users write them
 
@@ -16,21 +16,21 @@ from gnnfuse.ops.triton_spans import COUNTS, Pointer, Scalar, Tile
 
 
 @triton.jit
-def stretch(num_edges: Scalar, edges_per_program: Scalar, relations: Scalar) -> Any:
-    """The program's relation, first edge and end."""
-    start = (tl.program_id(0) // relations) * edges_per_program
-    return tl.program_id(0) % relations, start, tl.minimum(start + edges_per_program, num_edges)
+def edges_of(begin: Scalar, stop: Scalar, relation_ptr: Pointer, edge_dst_ptr: Pointer, BLOCK_E: tl.constexpr) -> Any:
+    """The next edges `[BLOCK_E]`, which are real, their relations and destinations; the last one beyond the end."""
+    edge = begin + tl.arange(0, BLOCK_E)
+    at = tl.minimum(edge, stop - 1)
+    return at, edge < stop, tl.load(relation_ptr + at), tl.load(edge_dst_ptr + at)
 
 
 @triton.jit
 def changes(
-    edge: Tile, relation: Tile, hit: Tile, head: Tile, edge_dst_ptr: Pointer, weight_ptr: Pointer,
-    edge_grad_ptr: Pointer, mean_ptr: Pointer, gate_ptr: Pointer, HEADS: tl.constexpr,
+    edge: Tile, valid: Tile, relation: Tile, dst: Tile, head: Tile, weight_ptr: Pointer, edge_grad_ptr: Pointer,
+    mean_ptr: Pointer, gate_ptr: Pointer, HEADS: tl.constexpr,
 ) -> Any:  # fmt: skip
-    """Gradient of the score, and an edge's term of its gate's gradient `[BLOCK_E, HEADS_BLOCK]`; 0 where no hit."""
-    mask = hit[:, None] & (head < HEADS)[None, :]
+    """Gradient of the score, and an edge's term of its gate's gradient `[BLOCK_E, HEADS_BLOCK]`; 0 where not valid."""
+    mask = valid[:, None] & (head < HEADS)[None, :]
     at = edge.to(tl.int64)[:, None] * HEADS + head[None, :]
-    dst = tl.load(edge_dst_ptr + edge, mask=hit, other=0)
     weight = tl.load(weight_ptr + at, mask=mask, other=0.0)
     grad = tl.load(edge_grad_ptr + at, mask=mask, other=0.0)
     mean = tl.load(mean_ptr + dst.to(tl.int64)[:, None] * HEADS + head[None, :], mask=mask, other=0.0)
@@ -38,7 +38,34 @@ def changes(
     if gate_ptr is not None:
         at = relation.to(tl.int64)[:, None] * HEADS + head[None, :]
         grad *= tl.load(gate_ptr + at, mask=mask, other=0.0).to(tl.float32)
-    return weight * (grad - mean), term, dst
+    return weight * (grad - mean), term
+
+
+@triton.jit
+def relations_of(RELATIONS_BLOCK: tl.constexpr) -> Tile:
+    """The relations this program sums for, `[RELATIONS_BLOCK]`."""
+    return tl.program_id(2) * RELATIONS_BLOCK + tl.arange(0, RELATIONS_BLOCK)
+
+
+@triton.jit
+def shortened(number: Tile) -> Tile:
+    """The first 11 bits of a float32 number: what the tensor cores' tf32 holds."""
+    return (number.to(tl.uint32, bitcast=True) & 0xFFFFE000).to(tl.float32, bitcast=True)
+
+
+@triton.jit
+def add_by_relation(total: Tile, is_of: Tile, terms: Tile) -> Tile:
+    """`total` `[RELATIONS_BLOCK, n]` plus the terms `[BLOCK_E, n]` of each relation's edges.
+
+    The terms are cut into three parts that tf32 holds, which make up all their 24 bits; products with 0 and 1 are
+    exact.
+    """
+    high = shortened(terms)
+    middle = shortened(terms - high)
+    low = terms - high - middle
+    total = tl.dot(is_of, low, total, input_precision="tf32")
+    total = tl.dot(is_of, middle, total, input_precision="tf32")
+    return tl.dot(is_of, high, total, input_precision="tf32")
 
 
 @triton.jit(do_not_specialize=COUNTS)
@@ -46,36 +73,34 @@ def attention_backward_tables_kernel(
     relation_ptr: Pointer, edge_dst_ptr: Pointer, weight_ptr: Pointer, edge_grad_ptr: Pointer, mean_ptr: Pointer,
     gate_ptr: Pointer, num_edges: Scalar, edges_per_program: Scalar, relations: Scalar,
     grad_bias_ptr: Pointer, grad_gate_ptr: Pointer, grad_edge_bias_ptr: Pointer,
-    HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr, BLOCK_E: tl.constexpr,
+    HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr, RELATIONS_BLOCK: tl.constexpr, BLOCK_E: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Sums per relation `[stretches, relations, heads]`, and the edge bias's gradient `[edges, heads]`.
-
-    For the latter alone there is one relation, which all edges are taken to be of.
-    """
-    wanted, start, stop = stretch(num_edges, edges_per_program, relations)
+    """Sums per relation `[stretches, relations, heads]`, and the edge bias's gradient `[edges, heads]`."""
     head = group_of_heads(HEADS_BLOCK)
-    bias = tl.zeros([BLOCK_E, HEADS_BLOCK], tl.float32)
-    gate = tl.zeros([BLOCK_E, HEADS_BLOCK], tl.float32)
+    wanted = relations_of(RELATIONS_BLOCK)
+    bias = tl.zeros([RELATIONS_BLOCK, HEADS_BLOCK], tl.float32)
+    gate = tl.zeros([RELATIONS_BLOCK, HEADS_BLOCK], tl.float32)
+    start = tl.program_id(0) * edges_per_program
+    stop = tl.minimum(start + edges_per_program, num_edges)
     for begin in range(start, stop, BLOCK_E):
-        edge = begin + tl.arange(0, BLOCK_E)
-        hit = edge < stop
-        relation = tl.load(relation_ptr + edge, mask=hit, other=0)
-        if (grad_bias_ptr is not None) | (grad_gate_ptr is not None):
-            hit &= relation == wanted
-        if tl.max(hit.to(tl.int32)) > 0:
-            change, term, _ = changes(
-                edge, relation, hit, head, edge_dst_ptr, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, HEADS
-            )
-            bias += change
-            gate += term
-            if grad_edge_bias_ptr is not None:
-                mask = hit[:, None] & (head < HEADS)[None, :]
-                tl.store(grad_edge_bias_ptr + edge.to(tl.int64)[:, None] * HEADS + head[None, :], change, mask=mask)
-    own = tl.program_id(0).to(tl.int64) * HEADS + head
+        edge, valid, relation, dst = edges_of(begin, stop, relation_ptr, edge_dst_ptr, BLOCK_E)
+        change, term = changes(
+            edge, valid, relation, dst, head, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, HEADS
+        )  # fmt: skip
+        if grad_edge_bias_ptr is not None:
+            mask = valid[:, None] & (head < HEADS)[None, :]
+            tl.store(grad_edge_bias_ptr + edge.to(tl.int64)[:, None] * HEADS + head[None, :], change, mask=mask)
+        is_of = (relation[None, :] == wanted[:, None]).to(tl.float32)
+        if grad_bias_ptr is not None:
+            bias = add_by_relation(bias, is_of, change)
+        if grad_gate_ptr is not None:
+            gate = add_by_relation(gate, is_of, term)
+    own = (tl.program_id(0).to(tl.int64) * relations + wanted)[:, None] * HEADS + head[None, :]
+    mask = (wanted < relations)[:, None] & (head < HEADS)[None, :]
     if grad_bias_ptr is not None:
-        tl.store(grad_bias_ptr + own, tl.sum(bias, 0), mask=head < HEADS)
+        tl.store(grad_bias_ptr + own, bias, mask=mask)
     if grad_gate_ptr is not None:
-        tl.store(grad_gate_ptr + own, tl.sum(gate, 0), mask=head < HEADS)
+        tl.store(grad_gate_ptr + own, gate, mask=mask)
 
 
 @triton.jit(do_not_specialize=COUNTS)
@@ -86,31 +111,24 @@ def attention_backward_score_weight_kernel(
     grad_ptr: Pointer,
     QUERY_STRIDE: tl.constexpr, QUERY_HEAD_STRIDE: tl.constexpr, KEY_STRIDE: tl.constexpr,
     KEY_HEAD_STRIDE: tl.constexpr, HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, HEADS_BLOCK: tl.constexpr,
-    HEAD_PAD: tl.constexpr, BLOCK_E: tl.constexpr, SCANNED: tl.constexpr,
+    HEAD_PAD: tl.constexpr, RELATIONS_BLOCK: tl.constexpr, BLOCK_E: tl.constexpr,
 ) -> None:  # fmt: skip
     """Sums per relation `[stretches, relations, heads, head_dim]`."""
-    wanted, start, stop = stretch(num_edges, edges_per_program, relations)
     head = group_of_heads(HEADS_BLOCK)
-    total = tl.zeros([HEADS_BLOCK, HEAD_PAD], tl.float32)
-    for first in range(start, stop, SCANNED):
-        scanned = first + tl.arange(0, SCANNED)
-        found = tl.load(relation_ptr + scanned, mask=scanned < stop, other=-1) == wanted
-        if tl.max(found.to(tl.int32)) > 0:
-            for begin in range(first, tl.minimum(first + SCANNED, stop), BLOCK_E):
-                edge = begin + tl.arange(0, BLOCK_E)
-                relation = tl.load(relation_ptr + edge, mask=edge < stop, other=-1)
-                hit = relation == wanted
-                if tl.max(hit.to(tl.int32)) > 0:
-                    change, _, dst = changes(
-                        edge, relation, hit, head, edge_dst_ptr, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, HEADS
-                    )
-                    src = tl.load(src_ptr + edge, mask=hit, other=0)
-                    query = load_rows(
-                        query_ptr, dst, QUERY_STRIDE, QUERY_HEAD_STRIDE, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD
-                    )
-                    key = load_rows(key_ptr, src, KEY_STRIDE, KEY_HEAD_STRIDE, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)
-                    terms = (scale * change)[:, :, None] * joined(query + key, negative_slope)
-                    total += tl.sum(tl.where(hit[:, None, None], terms, 0.0), 0)
+    wanted = relations_of(RELATIONS_BLOCK)
+    total = tl.zeros([RELATIONS_BLOCK, HEADS_BLOCK * HEAD_PAD], tl.float32)
+    start = tl.program_id(0) * edges_per_program
+    stop = tl.minimum(start + edges_per_program, num_edges)
+    for begin in range(start, stop, BLOCK_E):
+        edge, valid, relation, dst = edges_of(begin, stop, relation_ptr, edge_dst_ptr, BLOCK_E)
+        change, _ = changes(edge, valid, relation, dst, head, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, HEADS)
+        src = tl.load(src_ptr + edge)
+        query = load_rows(query_ptr, dst, QUERY_STRIDE, QUERY_HEAD_STRIDE, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)
+        key = load_rows(key_ptr, src, KEY_STRIDE, KEY_HEAD_STRIDE, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)
+        terms = (scale * change)[:, :, None] * joined(query + key, negative_slope)
+        terms = tl.where(valid[:, None, None], terms, 0.0)
+        is_of = (relation[None, :] == wanted[:, None]).to(tl.float32)
+        total = add_by_relation(total, is_of, tl.reshape(terms, [BLOCK_E, HEADS_BLOCK * HEAD_PAD]))
     column, exists = columns(HEAD_DIM, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)
-    own = tl.program_id(0).to(tl.int64) * HEADS * HEAD_DIM + column
-    tl.store(grad_ptr + own, tl.reshape(total, [HEADS_BLOCK * HEAD_PAD]), mask=exists)
+    own = (tl.program_id(0).to(tl.int64) * relations + wanted)[:, None] * (HEADS * HEAD_DIM) + column[None, :]
+    tl.store(grad_ptr + own, total, mask=(wanted < relations)[:, None] & exists[None, :])

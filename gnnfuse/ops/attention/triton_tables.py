@@ -1,7 +1,7 @@
 """Gradients of `graph_attention(impl="triton")` that are sums over the edges of each relation, or stand per edge."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -13,14 +13,14 @@ from gnnfuse.ops.attention.triton_table_kernels import (
     attention_backward_tables_kernel,
 )
 
-PROGRAMS = 2048  # that sum at once: a few for every multiprocessor
-EDGES_PER_PROGRAM = 1024  # at least
-TILE_NUMBERS = 2048
-TABLE_WARPS = 4
-HEADS_OF_TABLES = 64
+PROGRAMS = 1024  # that sum at once: some for every multiprocessor
+EDGES_PER_PROGRAM = 512  # at least
+WARPS = 4
+EDGES_AT_ONCE = 64
 ROW_NUMBERS = 256
-EDGES_OF_ROWS = 4
-SCANNED = 64
+EDGES_OF_ROWS = 16
+FEWEST_HEADS, MOST_HEADS = 8, 16  # at once, as matrix products are cut
+MOST_RELATIONS, MOST_RELATIONS_OF_ROWS = 64, 16  # at once; more are taken by further programs
 
 
 class PerEdge(NamedTuple):
@@ -51,20 +51,14 @@ def by_relation(
     tables = (inputs.relation_bias, inputs.relation_gate)
     needed = [table for table, need in zip(tables, needs[1:], strict=True) if need and table is not None]
     relations = len(needed[0]) if needed else 1
-    stretches, length = cut(num_edges, relations)
+    stretches, length = cut(num_edges)
     edge_bias = float32(mean, num_edges, heads) if needs[0] else None
     bias, gate = (float32(mean, stretches, relations, heads) if need else None for need in needs[1:])
-    block = min(power_of_two(heads), HEADS_OF_TABLES)
-    sizes = {"HEADS_BLOCK": block, "BLOCK_E": TILE_NUMBERS // block}
+    block = min(max(power_of_two(heads), FEWEST_HEADS), MOST_HEADS)
+    sizes = {"HEADS_BLOCK": block, "BLOCK_E": EDGES_AT_ONCE}
     grads = {"grad_edge_bias_ptr": edge_bias, "grad_bias_ptr": bias, "grad_gate_ptr": gate}
-    counts = {"edges_per_program": length, "relations": relations, "mean_ptr": mean}
-    if stretches and relations and heads:
-        triton_launch.call(
-            attention_backward_tables_kernel,
-            (stretches * relations, -(-heads // block)),
-            TABLE_WARPS,
-            work.arguments | per_edge.arguments() | sizes | counts | grads,
-        )
+    given = work.arguments | per_edge.arguments() | {"mean_ptr": mean, "edges_per_program": length} | sizes | grads
+    launch(attention_backward_tables_kernel, stretches, relations, MOST_RELATIONS, given)
     return [edge_bias, *(None if grad is None else grad.sum(0) for grad in (bias, gate))]
 
 
@@ -74,24 +68,24 @@ def by_score_weight(work: Plan, inputs: AttentionInputs, per_edge: PerEdge, mean
     if table is None:
         return None
     relations, heads, head_dim = table.shape
-    stretches, length = cut(inputs.edges.num_edges, relations)
+    stretches, length = cut(inputs.edges.num_edges)
     grad = float32(mean, stretches, *table.shape)
-    pad = power_of_two(head_dim)
-    block = min(power_of_two(heads), max(ROW_NUMBERS // pad, 1))
-    sizes = {"HEADS_BLOCK": block, "BLOCK_E": EDGES_OF_ROWS, "SCANNED": SCANNED}
-    counts = {"edges_per_program": length, "relations": relations, "mean_ptr": mean}
-    if stretches and table.numel():
-        triton_launch.call(
-            attention_backward_score_weight_kernel,
-            (stretches * relations, -(-heads // block)),
-            max(block * pad // ROW_NUMBERS, 1),
-            work.arguments | per_edge.arguments() | sizes | counts | {"grad_ptr": grad},
-        )
+    block = min(power_of_two(heads), max(ROW_NUMBERS // power_of_two(head_dim), 1))
+    sizes = {"HEADS_BLOCK": block, "BLOCK_E": EDGES_OF_ROWS, "edges_per_program": length}
+    given = work.arguments | per_edge.arguments() | {"mean_ptr": mean, "grad_ptr": grad} | sizes
+    launch(attention_backward_score_weight_kernel, stretches, relations, MOST_RELATIONS_OF_ROWS, given)
     return grad.sum(0)
 
 
-def cut(num_edges: int, relations: int) -> tuple[int, int]:
-    """Into how many stretches the list is cut, of how many edges: about so many programs, one per relation in each."""
-    stretches = max(min(PROGRAMS // max(relations, 1), -(-num_edges // EDGES_PER_PROGRAM)), 1)
-    length = max(-(-num_edges // stretches), 1)
+def launch(kernel: Any, stretches: int, relations: int, most: int, given: dict[str, Any]) -> None:
+    """Run a kernel over stretches, groups of heads and blocks of relations."""
+    block = min(max(power_of_two(relations), 16), most)
+    grid = (stretches, -(-given["HEADS"] // given["HEADS_BLOCK"]), -(-relations // block))
+    if all(grid):
+        triton_launch.call(kernel, grid, WARPS, given | {"relations": relations, "RELATIONS_BLOCK": block})
+
+
+def cut(num_edges: int) -> tuple[int, int]:
+    """Into how many stretches the list is cut, and of how many edges."""
+    length = max(-(-num_edges // PROGRAMS), EDGES_PER_PROGRAM)
     return -(-num_edges // length), length
