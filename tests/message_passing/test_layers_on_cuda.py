@@ -20,7 +20,9 @@ def results(layer: nn.Module, batch: GraphBatch, states: Tensor) -> dict[str, Te
     states = states.detach().requires_grad_()
     out = layer(states, batch)
     named = {"states": states, **dict(layer.named_parameters())}
-    grads = torch.autograd.grad(out.float().square().sum(), list(named.values()))
+    grads = torch.autograd.grad(
+        out.to(torch.promote_types(out.dtype, torch.float32)).square().sum(), list(named.values())
+    )
     return {"output": out.detach(), **dict(zip(named, grads, strict=True))}
 
 

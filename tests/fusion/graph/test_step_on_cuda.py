@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.fusion.graph.test_compile import Step, every_modality
+from tests.fusion.graph.test_compile import Step, every_modality, texts
 
 pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
@@ -14,14 +14,13 @@ pytestmark = [
 ]
 
 
-def on_cuda() -> Step:
-    step = every_modality()
+def on_cuda(step: Step) -> Step:
     return Step(step.task.cuda(), [batch.to("cuda") for batch in step.batches])
 
 
 def test_compiled_by_inductor_as_one_graph() -> None:
     torch.compiler.reset()
-    step = on_cuda()
+    step = on_cuda(texts())
     compiled = torch.compile(step.loss, fullgraph=True)
     for batch in step.batches:
         loss, expected = compiled(batch), step.loss(batch)
@@ -30,7 +29,7 @@ def test_compiled_by_inductor_as_one_graph() -> None:
 
 
 def test_autocast_trains() -> None:
-    step = on_cuda()
+    step = on_cuda(every_modality())
     optimizer = torch.optim.AdamW(step.task.parameters(), lr=1e-2)
     losses = []
     for _ in range(20):
@@ -45,7 +44,7 @@ def test_autocast_trains() -> None:
 
 def test_a_cuda_graph_captures_a_training_step() -> None:
     """Ten replays give the weights of ten steps."""
-    step = on_cuda()
+    step = on_cuda(every_modality())
     other = copy.deepcopy(step.task)
     batch = step.batches[0]
     optimizer = descent(step.task)
