@@ -1,6 +1,6 @@
 """States times matrices of their own for every relation and head, laid out as `relation_rows` numbers the rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_tensor
+from gnnfuse.ops.short_way import register
 
 WIDEST = 1024  # heads times dim up to which all pairs of heads are multiplied
 
@@ -48,7 +49,7 @@ def relation_matmul(
     wrong = [span for span in spans if not 0 <= span[0] <= span[1] <= len(states)]
     if wrong:
         raise ValueError(f"spans must be (start, stop) within 0..{len(states)}, found {wrong[0]}")
-    out: Tensor = forward(states, weight, [end for span in spans for end in span])
+    out: Tensor = call(states, weight, [end for span in spans for end in span])
     return out
 
 
@@ -134,16 +135,10 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None
     ctx.save_for_backward(states, weight)
 
 
-def call_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+def call_backward(ctx: Any, run: Callable[..., tuple[Tensor, Tensor]], grad: Tensor) -> tuple[Tensor, Tensor, None]:
     """Both gradients."""
-    grad_states, grad_weight = backward(grad, *ctx.saved_tensors, ctx.spans)
+    grad_states, grad_weight = run(grad, *ctx.saved_tensors, ctx.spans)
     return grad_states, grad_weight, None
 
 
-def refuse_second_derivative(ctx: Any, *grads: Any) -> None:
-    """Raise where a gradient of a gradient is asked for."""
-    raise RuntimeError("relation_matmul has no second derivative")
-
-
-forward.register_autograd(call_backward, setup_context=keep_for_backward)
-backward.register_autograd(refuse_second_derivative)
+call = register(forward, backward, keep_for_backward, call_backward, "relation_matmul has no second derivative")

@@ -1,6 +1,6 @@
 """`graph_attention` on the CPU by fused kernels, as PyTorch operators; numba is imported when they run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.check_edges import check_indices
 from gnnfuse.ops.edges import Edges, Transpose
+from gnnfuse.ops.short_way import register
 
 Floats = Sequence[Tensor | None]
 """query, key, value, score_weight, edge_bias, relation_bias, relation_gate."""
@@ -22,7 +23,7 @@ def graph_attention_numba(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
     numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
-    out: tuple[Tensor, Tensor] = forward(*inputs[:3], *inputs[4:9], inputs.graph_id, lists, numbers)
+    out: tuple[Tensor, Tensor] = call(*inputs[:3], *inputs[4:9], inputs.graph_id, lists, numbers)
     return out
 
 
@@ -147,21 +148,21 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, T
     ctx.save_for_backward(*tensors, *edges, weights)
 
 
-def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
+def call_backward(ctx: Any, run: Callable[..., list[Tensor]], grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
     """The gradients that are needed, None for the others."""
     *given, offsets, src, relation, t_offsets, t_edge, t_dst, weights = ctx.saved_tensors
     *floats, seed, graph_id = given
     lists = [offsets, src, relation, t_offsets, t_edge, t_dst]
     needs = list(ctx.needs_input_grad[: len(floats)])
-    grads = backward(grad_out, floats, seed, graph_id, lists, ctx.numbers, weights, needs)
+    grads = run(grad_out, floats, seed, graph_id, lists, ctx.numbers, weights, needs)
     wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
     return *wanted, None, None, [None] * len(lists), None
 
 
-def refuse_second_derivative(ctx: Any, *grads: Any) -> None:
-    """Raise where a gradient of a gradient is asked for."""
-    raise RuntimeError("graph_attention(impl='numba') has no second derivative; use impl='reference' for it")
-
-
-forward.register_autograd(call_backward, setup_context=keep_for_backward)
-backward.register_autograd(refuse_second_derivative)
+call = register(
+    forward,
+    backward,
+    keep_for_backward,
+    call_backward,
+    "graph_attention(impl='numba') has no second derivative; use impl='reference' for it",
+)

@@ -1,6 +1,6 @@
 """`graph_attention` on CUDA by fused kernels, as PyTorch operators; triton is imported when they run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.check_edges import check_indices
 from gnnfuse.ops.edges import Edges, Transpose
+from gnnfuse.ops.short_way import register
 
 
 def graph_attention_triton(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
@@ -25,7 +26,7 @@ def graph_attention_triton(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
     numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
-    out: tuple[Tensor, ...] = forward(*inputs[:3], *inputs[4:9], lists, numbers, inputs.return_weights)
+    out: tuple[Tensor, ...] = call(*inputs[:3], *inputs[4:9], lists, numbers, inputs.return_weights)
     return out[0], out[1]
 
 
@@ -152,20 +153,20 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, .
     ctx.save_for_backward(*tensors, *edges, highest, total)
 
 
-def call_backward(ctx: Any, grad_out: Tensor, *_: Tensor | None) -> tuple[Any, ...]:
+def call_backward(ctx: Any, run: Callable[..., list[Tensor]], grad_out: Tensor, *_: Tensor | None) -> tuple[Any, ...]:
     """The gradients that are needed, None for the others."""
     saved = ctx.saved_tensors
     tensors, edges, (highest, total) = saved[:8], saved[8:-2], saved[-2:]
     needs = list(ctx.needs_input_grad[:7])
-    grads = backward(grad_out, *tensors, list(edges), ctx.numbers, highest, total, needs)
+    grads = run(grad_out, *tensors, list(edges), ctx.numbers, highest, total, needs)
     wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
     return *wanted, None, [None] * len(edges), None, None
 
 
-def refuse_second_derivative(ctx: Any, *grads: Any) -> None:
-    """Raise where a gradient of a gradient is asked for."""
-    raise RuntimeError("graph_attention(impl='triton') has no second derivative; use impl='reference' for it")
-
-
-forward.register_autograd(call_backward, setup_context=keep_for_backward)
-backward.register_autograd(refuse_second_derivative)
+call = register(
+    forward,
+    backward,
+    keep_for_backward,
+    call_backward,
+    "graph_attention(impl='triton') has no second derivative; use impl='reference' for it",
+)

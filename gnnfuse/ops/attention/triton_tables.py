@@ -15,8 +15,8 @@ from gnnfuse.ops.attention.triton_table_kernels import (
 
 PROGRAMS = 1024  # that sum at once: some for every multiprocessor
 EDGES_PER_PROGRAM = 512  # at least
-WARPS = 4
-EDGES_AT_ONCE = 64
+WARPS = 2
+EDGES_AT_ONCE = 32
 ROW_NUMBERS = 256
 EDGES_OF_ROWS = 16
 FEWEST_HEADS, MOST_HEADS = 8, 16  # at once, as matrix products are cut

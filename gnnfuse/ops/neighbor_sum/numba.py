@@ -11,7 +11,7 @@ from gnnfuse.ops.neighbor_sum.operator import check_lists, edge_lists, register_
 
 def neighbor_sum_numba(value: Tensor, edges: Edges, weight: Tensor | None, reduce: str) -> Tensor:
     """As the reference, for float32 and float64 on the CPU."""
-    out: Tensor = forward(value, weight, edge_lists(edges), reduce)[0]
+    out: Tensor = call(value, weight, edge_lists(edges), reduce)[0]
     return out
 
 
@@ -48,4 +48,4 @@ def backward(
     return grads
 
 
-register_gradient(forward, backward, "numba")
+call = register_gradient(forward, backward, "numba")

@@ -1,6 +1,6 @@
 """What the operators of `neighbor_sum` share: their lists, the shapes of their results, and their derivative."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch._library.custom_ops import CustomOpDef
 
 from gnnfuse.ops.check_edges import check_indices
 from gnnfuse.ops.edges import Edges, Transpose
+from gnnfuse.ops.short_way import register
 
 
 def edge_lists(edges: Edges) -> list[Tensor]:
@@ -44,25 +45,24 @@ def backward_fake(
     return [value.new_empty(value_shape), grad_weight.new_empty(edges[1].shape if needs[1] else (0,))]
 
 
-def register_gradient(forward: CustomOpDef, backward: CustomOpDef, impl: str) -> None:
-    """Tell PyTorch the shapes and the first derivative of a pair of operators; a second is refused."""
+def register_gradient(forward: CustomOpDef, backward: CustomOpDef, impl: str) -> Callable[..., Any]:
+    """Tell PyTorch the shapes and the first derivative of a pair of operators, and give what calls the first."""
 
     def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         value, weight, edges, ctx.reduce = inputs
         ctx.mark_non_differentiable(output[1])
         ctx.save_for_backward(value, weight, *edges, output[1])
 
-    def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
+    def call_backward(
+        ctx: Any, run: Callable[..., list[Tensor]], grad_out: Tensor, _: Tensor | None
+    ) -> tuple[Any, ...]:
         value, weight, *edges, highest = ctx.saved_tensors
         needs = list(ctx.needs_input_grad[:2])
-        grads = backward(grad_out, value, weight, edges, highest, ctx.reduce, needs)
+        grads = run(grad_out, value, weight, edges, highest, ctx.reduce, needs)
         wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
         return *wanted, [None] * len(edges), None
 
-    def refuse_second_derivative(ctx: Any, *grads: Any) -> None:
-        raise RuntimeError(f"neighbor_sum(impl={impl!r}) has no second derivative; use impl='reference' for it")
-
     forward.register_fake(forward_fake)
     backward.register_fake(backward_fake)
-    forward.register_autograd(call_backward, setup_context=keep_for_backward)
-    backward.register_autograd(refuse_second_derivative)
+    refusal = f"neighbor_sum(impl={impl!r}) has no second derivative; use impl='reference' for it"
+    return register(forward, backward, keep_for_backward, call_backward, refusal)

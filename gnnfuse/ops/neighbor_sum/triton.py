@@ -11,7 +11,7 @@ from gnnfuse.ops.neighbor_sum.operator import check_lists, edge_lists, register_
 
 def neighbor_sum_triton(value: Tensor, edges: Edges, weight: Tensor | None, reduce: str) -> Tensor:
     """As the reference; 16-bit values are read as they are and added up in float32."""
-    out: Tensor = forward(value, weight, edge_lists(edges), reduce)[0]
+    out: Tensor = call(value, weight, edge_lists(edges), reduce)[0]
     return out
 
 
@@ -46,4 +46,4 @@ def backward(
     return grads
 
 
-register_gradient(forward, backward, "triton")
+call = register_gradient(forward, backward, "triton")

@@ -1,18 +1,20 @@
 """`typed_linear` as a PyTorch operator whose matrix products write where their result belongs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from gnnfuse.ops.short_way import register
 
 
 def typed_linear_in_place(
     values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], counts: Sequence[int], parts: int
 ) -> list[Tensor]:
     """As the reference."""
-    outs: list[Tensor] = forward(values, weights, biases, counts, parts)
-    return outs
+    outs: Sequence[Tensor] = call(values, weights, biases, counts, parts)
+    return list(outs)
 
 
 @torch.library.custom_op("gnnfuse::typed_linear", mutates_args=())
@@ -96,13 +98,13 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -
     ctx.save_for_backward(values, *weights)
 
 
-def call_backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:
+def call_backward(ctx: Any, run: Callable[..., list[Tensor]], grads: list[Tensor]) -> tuple[Any, ...]:
     """The gradients that are needed, None for the others."""
     values, *weights = ctx.saved_tensors
     needs_values, needs_weights, needs_biases = ctx.needs_input_grad[:3]
     needs = [needs_values, any(needs_weights), any(needs_biases)]
     grads = [grad.contiguous() for grad in grads]
-    grad_values, *others = backward(grads, values, weights, ctx.counts, needs)
+    grad_values, *others = run(grads, values, weights, ctx.counts, needs)
     kinds = len(weights)
     return (
         grad_values if needs[0] else None,
@@ -113,10 +115,10 @@ def call_backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:
     )
 
 
-def refuse_second_derivative(ctx: Any, *grads: Any) -> None:
-    """Raise where a gradient of a gradient is asked for."""
-    raise RuntimeError("typed_linear(impl='in_place') has no second derivative; use impl='reference' for it")
-
-
-forward.register_autograd(call_backward, setup_context=keep_for_backward)
-backward.register_autograd(refuse_second_derivative)
+call = register(
+    forward,
+    backward,
+    keep_for_backward,
+    call_backward,
+    "typed_linear(impl='in_place') has no second derivative; use impl='reference' for it",
+)
