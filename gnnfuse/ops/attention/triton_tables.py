@@ -15,7 +15,7 @@ from gnnfuse.ops.attention.triton_table_kernels import (
 
 PROGRAMS = 1024  # that sum at once: some for every multiprocessor
 EDGES_PER_PROGRAM = 512  # at least
-WARPS = 2
+WARPS, WARPS_OF_ROWS = 2, 4
 EDGES_AT_ONCE = 32
 ROW_NUMBERS = 256
 EDGES_OF_ROWS = 16
@@ -58,7 +58,7 @@ def by_relation(
     sizes = {"HEADS_BLOCK": block, "BLOCK_E": EDGES_AT_ONCE}
     grads = {"grad_edge_bias_ptr": edge_bias, "grad_bias_ptr": bias, "grad_gate_ptr": gate}
     given = work.arguments | per_edge.arguments() | {"mean_ptr": mean, "edges_per_program": length} | sizes | grads
-    launch(attention_backward_tables_kernel, stretches, relations, MOST_RELATIONS, given)
+    launch(attention_backward_tables_kernel, stretches, relations, MOST_RELATIONS, WARPS, given)
     return [edge_bias, *(None if grad is None else grad.sum(0) for grad in (bias, gate))]
 
 
@@ -73,16 +73,17 @@ def by_score_weight(work: Plan, inputs: AttentionInputs, per_edge: PerEdge, mean
     block = min(power_of_two(heads), max(ROW_NUMBERS // power_of_two(head_dim), 1))
     sizes = {"HEADS_BLOCK": block, "BLOCK_E": EDGES_OF_ROWS, "edges_per_program": length}
     given = work.arguments | per_edge.arguments() | {"mean_ptr": mean, "grad_ptr": grad} | sizes
-    launch(attention_backward_score_weight_kernel, stretches, relations, MOST_RELATIONS_OF_ROWS, given)
+    most = MOST_RELATIONS_OF_ROWS
+    launch(attention_backward_score_weight_kernel, stretches, relations, most, WARPS_OF_ROWS, given)
     return grad.sum(0)
 
 
-def launch(kernel: Any, stretches: int, relations: int, most: int, given: dict[str, Any]) -> None:
+def launch(kernel: Any, stretches: int, relations: int, most: int, warps: int, given: dict[str, Any]) -> None:
     """Run a kernel over stretches, groups of heads and blocks of relations."""
     block = min(max(power_of_two(relations), 16), most)
     grid = (stretches, -(-given["HEADS"] // given["HEADS_BLOCK"]), -(-relations // block))
     if all(grid):
-        triton_launch.call(kernel, grid, WARPS, given | {"relations": relations, "RELATIONS_BLOCK": block})
+        triton_launch.call(kernel, grid, warps, given | {"relations": relations, "RELATIONS_BLOCK": block})
 
 
 def cut(num_edges: int) -> tuple[int, int]:
