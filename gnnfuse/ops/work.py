@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gnnfuse.ops.openmp import openmp_team
+from gnnfuse.ops.openmp import gomp_address, openmp_team
 
 EDGES_PER_PIECE = 4096
 NUMBERS_PER_PIECE = 2**17
@@ -93,14 +93,28 @@ def piece_limit(columns: int) -> int:
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     """Call `kernel(first, last, chunks, bounds, *arguments)` over all chunks, on PyTorch's number of threads.
 
-    A thread that comes late, as when other work holds its core, leaves its share to the others.
+    A thread that comes late, as when other work holds its core, leaves its share to the others. A kernel that numba
+    compiled is called without Python in between where PyTorch's threads can be had.
     """
     threads = min(torch.get_num_threads(), work.num_chunks)
     if threads == 1:
         kernel(0, work.num_chunks, work.chunks, work.bounds, *arguments)
         return
     turns = min(TURNS_PER_THREAD * threads, work.num_chunks)
-    waiting = deque(pairwise(work.num_chunks * turn // turns for turn in range(turns + 1)))
+    team = None if FORKED or not hasattr(kernel, "overloads") else gomp_address()
+    if team is not None:
+        from gnnfuse.ops.numba_team import call_on_team
+
+        call_on_team(team, kernel, threads, turns, work.num_chunks, work.chunks, work.bounds, *arguments)
+        return
+    take_turns(kernel, threads, [work.num_chunks * turn // turns for turn in range(turns + 1)], work, *arguments)
+
+
+def take_turns(
+    kernel: Callable[..., None], threads: int, bounds: list[int], work: Work, *arguments: object
+) -> None:
+    """Call the kernel for the chunks between each two bounds, on threads that take what is left."""
+    waiting = deque(pairwise(bounds))
     raised: list[BaseException] = []
 
     def serve() -> None:
