@@ -107,10 +107,7 @@ def call_on_team(team: int, kernel: Any, threads: int, turns: int, chunks: int, 
         MemoryError: the kernel found no memory for what it keeps beside its arguments.
     """
     # What numba compiles depends on is looked up anew only where these differ.
-    kinds = tuple([kind_of(argument) for argument in arguments])
-    address = ADDRESSES.get((kernel, kinds))
-    if address is None:
-        address = ADDRESSES[kernel, kinds] = address_of(kernel, (0, 0, *arguments))
+    address = address_of(kernel, tuple([kind_of(argument) for argument in arguments]), arguments)
     if team_kernel(team, address, threads, turns, chunks, *arguments):
         raise MemoryError(f"{kernel.__name__} found no memory for its scratch rows")
 
@@ -122,9 +119,16 @@ def kind_of(argument: Any) -> object:
     return type(argument)
 
 
-def address_of(kernel: Any, arguments: tuple[Any, ...]) -> int:
-    """Where the kernel's machine code for such arguments is, compiled now if it was not."""
-    signature = tuple(map(numba.typeof, arguments))
-    kernel.compile(signature)
-    compiled_kernel = kernel.overloads[signature]
-    return int(compiled_kernel.library.get_pointer_to_function(compiled_kernel.fndesc.llvm_func_name))
+def address_of(kernel: Any, kinds: object, arguments: tuple[Any, ...]) -> int:
+    """Where the kernel's machine code for such arguments is, compiled now if it was not.
+
+    `kinds` tells them from others; calls with equal ones get the machine code of the first.
+    """
+    address = ADDRESSES.get((kernel, kinds))
+    if address is None:
+        signature = tuple(map(numba.typeof, (0, 0, *arguments)))
+        kernel.compile(signature)
+        machine = kernel.overloads[signature]
+        address = int(machine.library.get_pointer_to_function(machine.fndesc.llvm_func_name))
+        ADDRESSES[kernel, kinds] = address
+    return address

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 Team = Callable[[Callable[[], None], int], None]
+GompParallel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
 
 
 @cache

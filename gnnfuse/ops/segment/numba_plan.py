@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_offsets
-from gnnfuse.ops.segment import numba_kernels
+from gnnfuse.ops.segment import numba_kernels, numba_sorted_kernels
 from gnnfuse.ops.work import MAX_CHUNKS, Work, cut, piece_limit
 
 NUMBERS_PER_TASK = 2**15
@@ -73,16 +73,14 @@ def plan_sorted(offsets: Tensor, items: int, columns: int) -> Plan:
 
 
 def cut_sorted(offsets: Tensor, items: int, columns: int) -> Work:
-    """As `cut`, in one compiled pass that checks the offsets too: Python's share shows in a readout's time.
+    """As `cut`, in one compiled pass that checks the offsets too.
 
     Raises:
         ValueError: the offsets do not rise from 0 to the number of items.
     """
     bounds = offsets.detach().contiguous().numpy()
-    limit = piece_limit(columns)
-    chunks, result = np.empty(MAX_CHUNKS + 1, np.uint64), np.empty(2, np.int64)
-    numba_kernels.cut_kernel(bounds, items, limit, chunks, result)
-    count, longest = result.tolist()
+    limit, chunks = piece_limit(columns), np.empty(MAX_CHUNKS + 1, np.uint64)
+    count, longest = numba_sorted_kernels.cut_kernel(bounds, items, limit, chunks)
     if longest < 0:
         check_offsets("offsets", offsets, items)
     if longest > limit:
@@ -93,17 +91,31 @@ def cut_sorted(offsets: Tensor, items: int, columns: int) -> Work:
 def plan_unsorted(index: Tensor, segments: int, columns: int) -> Plan:
     """Equal runs of items per task, each with its own copy of the segments where that costs little."""
     items = len(index)
-    worth = min(items // (ITEMS_PER_COPY * max(segments, 1)), items * columns // NUMBERS_PER_COPY)
-    copies = max(1, min(worth, MAX_COPIES))
+    copies = copies_of(items, segments, columns)
     rows = np.arange(copies + 1, dtype=np.uint64) * np.uint64(segments)
+    return Plan(equal_runs(items, copies), rows, True, unsigned(index), segments, None)
+
+
+def copies_of(items: int, segments: int, columns: int) -> int:
+    """How many runs of unsorted items have a copy of all segments each."""
+    worth = min(items // (ITEMS_PER_COPY * max(segments, 1)), items * columns // NUMBERS_PER_COPY)
+    return max(1, min(worth, MAX_COPIES))
+
+
+def unsigned(index: Tensor) -> NDArray[Any]:
+    """The index as numbers that are never negative, as kernels read them."""
     array = index.detach().contiguous().numpy()
-    row_of = array.view(np.uint32 if index.dtype == torch.int32 else np.uint64)
-    return Plan(equal_runs(items, copies), rows, True, row_of, segments, None)
+    return array.view(np.uint32 if index.dtype == torch.int32 else np.uint64)
 
 
 def item_work(items: int, columns: int) -> Work:
     """Equal runs of items, for kernels that write one row per item."""
-    return equal_runs(items, max(1, min(items * columns // NUMBERS_PER_TASK, MAX_CHUNKS)))
+    return equal_runs(items, item_runs(items, columns))
+
+
+def item_runs(items: int, columns: int) -> int:
+    """Into how many runs items are divided for kernels that write one row per item."""
+    return max(1, min(items * columns // NUMBERS_PER_TASK, MAX_CHUNKS))
 
 
 def equal_runs(items: int, count: int) -> Work:

@@ -79,7 +79,7 @@ def segment_reduce(
             out = reduce_by_numba(columns(widen(values)), place, is_sorted, segments, reduce)
         else:
             out = segment_reduce_triton(columns(values), place, is_sorted, segments, reduce)[0]
-        return out.to(values.dtype).reshape(segments, *values.shape[1:])
+        return restored(out, values, segments)
     if not torch.compiler.is_compiling():
         check_place(place, is_sorted, segments, len(values))
     if chosen == "torch_scatter":
@@ -123,7 +123,7 @@ def segment_softmax(
         run: Any = softmax_by_numba if chosen == "numba" else segment_softmax_triton
         computed = widen(scores) if chosen == "numba" else scores
         out: Tensor = run(columns(computed), place, is_sorted, segments)
-        return out.to(scores.dtype).reshape(scores.shape)
+        return restored(out, scores, len(scores))
     if not torch.compiler.is_compiling():
         check_place(place, is_sorted, segments, len(scores))
     if chosen == "torch_scatter":
@@ -205,6 +205,12 @@ def index_of(place: Tensor, is_sorted: bool, values: Tensor) -> Tensor:
 def columns(values: Tensor) -> Tensor:
     """The trailing places of each item as columns, `[items, columns]`."""
     return values[:, None] if values.dim() == 1 else values.flatten(1)
+
+
+def restored(out: Tensor, values: Tensor, rows: int) -> Tensor:
+    """`[rows, columns]` in the dtype and with the trailing places of the values."""
+    out = out if out.dtype == values.dtype else out.to(values.dtype)
+    return out if values.dim() == 2 else out.reshape(rows, *values.shape[1:])
 
 
 def widen(values: Tensor) -> Tensor:
