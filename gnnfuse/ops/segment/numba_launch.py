@@ -16,8 +16,8 @@ from gnnfuse.ops.work import spread
 
 def reduce_forward(
     values: Tensor, place: Tensor, is_sorted: bool, segments: int, reduce: str, *, needs_found: bool = True
-) -> tuple[Tensor, Tensor]:
-    """The result `[segments, columns]`; and for "min" and "max" the item it came from, else an empty tensor.
+) -> tuple[Tensor, Tensor | None]:
+    """The result `[segments, columns]`; and for "min" and "max" the item it came from.
 
     The items need not be found where no gradient will be asked for.
     """
@@ -26,17 +26,16 @@ def reduce_forward(
         if is_sorted:
             return sorted_extremes(values, place, sign, needs_found)
         return unsorted_extremes(values, place, segments, sign, needs_found)
-    nothing = torch.empty(0, 0, dtype=torch.int32)
     if reduce == "logsumexp":
-        return logsumexp(values, place, is_sorted, segments), nothing
+        return logsumexp(values, place, is_sorted, segments), None
     if is_sorted:
-        return sorted_sums(values, place, reduce == "mean"), nothing
-    return unsorted_sums(values, place, segments, reduce == "mean"), nothing
+        return sorted_sums(values, place, reduce == "mean"), None
+    return unsorted_sums(values, place, segments, reduce == "mean"), None
 
 
 def reduce_backward(
-    grad: Tensor, values: Tensor | None, result: Tensor, found: Tensor, place: Tensor, is_sorted: bool, items: int,
-    reduce: str,
+    grad: Tensor, values: Tensor | None, result: Tensor, found: Tensor | None, place: Tensor, is_sorted: bool,
+    items: int, reduce: str,
 ) -> Tensor:  # fmt: skip
     """Gradient of the values `[items, columns]`."""
     if reduce == "logsumexp":

@@ -11,29 +11,116 @@ from numpy.typing import NDArray
 
 from gnnfuse.ops.numba_compile import compiled
 from gnnfuse.ops.numba_team import on_team
-from gnnfuse.ops.segment.numba_kernels import count_kernel
+from gnnfuse.ops.segment.numba_kernels import count_kernel, segment_join_kernel
 from gnnfuse.ops.segment.numba_sorted_kernels import cut_kernel
-from gnnfuse.ops.work import MAX_CHUNKS, TURNS_PER_THREAD
+from gnnfuse.ops.work import TURNS_PER_THREAD
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
 
-DONE, OUT_OF_RANGE, OUT_OF_MEMORY = 0, -1, -2  # what a pass returns, or the length of a segment that is too long
+DONE, OUT_OF_RANGE, OUT_OF_MEMORY = 0, 1, 2  # what a pass returns
 
 
 @compiled
-def sorted_pass(team: int, kernel: int, threads: int, offsets: Ints, items: int, limit: int, *arguments: Any) -> int:
-    """A kernel over whole segments, where none is longer than the limit."""
-    chunks = np.empty(MAX_CHUNKS + 1, np.uint64)
-    count, longest = cut_kernel(offsets, items, limit, chunks)
-    if longest < 0:
+def sorted_sums_pass(
+    team: int, kernel: int, threads: int, offsets: Ints, limit: int, values: Floats, is_mean: bool, out: Floats
+) -> int:
+    """Sums or means between offsets; those of long segments from their pieces, in order."""
+    count, chunks, bounds, starts = cut_kernel(offsets, len(values), limit)
+    if count == 0:
         return OUT_OF_RANGE
-    if longest > limit:
-        return longest
-    threads = min(threads, count)
-    turns = min(TURNS_PER_THREAD * threads, count)
-    packed = (chunks[: count + 1], offsets.view(np.uint64)) + arguments  # noqa: RUF005: numba unpacks no tuple inside one
-    return OUT_OF_MEMORY if on_team(team, kernel, threads, turns, count, packed) else DONE
+    is_whole = len(starts) == 0
+    parts = out if is_whole else np.empty((len(bounds) - 1, out.shape[1]), out.dtype)
+    packed = chunks, bounds, values, is_mean and is_whole, parts
+    if on_team(team, kernel, min(threads, count), min(TURNS_PER_THREAD * threads, count), count, packed):
+        return OUT_OF_MEMORY
+    if not is_whole:
+        for row in range(len(out)):
+            out_row, length = out[row], out.dtype.type(max(1, offsets[row + 1] - offsets[row]))
+            out_row[:] = parts[starts[row]]
+            for part in range(starts[row] + 1, starts[row + 1]):
+                out_row += parts[part]
+            if is_mean:
+                out_row /= length
+    return DONE
+
+
+@compiled
+def sorted_extremes_pass(
+    team: int, kernel: int, threads: int, offsets: Ints, limit: int, values: Floats, sign: np.floating[Any],
+    out: Floats,
+) -> int:  # fmt: skip
+    """Extremes between offsets, 0 without items."""
+    count, chunks, bounds, starts = cut_kernel(offsets, len(values), limit)
+    if count == 0:
+        return OUT_OF_RANGE
+    is_whole = len(starts) == 0
+    parts = out if is_whole else np.empty((len(bounds) - 1, out.shape[1]), out.dtype)
+    packed = chunks, bounds, values, sign, is_whole, parts
+    if on_team(team, kernel, min(threads, count), min(TURNS_PER_THREAD * threads, count), count, packed):
+        return OUT_OF_MEMORY
+    if not is_whole:
+        for row in range(len(out)):
+            out[row] = 0
+            if offsets[row] < offsets[row + 1]:
+                join_highest(parts, starts[row], starts[row + 1], 1, sign, out[row])
+    return DONE
+
+
+@compiled
+def sorted_first_extremes_pass(
+    team: int, kernel: int, threads: int, offsets: Ints, limit: int, values: Floats, sign: np.floating[Any],
+    out: Floats, found: NDArray[np.int32],
+) -> int:  # fmt: skip
+    """As `sorted_extremes_pass`, and the first item that has each."""
+    count, chunks, bounds, starts = cut_kernel(offsets, len(values), limit)
+    if count == 0:
+        return OUT_OF_RANGE
+    is_whole = len(starts) == 0
+    parts = out if is_whole else np.empty((len(bounds) - 1, out.shape[1]), out.dtype)
+    part_found = found if is_whole else np.empty(parts.shape, np.int32)
+    packed = chunks, bounds, values, sign, is_whole, parts, part_found
+    if on_team(team, kernel, min(threads, count), min(TURNS_PER_THREAD * threads, count), count, packed):
+        return OUT_OF_MEMORY
+    if not is_whole:
+        segment_join_kernel(starts[:-1], starts[1:] - starts[:-1], 1, parts, part_found, sign, out, found)
+    return DONE
+
+
+@compiled
+def sorted_items_pass(
+    team: int, kernel: int, threads: int, offsets: Ints, runs: int, table: Floats, option: Any, out: Floats
+) -> int:
+    """One row for every item between offsets."""
+    bounds, rises = equal_runs(len(out), runs), offsets[0] == 0 and offsets[-1] == len(out)
+    for row in range(len(offsets) - 1):
+        rises = rises and offsets[row] <= offsets[row + 1]
+    if not rises:
+        return OUT_OF_RANGE
+    packed = bounds, bounds, offsets, table, option, out
+    failed = on_team(team, kernel, min(threads, runs), min(TURNS_PER_THREAD * threads, runs), runs, packed)
+    return OUT_OF_MEMORY if failed else DONE
+
+
+@compiled
+def equal_runs(items: int, runs: int) -> Ints:
+    """Where each of so many equal runs of items begins, and the end."""
+    bounds = np.empty(runs + 1, np.uint64)
+    for run in range(runs + 1):
+        bounds[run] = run * items // runs
+    return bounds
+
+
+@compiled
+def join_highest(parts: Floats, start: int, stop: int, step: int, sign: np.floating[Any], out_row: Floats) -> None:
+    """Sign times the highest of the rows `start` to `stop` of the parts, `step` apart; a NaN is the highest of all."""
+    out_row[:] = parts[start]
+    for part in range(start + step, stop, step):
+        part_row = parts[part]
+        for c in range(np.uint64(len(out_row))):
+            new, old = part_row[c], out_row[c]
+            out_row[c] = new if (new > old) | (new != new) else old
+    out_row *= sign
 
 
 @compiled
@@ -46,23 +133,16 @@ def copied_pass(
         highest = max(highest, np.uint64(index[item]))
     if len(index) and highest >= segments:
         return OUT_OF_RANGE
-    table = np.empty((3, copies + 1), np.uint64)
-    chunks, bounds, rows = table[0], table[1], table[2]
-    for copy in range(copies + 1):
-        chunks[copy], bounds[copy], rows[copy] = copy, copy * len(index) // copies, copy * segments
-    packed = (chunks, bounds, rows, True, index) + arguments  # noqa: RUF005
+    bounds, rows = equal_runs(len(index), copies), equal_runs(copies * segments, copies)
+    packed = (bounds, bounds, rows, True, index) + arguments  # noqa: RUF005: numba unpacks no tuple inside one
     return OUT_OF_MEMORY if on_team(team, kernel, min(threads, copies), copies, copies, packed) else DONE
 
 
 @compiled
 def item_pass(team: int, kernel: int, threads: int, items: int, runs: int, *arguments: Any) -> int:
     """A kernel over equal runs of items that writes one row for each."""
-    table = np.empty((2, runs + 1), np.uint64)
-    chunks, bounds = table[0], table[1]
-    for run in range(runs + 1):
-        chunks[run], bounds[run] = run, run * items // runs
-    threads = min(threads, runs)
-    packed = (chunks, bounds) + arguments  # noqa: RUF005
+    bounds, threads = equal_runs(items, runs), min(threads, runs)
+    packed = (bounds, bounds) + arguments  # noqa: RUF005
     failed = on_team(team, kernel, threads, min(TURNS_PER_THREAD * threads, runs), runs, packed)
     return OUT_OF_MEMORY if failed else DONE
 
@@ -97,17 +177,7 @@ def join_extremes_kernel(parts: Floats, index: Ints, sign: np.floating[Any], out
     has_item = np.zeros(segments, np.bool_)
     for item in range(len(index)):
         has_item[index[item]] = True
-    columns = np.uint64(out.shape[1])
     for row in range(segments):
-        out_row = out[row]
-        if not has_item[row]:
-            out_row[:] = 0
-            continue
-        out_row[:] = parts[row]
-        for part in range(row + segments, len(parts), segments):
-            part_row = parts[part]
-            for c in range(columns):
-                new, old = part_row[c], out_row[c]
-                out_row[c] = new if (new > old) | (new != new) else old
-        for c in range(columns):
-            out_row[c] = sign * out_row[c]
+        out[row] = 0
+        if has_item[row]:
+            join_highest(parts, row, len(parts), segments, sign, out[row])

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_offsets
 from gnnfuse.ops.segment import numba_kernels, numba_sorted_kernels
-from gnnfuse.ops.work import MAX_CHUNKS, Work, cut, piece_limit
+from gnnfuse.ops.segment.numba_arrays import array
+from gnnfuse.ops.work import MAX_CHUNKS, Work, piece_limit
 
 NUMBERS_PER_TASK = 2**15
 NUMBERS_PER_COPY = 2**18
@@ -55,8 +56,8 @@ class Plan(NamedTuple):
 
     def table(self, segments: Tensor) -> NDArray[Any]:
         """A table `[segments, columns]` as the kernels read it, one row per value of `row_of`."""
-        array: NDArray[Any] = segments.detach().contiguous().numpy()
-        return array if self.first is None else np.repeat(array, self.parts()[1], axis=0)
+        rows = array(segments)
+        return rows if self.first is None else np.repeat(rows, self.parts()[1], axis=0)
 
 
 def plan(place: Tensor, is_sorted: bool, segments: int, items: int, columns: int) -> Plan:
@@ -78,14 +79,14 @@ def cut_sorted(offsets: Tensor, items: int, columns: int) -> Work:
     Raises:
         ValueError: the offsets do not rise from 0 to the number of items.
     """
-    bounds = offsets.detach().contiguous().numpy()
-    limit, chunks = piece_limit(columns), np.empty(MAX_CHUNKS + 1, np.uint64)
-    count, longest = numba_sorted_kernels.cut_kernel(bounds, items, limit, chunks)
-    if longest < 0:
+    count, chunks, bounds, starts = numba_sorted_kernels.cut_kernel(array(offsets), items, piece_limit(columns))
+    if count == 0:
         check_offsets("offsets", offsets, items)
-    if longest > limit:
-        return cut(offsets, columns)
-    return Work(chunks[: count + 1], bounds.view(np.uint64), np.arange(len(bounds) - 1, dtype=np.uint64), None)
+    lengths = np.diff(starts)
+    row = np.arange(len(bounds) - 1 if not len(starts) else len(lengths), dtype=np.uint64)
+    if not len(starts):
+        return Work(chunks, bounds, row, None)
+    return Work(chunks, bounds, row.repeat(lengths), starts[:-1])
 
 
 def plan_unsorted(index: Tensor, segments: int, columns: int) -> Plan:
@@ -104,8 +105,7 @@ def copies_of(items: int, segments: int, columns: int) -> int:
 
 def unsigned(index: Tensor) -> NDArray[Any]:
     """The index as numbers that are never negative, as kernels read them."""
-    array = index.detach().contiguous().numpy()
-    return array.view(np.uint32 if index.dtype == torch.int32 else np.uint64)
+    return array(index).view(np.uint32 if index.dtype == torch.int32 else np.uint64)
 
 
 def item_work(items: int, columns: int) -> Work:

@@ -10,33 +10,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnfuse.ops.numba_compile import compiled
+from gnnfuse.ops.work import MAX_CHUNKS
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
 
+PARTS_OF_LIMIT = 4  # chunks of fewer items than a piece may have, so that no thread waits long for the last
+
 
 @compiled
-def cut_kernel(bounds: NDArray[np.int64], items: int, limit: int, chunks: Ints) -> tuple[int, int]:
-    """As `cut` of work.py where no segment is long: chunks, in a buffer that is long enough.
+def cut_kernel(offsets: Ints, items: int, limit: int) -> tuple[int, Ints, Ints, Ints]:
+    """As `cut` of work.py: the number of chunks, the chunks, the bounds of the pieces and each segment's first piece.
 
-    Returns the number of chunks and the length of the longest segment, -1 where the bounds do not rise from 0 to the
+    The last is empty where every segment is one piece. There are 0 chunks where the offsets do not rise from 0 to the
     number of items.
     """
-    rows = len(bounds) - 1
-    longest, rises = 0, bounds[0] == 0 and bounds[rows] == items
+    rows = len(offsets) - 1
+    pieces, rises = 0, offsets[0] == 0 and offsets[rows] == items
     for row in range(rows):
-        length = bounds[row + 1] - bounds[row]
-        longest = max(longest, length)
+        length = offsets[row + 1] - offsets[row]
+        pieces += max(1, -(-length // limit))
         rises = rises and length >= 0
-    cost = bounds[rows] + rows
-    count = max(1, min(len(chunks) - 1, cost // limit))
-    row = 0
-    for chunk in range(count + 1):
-        while row < rows and bounds[row] + row < chunk * cost // count:
-            row += 1
-        chunks[chunk] = row
-    chunks[count] = rows
-    return count, longest if rises else -1
+    chunks, starts = np.empty(MAX_CHUNKS + 1, np.uint64), np.empty(0, np.int64)
+    if not rises:
+        return 0, chunks, chunks, starts
+    bounds = offsets
+    if pieces > rows:
+        bounds, starts = np.empty(pieces + 1, np.int64), np.empty(rows + 1, np.int64)
+        piece = 0
+        for row in range(rows):
+            starts[row], begin = piece, offsets[row]
+            for item in range(begin, max(begin + 1, offsets[row + 1]), limit):
+                bounds[piece] = item
+                piece += 1
+        starts[rows], bounds[pieces] = pieces, items
+    # A piece costs its items, and a little even without any.
+    cost = items + pieces
+    count = max(1, min(MAX_CHUNKS, cost // max(1, limit // PARTS_OF_LIMIT)))
+    piece = 0
+    for chunk in range(count):
+        while piece < pieces and bounds[piece] + piece < chunk * cost // count:
+            piece += 1
+        chunks[chunk] = piece
+    chunks[count] = pieces
+    return count, chunks[: count + 1], bounds.view(np.uint64), starts
 
 
 @compiled
@@ -67,46 +84,56 @@ def sorted_sum_kernel(
 
 
 @compiled
+def segment_at(offsets: Ints, item: int) -> int:
+    """The segment that the item lies in, of those that begin at the offsets."""
+    low, high = 0, len(offsets) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if offsets[middle] <= item else (low, middle)
+    return low
+
+
+@compiled
 def sorted_gather_kernel(
-    first: int, last: int, chunks: Ints, bounds: Ints, row: Ints, is_whole: bool, table: Floats, is_mean: bool,
-    out: Floats,
-) -> None:  # fmt: skip
-    """Each item's row of the table, `[items, columns]`; divided by the number of its piece's items for a mean."""
-    one = np.uint64(1)
-    columns = np.uint64(table.shape[1])
-    for piece in range(chunks[first], chunks[last]):
-        table_row = table[piece if is_whole else row[piece]]
-        item, end = bounds[piece], bounds[piece + one]
-        if is_mean and item < end:
-            count, out_row = table.dtype.type(end - item), out[item]
+    first: int, last: int, _: Ints, bounds: Ints, offsets: Ints, table: Floats, is_mean: bool, out: Floats
+) -> None:
+    """Each item's row of the table, `[items, columns]`; divided by the number of its segment's items for a mean."""
+    one, columns = np.uint64(1), np.uint64(table.shape[1])
+    item, end = np.uint64(bounds[first]), np.uint64(bounds[last])
+    segment = segment_at(offsets, item)
+    while item < end:
+        stop = min(end, np.uint64(offsets[segment + 1]))
+        table_row = table[segment]
+        if is_mean and item < stop:
+            count, out_row = table.dtype.type(offsets[segment + 1] - offsets[segment]), out[item]
             for c in range(columns):
                 out_row[c] = table_row[c] / count
             table_row = out_row
             item += one
-        while item < end:
+        while item < stop:
             out_row = out[item]
             for c in range(columns):
                 out_row[c] = table_row[c]
             item += one
+        segment += 1
 
 
 @compiled
 def sorted_choose_kernel(
-    first: int, last: int, chunks: Ints, bounds: Ints, row: Ints, is_whole: bool, table: Floats,
-    found: NDArray[np.int32], out: Floats,
-) -> None:  # fmt: skip
+    first: int, last: int, _: Ints, bounds: Ints, offsets: Ints, table: Floats, found: NDArray[np.int32], out: Floats
+) -> None:
     """Each item's row of the table where `found` names the item, else 0, `[items, columns]`."""
-    one = np.uint64(1)
     columns = np.uint64(table.shape[1])
-    for piece in range(chunks[first], chunks[last]):
-        table_row = table[piece if is_whole else row[piece]]
-        found_row = found[piece if is_whole else row[piece]]
-        begin, end = np.int64(bounds[piece]), np.int64(bounds[piece + one])
-        for item in range(bounds[piece], bounds[piece + one]):
-            out[item] = 0
+    begin, end = np.int64(bounds[first]), np.int64(bounds[last])
+    for item in range(np.uint64(begin), np.uint64(end)):
+        out[item] = 0
+    segment = segment_at(offsets, begin)
+    while segment < len(offsets) - 1 and offsets[segment] < end:
+        found_row, table_row = found[segment], table[segment]
         for c in range(columns):
             if begin <= found_row[c] < end:
                 out[found_row[c], c] = table_row[c]
+        segment += 1
 
 
 @compiled

@@ -34,7 +34,7 @@ def unsorted_sums(values: Tensor, index: Tensor, segments: int, is_mean: bool) -
 
 def unsorted_extremes(
     values: Tensor, index: Tensor, segments: int, sign: int, needs_found: bool
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor | None]:
     """Extremes `[segments, columns]`, the lowest where the sign is -1, and where needed the items that have them."""
     copies = copies_of(len(values), segments, values.shape[1])
     parts, signed = new_memory(values, copies * segments, values.shape[1]), number(sign, values)
@@ -45,7 +45,7 @@ def unsorted_extremes(
         return joined(parts, found, (np.arange(segments), np.full(segments, copies), segments), sign)
     out = new_memory(values, segments, values.shape[1])
     passes.join_extremes_kernel(parts.numpy(), unsigned(index), signed, out.numpy())
-    return out, found
+    return out, None
 
 
 def unsorted_backward(grad: Tensor, found: Tensor | None, index: Tensor, items: int, is_mean: bool) -> Tensor:

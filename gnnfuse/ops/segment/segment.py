@@ -18,6 +18,7 @@ from gnnfuse.ops.segment.triton import segment_reduce_triton, segment_softmax_tr
 Impl = Literal["auto", "reference", "torch_scatter", "numba", "triton"]
 Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
 
+IMPLS, REDUCES = get_args(Impl), get_args(Reduce)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
 # "auto" takes numba from so many numbers on, as measured beside the reference (README.md): below, Python's own time
@@ -69,7 +70,7 @@ def segment_reduce(
         [1.0, 8.0]
     """
     place, segments = check(values, "values", index, num_segments, offsets)
-    if reduce not in get_args(Reduce):
+    if reduce not in REDUCES:
         raise ValueError(f"reduce must be 'sum', 'mean', 'min', 'max' or 'logsumexp', found {reduce!r}")
     is_sorted = offsets is not None
     chosen = choose(impl, values, reduce)
@@ -148,7 +149,7 @@ def choose(impl: Impl, values: Tensor, operator: str) -> str:
         if fastest == "numba" and values.numel() < enough:
             return "reference"
         return fastest if INSTALLED.get(fastest) else "reference"
-    check_runs(impl, ("reference", "torch_scatter", "numba", "triton"), values.device)
+    check_runs(impl, IMPLS[1:], values.device)
     return impl
 
 
