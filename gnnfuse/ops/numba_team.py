@@ -8,13 +8,14 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]  # neither it nor numba's core has types
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils as untyped
 from numba.extending import intrinsic
 
 from gnnfuse.ops.numba_compile import compiled
 
+cgutils: Any = untyped
 ADDRESSES: dict[Any, int] = {}
 INT64, BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 

@@ -111,9 +111,7 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     take_turns(kernel, threads, [work.num_chunks * turn // turns for turn in range(turns + 1)], work, *arguments)
 
 
-def take_turns(
-    kernel: Callable[..., None], threads: int, bounds: list[int], work: Work, *arguments: object
-) -> None:
+def take_turns(kernel: Callable[..., None], threads: int, bounds: list[int], work: Work, *arguments: object) -> None:
     """Call the kernel for the chunks between each two bounds, on threads that take what is left."""
     waiting = deque(pairwise(bounds))
     raised: list[BaseException] = []
@@ -149,8 +147,7 @@ def together(serve: Callable[[], None], threads: int) -> None:
 
 def team_address() -> int:
     """Where in memory the function is that runs machine code on several threads, as `GOMP_parallel` does."""
-    address = None if FORKED else gomp_address()
-    return pool_address() if address is None else address
+    return pool_address() if FORKED else gomp_address() or pool_address()
 
 
 @cache

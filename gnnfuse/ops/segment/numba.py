@@ -133,13 +133,15 @@ def segment_reduce_numba_backward(
     reduce: str,
 ) -> Tensor:
     """Gradient of the values; `values` and `result` are looked at for "logsumexp" alone."""
-    return launch().reduce_backward(grad, values, result, found, place, is_sorted, items, reduce)
+    grads: Tensor = launch().reduce_backward(grad, values, result, found, place, is_sorted, items, reduce)
+    return grads
 
 
 @torch.library.custom_op("gnnfuse::segment_softmax_numba", mutates_args=())
 def segment_softmax_numba(scores: Tensor, place: Tensor, is_sorted: bool, segments: int) -> Tensor:
     """The weights `[items, columns]`."""
-    return launch().softmax_forward(scores, place, is_sorted, segments)
+    weights: Tensor = launch().softmax_forward(scores, place, is_sorted, segments)
+    return weights
 
 
 @torch.library.custom_op("gnnfuse::segment_softmax_numba_backward", mutates_args=())
@@ -147,7 +149,8 @@ def segment_softmax_numba_backward(
     grad: Tensor, weights: Tensor, place: Tensor, is_sorted: bool, segments: int
 ) -> Tensor:
     """Gradient of the scores `[items, columns]`."""
-    return launch().softmax_backward(grad, weights, place, is_sorted, segments)
+    grads: Tensor = launch().softmax_backward(grad, weights, place, is_sorted, segments)
+    return grads
 
 
 register_reduce(segment_reduce_numba, segment_reduce_numba_backward, "numba")

@@ -9,7 +9,10 @@ from torch import Tensor
 
 def array(tensor: Tensor) -> NDArray[Any]:
     """The tensor as an array of the one layout the kernels are compiled for."""
-    return tensor.detach().contiguous().numpy()
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    found: NDArray[Any] = (tensor if tensor.is_contiguous() else tensor.contiguous()).numpy()
+    return found
 
 
 def number(value: float, like: Tensor) -> np.floating[Any]:

@@ -124,9 +124,7 @@ def join_highest(parts: Floats, start: int, stop: int, step: int, sign: np.float
 
 
 @compiled
-def copied_pass(
-    team: int, kernel: int, threads: int, index: Ints, copies: int, segments: int, *arguments: Any
-) -> int:
+def copied_pass(team: int, kernel: int, threads: int, index: Ints, copies: int, segments: int, *arguments: Any) -> int:
     """A kernel over equal runs of unsorted items, each with a copy of all segments."""
     highest = np.uint64(0)
     for item in range(len(index)):
@@ -134,7 +132,7 @@ def copied_pass(
     if len(index) and highest >= segments:
         return OUT_OF_RANGE
     bounds, rows = equal_runs(len(index), copies), equal_runs(copies * segments, copies)
-    packed = (bounds, bounds, rows, True, index) + arguments  # noqa: RUF005: numba unpacks no tuple inside one
+    packed = (bounds, bounds, rows, True, index) + arguments  # noqa: RUF005  numba unpacks no tuple inside one
     return OUT_OF_MEMORY if on_team(team, kernel, min(threads, copies), copies, copies, packed) else DONE
 
 

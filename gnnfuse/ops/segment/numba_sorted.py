@@ -8,10 +8,10 @@ from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_offsets
 from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.numba_team import address_of
+from gnnfuse.ops.numba_team import ADDRESSES, address_of
 from gnnfuse.ops.segment import numba_passes as passes
 from gnnfuse.ops.segment import numba_sorted_kernels as kernels
-from gnnfuse.ops.segment.numba_arrays import array, dtypes, number
+from gnnfuse.ops.segment.numba_arrays import array, number
 from gnnfuse.ops.segment.numba_plan import item_runs
 from gnnfuse.ops.work import piece_limit, team_address
 
@@ -22,8 +22,9 @@ def sorted_sums(values: Tensor, offsets: Tensor, is_mean: bool) -> Tensor:
     """Sums or means `[segments, columns]`."""
     out = new_memory(values, len(offsets) - 1, values.shape[1])
     given, result = array(values), out.numpy()
-    code = address_of(kernels.sorted_sum_kernel, given.dtype, (NO_ROWS, NO_ROWS, given, is_mean, result))
-    run(passes.sorted_sums_pass, code, offsets, len(given), piece_limit(values.shape[1]), given, is_mean, result)
+    key = kernels.sorted_sum_kernel, given.dtype
+    code = ADDRESSES.get(key) or address_of(*key, (NO_ROWS, NO_ROWS, given, is_mean, result))
+    run(passes.sorted_sums_pass, code, offsets, len(given), piece_limit(given.shape[1]), given, is_mean, result)
     return out
 
 
@@ -45,7 +46,8 @@ def sorted_backward(grad: Tensor, found: Tensor | None, offsets: Tensor, items: 
     out = new_memory(grad, items, grad.shape[1])
     kernel: Any = kernels.sorted_gather_kernel if found is None else kernels.sorted_choose_kernel
     arguments = array(grad), is_mean if found is None else array(found), out.numpy()
-    code = address_of(kernel, dtypes(arguments), (NO_ROWS, NO_ROWS, array(offsets), *arguments))
+    key = kernel, arguments[0].dtype
+    code = ADDRESSES.get(key) or address_of(*key, (NO_ROWS, NO_ROWS, array(offsets), *arguments))
     run(passes.sorted_items_pass, code, offsets, items, item_runs(*out.shape), *arguments)
     return out
 

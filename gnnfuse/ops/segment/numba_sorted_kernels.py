@@ -84,7 +84,7 @@ def sorted_sum_kernel(
 
 
 @compiled
-def segment_at(offsets: Ints, item: int) -> int:
+def segment_at(offsets: Ints, item: Any) -> int:
     """The segment that the item lies in, of those that begin at the offsets."""
     low, high = 0, len(offsets) - 1
     while high - low > 1:

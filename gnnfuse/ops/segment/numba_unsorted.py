@@ -69,7 +69,9 @@ def run(kernel: Any, index: Tensor, copies: int, segments: int, *arguments: Any)
         ValueError: the index is not below the number of segments.
     """
     places = unsigned(index)
-    address = address_of(kernel, (*dtypes(arguments), places.dtype), (NO_ROWS, NO_ROWS, NO_ROWS, True, places, *arguments))
+    address = address_of(
+        kernel, (*dtypes(arguments), places.dtype), (NO_ROWS, NO_ROWS, NO_ROWS, True, places, *arguments)
+    )
     threads = torch.get_num_threads()
     done = passes.copied_pass(team_address(), address, threads, places, copies, segments, *arguments)
     if done == passes.OUT_OF_RANGE:
