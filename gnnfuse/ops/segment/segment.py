@@ -23,9 +23,9 @@ IMPLS, REDUCES = get_args(Impl), get_args(Reduce)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
 # "auto" takes numba from so many numbers on, as measured beside the reference (README.md): below, Python's own time
-# is longer than the kernel's. Wide rows by an unsorted index are what PyTorch's sums are best at.
+# is longer than the kernel's. Sums by an unsorted index are what PyTorch is best at, above all those of wide rows.
 FROM = {"sum": 2**13, "mean": 2**13, "min": 2**11, "max": 2**11, "logsumexp": 2**12, "softmax": 2**12}
-WIDE, FROM_WIDE_SUM = 128, 2**20
+WIDE, FROM_SUM_BY_INDEX, FROM_WIDE_SUM_BY_INDEX = 128, 2**15, 2**20
 
 
 def segment_reduce(
@@ -54,8 +54,8 @@ def segment_reduce(
             (https://github.com/rusty1s/pytorch_scatter). "numba" is a compiled kernel for the CPU with the same bits
             for any number of threads; "triton" is one for CUDA with the same bits in every run; both have first
             derivatives only. "auto" takes triton on CUDA. On the CPU it takes numba for sums and means of 8,192 numbers
-            or more (by an index, from 128 columns on, 1,048,576), for "min" and "max" of 2,048, for "logsumexp" and
-            softmax of 4,096 or more. Else, and where those are not installed, it takes the reference, which starts
+            or more (by an index 32,768, from 128 columns on 1,048,576), for "min" and "max" of 2,048, for "logsumexp"
+            and softmax of 4,096 or more. Else, and where those are not installed, it takes the reference, which starts
             sooner.
 
     Raises:
@@ -146,8 +146,8 @@ def choose(impl: Impl, values: Tensor, operator: str, is_sorted: bool) -> str:
     if impl == "auto":
         fastest = {"cpu": "numba", "cuda": "triton"}.get(values.device.type, "reference")
         enough = FROM[operator]
-        if not is_sorted and operator in ("sum", "mean") and math.prod(values.shape[1:]) >= WIDE:
-            enough = FROM_WIDE_SUM
+        if not is_sorted and operator in ("sum", "mean"):
+            enough = FROM_WIDE_SUM_BY_INDEX if math.prod(values.shape[1:]) >= WIDE else FROM_SUM_BY_INDEX
         if fastest == "numba" and values.numel() < enough:
             return "reference"
         return fastest if INSTALLED.get(fastest) else "reference"
