@@ -1,6 +1,7 @@
 """GATv2: attention whose score is a small network of both ends."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from gnnfuse.message_passing.relation_tables import in_batch_order
 from gnnfuse.message_passing.typed_linear import TypedLinear
 from gnnfuse.ops import graph_attention
 from gnnfuse.ops.attention.attention import Impl
+from gnnfuse.ops.choose import check_impl
 
 
 class GATv2(MessageLayer):
@@ -44,8 +46,8 @@ class GATv2(MessageLayer):
         impl: which `graph_attention` to use.
 
     Raises:
-        ValueError: `heads` does not divide `dim`, dropout outside 0..1, or an unknown activation; in `forward`, a batch
-            with node types or relations that the layer does not know.
+        ValueError: `heads` does not divide `dim`, dropout outside 0..1, or an unknown activation or `impl`; in
+            `forward`, a batch with node types or relations that the layer does not know.
 
     Example:
         >>> layer = GATv2(8, ["text"], [Relation("text", "window", "text")], heads=2)
@@ -68,6 +70,7 @@ class GATv2(MessageLayer):
         super().__init__()
         check_heads(dim, heads, dropout)
         check_activation(activation)
+        check_impl(impl, get_args(Impl))
         self.dim = dim
         self.node_types = tuple(node_types)
         self.relations = tuple(relations)

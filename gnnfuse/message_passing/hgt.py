@@ -1,7 +1,7 @@
 """HGT: attention with keys and values of their own for every relation."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, get_args
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from gnnfuse.message_passing.relation_tables import in_batch_order
 from gnnfuse.message_passing.typed_linear import TypedLinear, split_types
 from gnnfuse.ops import graph_attention, relation_matmul
 from gnnfuse.ops.attention.attention import Impl
+from gnnfuse.ops.choose import check_impl
 
 if TYPE_CHECKING:
     from torch_geometric.nn import HGTConv
@@ -47,8 +48,8 @@ class HGT(MessageLayer):
         impl: which `graph_attention` to use.
 
     Raises:
-        ValueError: `heads` does not divide `dim`; in `forward`, a batch with node types or relations that the layer
-            does not know.
+        ValueError: `heads` does not divide `dim` or an unknown `impl`; in `forward`, a batch with node types or
+            relations that the layer does not know.
 
     Example:
         >>> layer = HGT(8, ["text"], [Relation("text", "window", "text")], heads=2)
@@ -68,6 +69,7 @@ class HGT(MessageLayer):
     ) -> None:
         super().__init__()
         check_heads(dim, heads, dropout)
+        check_impl(impl, get_args(Impl))
         self.dim = dim
         self.node_types = tuple(node_types)
         self.relations = tuple(relations)

@@ -1,6 +1,7 @@
 """RelationAttention: attention over the incoming edges of all relations together."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -14,6 +15,7 @@ from gnnfuse.message_passing.relation_tables import in_batch_order
 from gnnfuse.message_passing.typed_linear import TypedLinear
 from gnnfuse.ops import graph_attention
 from gnnfuse.ops.attention.attention import Impl
+from gnnfuse.ops.choose import check_impl
 
 
 class RelationAttention(MessageLayer):
@@ -40,7 +42,7 @@ class RelationAttention(MessageLayer):
         impl: which `graph_attention` to use.
 
     Raises:
-        ValueError: `heads` does not divide `dim`, or dropout is outside 0..1.
+        ValueError: `heads` does not divide `dim`, dropout is outside 0..1, or an unknown `impl`.
 
     Example:
         >>> layer = RelationAttention(8, ["text"], [Relation("text", "window", "text")], heads=2)
@@ -61,6 +63,7 @@ class RelationAttention(MessageLayer):
     ) -> None:
         super().__init__()
         check_heads(dim, heads, dropout)
+        check_impl(impl, get_args(Impl))
         self.dim = dim
         self.node_types = tuple(node_types)
         self.relations = tuple(relations)

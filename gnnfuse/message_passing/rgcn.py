@@ -1,6 +1,7 @@
 """RGCN: relational graph convolution, with matrices that relations may share."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from gnnfuse.message_passing.activation import Activation, activate, check_activ
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_mean import relation_mean
 from gnnfuse.message_passing.relation_tables import in_batch_order
+from gnnfuse.ops.choose import check_impl
 from gnnfuse.ops.neighbor_sum.neighbor_sum import Impl
 
 
@@ -34,8 +36,8 @@ class RGCN(MessageLayer):
         impl: which `neighbor_sum` to use.
 
     Raises:
-        ValueError: `num_bases` below 1 or an unknown activation; in `forward`, a batch with relations that the layer
-            does not know.
+        ValueError: `num_bases` below 1 or an unknown activation or `impl`; in `forward`, a batch with relations that
+            the layer does not know.
 
     Example:
         >>> layer = RGCN(8, ["text"], [Relation("text", "window", "text")], num_bases=2)
@@ -57,6 +59,7 @@ class RGCN(MessageLayer):
         check_activation(activation)
         if num_bases is not None and num_bases < 1:
             raise ValueError(f"num_bases must be at least 1 or None, found {num_bases}")
+        check_impl(impl, get_args(Impl))
         self.dim = dim
         self.node_types = tuple(node_types)
         self.relations = tuple(relations)

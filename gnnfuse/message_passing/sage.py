@@ -1,6 +1,7 @@
 """SAGE: means of neighbours along each relation, and the node's own state."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_mean import relation_mean
 from gnnfuse.message_passing.relation_tables import in_batch_order
 from gnnfuse.message_passing.typed_linear import TypedLinear
+from gnnfuse.ops.choose import check_impl
 from gnnfuse.ops.neighbor_sum.neighbor_sum import Impl
 
 
@@ -34,8 +36,8 @@ class SAGE(MessageLayer):
         impl: which `neighbor_sum` to use.
 
     Raises:
-        ValueError: an unknown activation; in `forward`, a batch with node types or relations that the layer does not
-            know.
+        ValueError: an unknown activation or `impl`; in `forward`, a batch with node types or relations that the layer
+            does not know.
 
     Example:
         >>> layer = SAGE(8, ["text"], [Relation("text", "window", "text")])
@@ -54,6 +56,7 @@ class SAGE(MessageLayer):
     ) -> None:
         super().__init__()
         check_activation(activation)
+        check_impl(impl, get_args(Impl))
         self.dim = dim
         self.node_types = tuple(node_types)
         self.relations = tuple(relations)

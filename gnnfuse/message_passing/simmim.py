@@ -1,6 +1,7 @@
 """SimMIM: one weighted sum of neighbours, each through the map of its type."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.typed_linear import TypedLinear
 from gnnfuse.ops import graph_attention
 from gnnfuse.ops.attention.attention import Impl
+from gnnfuse.ops.choose import check_impl
 
 
 class SimMIM(MessageLayer):
@@ -32,7 +34,7 @@ class SimMIM(MessageLayer):
         impl: which `graph_attention` to use.
 
     Raises:
-        ValueError: an unknown activation; in `forward`, a batch with node types that the layer does not know.
+        ValueError: an unknown activation or `impl`; in `forward`, a batch with node types that the layer does not know.
 
     Example:
         >>> layer = SimMIM(8, ["image", "text"], [Relation("image", "aligned", "text")])
@@ -51,6 +53,7 @@ class SimMIM(MessageLayer):
     ) -> None:
         super().__init__()
         check_activation(activation)
+        check_impl(impl, get_args(Impl))
         self.dim = dim
         self.node_types = tuple(node_types)
         self.relations = tuple(relations)

@@ -19,15 +19,19 @@ def check_runs(impl: str, known: tuple[str, ...], device: torch.device) -> None:
         ValueError: unknown, or for another device.
         RuntimeError: not installed.
     """
-    if impl not in known:
-        names = ", ".join(map(repr, ("auto", *known)))
-        raise ValueError(f"impl must be one of {names}; found {impl!r}")
+    check_impl(impl, ("auto", *known))
     if impl in INSTALL and not INSTALLED[impl]:
         raise RuntimeError(f"impl={impl!r} needs {impl}, which is not installed: {INSTALL[impl]}")
     if impl == "numba" and device.type != "cpu":
         raise ValueError(f"impl='numba' needs tensors on the CPU, found device {device}")
     if impl == "triton" and device.type != "cuda" and not interpreted():
         raise ValueError(f"impl='triton' needs tensors on a CUDA device, found device {device}")
+
+
+def check_impl(impl: str, known: tuple[str, ...]) -> None:
+    """Raise ValueError for a name that is not known; whether it runs here is seen when the tensors are."""
+    if impl not in known:
+        raise ValueError(f"impl must be one of {', '.join(map(repr, known))}; found {impl!r}")
 
 
 def interpreted() -> bool:

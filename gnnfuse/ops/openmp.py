@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 Team = Callable[[Callable[[], None], int], None]
+GompParallel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
 
 
 @cache
@@ -22,10 +23,7 @@ def openmp_team() -> Team | None:
 
     The function must not raise. PyTorch's wheels for Linux carry GNU's library.
     """
-    found = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
-    if not found or os.name != "posix":
-        return None
-    parallel: Any = getattr(ctypes.CDLL(str(found[0])), "GOMP_parallel", None)
+    parallel = gomp_parallel()
     if parallel is None:
         return None
     parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
@@ -37,3 +35,18 @@ def openmp_team() -> Team | None:
         parallel(ctypes.cast(called, ctypes.c_void_p), None, threads, 0)
 
     return run
+
+
+@cache
+def gomp_address() -> int | None:
+    """Where in memory `GOMP_parallel(function, data, threads, flags)` is, for machine code to call."""
+    parallel = gomp_parallel()
+    return None if parallel is None else ctypes.cast(parallel, ctypes.c_void_p).value
+
+
+def gomp_parallel() -> Any:
+    """The function of PyTorch's own GNU OpenMP library; None where PyTorch has another."""
+    found = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+    if not found or os.name != "posix":
+        return None
+    return getattr(ctypes.CDLL(str(found[0])), "GOMP_parallel", None)

@@ -1,24 +1,26 @@
 """How the rows of a compressed list are cut into equal work and spread over threads."""
 
+import ctypes
 import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gnnfuse.ops.openmp import openmp_team
+from gnnfuse.ops.openmp import GompParallel, gomp_address, openmp_team
 
 EDGES_PER_PIECE = 4096
 NUMBERS_PER_PIECE = 2**17
 MAX_CHUNKS = 256
 TURNS_PER_THREAD = 4
+KEPT: list[Any] = []  # what machine code calls must not be collected
 FORKED = False  # whether this process is a forked child
 
 
@@ -93,14 +95,25 @@ def piece_limit(columns: int) -> int:
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     """Call `kernel(first, last, chunks, bounds, *arguments)` over all chunks, on PyTorch's number of threads.
 
-    A thread that comes late, as when other work holds its core, leaves its share to the others.
+    A thread that comes late, as when other work holds its core, leaves its share to the others. Python stands between
+    the threads and the kernel only where numba did not compile it.
     """
     threads = min(torch.get_num_threads(), work.num_chunks)
     if threads == 1:
         kernel(0, work.num_chunks, work.chunks, work.bounds, *arguments)
         return
     turns = min(TURNS_PER_THREAD * threads, work.num_chunks)
-    waiting = deque(pairwise(work.num_chunks * turn // turns for turn in range(turns + 1)))
+    if hasattr(kernel, "overloads"):
+        from gnnfuse.ops.numba_team import call_on_team
+
+        call_on_team(team_address(), kernel, threads, turns, work.num_chunks, work.chunks, work.bounds, *arguments)
+        return
+    take_turns(kernel, threads, [work.num_chunks * turn // turns for turn in range(turns + 1)], work, *arguments)
+
+
+def take_turns(kernel: Callable[..., None], threads: int, bounds: list[int], work: Work, *arguments: object) -> None:
+    """Call the kernel for the chunks between each two bounds, on threads that take what is left."""
+    waiting = deque(pairwise(bounds))
     raised: list[BaseException] = []
 
     def serve() -> None:
@@ -130,6 +143,23 @@ def together(serve: Callable[[], None], threads: int) -> None:
     for helper in helpers:
         if not helper.cancel():
             helper.result()
+
+
+def team_address() -> int:
+    """Where in memory the function is that runs machine code on several threads, as `GOMP_parallel` does."""
+    return pool_address() if FORKED else gomp_address() or pool_address()
+
+
+@cache
+def pool_address() -> int:
+    """A stand-in for `GOMP_parallel` over `together`, for forked children and other OpenMP libraries."""
+
+    def run(function: int, data: int, threads: int, flags: int) -> None:
+        serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function)
+        together(lambda: serve(data), threads)
+
+    KEPT.append(GompParallel(run))
+    return ctypes.cast(KEPT[-1], ctypes.c_void_p).value or 0
 
 
 def after_fork() -> None:

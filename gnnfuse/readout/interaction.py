@@ -1,11 +1,14 @@
 """InteractionReadout: one term per modality, and one for what they have to do with each other."""
 
+from typing import get_args
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.ops import neighbor_sum, segment_reduce
+from gnnfuse.ops.choose import check_impl
 from gnnfuse.ops.neighbor_sum.neighbor_sum import Impl
 from gnnfuse.readout.modality_means import modality_means
 from gnnfuse.readout.readout import Readout
@@ -29,6 +32,9 @@ class InteractionReadout(Readout):
         expansion: width of phi's hidden layer as a multiple of `dim`.
         impl: which `neighbor_sum` to use.
 
+    Raises:
+        ValueError: an unknown `impl`.
+
     Example:
         >>> readout = InteractionReadout(8)
         >>> sum(p.numel() for p in readout.parameters())
@@ -37,6 +43,7 @@ class InteractionReadout(Readout):
 
     def __init__(self, dim: int, *, expansion: int = 2, impl: Impl = "auto") -> None:
         super().__init__()
+        check_impl(impl, get_args(Impl))
         self.dim = dim
         self.expansion = expansion
         self.impl = impl

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from functools import partial
+from inspect import signature
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch_geometric.nn import SAGEConv
 
+from gnnfuse.catalog import load, names
 from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing import (
@@ -133,6 +136,17 @@ def test_an_unknown_activation_is_refused(factory: type[SAGE | RGCN | GATv2 | Si
     relation = Relation("text", "window", "text")
     with pytest.raises(ValueError, match="activation must be one of 'relu', 'elu', 'gelu' or None, found 'tanh'"):
         factory(DIM, ["text"], [relation], activation="tanh")  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", names("layer"))
+def test_an_unknown_impl_is_refused_by_the_constructor(name: str) -> None:
+    layer: Any = load("layer", name)
+    if "impl" not in signature(layer).parameters:
+        pytest.skip("this layer has one implementation")
+    relation = Relation("text", "window", "text")
+    with pytest.raises(ValueError, match=r"impl must be one of 'auto', 'reference', .* found 'cuda'"):
+        layer(DIM, ["text"], [relation], impl="cuda")
 
 
 @pytest.mark.parametrize("factory", [SAGE, RGCN])

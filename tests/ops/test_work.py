@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import threading
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +76,24 @@ def test_spread_calls_every_chunk_once(threads: int, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("either_kind_of_threads")
+@pytest.mark.parametrize("threads", [1, 2, 3, 50])
+def test_spread_calls_a_compiled_kernel_for_every_chunk_once(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    work = cut(offsets_of([100_000]))
+    for dtype in (np.int64, np.float32):  # machine code is kept per kind of arguments
+        calls = np.zeros((work.num_chunks, 1), dtype)
+        spread(compiled_count(), work, dtype(2), calls)
+        assert calls.tolist() == [[2]] * work.num_chunks
+
+
+@pytest.mark.usefixtures("either_kind_of_threads")
+def test_memory_that_runs_out_in_a_compiled_kernel_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with pytest.raises(MemoryError):
+        spread(compiled_failure(), cut(offsets_of([100_000])), 2**55)
+
+
+@pytest.mark.usefixtures("either_kind_of_threads")
 def test_several_threads_are_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each waits for the other: one alone would wait until the barrier breaks."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
@@ -118,6 +138,27 @@ def spread_in_child(work: Work) -> None:
     assert gnnfuse.ops.work.FORKED
     # The parent's threads do not exist here: a pool that answers is the child's own.
     assert thread_pool(os.getpid(), 2).submit(os.getpid).result(timeout=30) == os.getpid()
+
+
+@cache
+def compiled_count() -> Any:
+    numba_compile = pytest.importorskip("gnnfuse.ops.numba_compile")
+
+    def add(first: int, last: int, chunks: object, bounds: object, more: float, calls: NDArray[Any]) -> None:
+        for chunk in range(first, last):
+            calls[chunk, 0] += more
+
+    return numba_compile.compiled(add)
+
+
+@cache
+def compiled_failure() -> Any:
+    numba_compile = pytest.importorskip("gnnfuse.ops.numba_compile")
+
+    def allocate(first: int, last: int, chunks: object, bounds: object, size: int) -> None:
+        np.empty(size)[0] = first
+
+    return numba_compile.compiled(allocate)
 
 
 def count(first: int, last: int, chunks: object, bounds: object, calls: NDArray[np.int_]) -> None:

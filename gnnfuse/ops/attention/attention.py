@@ -1,5 +1,6 @@
 """Attention of every node over its incoming edges, with a bias and a gate per relation and head."""
 
+import math
 from typing import Any, Literal, overload
 
 import torch
@@ -155,6 +156,8 @@ def graph_attention(
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout must be at least 0 and below 1, found {dropout}")
     num_graphs = check_graphs(query, graph_id, num_graphs)
+    check_finite("scale", scale)
+    check_finite("negative_slope", negative_slope)
     if scale is None:
         scale = query.shape[2] ** -0.5 if score == "dot" else 1.0
     inputs = AttentionInputs(
@@ -210,6 +213,12 @@ def choose(impl: Impl, device: torch.device, dtype: torch.dtype = torch.float32)
         return "numba" if device.type == "cpu" and INSTALLED["numba"] else "reference"
     check_runs(impl, ("reference", "numba", "triton", "dense"), device)
     return impl
+
+
+def check_finite(name: str, number: float | None) -> None:
+    """Raise ValueError for an infinite number or NaN; None will become a number."""
+    if number is not None and not -math.inf < number < math.inf:
+        raise ValueError(f"{name} must be finite, found {number}")
 
 
 def seed_tensor(seed: int | Tensor | None, device: torch.device) -> Tensor:

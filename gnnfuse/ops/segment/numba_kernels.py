@@ -18,30 +18,6 @@ Floats = NDArray[Any]
 
 
 @compiled
-def cut_kernel(bounds: NDArray[np.int64], items: int, limit: int, chunks: Ints, result: Ints) -> None:
-    """As `cut` of work.py where no segment is long: chunks, in a buffer that is long enough.
-
-    The result is the number of chunks and the length of the longest segment, -1 where the bounds do not rise from 0 to
-    the number of items.
-    """
-    rows = len(bounds) - 1
-    longest, rises = 0, bounds[0] == 0 and bounds[rows] == items
-    for row in range(rows):
-        length = bounds[row + 1] - bounds[row]
-        longest = max(longest, length)
-        rises = rises and length >= 0
-    cost = bounds[rows] + rows
-    count = max(1, min(len(chunks) - 1, cost // limit))
-    row = 0
-    for chunk in range(count + 1):
-        while row < rows and bounds[row] + row < chunk * cost // count:
-            row += 1
-        chunks[chunk] = row
-    chunks[count] = rows
-    result[0], result[1] = count, longest if rises else -1
-
-
-@compiled
 def expand_kernel(bounds: Ints, index: Ints) -> None:
     """Index `[items]`: the number of the span that each item lies in."""
     one = np.uint64(1)
@@ -76,88 +52,6 @@ def segment_sum_kernel(
             else:
                 for c in range(columns):
                     out_row[c] += value_row[c]
-
-
-@compiled
-def sorted_sum_kernel(first: int, last: int, chunks: Ints, bounds: Ints, values: Floats, out: Floats) -> None:
-    """Sums `[pieces, columns]` of runs of items; four rows at a time, as each time the sum is read and written."""
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    columns = np.uint64(values.shape[1])
-    for piece in range(chunks[first], chunks[last]):
-        out_row = out[piece]
-        out_row[:] = 0
-        item, end = bounds[piece], bounds[piece + one]
-        while item + four <= end:
-            row_0, row_1, row_2, row_3 = values[item], values[item + one], values[item + two], values[item + three]
-            for c in range(columns):
-                out_row[c] += (row_0[c] + row_1[c]) + (row_2[c] + row_3[c])
-            item += four
-        while item < end:
-            row_0 = values[item]
-            for c in range(columns):
-                out_row[c] += row_0[c]
-            item += one
-
-
-@compiled
-def sorted_extreme_kernel(
-    first: int, last: int, chunks: Ints, bounds: Ints, values: Floats, sign: np.floating[Any], is_whole: bool,
-    out: Floats, found: NDArray[np.int32], needs_found: bool,
-) -> None:  # fmt: skip
-    """Highest sign * value `[pieces, columns]` and the first item that has it; a NaN is the highest of all.
-
-    Where pieces are whole segments, the sign is taken off again, and nothing is 0.
-    """
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    columns = np.uint64(values.shape[1])
-    for piece in range(chunks[first], chunks[last]):
-        out_row = out[piece]
-        item, end = bounds[piece], bounds[piece + one]
-        out_row[:] = -np.inf
-        while item + four <= end:
-            row_0, row_1, row_2, row_3 = values[item], values[item + one], values[item + two], values[item + three]
-            for c in range(columns):
-                a, b, old = sign * row_0[c], sign * row_1[c], out_row[c]
-                a = a if (a > b) | (a != a) else b
-                b, d = sign * row_2[c], sign * row_3[c]
-                b = b if (b > d) | (b != b) else d
-                a = a if (a > b) | (a != a) else b
-                out_row[c] = a if (a > old) | (a != a) else old
-            item += four
-        while item < end:
-            row_0 = values[item]
-            for c in range(columns):
-                a, old = sign * row_0[c], out_row[c]
-                out_row[c] = a if (a > old) | (a != a) else old
-            item += one
-        if needs_found:
-            found_row = found[piece]
-            found_row[:] = -1
-            for back in range(end - bounds[piece]):
-                item = end - one - back
-                row_0, number = values[item], np.int32(item)
-                for c in range(columns):
-                    a = sign * row_0[c]
-                    found_row[c] = number if (a == out_row[c]) | (a != a) else found_row[c]
-        if is_whole:
-            factor = sign if end > bounds[piece] else sign * 0
-            for c in range(columns):
-                out_row[c] = factor * out_row[c] if end > bounds[piece] else factor
-
-
-@compiled
-def sorted_gather_kernel(
-    first: int, last: int, chunks: Ints, bounds: Ints, row: Ints, table: Floats, out: Floats
-) -> None:
-    """Each item's row of the table, `[items, columns]`."""
-    one = np.uint64(1)
-    columns = np.uint64(table.shape[1])
-    for piece in range(chunks[first], chunks[last]):
-        table_row = table[row[piece]]
-        for item in range(bounds[piece], bounds[piece + one]):
-            out_row = out[item]
-            for c in range(columns):
-                out_row[c] = table_row[c]
 
 
 @compiled

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_offsets
-from gnnfuse.ops.segment import numba_kernels
-from gnnfuse.ops.work import MAX_CHUNKS, Work, cut, piece_limit
+from gnnfuse.ops.segment import numba_kernels, numba_sorted_kernels
+from gnnfuse.ops.segment.numba_arrays import array
+from gnnfuse.ops.work import MAX_CHUNKS, Work, piece_limit
 
 NUMBERS_PER_TASK = 2**15
 NUMBERS_PER_COPY = 2**18
@@ -55,8 +56,8 @@ class Plan(NamedTuple):
 
     def table(self, segments: Tensor) -> NDArray[Any]:
         """A table `[segments, columns]` as the kernels read it, one row per value of `row_of`."""
-        array: NDArray[Any] = segments.detach().contiguous().numpy()
-        return array if self.first is None else np.repeat(array, self.parts()[1], axis=0)
+        rows = array(segments)
+        return rows if self.first is None else np.repeat(rows, self.parts()[1], axis=0)
 
 
 def plan(place: Tensor, is_sorted: bool, segments: int, items: int, columns: int) -> Plan:
@@ -73,37 +74,48 @@ def plan_sorted(offsets: Tensor, items: int, columns: int) -> Plan:
 
 
 def cut_sorted(offsets: Tensor, items: int, columns: int) -> Work:
-    """As `cut`, in one compiled pass that checks the offsets too: Python's share shows in a readout's time.
+    """As `cut`, in one compiled pass that checks the offsets too.
 
     Raises:
         ValueError: the offsets do not rise from 0 to the number of items.
     """
-    bounds = offsets.detach().contiguous().numpy()
-    limit = piece_limit(columns)
-    chunks, result = np.empty(MAX_CHUNKS + 1, np.uint64), np.empty(2, np.int64)
-    numba_kernels.cut_kernel(bounds, items, limit, chunks, result)
-    count, longest = result.tolist()
-    if longest < 0:
+    count, chunks, bounds, starts = numba_sorted_kernels.cut_kernel(array(offsets), items, piece_limit(columns))
+    if count == 0:
         check_offsets("offsets", offsets, items)
-    if longest > limit:
-        return cut(offsets, columns)
-    return Work(chunks[: count + 1], bounds.view(np.uint64), np.arange(len(bounds) - 1, dtype=np.uint64), None)
+    lengths = np.diff(starts)
+    row = np.arange(len(bounds) - 1 if not len(starts) else len(lengths), dtype=np.uint64)
+    if not len(starts):
+        return Work(chunks, bounds, row, None)
+    return Work(chunks, bounds, row.repeat(lengths), starts[:-1])
 
 
 def plan_unsorted(index: Tensor, segments: int, columns: int) -> Plan:
     """Equal runs of items per task, each with its own copy of the segments where that costs little."""
     items = len(index)
-    worth = min(items // (ITEMS_PER_COPY * max(segments, 1)), items * columns // NUMBERS_PER_COPY)
-    copies = max(1, min(worth, MAX_COPIES))
+    copies = copies_of(items, segments, columns)
     rows = np.arange(copies + 1, dtype=np.uint64) * np.uint64(segments)
-    array = index.detach().contiguous().numpy()
-    row_of = array.view(np.uint32 if index.dtype == torch.int32 else np.uint64)
-    return Plan(equal_runs(items, copies), rows, True, row_of, segments, None)
+    return Plan(equal_runs(items, copies), rows, True, unsigned(index), segments, None)
+
+
+def copies_of(items: int, segments: int, columns: int) -> int:
+    """How many runs of unsorted items have a copy of all segments each."""
+    worth = min(items // (ITEMS_PER_COPY * max(segments, 1)), items * columns // NUMBERS_PER_COPY)
+    return max(1, min(worth, MAX_COPIES))
+
+
+def unsigned(index: Tensor) -> NDArray[Any]:
+    """The index as numbers that are never negative, as kernels read them."""
+    return array(index).view(np.uint32 if index.dtype == torch.int32 else np.uint64)
 
 
 def item_work(items: int, columns: int) -> Work:
     """Equal runs of items, for kernels that write one row per item."""
-    return equal_runs(items, max(1, min(items * columns // NUMBERS_PER_TASK, MAX_CHUNKS)))
+    return equal_runs(items, item_runs(items, columns))
+
+
+def item_runs(items: int, columns: int) -> int:
+    """Into how many runs items are divided for kernels that write one row per item."""
+    return max(1, min(items * columns // NUMBERS_PER_TASK, MAX_CHUNKS))
 
 
 def equal_runs(items: int, count: int) -> Work:

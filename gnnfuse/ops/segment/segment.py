@@ -1,5 +1,6 @@
 """Reductions and softmax over segments: items that bear one number in an index, or stand between two offsets."""
 
+import math
 from typing import Any, Literal, get_args
 
 import torch
@@ -18,12 +19,13 @@ from gnnfuse.ops.segment.triton import segment_reduce_triton, segment_softmax_tr
 Impl = Literal["auto", "reference", "torch_scatter", "numba", "triton"]
 Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
 
+IMPLS, REDUCES = get_args(Impl), get_args(Reduce)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
 # "auto" takes numba from so many numbers on, as measured beside the reference (README.md): below, Python's own time
-# is longer than the kernel's. Wide rows are what PyTorch's sums are best at.
-FROM = {"sum": 2**16, "mean": 2**16, "min": 2**12, "max": 2**12, "logsumexp": 2**14, "softmax": 2**14}
-WIDE, FROM_WIDE_SUM = 128, 2**22
+# is longer than the kernel's. Sums by an unsorted index are what PyTorch is best at, above all those of wide rows.
+FROM = {"sum": 2**13, "mean": 2**13, "min": 2**11, "max": 2**11, "logsumexp": 2**12, "softmax": 2**12}
+WIDE, FROM_SUM_BY_INDEX, FROM_WIDE_SUM_BY_INDEX = 128, 2**15, 2**20
 
 
 def segment_reduce(
@@ -51,9 +53,10 @@ def segment_reduce(
         impl: "reference" is plain PyTorch. "torch_scatter" is the package of that name
             (https://github.com/rusty1s/pytorch_scatter). "numba" is a compiled kernel for the CPU with the same bits
             for any number of threads; "triton" is one for CUDA with the same bits in every run; both have first
-            derivatives only. "auto" takes triton on CUDA. On the CPU it takes numba for 65,536 numbers or more, from
-            128 columns on for 4,194,304 or more; for "min" and "max" for 4,096, for "logsumexp" and softmax for 16,384
-            or more. Else, and where those are not installed, it takes the reference, which starts sooner.
+            derivatives only. "auto" takes triton on CUDA. On the CPU it takes numba for sums and means of 8,192 numbers
+            or more (by an index 32,768, from 128 columns on 1,048,576), for "min" and "max" of 2,048, for "logsumexp"
+            and softmax of 4,096 or more. Else, and where those are not installed, it takes the reference, which starts
+            sooner.
 
     Raises:
         ValueError: shapes, dtypes or devices do not go together, values are expanded, an index is out of range or
@@ -69,17 +72,17 @@ def segment_reduce(
         [1.0, 8.0]
     """
     place, segments = check(values, "values", index, num_segments, offsets)
-    if reduce not in get_args(Reduce):
+    if reduce not in REDUCES:
         raise ValueError(f"reduce must be 'sum', 'mean', 'min', 'max' or 'logsumexp', found {reduce!r}")
     is_sorted = offsets is not None
-    chosen = choose(impl, values, reduce)
+    chosen = choose(impl, values, reduce, is_sorted)
     out: Tensor
     if chosen in ("numba", "triton"):
         if chosen == "numba":
             out = reduce_by_numba(columns(widen(values)), place, is_sorted, segments, reduce)
         else:
             out = segment_reduce_triton(columns(values), place, is_sorted, segments, reduce)[0]
-        return out.to(values.dtype).reshape(segments, *values.shape[1:])
+        return restored(out, values, segments)
     if not torch.compiler.is_compiling():
         check_place(place, is_sorted, segments, len(values))
     if chosen == "torch_scatter":
@@ -118,12 +121,12 @@ def segment_softmax(
     """
     place, segments = check(scores, "scores", index, num_segments, offsets)
     is_sorted = offsets is not None
-    chosen = choose(impl, scores, "softmax")
+    chosen = choose(impl, scores, "softmax", is_sorted)
     if chosen in ("numba", "triton"):
         run: Any = softmax_by_numba if chosen == "numba" else segment_softmax_triton
         computed = widen(scores) if chosen == "numba" else scores
         out: Tensor = run(columns(computed), place, is_sorted, segments)
-        return out.to(scores.dtype).reshape(scores.shape)
+        return restored(out, scores, len(scores))
     if not torch.compiler.is_compiling():
         check_place(place, is_sorted, segments, len(scores))
     if chosen == "torch_scatter":
@@ -133,8 +136,8 @@ def segment_softmax(
     return out.to(scores.dtype)
 
 
-def choose(impl: Impl, values: Tensor, operator: str) -> str:
-    """The implementation to run; "auto" follows from operator, device and shape alone.
+def choose(impl: Impl, values: Tensor, operator: str, is_sorted: bool) -> str:
+    """The implementation to run; "auto" follows from operator, layout, device and shape alone.
 
     Raises:
         ValueError: unknown, or for another device.
@@ -143,12 +146,12 @@ def choose(impl: Impl, values: Tensor, operator: str) -> str:
     if impl == "auto":
         fastest = {"cpu": "numba", "cuda": "triton"}.get(values.device.type, "reference")
         enough = FROM[operator]
-        if operator in ("sum", "mean") and values[:1].numel() >= WIDE:
-            enough = FROM_WIDE_SUM
+        if not is_sorted and operator in ("sum", "mean"):
+            enough = FROM_WIDE_SUM_BY_INDEX if math.prod(values.shape[1:]) >= WIDE else FROM_SUM_BY_INDEX
         if fastest == "numba" and values.numel() < enough:
             return "reference"
         return fastest if INSTALLED.get(fastest) else "reference"
-    check_runs(impl, ("reference", "torch_scatter", "numba", "triton"), values.device)
+    check_runs(impl, IMPLS[1:], values.device)
     return impl
 
 
@@ -204,7 +207,15 @@ def index_of(place: Tensor, is_sorted: bool, values: Tensor) -> Tensor:
 
 def columns(values: Tensor) -> Tensor:
     """The trailing places of each item as columns, `[items, columns]`."""
+    if values.dim() == 2:
+        return values
     return values[:, None] if values.dim() == 1 else values.flatten(1)
+
+
+def restored(out: Tensor, values: Tensor, rows: int) -> Tensor:
+    """`[rows, columns]` in the dtype and with the trailing places of the values."""
+    out = out if out.dtype == values.dtype else out.to(values.dtype)
+    return out if values.dim() == 2 else out.reshape(rows, *values.shape[1:])
 
 
 def widen(values: Tensor) -> Tensor:

@@ -214,27 +214,30 @@ def test_bad_inputs(change: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operator", "shape", "expected"),
+    ("operator", "is_sorted", "shape", "expected"),
     [
-        ("sum", (2**13, 7), "reference"),
-        ("sum", (2**13, 8), "numba"),
-        ("mean", (2**13, 2, 64), "reference"),
-        ("mean", (2**15, 2, 64), "numba"),
-        ("max", (2**12 - 1,), "reference"),
-        ("max", (2**12,), "numba"),
-        ("logsumexp", (2**14,), "numba"),
-        ("softmax", (2**14 - 1,), "reference"),
-        ("sum", (0, 256), "reference"),
+        ("sum", True, (2**10, 7), "reference"),
+        ("sum", True, (2**10, 8), "numba"),
+        ("mean", False, (2**12, 7), "reference"),
+        ("mean", False, (2**12, 8), "numba"),
+        ("mean", False, (2**12, 2, 64), "reference"),
+        ("mean", False, (2**13, 2, 64), "numba"),
+        ("mean", True, (2**6, 2, 64), "numba"),
+        ("max", True, (2**11 - 1,), "reference"),
+        ("max", False, (2**11,), "numba"),
+        ("logsumexp", True, (2**12,), "numba"),
+        ("softmax", False, (2**12 - 1,), "reference"),
+        ("sum", True, (0, 256), "reference"),
     ],
 )
-def test_auto_follows_from_operator_device_and_shape(
-    operator: str, shape: tuple[int, ...], expected: str, monkeypatch: pytest.MonkeyPatch
+def test_auto_follows_from_operator_layout_device_and_shape(
+    operator: str, is_sorted: bool, shape: tuple[int, ...], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = torch.empty(shape)
-    assert choose("auto", values, operator) == expected
-    assert choose("auto", values.to("meta"), operator) == "reference"
+    assert choose("auto", values, operator, is_sorted) == expected
+    assert choose("auto", values.to("meta"), operator, is_sorted) == "reference"
     monkeypatch.setitem(INSTALLED, "numba", False)
-    assert choose("auto", values, operator) == "reference"
+    assert choose("auto", values, operator, is_sorted) == "reference"
 
 
 def test_forcing_torch_scatter_without_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

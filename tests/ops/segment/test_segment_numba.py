@@ -88,6 +88,26 @@ def test_same_bits_for_any_number_of_threads(name: str, operator: str) -> None:
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("name", [*LARGE, "wide_unsorted"])
+def test_same_bits_on_threads_that_are_not_pytorchs(name: str, operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    expected = CASES[name].results(operator, "numba", torch.float32)
+    monkeypatch.setattr("gnnfuse.ops.work.FORKED", True)
+    found = CASES[name].results(operator, "numba", torch.float32)
+    assert all(torch.equal(expected[key], found[key]) for key in expected)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_forward_mode_is_refused_and_not_dropped(operator: str) -> None:
+    case = CASES["random_sorted"]
+    with torch.autograd.forward_ad.dual_level():
+        make_dual: Any = torch.autograd.forward_ad.make_dual
+        dual = make_dual(case.values, torch.ones_like(case.values))
+        with pytest.raises(RuntimeError, match="jvp"):
+            case.call(operator, dual, "numba")
+
+
 def test_from_several_python_threads_at_once() -> None:
     case = CASES["several_tasks_unsorted"]
     expected = case.results("softmax", "numba")
