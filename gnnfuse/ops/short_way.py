@@ -94,7 +94,7 @@ def register(
         flat = list(tensors_of(inputs))
         if needs_operator(flat):
             return forward(*inputs)
-        if not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in flat)):
+        if not needs_derivative(flat):
             return compute(*inputs)
         lengths = tuple(len(one) if is_list(one) else -1 for one in inputs)
         return ShortWay.apply(lengths, *flat_of(inputs, lengths))  # type: ignore[no-untyped-call]
@@ -143,6 +143,12 @@ def needs_operator(tensors: Sequence[Tensor]) -> bool:
     """Whether more than plain tensors pass here: a compiler, a transform of functions, a mode that watches."""
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
         return True
-    if torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0:
+    if torch._C._are_functorch_transforms_active():
         return True
     return any(type(tensor) not in (Tensor, torch.nn.Parameter) for tensor in tensors)
+
+
+def needs_derivative(tensors: Sequence[Tensor]) -> bool:
+    """Whether autograd wants to know; an autograd function refuses the forward mode, which an operator overlooks."""
+    follows = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return follows or torch.autograd.forward_ad._current_level >= 0

@@ -92,6 +92,14 @@ def test_a_second_derivative_is_refused() -> None:
         grad.sum().backward()  # type: ignore[no-untyped-call]
 
 
+def test_forward_mode_is_refused_and_not_dropped() -> None:
+    value, weights = inputs()
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(value.detach(), torch.ones(3))
+        with pytest.raises(NotImplementedError, match="jvp"):
+            call(dual, weights[:1], None, 1.0)
+
+
 def test_a_mode_that_watches_sees_the_operator() -> None:
     value, weights = inputs()
     with Seen() as seen:
