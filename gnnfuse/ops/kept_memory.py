@@ -4,7 +4,6 @@ import os
 import weakref
 from collections import deque
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +50,7 @@ class KeptMemory:
             self.free[size] = blocks
         if block is None:
             block = aligned(size)
-        given: Any = block[:length]
+        given: Block = block[:length]
         weakref.finalize(given, self.give_back, block).atexit = False
         return given
 
@@ -89,7 +88,7 @@ def aligned(size: int) -> Block:
 
 def block_size(length: int) -> int:
     """The length, or a little more, so that lengths that differ a little share blocks."""
-    step = max(1, 2 ** (length.bit_length() - 1) // STEPS)
+    step = max(1, (1 << length.bit_length() >> 1) // STEPS)
     return -(-length // step) * step
 
 
@@ -100,7 +99,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def release_memory() -> None:
-    """Give back to the system what the CPU kernels' results left behind: at most 512 MiB is kept for the next ones.
+    """Give back to the system what the results of CPU kernels left behind; at most 512 MiB is kept for the next ones.
 
     Example:
         >>> release_memory()

@@ -33,11 +33,17 @@ class Vector(types.Type):
 
 
 @register_model(Vector)
-class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class VectorModel(models.PrimitiveModel):
     """A vector is a value of LLVM's vector type."""
 
     def __init__(self, manager: Any, kind: Vector) -> None:
-        super().__init__(manager, kind, lowered(kind))
+        super().__init__(manager, kind, lowered(kind))  # type: ignore[no-untyped-call]
+
+
+def in_kernels(function: Callable[..., tuple[Any, Emit]]) -> Callable[..., Any]:
+    """Make it callable from kernels: it is given types, constants among them, and says what type it gives and how."""
+    made: Callable[..., Any] = intrinsic(prefer_literal=True)(function)
+    return made
 
 
 def lowered(kind: Vector) -> ir.VectorType:
@@ -61,7 +67,7 @@ def undefined(of: Any) -> Any:
     return ir.Constant(of.type, ir.Undefined)
 
 
-@intrinsic(prefer_literal=True)
+@in_kernels
 def vector_at(typing: Any, array: Any, index: Any, lanes: Any) -> tuple[Any, Emit]:
     """The vector of so many lanes, a constant, that begins at an index of a flat array."""
     kind = Vector(array.dtype, lanes.literal_value)
@@ -74,7 +80,7 @@ def vector_at(typing: Any, array: Any, index: Any, lanes: Any) -> tuple[Any, Emi
     return kind(array, types.uint64, lanes), emit
 
 
-@intrinsic
+@in_kernels
 def put(typing: Any, array: Any, index: Any, vector: Any) -> tuple[Any, Emit]:
     """Write a vector from an index of a flat array on."""
 
@@ -86,7 +92,7 @@ def put(typing: Any, array: Any, index: Any, vector: Any) -> tuple[Any, Emit]:
     return types.void(array, types.uint64, vector), emit
 
 
-@intrinsic(prefer_literal=True)
+@in_kernels
 def all_lanes(typing: Any, number: Any, lanes: Any) -> tuple[Any, Emit]:
     """A vector of so many lanes, a constant, that all hold the number."""
     kind = Vector(number, lanes.literal_value)
@@ -99,7 +105,7 @@ def all_lanes(typing: Any, number: Any, lanes: Any) -> tuple[Any, Emit]:
     return kind(number, lanes), emit
 
 
-@intrinsic(prefer_literal=True)
+@in_kernels
 def repeated(typing: Any, vector: Any, times: Any) -> tuple[Any, Emit]:
     """Each lane as often as the constant says, one after the other."""
     kind = Vector(vector.dtype, vector.lanes * times.literal_value)
@@ -111,7 +117,7 @@ def repeated(typing: Any, vector: Any, times: Any) -> tuple[Any, Emit]:
     return kind(vector, times), emit
 
 
-@intrinsic(prefer_literal=True)
+@in_kernels
 def summed(typing: Any, vector: Any, length: Any) -> tuple[Any, Emit]:
     """The sum of each so many lanes that stand together: a power of two, a constant."""
     kind = Vector(vector.dtype, vector.lanes // length.literal_value)
@@ -128,7 +134,7 @@ def summed(typing: Any, vector: Any, length: Any) -> tuple[Any, Emit]:
     return kind(vector, length), emit
 
 
-@intrinsic
+@in_kernels
 def larger(typing: Any, left: Any, right: Any) -> tuple[Any, Emit]:
     """Lane by lane the left number where it is larger, else the right one."""
 
@@ -138,7 +144,7 @@ def larger(typing: Any, left: Any, right: Any) -> tuple[Any, Emit]:
     return left(left, left), emit
 
 
-@intrinsic
+@in_kernels
 def inverted(typing: Any, vector: Any) -> tuple[Any, Emit]:
     """Lane by lane 1 over the number, and 0 for 0."""
 
@@ -152,7 +158,7 @@ def inverted(typing: Any, vector: Any) -> tuple[Any, Emit]:
 def arithmetic(operation: Any, instruction: str) -> None:
     """Teach numba an operation on two vectors of one type."""
 
-    @intrinsic
+    @in_kernels
     def computed(typing: Any, left: Any, right: Any) -> tuple[Any, Emit]:
         def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             return getattr(builder, instruction)(*values, flags=FUSED)

@@ -2,7 +2,8 @@
 
 Each kernel works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write apart from each other, so any
 number of threads gives the same bits. Arrays are flat unless a shape is named, query, key and value with the distance
-between their rows; tables are empty where they were not given. Indices and lengths are unsigned (numba_rows.py says why).
+between their rows; tables are empty where they were not given. Indices and lengths are unsigned (numba_rows.py says
+why).
 """
 # fmt: off
 

@@ -129,7 +129,7 @@ def weighted_piece(
     out_row: Floats, first: Size, last: Size, base: Size, place: Ints, source: Ints, rows: Floats, stride: Size,
     weight: Floats, heads: Size, dim: Size,
 ) -> None:
-    """`out_row` = sum over p of the weights at `place[p]` times row `source[p]`; without a list, those at `p - base`."""
+    """`out_row` = sum over p of weights `place[p]` times row `source[p]`; without a list, weights `p - base`."""
     if dim == SIXTEEN and heads % EIGHT == ZERO:
         weighted_8_of_16(out_row, first, last, base, place, source, rows, stride, weight, heads)
     elif dim == SIXTEEN and heads % FOUR == ZERO:
@@ -159,7 +159,8 @@ def weighted_piece_of_any(
     while first + FOUR <= last:
         p0, p1, p2, p3 = first, first + ONE, first + TWO, first + THREE
         add_four_rows(
-            out_row, row_at(weight, at(place, p0, base), heads, heads), row_at(weight, at(place, p1, base), heads, heads),
+            out_row,
+            row_at(weight, at(place, p0, base), heads, heads), row_at(weight, at(place, p1, base), heads, heads),
             row_at(weight, at(place, p2, base), heads, heads), row_at(weight, at(place, p3, base), heads, heads),
             row_at(rows, source[p0], stride, width), row_at(rows, source[p1], stride, width),
             row_at(rows, source[p2], stride, width), row_at(rows, source[p3], stride, width), heads, dim,

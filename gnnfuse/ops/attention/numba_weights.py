@@ -1,6 +1,7 @@
 """What the attention kernels compute from scores and weights, per edge and head; parts to be compiled into them.
 
-All arrays are flat, one head after the other. As many heads are one vector as divide their number: 8, 4 or 1.
+All arrays are flat, one head after the other. Four heads are one vector where four divides their number, else one
+head is.
 """
 # fmt: off
 
@@ -20,7 +21,7 @@ Floats = NDArray[Any]
 Number = np.floating[Any]
 Size = np.uint64
 
-ZERO, FOUR, EIGHT = np.uint64(0), np.uint64(4), np.uint64(8)
+ZERO, FOUR = np.uint64(0), np.uint64(4)
 
 
 def softmax_of(lanes: int) -> Callable[..., None]:
@@ -63,7 +64,7 @@ def softmax_of(lanes: int) -> Callable[..., None]:
 
     return softmax_lanes
 
-softmax_8, softmax_4, softmax_1 = softmax_of(8), softmax_of(4), softmax_of(1)
+softmax_4, softmax_1 = softmax_of(4), softmax_of(1)
 
 
 @inlined
@@ -72,9 +73,7 @@ def softmax_piece(
     weights: Floats, here: Size, highest: Floats, total: Floats,
 ) -> None:
     """From scores to weights that sum to 1, in place; `highest` and `total` get their numbers from `here` on."""
-    if heads % EIGHT == ZERO:
-        softmax_8(first, last, relation, scale, edge_bias, bias, heads, weights, here, highest, total)
-    elif heads % FOUR == ZERO:
+    if heads % FOUR == ZERO:
         softmax_4(first, last, relation, scale, edge_bias, bias, heads, weights, here, highest, total)
     else:
         softmax_1(first, last, relation, scale, edge_bias, bias, heads, weights, here, highest, total)
@@ -99,7 +98,7 @@ def message_of(lanes: int) -> Callable[..., None]:
     return message_lanes
 
 
-message_8, message_4, message_1 = message_of(8), message_of(4), message_of(1)
+message_4, message_1 = message_of(4), message_of(1)
 
 
 @inlined
@@ -108,9 +107,7 @@ def message_piece(
     seed: Size, least: Size, keep_scale: Number, drops: bool, heads: Size, words: Ints, message: Floats,
 ) -> None:
     """The weights, times `keep_scale` where the random word is at least `least`, else 0, and times the gate."""
-    if heads % EIGHT == ZERO:
-        message_8(first, last, base, relation, weights, gate, has_gate, heads, message)
-    elif heads % FOUR == ZERO:
+    if heads % FOUR == ZERO:
         message_4(first, last, base, relation, weights, gate, has_gate, heads, message)
     else:
         message_1(first, last, base, relation, weights, gate, has_gate, heads, message)
@@ -151,7 +148,7 @@ def weight_of(lanes: int) -> Callable[..., None]:
     return weight_lanes
 
 
-weight_8, weight_4, weight_1 = weight_of(8), weight_of(4), weight_of(1)
+weight_4, weight_1 = weight_of(4), weight_of(1)
 
 
 @inlined
@@ -163,9 +160,7 @@ def weight_piece(
 
     Products are stored before they are summed: with one edge, their difference is exactly 0.
     """
-    if heads % EIGHT == ZERO:
-        weight_8(first, last, relation, gate, heads, grad, message, here, mean, grad_gate)
-    elif heads % FOUR == ZERO:
+    if heads % FOUR == ZERO:
         weight_4(first, last, relation, gate, heads, grad, message, here, mean, grad_gate)
     else:
         weight_1(first, last, relation, gate, heads, grad, message, here, mean, grad_gate)
@@ -195,7 +190,7 @@ def score_of(lanes: int) -> Callable[..., None]:
     return score_lanes
 
 
-score_8, score_4, score_1 = score_of(8), score_of(4), score_of(1)
+score_4, score_1 = score_of(4), score_of(1)
 
 
 @inlined
@@ -204,9 +199,7 @@ def score_piece(
     grad: Floats, grad_edge_bias: Floats, grad_bias: Floats,
 ) -> None:
     """From `weight_piece`'s `grad` to that of the unscaled scores; the gradients of the biases on the way."""
-    if heads % EIGHT == ZERO:
-        score_8(first, last, relation, scale, weights, here, mean, heads, grad, grad_edge_bias, grad_bias)
-    elif heads % FOUR == ZERO:
+    if heads % FOUR == ZERO:
         score_4(first, last, relation, scale, weights, here, mean, heads, grad, grad_edge_bias, grad_bias)
     else:
         score_1(first, last, relation, scale, weights, here, mean, heads, grad, grad_edge_bias, grad_bias)
