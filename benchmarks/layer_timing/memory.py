@@ -19,8 +19,9 @@ def peak_megabytes(run: Callable[[], object], device: torch.device) -> float | N
     """What one run adds at its highest, over what was there before it: inputs, weights and edges do not count.
 
     On CUDA, bytes that PyTorch's allocator gave out. On Linux's CPU, the resident set: freed memory, and what the
-    library keeps for its next results, is first handed back to the system, or it would hide the growth, and the process's high-water mark is reset (proc(5)), so that
-    what was loaded or run before leaves no trace. None where the mark cannot be reset.
+    library keeps for its next results, is first handed back to the system, or it would hide the growth, and the
+    process's high-water mark is reset (proc(5)), so that what was loaded or run before leaves no trace. None where the
+    mark cannot be reset.
     """
     gc.collect()
     if device.type == "cuda":
