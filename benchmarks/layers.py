@@ -3,8 +3,9 @@
     python benchmarks/layers.py --work clip video long --out FILE
 
 A block is input projections, message passing and output projection, no norm and no feed-forward, forward and
-backward. All contenders run in one process and take turns; a number is the median of at least 7 runs after a
-warm-up. Outputs and gradients of all implementations are compared first, with tolerances that follow from a float64
+backward. All contenders run in one process and take turns; a number is the median of at least 7 runs, each directly
+after an untimed one of the same contender: a user trains one model, and its steps find the memory that its own last
+step left. Outputs and gradients of all implementations are compared first, with tolerances that follow from a float64
 run; where they differ, nothing is reported.
 """
 

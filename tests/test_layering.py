@@ -40,6 +40,7 @@ LIGHT_STAGES = ("catalog", "sample", "nodes", "edges", "graph", "ops", "message_
 LIGHT = {"torch", "numpy", "jaxtyping", "gnnfuse"}
 HEAVY = (
     "numba",
+    "llvmlite",
     "triton",
     "torchvision",
     "torchaudio",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from gnnfuse.ops import release_memory
 from layer_timing.block import AbsentError, Problem
 
 STATUS, CLEAR, MEMORY = Path("/proc/self/status"), Path("/proc/self/clear_refs"), Path("/proc/meminfo")
@@ -17,9 +18,10 @@ MEGABYTE = 1024 * 1024
 def peak_megabytes(run: Callable[[], object], device: torch.device) -> float | None:
     """What one run adds at its highest, over what was there before it: inputs, weights and edges do not count.
 
-    On CUDA, bytes that PyTorch's allocator gave out. On Linux's CPU, the resident set: freed memory is first handed
-    back to the system, or it would hide the growth, and the process's high-water mark is reset (proc(5)), so that
-    what was loaded or run before leaves no trace. None where the mark cannot be reset.
+    On CUDA, bytes that PyTorch's allocator gave out. On Linux's CPU, the resident set: freed memory, and what the
+    library keeps for its next results, is first handed back to the system, or it would hide the growth, and the
+    process's high-water mark is reset (proc(5)), so that what was loaded or run before leaves no trace. None where the
+    mark cannot be reset.
     """
     gc.collect()
     if device.type == "cuda":
@@ -31,6 +33,7 @@ def peak_megabytes(run: Callable[[], object], device: torch.device) -> float | N
         return (torch.cuda.max_memory_allocated(device) - before) / MEGABYTE
     if sys.platform != "linux":
         return None
+    release_memory()
     ctypes.CDLL(None).malloc_trim(0)
     try:
         CLEAR.write_text("5")

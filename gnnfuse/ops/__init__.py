@@ -3,6 +3,7 @@
 from gnnfuse.ops.attention import graph_attention
 from gnnfuse.ops.check_edges import checked_indices
 from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
+from gnnfuse.ops.kept_memory import release_memory
 from gnnfuse.ops.merge_edges import PackedEdges, merge_edges, pack_edges
 from gnnfuse.ops.neighbor_sum import neighbor_sum
 from gnnfuse.ops.relation_matmul import relation_matmul
@@ -22,6 +23,7 @@ __all__ = [
     "pack_edges",
     "relation_matmul",
     "relation_rows",
+    "release_memory",
     "segment_reduce",
     "segment_softmax",
     "typed_linear",

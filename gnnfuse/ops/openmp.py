@@ -26,13 +26,14 @@ def openmp_team() -> Team | None:
     parallel = gomp_parallel()
     if parallel is None:
         return None
-    parallel.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-    parallel.restype = None
     callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    parallel.argtypes = (callback, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    parallel.restype = None
 
     def run(function: Callable[[], None], threads: int) -> None:
-        called = callback(lambda _: function())
-        parallel(ctypes.cast(called, ctypes.c_void_p), None, threads, 0)
+        # Never through ctypes.cast: what it is given becomes part of a cycle, and all that the function holds stays
+        # in memory until Python's collector comes.
+        parallel(callback(lambda _: function()), None, threads, 0)
 
     return run
 

@@ -95,7 +95,7 @@ def test_a_second_derivative_is_refused() -> None:
 def test_forward_mode_is_refused_and_not_dropped() -> None:
     value, weights = inputs()
     with torch.autograd.forward_ad.dual_level():
-        dual = torch.autograd.forward_ad.make_dual(value.detach(), torch.ones(3))
+        dual = torch.autograd.forward_ad.make_dual(value.detach(), torch.ones(3))  # type: ignore[no-untyped-call]
         with pytest.raises(NotImplementedError, match="jvp"):
             call(dual, weights[:1], None, 1.0)
 

@@ -1,6 +1,9 @@
+import gc
 import multiprocessing
 import os
 import threading
+import time
+import weakref
 from functools import cache
 from typing import Any
 
@@ -116,6 +119,26 @@ def test_an_error_in_another_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(ZeroDivisionError):
         spread(fail, cut(offsets_of([100_000])))
+
+
+@pytest.mark.usefixtures("either_kind_of_threads")
+def test_arguments_are_let_go_without_pythons_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel's arguments are the largest arrays there are."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    work = cut(offsets_of([100_000]))
+    calls = np.zeros(work.num_chunks, dtype=int)
+    held = weakref.ref(calls)
+    gc.disable()
+    try:
+        spread(count, work, calls)
+        del calls
+        for _ in range(1000):  # a thread of the pool lets go a moment after it has answered
+            if held() is None:
+                break
+            time.sleep(0.01)
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")

@@ -1,8 +1,9 @@
 """The fused kernels behind `graph_attention(impl="numba")`. The derivation is in README.md.
 
 Each kernel works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write apart from each other, so any
-number of threads gives the same bits. Query, key and value are flat, with the distance between their rows; tables
-are empty where they were not given. Indices and lengths are unsigned (numba_rows.py says why).
+number of threads gives the same bits. Arrays are flat unless a shape is named, query, key and value with the distance
+between their rows; tables are empty where they were not given. Indices and lengths are unsigned (numba_rows.py says
+why).
 """
 # fmt: off
 
@@ -11,14 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.attention.numba_pieces import (
-    dot_piece,
-    message_piece,
-    score_piece,
-    softmax_piece,
-    weight_piece,
-    weighted_piece,
-)
+from gnnfuse.ops.attention.numba_pieces import dot_piece, weighted_piece
+from gnnfuse.ops.attention.numba_weights import message_piece, score_piece, softmax_piece, weight_piece
 from gnnfuse.ops.numba_compile import compiled, inlined
 from gnnfuse.ops.numba_rows import fill, row_at
 
@@ -48,13 +43,13 @@ def attention_forward_kernel(
     gate: Floats, seed: Size, least: Size, keep_scale: Number, drops: bool, nowhere: Ints,
     weights: Floats, highest: Floats, total: Floats, out: Floats,
 ) -> None:
-    """Weights `[edges, heads]` and the output of each piece, its highest scores and sums of exponentials.
+    """The weights, and the output of each piece, its highest scores and sums of exponentials.
 
     With `has_scores`, `weights` enters as the scores.
     """
-    words, inverse = np.empty(4, np.uint64), np.empty(heads, weights.dtype)
+    words = np.empty(4, np.uint64)
     begin, end, width = chunks[first_chunk], chunks[last_chunk], heads * value_dim
-    message = np.empty((longest_piece(begin, end, order, bounds), heads), weights.dtype)
+    message = np.empty(longest_piece(begin, end, order, bounds) * heads, weights.dtype)
     for turn in range(begin, end):
         piece = order[turn]
         first, last = bounds[piece], bounds[piece + ONE]
@@ -62,7 +57,7 @@ def attention_forward_kernel(
             query_row = row_at(query, row[piece], query_stride, heads * dim)
             dot_piece(query_row, first, last, src, key, key_stride, heads, dim, weights)
         softmax_piece(
-            first, last, relation, scale, edge_bias, bias, heads, weights, highest[piece], total[piece], inverse,
+            first, last, relation, scale, edge_bias, bias, heads, weights, piece * heads, highest, total,
         )
         message_piece(
             first, last, first, relation, weights, gate, gate.shape[0] > 0, seed, least, keep_scale, drops, heads,
@@ -108,10 +103,12 @@ def attention_backward_destination_kernel(
     """Per edge, `grad` of the unscaled scores and `message`, what its value is multiplied by; `grad_query` per piece.
 
     A row's mean gradient of the weights is needed before its scores' gradients. Where rows are cut into pieces, the
-    kernel runs once before and once after the pieces' means are joined; gate and bias gradients are per chunk.
+    kernel runs once before and once after the pieces' means are joined. `grad_gate` and `grad_bias` are per chunk,
+    `[chunks, relations * heads]`.
     """
     words = np.empty(4, np.uint64)
     for chunk in range(first_chunk, last_chunk):
+        gate_sums, bias_sums = grad_gate[chunk], grad_bias[chunk]
         for turn in range(chunks[chunk], chunks[chunk + 1]):
             piece = order[turn]
             first, last = bounds[piece], bounds[piece + ONE]
@@ -122,11 +119,11 @@ def attention_backward_destination_kernel(
                     first, last, Size(0), relation, weights, gate, False, seed, least, keep_scale, drops, heads, words,
                     message,
                 )
-                weight_piece(first, last, relation, gate, heads, grad, message, mean[piece], grad_gate[chunk])
+                weight_piece(first, last, relation, gate, heads, grad, message, piece * heads, mean, gate_sums)
             if after_mean:
-                sums = mean[row[piece]]
                 score_piece(
-                    first, last, relation, scale, weights, sums, heads, grad, grad_edge_bias, grad_bias[chunk],
+                    first, last, relation, scale, weights, row[piece] * heads, mean, heads, grad, grad_edge_bias,
+                    bias_sums,
                 )
                 if grad_query.shape[0]:
                     query_row = row_at(grad_query, piece, heads * dim, heads * dim)

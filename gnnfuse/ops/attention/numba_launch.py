@@ -11,6 +11,7 @@ from torch import Tensor
 from gnnfuse.ops.attention import numba_kernels
 from gnnfuse.ops.attention.dropout import threshold
 from gnnfuse.ops.attention.inputs import AttentionInputs
+from gnnfuse.ops.new_memory import new_memory
 from gnnfuse.ops.work import Work, cut, spread
 
 NOWHERE = np.empty(0, np.uint32)  # no list of places: every item stands at its own
@@ -58,15 +59,15 @@ def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     heads = inputs.query.shape[1]
     pieces = len(work.row)
     sizes = [(pieces, heads, inputs.value.shape[2]), (edges.num_edges, heads), (pieces, heads), (pieces, heads)]
-    out, weights, highest, total = (inputs.query.new_empty(size) for size in sizes)
+    out, weights, highest, total = (new_memory(inputs.query, *size) for size in sizes)
     if inputs.score_weight is not None:
         additive_scores(inputs, work, weights)
     spread(
         numba_kernels.attention_forward_kernel, work, work.order, work.row, index(edges.src), index(edges.relation),
         query.flat, query.stride, key.flat, key.stride, value.flat, value.stride, query.heads, query.dim, value.dim,
-        inputs.score_weight is not None, number(inputs.scale, weights), table(inputs.edge_bias, weights),
-        table(inputs.relation_bias, weights), table(inputs.relation_gate, weights), *dropping(inputs, weights), NOWHERE,
-        weights.numpy(), highest.numpy(), total.numpy(), out.numpy().reshape(-1),
+        inputs.score_weight is not None, number(inputs.scale, weights), flat(inputs.edge_bias, weights),
+        flat(inputs.relation_bias, weights), flat(inputs.relation_gate, weights), *dropping(inputs, weights), NOWHERE,
+        *(numbers.numpy().reshape(-1) for numbers in (weights, highest, total, out)),
     )  # fmt: skip
     if work.starts is not None:
         out = join_softmax(work, work.starts, out, weights, highest, total)
@@ -79,7 +80,7 @@ def additive_scores(inputs: AttentionInputs, work: Work, score: Tensor) -> None:
     spread(
         numba_kernels.attention_additive_score_kernel, work, work.order, work.row, index(inputs.edges.src),
         index(inputs.edges.relation), query.flat, query.stride, key.flat, key.stride, query.heads, query.dim,
-        table(inputs.score_weight, score).reshape(-1), number(inputs.negative_slope, score), score.numpy(),
+        flat(inputs.score_weight, score), number(inputs.negative_slope, score), score.numpy(),
     )  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def gradients(grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs:
         "key": (len(back.row) if needs.key and dot else 0, *inputs.key.shape[1:]),
         "value": (len(back.row) if needs.value else 0, *inputs.value.shape[1:]),
     }
-    memory = {name: weights.new_empty(size) for name, size in sizes.items()}
+    memory = {name: new_memory(weights, *size) for name, size in sizes.items()}
     found = destination_gradients(grad_out, inputs, weights, needs, work, memory)
     if not dot:
         found |= additive_gradients(inputs, memory["scores"], needs)
@@ -140,24 +141,25 @@ def destination_gradients(
     edges, query = inputs.edges, memory["query"]
     rows, value, key = rows_of(grad_out), rows_of(inputs.value), rows_of(inputs.key)
     pieces, heads = len(work.row), weights.shape[1]
-    mean = weights.new_empty(pieces, heads)
+    mean = new_memory(weights, pieces, heads)
     tables = {
-        name: weights.new_zeros(work.num_chunks, len(table(tensor, weights)) if needed else 0, heads)
+        name: weights.new_zeros(work.num_chunks, len(tensor) if tensor is not None and needed else 0, heads)
         for name, tensor, needed in (
             ("relation_gate", inputs.relation_gate, needs.relation_gate),
             ("relation_bias", inputs.relation_bias, needs.relation_bias),
         )
     }
-    edge_bias = torch.empty_like(weights) if needs.edge_bias else weights[:0]
+    edge_bias = new_memory(weights, *weights.shape) if needs.edge_bias else weights[:0]
 
     def run(before_mean: bool, after_mean: bool) -> None:
         spread(
             numba_kernels.attention_backward_destination_kernel, work, work.order, work.row, index(edges.src),
             index(edges.relation), rows.flat, rows.stride, value.flat, value.stride, key.flat, key.stride,
-            key.heads, key.dim, value.dim, number(inputs.scale, weights), table(inputs.relation_gate, weights),
-            *dropping(inputs, weights), NOWHERE, weights.numpy(), before_mean, after_mean, memory["scores"].numpy(),
-            memory["messages"].numpy(), mean.numpy(), tables["relation_gate"].numpy(), edge_bias.numpy(),
-            tables["relation_bias"].numpy(), query.numpy().reshape(-1),
+            key.heads, key.dim, value.dim, number(inputs.scale, weights), flat(inputs.relation_gate, weights),
+            *dropping(inputs, weights), NOWHERE, weights.numpy().reshape(-1), before_mean, after_mean,
+            memory["scores"].numpy().reshape(-1), memory["messages"].numpy().reshape(-1), mean.numpy().reshape(-1),
+            tables["relation_gate"].flatten(1).numpy(), edge_bias.numpy().reshape(-1),
+            tables["relation_bias"].flatten(1).numpy(), query.numpy().reshape(-1),
         )  # fmt: skip
 
     if work.starts is None:
@@ -175,7 +177,7 @@ def source_gradient(inputs: AttentionInputs, work: Work, rows: Tensor, weight: T
     back, read = inputs.edges.transpose, rows_of(rows)
     spread(
         numba_kernels.attention_backward_source_kernel, work, work.order, index(back.edge), index(back.dst), read.flat,
-        read.stride, weight.numpy(), read.heads, read.dim, out.numpy().reshape(-1),
+        read.stride, weight.numpy().reshape(-1), read.heads, read.dim, out.numpy().reshape(-1),
     )  # fmt: skip
     return work.sum_rows(out)
 
@@ -187,18 +189,18 @@ def additive_gradients(inputs: AttentionInputs, grad: Tensor, needs: Needs) -> d
 
     def run(work: Work, place: NDArray[Any], other: Tensor, own: Tensor, them: Tensor, relations: int) -> list[Tensor]:
         near, far = rows_of(own), rows_of(them)
-        grad_rows = grad.new_empty(len(work.row), *own.shape[1:])
+        grad_rows = new_memory(grad, len(work.row), *own.shape[1:])
         grad_weight = grad.new_zeros(work.num_chunks, relations, *own.shape[1:])
         spread(
             numba_kernels.attention_backward_additive_kernel, work, work.order, work.row, place, index(other),
             index(edges.relation), near.flat, near.stride, far.flat, far.stride, near.heads, near.dim,
-            table(inputs.score_weight, grad).reshape(-1), number(inputs.negative_slope, grad), grad.numpy(),
+            flat(inputs.score_weight, grad), number(inputs.negative_slope, grad), grad.numpy(),
             grad_rows.numpy().reshape(-1), grad_weight.flatten(2).numpy(),
         )  # fmt: skip
         return [work.sum_rows(grad_rows), grad_weight.sum(0)]
 
     if needs.query or needs.score_weight:
-        relations = len(table(inputs.score_weight, grad)) if needs.score_weight else 0
+        relations = len(inputs.score_weight) if inputs.score_weight is not None and needs.score_weight else 0
         ends = inputs.query, inputs.key
         found["query"], found["score_weight"] = run(by_destination(inputs), NOWHERE, edges.src, *ends, relations)
     if needs.key:
@@ -235,9 +237,9 @@ def index(tensor: Tensor) -> NDArray[np.uint32]:
     return array(tensor).view(np.uint32)
 
 
-def table(tensor: Tensor | None, like: Tensor) -> NDArray[Any]:
-    """A table, or an empty one for none: the kernels' argument types stay the same."""
-    return array(like.new_empty(0, like.shape[1]) if tensor is None else tensor)
+def flat(table: Tensor | None, like: Tensor) -> NDArray[Any]:
+    """A table's numbers; no number for none: the kernels' argument types stay the same."""
+    return array(like[:0] if table is None else table).reshape(-1)
 
 
 def number(value: float, like: Tensor) -> np.generic:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gnnfuse.ops.new_memory import new_memory
 from gnnfuse.ops.short_way import register
 
 
@@ -22,7 +23,7 @@ def forward(
     values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], counts: Sequence[int], parts: int
 ) -> list[Tensor]:
     """`parts` tensors `[rows, out_dim / parts]`."""
-    outs = [values.new_empty(values.shape[0], weights[0].shape[0] // parts) for _ in range(parts)]
+    outs = [new_memory(values, values.shape[0], weights[0].shape[0] // parts) for _ in range(parts)]
     for place, weight, bias in zip(places(counts), weights, biases, strict=True):
         for out, part_weight, part_bias in zip(outs, weight.chunk(parts), bias.chunk(parts), strict=True):
             torch.addmm(part_bias, values[place], part_weight.T, out=out[place])
@@ -46,8 +47,8 @@ def backward(
     `needs`: values, weights, biases.
     """
     needs_values, needs_weights, needs_biases = needs
-    grad_values = torch.empty_like(values) if needs_values else values.new_empty(0)
-    grad_weights = [torch.empty_like(weight) if needs_weights else weight.new_empty(0) for weight in weights]
+    grad_values = new_memory(values, *values.shape) if needs_values else values.new_empty(0)
+    grad_weights = [new_memory(weight, *weight.shape) if needs_weights else weight.new_empty(0) for weight in weights]
     grad_biases = [weight.new_empty(weight.shape[0] if needs_biases else 0) for weight in weights]
     for kind, (place, weight) in enumerate(zip(places(counts), weights, strict=True)):
         for part, grad in enumerate(grads):
