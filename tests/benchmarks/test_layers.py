@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import layer_timing.contenders
 import layers
 from gnnfuse.ops import edges_from_index, graph_attention
-from layer_timing.agreement import DisagreementError, check_agreement, within
+from layer_timing.agreement import DisagreementError, allowed_errors, check_agreement, within
 from layer_timing.block import AbsentError, Block, Problem, problem
 from layer_timing.contenders import CONTENDERS, REFERENCES, Contender, named
 from layer_timing.dense import DenseBlock, full_attention
@@ -99,6 +99,13 @@ def scaled(number: float, part: str) -> Any:
         )
 
     return make
+
+
+def test_few_numbers_are_judged_by_the_worst_of_their_like() -> None:
+    exact = {"one": torch.tensor([100.0]), "two": torch.tensor([10.0]), "many": torch.full((20,), 50.0)}
+    reference = {"one": exact["one"], "two": exact["two"] + 0.1, "many": exact["many"] + 0.2}
+    found = allowed_errors(exact, reference, step=0.001)
+    assert found == pytest.approx({"one": 4 * 1.0 + 0.1, "two": 4 * 0.1 + 0.01, "many": 4 * 0.2 + 0.05}, rel=1e-5)
 
 
 @pytest.mark.parametrize("number", [1.0001, float("nan")])

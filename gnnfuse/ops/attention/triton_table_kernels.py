@@ -58,14 +58,14 @@ def add_by_relation(total: Tile, is_of: Tile, terms: Tile) -> Tile:
     """`total` `[RELATIONS_BLOCK, n]` plus the terms `[BLOCK_E, n]` of each relation's edges.
 
     The terms are cut into three parts that tf32 holds, which make up all their 24 bits; products with 0 and 1 are
-    exact.
+    exact. Tensor cores cut off what their sums cannot hold, so a long sum would shrink: they add up one tile only.
     """
     high = shortened(terms)
     middle = shortened(terms - high)
     low = terms - high - middle
-    total = tl.dot(is_of, low, total, input_precision="tf32")
-    total = tl.dot(is_of, middle, total, input_precision="tf32")
-    return tl.dot(is_of, high, total, input_precision="tf32")
+    tile = tl.dot(is_of, low, input_precision="tf32")
+    tile = tl.dot(is_of, middle, tile, input_precision="tf32")
+    return total + tl.dot(is_of, high, tile, input_precision="tf32")
 
 
 @triton.jit(do_not_specialize=COUNTS)

@@ -51,7 +51,7 @@ def typed_linear(
         [[1.0, 2.0], [-2.0, -3.0]]
     """
     check(values, weights, biases, counts, parts)
-    if torch.is_autocast_enabled(values.device.type):
+    if values.device.type != "meta" and torch.is_autocast_enabled(values.device.type):
         dtype = torch.get_autocast_dtype(values.device.type)
         values, weights, biases = values.to(dtype), [w.to(dtype) for w in weights], [b.to(dtype) for b in biases]
     if impl != "auto":
