@@ -32,6 +32,8 @@ def checked_indices() -> Iterator[None]:
 
 def check_edges(edges: Edges, *, nodes: int, rows: int, device: torch.device) -> None:
     """Raise ValueError unless the lists have the right dtypes, lengths and device; looks at no index."""
+    if nodes < 0 or rows < 0:
+        raise ValueError("offsets must have one entry more than there are nodes or rows, found none")
     num_edges = edges.src.shape[0] if edges.src.dim() else 0
     lists = {
         "offsets": (edges.offsets, torch.int64, nodes + 1, "one more than the nodes"),

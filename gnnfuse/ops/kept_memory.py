@@ -42,12 +42,16 @@ class KeptMemory:
     def take(self, length: int) -> Block:
         """An array of so many bytes, whatever stands in them."""
         size = block_size(length)
-        with self.lock:
-            self.sort_in()
-            blocks = self.free.pop(size, [])
-            block = blocks.pop() if blocks else None
-            self.bytes -= 0 if block is None else size
-            self.free[size] = blocks
+        block = None
+        if self.lock.acquire(blocking=False):  # held by this very thread where a signal or the collector came between
+            try:
+                self.sort_in()
+                blocks = self.free.pop(size, [])
+                block = blocks.pop() if blocks else None
+                self.bytes -= 0 if block is None else size
+                self.free[size] = blocks
+            finally:
+                self.lock.release()
         if block is None:
             block = aligned(size)
         given: Block = block[:length]

@@ -24,4 +24,7 @@ def new_memory(like: Tensor, *shape: int) -> Tensor:
     fills: Any = torch.utils.deterministic
     if torch.are_deterministic_algorithms_enabled() and fills.fill_uninitialized_memory:
         memory.fill(255)  # NaN, or -1, as PyTorch fills its own new memory then
-    return torch.from_numpy(memory).view(like.dtype).view(shape)
+    # A tensor of its own, no view of one: views must not be changed in place where autograd follows.
+    own: Any = like.new_empty(0)
+    tensor: Tensor = own.set_(torch.from_numpy(memory).untyped_storage(), 0, shape)
+    return tensor

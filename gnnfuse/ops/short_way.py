@@ -75,6 +75,7 @@ def register(
             keep(kept, inputs, outputs)
             ctx.save_for_backward(*kept.saved)
             ctx.mark_non_differentiable(*kept.fixed)
+            ctx.set_materialize_grads(gives_list)  # no zeros in place of gradients that nobody looks at
             kept.saved = kept.fixed = ()
             ctx.lengths, ctx.kept = lengths, kept
             return tuple(outputs) if gives_list else outputs
@@ -140,10 +141,10 @@ def nested(lengths: Sequence[int], flat: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def needs_operator(tensors: Sequence[Tensor]) -> bool:
-    """Whether more than plain tensors pass here: a compiler, a transform of functions, a mode that watches."""
+    """Whether more than plain tensors pass here: a compiler, a tracer, a transform, a mode that watches."""
     if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() > 0:
         return True
-    if torch._C._are_functorch_transforms_active():
+    if torch._C._are_functorch_transforms_active() or torch._C._get_tracing_state() is not None:
         return True
     return any(type(tensor) not in (Tensor, torch.nn.Parameter) for tensor in tensors)
 

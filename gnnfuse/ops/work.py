@@ -1,5 +1,6 @@
 """How the rows of a compressed list are cut into equal work and spread over threads."""
 
+import contextlib
 import ctypes
 import os
 from collections import deque
@@ -138,7 +139,9 @@ def together(serve: Callable[[], None], threads: int) -> None:
     if team is not None:
         team(serve, threads)
         return
-    helpers = [thread_pool(os.getpid(), threads).submit(serve) for _ in range(threads - 1)]
+    helpers = []
+    with contextlib.suppress(RuntimeError):  # no thread can be started, or the interpreter ends: this one does it all
+        helpers += [thread_pool(os.getpid(), threads).submit(serve) for _ in range(threads - 1)]
     serve()
     for helper in helpers:
         if not helper.cancel():
@@ -156,7 +159,10 @@ def pool_address() -> int:
 
     def run(function: int, data: int, threads: int, flags: int) -> None:
         serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function)
-        together(lambda: serve(data), threads)
+        try:
+            together(lambda: serve(data), threads)
+        finally:
+            serve(data)  # takes what is left: all of it where no helper could be started, else nothing
 
     KEPT.append(GompParallel(run))
     return ctypes.cast(KEPT[-1], ctypes.c_void_p).value or 0

@@ -111,3 +111,9 @@ def test_transforms_of_functions_see_the_operator() -> None:
     value, weights = inputs()
     with pytest.raises(RuntimeError):  # an operator without a rule says so; an autograd function would, too, but later
         torch.func.vmap(lambda one: call(one, weights, None, 1.0))(value[None])
+
+
+def test_a_tracer_sees_the_operator() -> None:
+    value, weights = inputs()
+    traced = torch.jit.trace(lambda one: call(one, [weights[0]], None, 1.0)[0], (value.detach(),))  # type: ignore[no-untyped-call]
+    assert "gnnfuse_test::scaled" in str(traced.graph)

@@ -181,7 +181,8 @@ def graph_attention(
     if chosen not in CHECK_THEMSELVES and not torch.compiler.is_compiling():
         check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
     out, weights = graph_attention_triton(inputs) if chosen == "triton" else run(inputs, chosen)
-    return (out, weights.to(query.dtype).detach()) if return_weights else out
+    # Weights of their own: those that the backward pass reads must not change with what a caller does to them.
+    return (out, weights.detach().to(query.dtype, copy=True)) if return_weights else out
 
 
 def run(inputs: AttentionInputs, impl: str) -> tuple[Tensor, Tensor]:

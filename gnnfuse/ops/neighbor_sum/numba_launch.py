@@ -92,7 +92,7 @@ def weights(weight: Tensor | None, like: Tensor) -> tuple[NDArray[Any], bool]:
 
 def edges_of_maxima(highest: Tensor | None) -> tuple[NDArray[np.int32], bool]:
     """The edges that the maxima came from, or an empty array where none was taken."""
-    empty = torch.empty(0, 0, dtype=torch.int32)
+    empty = torch.empty(0, 0, dtype=torch.int32, device="cpu")
     return array(empty if highest is None else highest), highest is not None
 
 

@@ -109,7 +109,7 @@ def shifts(tasks: Plan, values: Tensor) -> Tensor:
 def highest_parts(tasks: Plan, values: Tensor, sign: int, *, needs_found: bool) -> tuple[Tensor, Tensor]:
     """Highest value times the sign of each partial row."""
     parts = new_memory(values, int(tasks.rows[-1]), values.shape[1])
-    found = torch.empty(parts.shape if needs_found else (0, 0), dtype=torch.int32)
+    found = parts.new_empty(parts.shape if needs_found else (0, 0), dtype=torch.int32)
     spread(
         numba_kernels.segment_highest_kernel, tasks.tasks, tasks.rows, tasks.is_copy, tasks.row_of, array(values),
         number(sign, values), parts.numpy(), found.numpy(), needs_found,

@@ -31,7 +31,7 @@ def sorted_sums(values: Tensor, offsets: Tensor, is_mean: bool) -> Tensor:
 def sorted_extremes(values: Tensor, offsets: Tensor, sign: int, needs_found: bool) -> tuple[Tensor, Tensor | None]:
     """Extremes `[segments, columns]`, the lowest where the sign is -1, and where needed the items that have them."""
     out = new_memory(values, len(offsets) - 1, values.shape[1])
-    found = torch.empty(out.shape, dtype=torch.int32) if needs_found else None
+    found = out.new_empty(out.shape, dtype=torch.int32) if needs_found else None
     results = (out.numpy(),) if found is None else (out.numpy(), found.numpy())
     kernel: Any = kernels.sorted_extreme_kernel if found is None else kernels.sorted_first_extreme_kernel
     given, signed = array(values), number(sign, values)

@@ -38,7 +38,7 @@ def unsorted_extremes(
     """Extremes `[segments, columns]`, the lowest where the sign is -1, and where needed the items that have them."""
     copies = copies_of(len(values), segments, values.shape[1])
     parts, signed = new_memory(values, copies * segments, values.shape[1]), number(sign, values)
-    found = torch.empty(parts.shape if needs_found else (0, 0), dtype=torch.int32)
+    found = parts.new_empty(parts.shape if needs_found else (0, 0), dtype=torch.int32)
     results = parts.numpy(), found.numpy(), needs_found
     run(kernels.segment_highest_kernel, index, copies, segments, array(values), signed, *results)
     if needs_found:

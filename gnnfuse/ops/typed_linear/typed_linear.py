@@ -51,9 +51,12 @@ def typed_linear(
         [[1.0, 2.0], [-2.0, -3.0]]
     """
     check(values, weights, biases, counts, parts)
-    if values.device.type != "meta" and torch.is_autocast_enabled(values.device.type):
+    kind, given = values.device.type, {tensor.dtype for tensor in (values, *weights, *biases)}
+    if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in given:
         dtype = torch.get_autocast_dtype(values.device.type)
         values, weights, biases = values.to(dtype), [w.to(dtype) for w in weights], [b.to(dtype) for b in biases]
+    elif len(given) > 1:
+        raise ValueError(f"values, weights and biases must have one dtype, found {', '.join(map(str, given))}")
     if impl != "auto":
         check_runs(impl, ("reference", "in_place"), values.device)
     run = typed_linear_reference if impl == "reference" else typed_linear_in_place
@@ -71,7 +74,7 @@ def check(
         raise ValueError(f"weights, biases and counts must be one per type, found {found}")
     if min(counts) < 0 or sum(counts) != len(values):
         raise ValueError(f"counts must add up to the {len(values)} rows of values, found {list(counts)}")
-    out_dim = weights[0].shape[0]
+    out_dim = weights[0].shape[0] if weights[0].dim() else 0
     if parts < 1 or out_dim % parts:
         raise ValueError(f"parts must divide out_dim {out_dim}, found {parts}")
     for name, tensors, shape in (("weights", weights, (out_dim, values.shape[1])), ("biases", biases, (out_dim,))):

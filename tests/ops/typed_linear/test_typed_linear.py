@@ -131,3 +131,14 @@ def test_wrong_inputs(change: dict[str, Any], message: str) -> None:
     }
     with pytest.raises(ValueError, match=message):
         typed_linear(**(good | change))
+
+
+def test_autocast_spares_float64_as_matrix_products_do() -> None:
+    values, weight, bias = torch.ones(2, 3).double(), torch.ones(4, 3).double(), torch.zeros(4).double()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert typed_linear(values, [weight], [bias], [2])[0].dtype == torch.float64
+
+
+def test_dtypes_that_differ_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"values, weights and biases must have one dtype, found torch\.float"):
+        typed_linear(torch.ones(2, 3), [torch.ones(4, 3).double()], [torch.zeros(4)], [2])
