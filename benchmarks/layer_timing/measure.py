@@ -33,26 +33,31 @@ class Timing(NamedTuple):
 
 
 def time_once(block: Block, device: torch.device, *, ahead: float = 0.0) -> Timing:
-    """Run a block forward and backward.
-
-    On CUDA between events on the device, which is first kept busy for `ahead` milliseconds: what the host needs to
-    launch kernels is then no part of the device's time, as in a training step whose host runs ahead. It is told
-    beside it.
-    """
-    start, between, end = events(3) if device.type == "cuda" else (None, None, None)
-    if start is not None and between is not None and end is not None:
-        torch.cuda._sleep(int(ahead * CYCLES))  # type: ignore[no-untyped-call]
-        start.record()
+    """Run a block forward and backward; on CUDA as `time_on_device`."""
+    if device.type == "cuda":
+        return time_on_device(block, ahead)
     begin = perf_counter()
     outputs = block.forward()
     forward = perf_counter()
-    if between is not None:
-        between.record()
     block.backward(outputs)
-    total = perf_counter()
-    host = 1e3 * (total - begin)
-    if start is None or between is None or end is None:
-        return Timing(1e3 * (forward - begin), host, host)
+    total = 1e3 * (perf_counter() - begin)
+    return Timing(1e3 * (forward - begin), total, total)
+
+
+def time_on_device(block: Block, ahead: float) -> Timing:
+    """Between events on the device, which is first kept busy for `ahead` milliseconds.
+
+    What the host needs to launch kernels is then no part of the device's time, as in a training step whose host runs
+    ahead. It is told beside it.
+    """
+    start, between, end = events(3)
+    torch.cuda._sleep(int(ahead * CYCLES))  # type: ignore[no-untyped-call]  # PyTorch has no public way to wait there
+    start.record()
+    begin = perf_counter()
+    outputs = block.forward()
+    between.record()
+    block.backward(outputs)
+    host = 1e3 * (perf_counter() - begin)
     end.record()
     end.synchronize()
     return Timing(start.elapsed_time(between), start.elapsed_time(end), host)

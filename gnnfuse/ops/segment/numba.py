@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops.segment.operator import register_reduce, register_softmax
-from gnnfuse.ops.short_way import needs_derivative, needs_operator
+from gnnfuse.ops.short_way import apply, needs_derivative, needs_operator
 
 
 def reduce_by_numba(values: Tensor, place: Tensor, is_sorted: bool, segments: int, reduce: str) -> Tensor:
@@ -24,12 +24,13 @@ def reduce_by_numba(values: Tensor, place: Tensor, is_sorted: bool, segments: in
 
 def softmax_by_numba(scores: Tensor, place: Tensor, is_sorted: bool, segments: int) -> Tensor:
     """As the reference, for `[items, columns]` in float32 or float64."""
+    out: Tensor
     if needs_operator([scores]):
-        out: Tensor = segment_softmax_numba(scores, place, is_sorted, segments)
-        return out
-    if needs_derivative([scores]):
-        return apply(Softmax, scores, place, is_sorted, segments)
-    out = launch().softmax_forward(scores, place, is_sorted, segments)
+        out = segment_softmax_numba(scores, place, is_sorted, segments)
+    elif needs_derivative([scores]):
+        out = apply(Softmax, scores, place, is_sorted, segments)
+    else:
+        out = launch().softmax_forward(scores, place, is_sorted, segments)
     return out
 
 
@@ -39,12 +40,6 @@ def launch() -> Any:
     from gnnfuse.ops.segment import numba_launch
 
     return numba_launch
-
-
-def apply(function: type[torch.autograd.Function], *inputs: object) -> Tensor:
-    """As `function.apply`, without its look at transforms of functions, which `needs_operator` has taken."""
-    out: Tensor = super(torch.autograd.Function, function).apply(*inputs)  # type: ignore[misc]
-    return out
 
 
 class Reduce(torch.autograd.Function):

@@ -140,7 +140,7 @@ def copied_pass(team: int, kernel: int, threads: int, index: Ints, copies: int, 
 def item_pass(team: int, kernel: int, threads: int, items: int, runs: int, *arguments: Any) -> int:
     """A kernel over equal runs of items that writes one row for each."""
     bounds, threads = equal_runs(items, runs), min(threads, runs)
-    packed = (bounds, bounds) + arguments  # noqa: RUF005
+    packed = (bounds, bounds) + arguments  # noqa: RUF005  as above
     failed = on_team(team, kernel, threads, min(TURNS_PER_THREAD * threads, runs), runs, packed)
     return OUT_OF_MEMORY if failed else DONE
 
