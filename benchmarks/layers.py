@@ -12,7 +12,7 @@ run; where they differ, nothing is reported.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         heads=asked.heads,
         say=lambda line: progress.print(line, style="dim", highlight=False),
     )
+    result: dict[str, Any] = {}
     try:
-        result = measure(asked, settings)
+        for result in measure(asked, settings):
+            if asked.out:
+                asked.out.write_text(json.dumps(result, indent=1) + "\n")
     except DisagreementError as error:
         progress.print(f"nothing is reported: {error}", style="bold red", highlight=False)
         return 1
@@ -133,8 +136,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if result["growth"]:
         print_growth(console, result["growth"])
     print_figures(console, result["figures"])
-    if asked.out:
-        asked.out.write_text(json.dumps(result, indent=1) + "\n")
     if asked.plot:
         from layer_timing.plot import write_plot
 
@@ -142,24 +143,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(asked: argparse.Namespace, settings: Settings) -> dict[str, Any]:
-    """Everything that was asked for, as it is written to the file."""
+def measure(asked: argparse.Namespace, settings: Settings) -> Iterator[dict[str, Any]]:
+    """What was asked for, as it is written to the file: anew after each work, so that a run that is cut off left all
+    it had finished.
+    """
     described = environment(asked.device)
     ceilings = measure_ceilings(settings.dtype, torch.device(asked.device))
+    setting = {"dim": asked.dim, "heads": asked.heads, "dtype": asked.dtype, "threads": described["threads"]}
     rows: list[Row] = []
+
+    def so_far(growth: dict[str, Any] | None) -> dict[str, Any]:
+        return {
+            "environment": described,
+            "setting": setting | {"rounds": asked.rounds},
+            "ceilings": ceilings,
+            "rows": rows,
+            "growth": growth,
+            "figures": [figure.result(rows, setting) for figure in figures(asked.device)],
+        }
+
     for name in asked.work:
         rows += time_work(WORKS[name], asked.samples[name], asked.only, ceilings, settings)
+        yield so_far(None)
     if asked.growth is not None:
         rows += time_growth(asked.growth, ceilings, settings)
-    setting = {"dim": asked.dim, "heads": asked.heads, "dtype": asked.dtype, "threads": described["threads"]}
-    return {
-        "environment": described,
-        "setting": setting | {"rounds": asked.rounds},
-        "ceilings": ceilings,
-        "rows": rows,
-        "growth": summary(rows) if asked.growth is not None else None,
-        "figures": [figure.result(rows, setting) for figure in figures(asked.device)],
-    }
+        yield so_far(summary(rows))
 
 
 if __name__ == "__main__":
