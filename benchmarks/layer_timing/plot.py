@@ -34,12 +34,14 @@ def write_plot(rows: Sequence[Row], environment: Mapping[str, Any], file: Path) 
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     draw_curves(axes, curves)
-    draw_crossings(axes, curves, summary(rows)["cheaper_than_full_attention_from_nodes"])
+    crossings = summary(rows)["cheaper_than_full_attention_from_nodes"]
+    draw_crossings(axes, curves, crossings)
     dress(axes, sorted({nodes for times in curves.values() for nodes in times}))
     first = next(row for row in rows if row["work"] == "growth")
     where = environment["gpu"] or f"{environment['processor']}, threads: {environment['threads']}"
     axes.set_title("One block, forward and backward, one sample of degree 20", loc="left", fontsize=12)
-    axes.text(0, -0.17, f"{where}; {first['dtype']}", transform=axes.transAxes, fontsize=8, color="#6b7480")
+    footer = "\n".join([*in_words(curves, crossings), f"{where}; {first['dtype']}"])
+    axes.text(0, -0.15, footer, transform=axes.transAxes, va="top", fontsize=8, color="#6b7480")
     figure.savefig(file, dpi=150)
 
 
@@ -66,15 +68,11 @@ def draw_curves(axes: Axes, curves: Mapping[str, Mapping[int, float]]) -> None:
 def draw_crossings(
     axes: Axes, curves: Mapping[str, Mapping[int, float]], crossings: Mapping[str, float | None]
 ) -> None:
-    """A dashed line where a way becomes cheaper than full attention; in words where it does not."""
+    """A dashed line where a way becomes cheaper than full attention."""
     full = curves.get("full_attention", {})
-    words: list[str] = []
     height = 0.02
     for name, nodes in crossings.items():
         color, _, label = LOOKS[name]
-        shared = set(curves.get(name, {})) & set(full)
-        if shared and nodes is None:
-            words.append(f"{label} is {compare(curves[name], full)}")
         if nodes is None:
             continue
         axes.axvline(nodes, color=color, linestyle=(0, (4, 3)), linewidth=1.2, zorder=0)
@@ -90,9 +88,13 @@ def draw_crossings(
             color=INK,
         )
         height += 0.1
-    if words:
-        paper = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-        axes.text(0.02, 0.98, "\n".join(words), transform=axes.transAxes, va="top", fontsize=9, color=INK, bbox=paper)
+
+
+def in_words(curves: Mapping[str, Mapping[int, float]], crossings: Mapping[str, float | None]) -> list[str]:
+    """A line for each way without a crossing."""
+    full = curves.get("full_attention", {})
+    without = [name for name, nodes in crossings.items() if nodes is None and set(curves.get(name, {})) & set(full)]
+    return [f"{LOOKS[name][2]} is {compare(curves[name], full)}" for name in without]
 
 
 def compare(one: Mapping[int, float], full: Mapping[int, float]) -> str:

@@ -23,7 +23,8 @@ INT64, BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 def run_on_team(context: Any, team: Any, kernel: Any, threads: Any, turns: Any, chunks: Any, arguments: Any) -> Any:
     """Call `kernel(first, last, *arguments)` over all chunks in turns; returns whether a call failed.
 
-    `team` is the address of GOMP_parallel and `kernel` that of a compiled kernel for these arguments.
+    `team` is the address of GOMP_parallel, 0 for the calling thread alone, and `kernel` that of a compiled kernel for
+    these arguments.
     """
     kinds = (types.int64, types.int64, *arguments.types)
     signature = types.boolean(team, kernel, threads, turns, chunks, arguments)
@@ -42,10 +43,13 @@ def run_on_team(context: Any, team: Any, kernel: Any, threads: Any, turns: Any, 
         serve = serving(context, builder.module, shared, kinds)
         start = ir.FunctionType(ir.VoidType(), [serve.type, BYTES, ir.IntType(32), ir.IntType(32)])
         threads = builder.trunc(values[2], ir.IntType(32))
-        builder.call(
-            builder.inttoptr(team, start.as_pointer()),
-            [serve, builder.bitcast(place, BYTES), threads, ir.Constant(ir.IntType(32), 0)],
-        )
+        data = builder.bitcast(place, BYTES)
+        with builder.if_else(builder.icmp_signed("==", team, zero)) as (alone, together):
+            with alone:
+                builder.call(serve, [data])
+            with together:
+                flags = ir.Constant(ir.IntType(32), 0)
+                builder.call(builder.inttoptr(team, start.as_pointer()), [serve, data, threads, flags])
         failed = builder.load(cgutils.gep_inbounds(builder, place, 0, 1))
         return builder.icmp_signed("!=", failed, zero)
 
@@ -97,7 +101,7 @@ def call_on_team(team: int, kernel: Any, threads: int, turns: int, chunks: int, 
     """Call a compiled kernel as `kernel(first, last, *arguments)` over all chunks, on several threads.
 
     Args:
-        team: address of `GOMP_parallel`.
+        team: address of `GOMP_parallel`, or 0 for the calling thread alone.
         kernel: what `compiled` gave.
         threads: how many, the calling one among them.
         turns: in how many shares the chunks are taken.

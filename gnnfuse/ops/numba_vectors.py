@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 FLOAT = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
 INT32 = ir.IntType(32)
@@ -158,19 +158,18 @@ def inverted(typing: Any, vector: Any) -> tuple[Any, Emit]:
 def arithmetic(operation: Any, instruction: str) -> None:
     """Teach numba an operation on two vectors of one type."""
 
-    @in_kernels
-    def computed(typing: Any, left: Any, right: Any) -> tuple[Any, Emit]:
-        def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            return getattr(builder, instruction)(*values, flags=FUSED)
+    @type_callable(operation)
+    def give_type(context: Any) -> Callable[[Any, Any], Any]:
+        def typed(left: Any, right: Any) -> Any:
+            return left if isinstance(left, Vector) and left == right else None
 
-        return left(left, right), emit
+        return typed
 
-    @overload(operation)
-    def compute(left: Any, right: Any) -> Callable[[Any, Any], Any] | None:
-        def run(left: Any, right: Any) -> Any:
-            return computed(left, right)
+    builtin: Any = lower_builtin  # numba's own code has no types
 
-        return run if isinstance(left, Vector) and left == right else None
+    @builtin(operation, Vector, Vector)
+    def compute(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return getattr(builder, instruction)(*values, flags=FUSED)
 
 
 INSTRUCTIONS = {

@@ -100,14 +100,15 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     the threads and the kernel only where numba did not compile it.
     """
     threads = min(torch.get_num_threads(), work.num_chunks)
-    if threads == 1:
-        kernel(0, work.num_chunks, work.chunks, work.bounds, *arguments)
-        return
-    turns = min(TURNS_PER_THREAD * threads, work.num_chunks)
+    turns = min(TURNS_PER_THREAD * threads, work.num_chunks) if threads > 1 else 1
     if hasattr(kernel, "overloads"):
         from gnnfuse.ops.numba_team import call_on_team
 
-        call_on_team(team_address(), kernel, threads, turns, work.num_chunks, work.chunks, work.bounds, *arguments)
+        team = team_address() if threads > 1 else 0
+        call_on_team(team, kernel, threads, turns, work.num_chunks, work.chunks, work.bounds, *arguments)
+        return
+    if threads == 1:
+        kernel(0, work.num_chunks, work.chunks, work.bounds, *arguments)
         return
     take_turns(kernel, threads, [work.num_chunks * turn // turns for turn in range(turns + 1)], work, *arguments)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gnnfuse.ops.attention.numba_pieces import dot_piece, weighted_piece
 from gnnfuse.ops.attention.numba_weights import message_piece, score_piece, softmax_piece, weight_piece
-from gnnfuse.ops.numba_compile import compiled, inlined
+from gnnfuse.ops.numba_compile import inlined, threaded
 from gnnfuse.ops.numba_rows import fill, row_at
 
 Ints = NDArray[Any]
@@ -35,7 +35,7 @@ def longest_piece(first: Size, last: Size, order: Ints, bounds: Ints) -> Size:
     return longest
 
 
-@compiled
+@threaded
 def attention_forward_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     query: Floats, query_stride: Size, key: Floats, key_stride: Size, value: Floats, value_stride: Size,
@@ -67,7 +67,7 @@ def attention_forward_kernel(
         weighted_piece(out_row, first, last, first, nowhere, src, value, value_stride, message, heads, value_dim)
 
 
-@compiled
+@threaded
 def attention_additive_score_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     query: Floats, query_stride: Size, key: Floats, key_stride: Size, heads: Size, dim: Size,
@@ -91,7 +91,7 @@ def attention_additive_score_kernel(
                 score_row[head] = total
 
 
-@compiled
+@threaded
 def attention_backward_destination_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     grad_out: Floats, grad_stride: Size, value: Floats, value_stride: Size, key: Floats, key_stride: Size,
@@ -130,7 +130,7 @@ def attention_backward_destination_kernel(
                     weighted_piece(query_row, first, last, Size(0), nowhere, src, key, key_stride, grad, heads, dim)
 
 
-@compiled
+@threaded
 def attention_backward_source_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, edge: Ints, dst: Ints,
     rows: Floats, stride: Size, weight: Floats, heads: Size, dim: Size, out: Floats,
@@ -143,7 +143,7 @@ def attention_backward_source_kernel(
         weighted_piece(out_row, first, last, Size(0), edge, dst, rows, stride, weight, heads, dim)
 
 
-@compiled
+@threaded
 def attention_backward_additive_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, place: Ints, other: Ints,
     relation: Ints,

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import compiled
+from gnnfuse.ops.numba_compile import compiled, threaded
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
 
 
-@compiled
+@threaded
 def neighbor_sum_forward_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, value: Floats,
     weight: Floats, has_weight: bool, share: Floats, out: Floats,
@@ -34,7 +34,7 @@ def neighbor_sum_forward_kernel(
                 out_row[d] += edge_factor * value_row[d]
 
 
-@compiled
+@threaded
 def neighbor_max_forward_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, src: Ints, value: Floats,
     weight: Floats, has_weight: bool, out: Floats, highest: NDArray[np.int32],
@@ -80,7 +80,7 @@ def neighbor_max_join_kernel(
                     highest[row, d] = piece_highest[piece, d]
 
 
-@compiled
+@threaded
 def neighbor_sum_backward_value_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, edge_of: Ints, dst: Ints, grad_out: Floats,
     weight: Floats, has_weight: bool, share: Floats, highest: NDArray[np.int32], has_highest: bool,
@@ -106,7 +106,7 @@ def neighbor_sum_backward_value_kernel(
                     grad_row[d] += factor * out_row[d]
 
 
-@compiled
+@threaded
 def neighbor_sum_backward_weight_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, row: Ints, src: Ints, value: Floats,
     grad_out: Floats, share: Floats, highest: NDArray[np.int32], has_highest: bool, grad_weight: Floats,
