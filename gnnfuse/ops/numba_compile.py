@@ -23,7 +23,7 @@ FASTMATH = {"reassoc", "contract", "nsz"}
 OPTIONS: Any = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
 
 
-class PatientCache(FunctionCache):  # type: ignore[misc]  # numba ships no types
+class PatientCache(FunctionCache):
     """Machine code on disk, done without where the disk no longer lets itself be read or written.
 
     numba's own raises what the system says: a folder that was writable at the import and is not when a kernel is first
@@ -35,7 +35,7 @@ class PatientCache(FunctionCache):  # type: ignore[misc]  # numba ships no types
     def load_overload(self, sig: object, target_context: object) -> Any:
         """The machine code for these arguments; None where there is none or it cannot be read."""
         try:
-            return super().load_overload(sig, target_context)
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
         except (OSError, EOFError, pickle.UnpicklingError) as error:  # the last two: a file cut off by a crash
             self.give_up(error)
             return None
@@ -43,13 +43,13 @@ class PatientCache(FunctionCache):  # type: ignore[misc]  # numba ships no types
     def save_overload(self, sig: object, data: object) -> None:
         """Keep machine code, if it can be kept."""
         try:
-            super().save_overload(sig, data)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except (OSError, EOFError, pickle.UnpicklingError) as error:  # it reads the index first
             self.give_up(error)
 
     def give_up(self, error: Exception) -> None:
         """Warn once per process; this kernel leaves the disk alone from now on."""
-        self.disable()
+        self.disable()  # type: ignore[no-untyped-call]
         if not PatientCache.warned:
             PatientCache.warned = True
             warnings.warn(
@@ -65,7 +65,8 @@ def compiled(function: Kernel) -> Kernel:
     function.__qualname__ = f"{function.__qualname__}-{SOURCES}"
     kernel = numba.njit(**OPTIONS)(function)
     with contextlib.suppress(RuntimeError):  # numba found no folder to write to
-        kernel._cache = PatientCache(function)  # what enable_caching does with numba's own
+        # What enable_caching does with numba's own.
+        kernel._cache = PatientCache(function)  # type: ignore[no-untyped-call]
     return cast(Kernel, kernel)
 
 
