@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from gnnfuse.sample import Audio as Audio
     from gnnfuse.sample import Rows as Rows
     from gnnfuse.sample import Sample as Sample
+    from gnnfuse.saving import ModelCard as ModelCard
     from gnnfuse.saving import from_pretrained as from_pretrained
     from gnnfuse.saving import save_pretrained as save_pretrained
     from gnnfuse.tasks import Classification as Classification
@@ -91,7 +92,7 @@ _PUBLIC = {
     ),
     "readout": ("AttentionReadout", "HubReadout", "InteractionReadout", "JoinedReadout", "MeanReadout", "TypedReadout"),
     "sample": ("Audio", "Rows", "Sample"),
-    "saving": ("from_pretrained", "save_pretrained"),
+    "saving": ("ModelCard", "from_pretrained", "save_pretrained"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
     "train": ("FitConfig", "evaluate", "fit"),
 }
