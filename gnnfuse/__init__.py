@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gnnfuse.diagnosis import doctor as doctor
     from gnnfuse.draw import draw_sample as draw_sample
     from gnnfuse.edges import Aligned as Aligned
     from gnnfuse.edges import Complete as Complete
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "diagnosis": ("doctor",),
     "draw": ("draw_sample",),
     "edges": ("Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"),
     "fusion": ("Concat", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),

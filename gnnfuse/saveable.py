@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import torch
 
-from gnnfuse import catalog
+from gnnfuse.catalog import later  # not from gnnfuse: every early stage would depend on the whole, as mypy sees it
 from gnnfuse.model_card import ModelCard
 
 
@@ -67,4 +67,4 @@ class Saveable:
 
 
 def _saving(name: str) -> Any:
-    return catalog.later(name)
+    return later(name)

@@ -46,10 +46,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "saving": UP_TO_DATA,
     "draw": UP_TO_DATA,
     "train": (*UP_TO_DATA, "saving", "draw"),
+    "diagnosis": ("ops",),
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
     "bench": (*UP_TO_TRAIN, "explain", "testing"),
-    "cli": (*UP_TO_TRAIN, "explain", "testing", "bench"),
+    "cli": (*UP_TO_TRAIN, "explain", "testing", "bench", "diagnosis"),
 }
 LIGHT_STAGES = (
     *("catalog", *SAVED, "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks"),
