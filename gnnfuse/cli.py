@@ -193,9 +193,12 @@ def doctor(
 ) -> None:
     """Look at this machine, and say how to mend what is broken.
 
-    It looks at versions, devices, kernels (whether they are right, and how fast), media formats, folders and the hub.
-    Takes ten to twenty seconds, and some twenty more the first time, when CPU kernels are compiled. It installs and
-    changes nothing. Every line begins with "ok", with "note" (works without it, but worth knowing) or with "broken".
+    Looked at are versions, devices, kernels (whether they are right, and how fast), media formats, folders, the hub.
+
+    Every line begins with ok, with note (works without it, but worth knowing) or with broken, and says what to do.
+
+    It takes some twenty seconds, and twenty more the first time, when CPU kernels are compiled; it changes nothing.
+
     Exit code 0 if all that is needed works, 1 if not.
     """
     from gnnfuse.diagnosis import doctor as look

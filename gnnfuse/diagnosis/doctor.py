@@ -21,7 +21,7 @@ SECTIONS = {
 def doctor(*, tell: Callable[[str], None] | None = None) -> Diagnosis:
     """Look at versions, devices, kernels, media formats, folders and the network, and say what to do about faults.
 
-    Takes about ten to twenty seconds, most of it imports; the first time CPU kernels are compiled, some 20 s more.
+    Takes some twenty seconds, most of it imports; the first time, when CPU kernels are compiled, twenty more.
     Nothing is changed or installed, and nothing is sent but one request for the hub's front page.
 
     Args:
