@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gnnfuse.diagnosis import doctor as doctor
     from gnnfuse.draw import draw_sample as draw_sample
     from gnnfuse.edges import Aligned as Aligned
     from gnnfuse.edges import Complete as Complete
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from gnnfuse.sample import Audio as Audio
     from gnnfuse.sample import Rows as Rows
     from gnnfuse.sample import Sample as Sample
+    from gnnfuse.saving import ModelCard as ModelCard
     from gnnfuse.saving import from_pretrained as from_pretrained
     from gnnfuse.saving import save_pretrained as save_pretrained
     from gnnfuse.tasks import Classification as Classification
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "diagnosis": ("doctor",),
     "draw": ("draw_sample",),
     "edges": ("Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"),
     "fusion": ("Concat", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),
@@ -91,7 +94,7 @@ _PUBLIC = {
     ),
     "readout": ("AttentionReadout", "HubReadout", "InteractionReadout", "JoinedReadout", "MeanReadout", "TypedReadout"),
     "sample": ("Audio", "Rows", "Sample"),
-    "saving": ("from_pretrained", "save_pretrained"),
+    "saving": ("ModelCard", "from_pretrained", "save_pretrained"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
     "train": ("FitConfig", "evaluate", "fit"),
 }

@@ -65,6 +65,13 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+# What methods of an early stage's classes are a short way to, in a later stage that the early one does not import.
+LATER: Mapping[str, str] = {
+    "save_pretrained": "gnnfuse.saving.pretrained:save_pretrained",
+    "from_pretrained": "gnnfuse.saving.pretrained:from_pretrained",
+    "push_to_hub": "gnnfuse.saving.hub:push_to_hub",
+}
+
 
 @cache
 def entries(kind: str) -> Mapping[str, str]:
@@ -108,7 +115,16 @@ def load(kind: str, name: str) -> object:
     found = entries(kind)
     if name not in found:
         raise ValueError(unknown(kind, name, found))
-    module, _, attribute = found[name].partition(":")
+    return _object(found[name])
+
+
+def later(name: str) -> object:
+    """The function of a later stage under this name in `LATER`; imported now."""
+    return _object(LATER[name])
+
+
+def _object(place: str) -> object:
+    module, _, attribute = place.partition(":")
     return getattr(import_module(module), attribute)
 
 

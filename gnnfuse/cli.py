@@ -2,15 +2,18 @@
 
 import sys
 import warnings
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 import gnnfuse
 
 if TYPE_CHECKING:
+    from gnnfuse.diagnosis import Diagnosis
     from gnnfuse.graph import GraphBuilder
     from gnnfuse.sample import Sample
 
@@ -182,6 +185,42 @@ def _task_sample(task: str, wanted: str, data: Path | None) -> tuple["Sample", "
         f"task {task!r} has no validation sample {wanted!r}, expected a number below {len(valid)} or an id such as "
         f"{valid[0].id!r}"
     )
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
+) -> None:
+    """Look at this machine, and say how to mend what is broken.
+
+    Looked at are versions, devices, kernels (whether they are right, and how fast), media formats, folders, the hub.
+
+    Every line begins with ok, with note (works without it, but worth knowing) or with broken, and says what to do.
+
+    It takes some twenty seconds, and twenty more the first time, when CPU kernels are compiled; it changes nothing.
+
+    Exit code 0 if all that is needed works, 1 if not.
+    """
+    from gnnfuse.diagnosis import doctor as look
+
+    with Console(stderr=True).status("starting") as status:
+        found = look(tell=lambda what: status.update(f"{what} ..."))
+    if json:
+        typer.echo(dumps(found.as_json(), indent=2))
+    else:
+        _print_diagnosis(found)
+    raise typer.Exit(0 if found.healthy else 1)
+
+
+def _print_diagnosis(found: "Diagnosis") -> None:
+    colours = {"ok": "green", "note": "yellow", "broken": "bold red"}
+    console = Console(highlight=False, soft_wrap=True)
+    for line in str(found).splitlines():
+        word = line.split()[0] if line.startswith("  ") and line.split() else ""
+        text = Text(line)
+        if word in colours:
+            text.stylize(colours[word], line.index(word), line.index(word) + len(word))
+        console.print(text)
 
 
 @app.command()

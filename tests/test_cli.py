@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,3 +112,30 @@ def test_names_lists_every_kind(run: Run) -> None:
     assert finished.code == 0
     for word in ("benchmark", "digits", "joint_transformer", "relation_attention"):
         assert word in finished.stdout
+
+
+@pytest.fixture
+def found_here(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes the doctor find one thing of this status."""
+    from gnnfuse import diagnosis
+
+    def put(status: Any) -> None:
+        finding = diagnosis.Finding("thing", status, "as found [here]", "mend it")
+        found = diagnosis.Diagnosis((diagnosis.Section("Versions", (finding,)),))
+        monkeypatch.setattr(diagnosis, "doctor", lambda *, tell: tell("looking") or found)
+
+    return put
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("note", 0), ("broken", 1)])
+def test_the_doctor_ends_with_one_where_something_is_broken(
+    status: str, code: int, run: Run, found_here: Callable[[str], None]
+) -> None:
+    found_here(status)
+    finished = run("doctor")
+    assert finished.code == code
+    assert f"  {status:6}  thing  as found [here]" in finished.stdout
+    assert "-> mend it" in finished.stdout
+    as_json = run("doctor", "--json")
+    assert as_json.code == code
+    assert json.loads(as_json.stdout)["sections"][0]["findings"][0]["text"] == "as found [here]"

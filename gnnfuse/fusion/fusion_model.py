@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
+from gnnfuse.saveable import Saveable
 
 Family = Literal["graph", "attention", "unimodal", "other"]
 
 
-class FusionModel(nn.Module, ABC):
+class FusionModel(nn.Module, Saveable, ABC):
     """Fuses each graph of a batch into one vector.
 
     Every constructor argument is kept under its own name, so that a model can be saved as its configuration.

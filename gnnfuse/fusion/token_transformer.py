@@ -92,11 +92,12 @@ def pad_tokens(
         The tokens, and where there is one.
     """
     graph_id = torch.cat([batch.layout[name].graph_id for name in states])
-    counts = torch.bincount(graph_id, minlength=batch.num_graphs)
+    counts = torch.stack([batch.layout[name].offsets.diff() for name in states]).sum(dim=0)
     order = graph_id.argsort(stable=True)
-    column = torch.empty_like(graph_id)
-    column[order] = torch.arange(len(graph_id), device=graph_id.device) - (counts.cumsum(0) - counts)[graph_id[order]]
-    width = int(counts.max())
+    place = torch.arange(len(graph_id), device=graph_id.device) - (counts.cumsum(0) - counts)[graph_id[order]]
+    column = torch.empty_like(graph_id).scatter(0, order, place)
+    width = int(counts.max().clamp(min=1))  # a batch without a token has one that is masked: no size is then 0
+    torch._check(width >= 1)  # type: ignore[no-untyped-call]  # what torch.export must know of a size that it cannot see
     stacked = torch.cat(list(states.values()))
     tokens = stacked.new_zeros(batch.num_graphs, width, stacked.shape[1]).index_put((graph_id, column), stacked)
     mask = torch.arange(width, device=graph_id.device) < counts.unsqueeze(1)

@@ -1,11 +1,15 @@
 """How this package's kernels are compiled by numba."""
 
+import contextlib
 import hashlib
+import pickle
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache
 
 from gnnfuse.ops.numba_parts import PartCompiler
 
@@ -21,13 +25,51 @@ FASTMATH = {"reassoc", "contract", "nsz"}
 OPTIONS: Any = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
+class PatientCache(FunctionCache):
+    """Machine code on disk, done without where the disk no longer lets itself be read or written.
+
+    numba's own raises what the system says: a folder that was writable at the import and is not when a kernel is first
+    called (mounted read-only meanwhile, full, gone) would end the call.
+    """
+
+    warned = False  # one disk, one warning
+
+    def load_overload(self, sig: object, target_context: object) -> Any:
+        """The machine code for these arguments; None where there is none or it cannot be read."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except (OSError, EOFError, pickle.UnpicklingError) as error:  # the last two: a file cut off by a crash
+            self.give_up(error)
+            return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep machine code, if it can be kept."""
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it reads the index first
+            self.give_up(error)
+
+    def give_up(self, error: Exception) -> None:
+        """Warn once per process; this kernel leaves the disk alone from now on."""
+        self.disable()  # type: ignore[no-untyped-call]
+        if not PatientCache.warned:
+            PatientCache.warned = True
+            warnings.warn(
+                "machine code of CPU kernels is kept in memory only, and the next process compiles again: "
+                f"{self.cache_path} cannot be used ({type(error).__name__}: {error}). NUMBA_CACHE_DIR names a folder",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
 def compiled(function: Kernel, **options: Any) -> Kernel:
-    """Compile at the first call; keep the machine code on disk where a folder can be written, else not."""
+    """Compile at the first call; keep the machine code on disk where a folder can be written, else in memory."""
     function.__qualname__ = f"{function.__qualname__}-{SOURCES}"
-    try:
-        return cast(Kernel, numba.njit(cache=True, **OPTIONS, **options)(function))
-    except RuntimeError:  # numba found no folder to write to
-        return cast(Kernel, numba.njit(**OPTIONS, **options)(function))
+    kernel = numba.njit(**OPTIONS, **options)(function)
+    with contextlib.suppress(RuntimeError):  # numba found no folder to write to
+        # What enable_caching does with numba's own.
+        kernel._cache = PatientCache(function)  # type: ignore[no-untyped-call]
+    return cast(Kernel, kernel)
 
 
 def threaded(function: Kernel) -> Kernel:

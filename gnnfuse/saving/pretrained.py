@@ -1,35 +1,46 @@
 """`save_pretrained` and `from_pretrained`: a task or a model as a folder, in the manner of Hugging Face."""
 
-import json
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gnnfuse import __version__
 from gnnfuse.fusion import FusionModel
+from gnnfuse.model_card import ModelCard
 from gnnfuse.saving.build import build
-from gnnfuse.saving.describe import Json, describe
+from gnnfuse.saving.card import card_text
+from gnnfuse.saving.config import CONFIG, config_of, listing_in, read_config
+from gnnfuse.saving.folder import WEIGHTS, may_write_card, weights_path, write_folder
+from gnnfuse.saving.hub import local_folder
+from gnnfuse.saving.weights import (
+    check_unchanged,
+    digest_of,
+    listing,
+    load_weights,
+    read_weights,
+    tensors_of,
+)
 from gnnfuse.tasks import Task
 
-FORMAT = 1
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
+def save_pretrained(
+    module: Task | FusionModel, folder: str | os.PathLike[str], *, card: ModelCard | None = None
+) -> None:
+    """Write a task or a fusion model into a folder: its construction, its weights, and a model card.
 
-def save_pretrained(module: Task | FusionModel, folder: str | os.PathLike[str]) -> None:
-    """Write a task or a fusion model into a folder: its construction and its weights.
-
-    `config.json` holds the format's number, the versions that wrote it, and the whole construction (`describe`): model,
-    node types with what they learned in fitting, edge rules, readout, layers, target encoding with label names.
-    `model.safetensors` holds the weights. Files of these names that are there already are replaced, other files stay.
+    `config.json` holds the format's number, the versions that wrote it, the whole construction (`describe`: model,
+    node types with what they learned in fitting, edge rules, readout, layers, target encoding with label names), and
+    dtype, shape and checksum of every tensor. `model.safetensors` holds the weights. `README.md` is the model card;
+    one that was not written here, or was edited since, stays as it is. Files of the first two names that are there
+    already are replaced, other files stay. A crash at any moment leaves the old model or the new one.
 
     Args:
         module: the task or model.
         folder: made if it is not there.
+        card: what the model does not know about itself: data, licence, metrics.
 
     Raises:
         ValueError: a part does not keep its constructor's arguments, or is a function or a tensor.
@@ -43,99 +54,68 @@ def save_pretrained(module: Task | FusionModel, folder: str | os.PathLike[str]) 
         ...     from_pretrained(folder).depth
         1
     """
-    from safetensors.torch import save_file
-
-    config: Json = {
-        "format": FORMAT,
-        "gnnfuse": __version__,
-        "torch": torch.__version__,
-        "object": describe(module),
-    }
-    # A copy of each: safetensors refuses tensors that share memory, as tied weights do.
-    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{uuid4().hex}"  # a reader never meets half a file
-    partial.mkdir()
-    try:
-        save_file(weights, partial / WEIGHTS, metadata={"format": "pt"})
-        (partial / CONFIG).write_text(json.dumps(config, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        for name in (WEIGHTS, CONFIG):
-            os.replace(partial / name, folder / name)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    tensors = tensors_of(module)
+    listed = listing(tensors, module)
+    config = config_of(module, listed)
+    text = card_text(module, ModelCard() if card is None else card) if may_write_card(folder) else None
+    write_folder(folder, config, tensors, digest_of(listed), text)
 
 
-def from_pretrained(folder: str | os.PathLike[str], *, classes: Sequence[type] = ()) -> Task | FusionModel:
-    """Read a task or a fusion model from a folder, on the CPU and in evaluation mode.
+def from_pretrained(
+    source: str | os.PathLike[str],
+    *,
+    classes: Sequence[type] = (),
+    device: torch.device | str = "cpu",
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+) -> Task | FusionModel:
+    """Read a task or a fusion model from a folder or from the Hugging Face hub, in evaluation mode.
 
-    Nothing is unpickled; only classes that this library or the catalogue lists are built, and those passed in.
+    Nothing is unpickled and no code is fetched; only classes that this library or the catalogue lists are built, and
+    those passed in. Of a hub repository only config.json and model.safetensors are downloaded, into the hub's cache,
+    from which they are read when offline.
 
     Args:
-        folder: what `save_pretrained` wrote.
-        classes: the caller's own node types, rules, layers, readouts, models or tasks that the folder may name.
+        source: a folder that `save_pretrained` wrote, or a hub id ("user/name") where there is no such folder.
+        classes: the caller's own node types, rules, layers, readouts, models or tasks that it may name.
+        device: where to put the weights.
+        revision: branch, tag or commit on the hub.
+        cache_dir: the hub's cache, if not the usual one.
+        local_files_only: look in the hub's cache only.
 
     Raises:
-        FileNotFoundError: the folder lacks one of its files.
-        ValueError: another format, a class that is not allowed, or weights that are missing, unexpected or of another
-            shape.
+        FileNotFoundError: neither a folder nor a model on the hub or in its cache, or one of the files is missing.
+        ValueError: a newer format, a damaged file, a class that is not allowed, weights that are missing, unexpected,
+            of another shape or altered, or a config and weights of two different saves.
     """
-    folder = Path(folder)
-    config = _read_config(folder / CONFIG)
-    weights = _read_weights(folder / WEIGHTS)
-    with torch.random.fork_rng(devices=[]):  # the weights drawn in building are thrown away
+    folder = local_folder(source, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
+    config, weights, path = _read(folder)
+    listed = listing_in(config)
+    if listed is not None:
+        check_unchanged(weights, listed, path)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # the weights drawn in building are thrown away
         module = build(config["object"], classes=classes)
     if not isinstance(module, Task | FusionModel):
         raise ValueError(f"{folder / CONFIG}: found a {type(module).__name__}, expected a task or a fusion model")
-    _load_weights(module, weights, folder / WEIGHTS)
-    return module.eval()
+    load_weights(module, weights, listed, path)
+    return module.eval().to(device)
 
 
-def _read_config(path: Path) -> Mapping[str, Json]:
-    if not path.is_file():
-        raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON ({error})") from error
-    found = config.get("format") if isinstance(config, dict) else None
-    if found != FORMAT or "object" not in config:
-        writer = config.get("gnnfuse") if isinstance(config, dict) else None
-        raise ValueError(
-            f"{path}: found format {found!r}, written by gnnfuse {writer}; gnnfuse {__version__} reads {FORMAT}"
-        )
-    return dict(config)
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
-    try:
-        weights: dict[str, Tensor] = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path}: unreadable weights ({error})") from error
-    return weights
-
-
-def _load_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    expected = module.state_dict()
-    wrong = {
-        "missing": sorted(expected.keys() - weights.keys()),
-        "unexpected": sorted(weights.keys() - expected.keys()),
-        "of another shape": [
-            f"{name} {list(weights[name].shape)} (expected {list(tensor.shape)})"
-            for name, tensor in expected.items()
-            if name in weights and weights[name].shape != tensor.shape
-        ],
-    }
-    found = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in wrong.items() if names)
-    if found:
-        raise ValueError(f"{path}: the weights do not fit the model, {found}")
-    dtypes = [tensor.dtype for tensor in weights.values() if tensor.is_floating_point()]
-    mixed = len(set(dtypes)) > 1
-    if dtypes and not mixed:
-        module.to(dtypes[0])  # buffers that are not saved follow
-    module.load_state_dict(weights, assign=mixed)
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Path]:
+    """Config and weights of one and the same save, also while another process saves into the folder."""
+    config = read_config(folder / CONFIG)
+    while True:
+        digest = config["weights"]["digest"] if config["format"] > 1 else None
+        path = folder / WEIGHTS if digest is None else weights_path(folder, digest)
+        weights, mark = read_weights(path)
+        if digest is None or mark in (None, digest):
+            return config, weights, path
+        again = read_config(folder / CONFIG)
+        if again == config:
+            raise ValueError(
+                f"{folder}: {CONFIG} and {path.name} are of two different saves (the weights bear {mark}, the config "
+                f"asks for {digest}); copy both from one"
+            )
+        config = again

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.sample import Sample
+from gnnfuse.saveable import Saveable
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -32,7 +33,7 @@ class Prediction:
     scores: Mapping[str, float]
 
 
-class Task(nn.Module, ABC):
+class Task(nn.Module, Saveable, ABC):
     """A fusion model with a head, trained for one purpose.
 
     Args:

@@ -1,6 +1,5 @@
 """Saved and loaded, everything is as before: in this process, in a fresh one, and with clear errors."""
 
-import json
 import subprocess
 import sys
 from functools import partial
@@ -8,11 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
-from gnnfuse.graph import ClassTarget, GraphBuilder, NumberTarget
+from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder, NumberTarget
 from gnnfuse.message_passing import RelationAttention
 from gnnfuse.nodes import Features
 from gnnfuse.readout import AttentionReadout, HubReadout
@@ -150,10 +148,24 @@ def test_saving_again_replaces_and_leaves_other_files(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     for dim in (8, 16):
         save_pretrained(task(dim=dim), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors", "notes.txt"]
+    written = ["README.md", "config.json", "model.safetensors", "notes.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == written
     loaded = from_pretrained(tmp_path)
     assert isinstance(loaded, Task)
     assert loaded.model.dim == 16
+
+
+def test_the_same_model_is_the_same_files(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        save_pretrained(task(), tmp_path / name)
+    for file in ("README.md", "config.json", "model.safetensors"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes(), file
+
+
+def test_whoever_may_read_the_config_may_read_the_weights(tmp_path: Path) -> None:
+    save_pretrained(task(), tmp_path)
+    modes = {(tmp_path / file).stat().st_mode for file in ("README.md", "config.json", "model.safetensors")}
+    assert len(modes) == 1
 
 
 def test_a_failed_save_leaves_what_was_there(tmp_path: Path) -> None:
@@ -164,46 +176,87 @@ def test_a_failed_save_leaves_what_was_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"GraphFusion.layer: found function .*, expected a class"):
         save_pretrained(model, tmp_path)
     assert (tmp_path / "config.json").read_text() == before
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("built", [torch.float32, torch.float64])
+def test_another_default_dtype_changes_nothing(built: torch.dtype, tmp_path: Path) -> None:
+    """Neither in what is made under it, nor in what is loaded under it."""
+    before = torch.get_default_dtype()
+    batch = example_builder(target=ClassTarget(("cat", "dog")))(random_samples(seeded()))
+    try:
+        torch.set_default_dtype(built)
+        saved = task().float()
+        save_pretrained(saved, tmp_path)
+        torch.set_default_dtype(torch.float64 if built == torch.float32 else torch.float32)
+        loaded = from_pretrained(tmp_path)
+        assert torch.equal(loaded(batch), saved(batch))
+    finally:
+        torch.set_default_dtype(before)
+
+
+def test_weights_of_several_dtypes_keep_theirs(tmp_path: Path) -> None:
+    saved = task()
+    saved.head.double()
+    save_pretrained(saved, tmp_path)
+    loaded = from_pretrained(tmp_path)
+    found = {name: parameter.dtype for name, parameter in loaded.named_parameters()}
+    assert found == {name: parameter.dtype for name, parameter in saved.named_parameters()}
+
+
+def test_it_is_put_on_the_device_that_is_asked_for(tmp_path: Path) -> None:
     save_pretrained(task(), tmp_path)
-    weights = load_file(tmp_path / "model.safetensors")
-    weights["head.1.bias"] = torch.zeros(3)
-    weights["stray"] = weights.pop("head.1.weight")
-    save_file(weights, tmp_path / "model.safetensors")
-    with pytest.raises(ValueError, match=r"missing: head.1.weight; unexpected: stray; of another shape: head.1.bias"):
-        from_pretrained(tmp_path)
+    devices = ["meta", "cuda"] if torch.cuda.is_available() else ["meta"]
+    for device in devices:
+        assert {parameter.device.type for parameter in from_pretrained(tmp_path, device=device).parameters()} == {
+            device
+        }
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"format": 2}, r"found format 2, written by gnnfuse .* reads 1"),
-        ({"object": {"class": "os:system", "arguments": {}}}, "class os:system is not listed"),
-        ({"object": {"class": "gnnfuse.edges.window:Window", "arguments": {}}}, "found a Window, expected a task"),
-        ({"object": {"class": "gnnfuse.fusion:Concat", "arguments": {"size": 3}}}, "is not listed"),
-    ],
-)
-def test_a_config_that_is_not_ours(change: dict[str, object], message: str, tmp_path: Path) -> None:
-    save_pretrained(task(), tmp_path)
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(ValueError, match=message):
-        from_pretrained(tmp_path)
+def test_a_default_device_is_not_built_on(tmp_path: Path) -> None:
+    saved = task()
+    save_pretrained(saved, tmp_path)
+    with torch.device("meta"):
+        loaded = from_pretrained(tmp_path)
+    batch = saved.builder(random_samples(seeded()))
+    assert torch.equal(loaded(batch), saved(batch))
 
 
-def test_files_that_are_not_there_or_broken(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"found no config.json"):
-        from_pretrained(tmp_path)
-    save_pretrained(task(), tmp_path)
-    (tmp_path / "model.safetensors").write_bytes(b"half a file")
-    with pytest.raises(ValueError, match="unreadable weights"):
-        from_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(ValueError, match="not JSON"):
-        from_pretrained(tmp_path)
+def test_methods_of_models_and_tasks(tmp_path: Path) -> None:
+    saved = task()
+    saved.save_pretrained(tmp_path / "task")
+    saved.model.save_pretrained(tmp_path / "model")
+    batch = saved.builder(random_samples(seeded()))
+    assert torch.equal(Classification.from_pretrained(tmp_path / "task")(batch), saved(batch))
+    assert torch.equal(Task.from_pretrained(tmp_path / "task")(batch), saved(batch))
+    assert torch.equal(GraphFusion.from_pretrained(tmp_path / "model")(batch), saved.model(batch))
+    with pytest.raises(ValueError, match=r"found a Classification, expected a Regression$"):
+        Regression.from_pretrained(tmp_path / "task")
+    with pytest.raises(ValueError, match=r"found a Classification, expected a GraphFusion; it is the \.model of"):
+        GraphFusion.from_pretrained(tmp_path / "task")
+
+
+class Halved(FusionModel):
+    """A user's model."""
+
+    family = "other"
+
+    def __init__(self, inner: FusionModel) -> None:
+        super().__init__()
+        self.inner, self.dim, self.node_types = inner, inner.dim, inner.node_types
+
+    def forward(self, batch: GraphBatch) -> Tensor:
+        halved: Tensor = self.inner(batch) / 2
+        return halved
+
+
+def test_who_loads_by_a_class_of_their_own_allows_it(tmp_path: Path) -> None:
+    saved = Halved(models(example_builder())["concat"]).eval()
+    saved.save_pretrained(tmp_path)
+    batch = example_builder()(random_samples(seeded()))
+    assert torch.equal(Halved.from_pretrained(tmp_path)(batch), saved(batch))
+    with pytest.raises(ValueError, match=r"class .*test_pretrained:Halved is not listed in the catalogue"):
+        FusionModel.from_pretrained(tmp_path)
 
 
 def test_loading_changes_no_seed_and_ends_in_evaluation_mode(tmp_path: Path) -> None:

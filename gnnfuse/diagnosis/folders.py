@@ -1,0 +1,70 @@
+"""Where things are kept between runs, whether it can be written to, and how much room is left."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gnnfuse.diagnosis.report import Finding, guarded, said
+
+GIB = 2**30
+LITTLE = 2 * GIB
+
+
+def folders(tell: Callable[[str], None]) -> Iterator[Finding]:
+    """One finding per folder."""
+    tell("looking at folders")
+    yield guarded("machine code", lambda: _folder("machine code", numba_folder(), "NUMBA_CACHE_DIR"))
+    yield guarded("hub", lambda: _folder("hub", _hub_folder(), "HF_HUB_CACHE"))
+    yield guarded("datasets", lambda: _folder("datasets", _datasets_folder(), "HF_DATASETS_CACHE"))
+    yield guarded("temporary files", lambda: _folder("temporary files", Path(tempfile.gettempdir()), "TMPDIR"))
+    yield guarded("working folder", lambda: _folder("working folder", Path.cwd(), None))
+
+
+def numba_folder() -> Path | None:
+    """Where machine code of CPU kernels is kept; None for nowhere."""
+    from gnnfuse.ops.neighbor_sum import numba_kernels
+
+    kernel = next(found for found in vars(numba_kernels).values() if hasattr(found, "_cache"))
+    path = kernel._cache.cache_path
+    return None if path is None else Path(path)
+
+
+def _hub_folder() -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def _datasets_folder() -> Path:
+    from datasets import config
+
+    return Path(config.HF_DATASETS_CACHE)
+
+
+def _folder(name: str, path: Path | None, variable: str | None) -> Finding:
+    other = f"export {variable}=FOLDER  (one that can be written to)" if variable else "go to a folder that you own"
+    if path is None:
+        return Finding(name, "note", "found no folder to write to: kernels are compiled in every process", other)
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    details = {"path": str(path), "exists": path.exists(), "free_bytes": free}
+    refusal = _refusal(there)
+    if refusal:
+        return Finding(name, "note", f"{path}: cannot be written to ({refusal})", other, details)
+    text = f"{path}, {free / GIB:.0f} GiB free" + ("" if path.exists() else ", made when it is needed")
+    if free < LITTLE:
+        return Finding(name, "note", text, f"make room, or {other}", details)
+    return Finding(name, "ok", text, details=details)
+
+
+def _refusal(folder: Path) -> str:
+    """Why nothing can be written there; empty where it can. Tried, as permissions do not tell of read-only disks."""
+    try:
+        handle, file = tempfile.mkstemp(prefix=".gnnfuse-doctor-", dir=folder)
+        os.close(handle)
+        os.unlink(file)
+    except OSError as error:
+        return said(error)
+    return ""

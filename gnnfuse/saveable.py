@@ -1,0 +1,70 @@
+"""The methods by which tasks and fusion models are saved and loaded.
+
+They are a short way to `gnnfuse.saving`, a later stage that knows every earlier one; it is looked up in the catalogue
+when a method is called, so that importing a model imports nothing of it.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+
+from gnnfuse.catalog import later  # not from gnnfuse: every early stage would depend on the whole, as mypy sees it
+from gnnfuse.model_card import ModelCard
+
+
+class Saveable:
+    """Can be saved as a folder, loaded from one or from the hub, and pushed there."""
+
+    def save_pretrained(self, folder: str | os.PathLike[str], *, card: ModelCard | None = None) -> None:
+        """Write construction, weights and a model card into a folder; see `gnnfuse.saving.save_pretrained`."""
+        _saving("save_pretrained")(self, folder, card=card)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        classes: Sequence[type] = (),
+        device: torch.device | str = "cpu",
+        revision: str | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+    ) -> Self:
+        """Read one of this class from a folder or the hub; see `gnnfuse.saving.from_pretrained`.
+
+        Raises:
+            ValueError: it is of another class; and what `gnnfuse.saving.from_pretrained` raises.
+        """
+        own = () if cls.__module__.startswith("gnnfuse.") else (cls,)  # who calls a class's own method trusts it
+        found = _saving("from_pretrained")(
+            source,
+            classes=(*classes, *own),
+            device=device,
+            revision=revision,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+        )
+        if not isinstance(found, cls):
+            inner = getattr(found, "model", None)
+            hint = "; it is the .model of what gnnfuse.from_pretrained gives" if isinstance(inner, cls) else ""
+            raise ValueError(f"{os.fspath(source)}: found a {type(found).__name__}, expected a {cls.__name__}{hint}")
+        return found
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        card: ModelCard | None = None,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | bool | None = None,
+    ) -> str:
+        """Save it into a repository of the Hugging Face hub; see `gnnfuse.saving.push_to_hub`."""
+        address: str = _saving("push_to_hub")(self, repo_id, card=card, private=private, revision=revision, token=token)
+        return address
+
+
+def _saving(name: str) -> Any:
+    return later(name)

@@ -1,0 +1,86 @@
+"""config.json: the format's number, the versions that wrote it, the construction, and what the weights must be."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gnnfuse import __version__
+from gnnfuse.saving.describe import Json, describe
+from gnnfuse.saving.weights import Listing, digest_of
+
+FORMAT = 2  # 1 had no checksums and no derived buffers
+CONFIG = "config.json"
+
+
+def config_of(module: nn.Module, listed: Listing) -> dict[str, Json]:
+    """What config.json says of a task or fusion model and its tensors.
+
+    Raises:
+        ValueError: a part does not keep its constructor's arguments, or is a function or a tensor.
+    """
+    return {
+        "format": FORMAT,
+        "gnnfuse": __version__,
+        "torch": torch.__version__,
+        "object": describe(module),
+        "weights": {"digest": digest_of(listed), "tensors": dict(listed)},
+    }
+
+
+def as_text(config: dict[str, Json]) -> str:
+    """The file's text: the same for the same model, whenever it is saved."""
+    return json.dumps(config, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """What config.json says.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is no JSON, of another format, or lacks something.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: damaged, not JSON ({error})") from error
+    if not isinstance(config, dict) or not {"format", "object"} <= config.keys():
+        raise ValueError(f"{path}: found no format and no object, expected what gnnfuse's save_pretrained wrote")
+    _check_format(config, path)
+    if config["format"] > 1:
+        _check_listing(config, path)
+    return config
+
+
+def listing_in(config: dict[str, Any]) -> Listing | None:
+    """What a config says of the tensors; None in format 1."""
+    return config["weights"]["tensors"] if config["format"] > 1 else None
+
+
+def _check_format(config: dict[str, Any], path: Path) -> None:
+    found, writer = config["format"], config.get("gnnfuse")
+    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        raise ValueError(f"{path}: found format {found!r}, written by gnnfuse {writer}; expected a number from 1 on")
+    if found > FORMAT:
+        raise ValueError(
+            f"{path}: found format {found}, written by gnnfuse {writer}; gnnfuse {__version__} reads formats up to "
+            f"{FORMAT}: update it (pip install --upgrade gnnfuse)"
+        )
+
+
+def _check_listing(config: dict[str, Any], path: Path) -> None:
+    match config.get("weights"):
+        case {"digest": str(), "tensors": dict() as tensors} if all(map(_is_entry, tensors.values())):
+            return
+    raise ValueError(f"{path}: damaged, found no list of the weights with their checksums")
+
+
+def _is_entry(entry: object) -> bool:
+    match entry:
+        case {"dtype": str(), "shape": list(), "sha256": str(), "derived": bool()}:
+            return True
+    return False

@@ -1,0 +1,175 @@
+"""Fitted models as `torch.export` programs: tensors in, numbers out, for batches of any size.
+
+A program needs nothing of this library's Python but the operators that its kernels are: `import gnnfuse.ops` where it
+is loaded and run.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from gnnfuse.fusion import FusionModel
+from gnnfuse.graph import GraphBatch
+from gnnfuse.nodes import Layout
+from gnnfuse.ops import Edges, Transpose
+from gnnfuse.tasks import Task
+
+LAYOUT = ("graph_id", "offsets", "shape", "position", "time", "dropped")
+EDGES = ("offsets", "src", "relation", "transpose.offsets", "transpose.edge", "transpose.dst")
+LOCK = threading.Lock()
+
+Tensors = Mapping[str, Tensor]
+
+
+def export(module: Task | FusionModel, batch: GraphBatch) -> ExportedProgram:
+    """Trace a task or fusion model, in evaluation mode, into a program that runs on batches of any size.
+
+    The program takes what `batch_tensors(batch)` gives, as its only argument, and gives what `module(batch)` gives:
+    raw outputs of a task's head, vectors of a model. Numbers of graphs, nodes of each type and edges are free, also
+    0 nodes of a type or a single graph; node types and relations are those of `batch`. `torch.export.save` writes it,
+    `torch.export.load` reads it. It runs on the kind of device that it was exported on.
+
+    Args:
+        module: what to export; its mode is as before afterwards.
+        batch: an example, made by the module's builder, on the module's device; two samples or more, of which some
+            have each modality.
+
+    Raises:
+        ValueError: an example that is too small to tell sizes apart, or a part that cannot be traced.
+
+    Example:
+        >>> from gnnfuse.fusion import Concat
+        >>> from gnnfuse.graph import GraphBuilder
+        >>> from gnnfuse.nodes import TextTokens
+        >>> from gnnfuse.sample import Sample
+        >>> builder = GraphBuilder([TextTokens()])
+        >>> model = Concat(builder.node_types, dim=8, depth=1).eval()
+        >>> batch, other = (builder([Sample({"text": text}) for text in texts]) for texts in (("a cat", "dog"), ("b",)))
+        >>> program = export(model, batch)  # doctest: +SKIP
+        >>> torch.allclose(program.module()(batch_tensors(other)), model(other))  # doctest: +SKIP
+        True
+    """
+    _check_example(batch)
+    traced = _OfTensors(module, batch)
+    tensors = {name: tensor.clone() for name, tensor in batch_tensors(batch).items()}  # a view's base has sizes too
+    sizes = {name: {0: Dim.AUTO} for name in tensors}
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        with _free_sizes(), torch.no_grad():
+            return torch.export.export(traced, (tensors,), dynamic_shapes=(sizes,), strict=True)
+    except Exception as error:  # what torch.export raises has no base of its own
+        raise ValueError(
+            f"{type(module).__name__} cannot be exported by torch {torch.__version__}: {_reason(error)}"
+        ) from error
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def batch_tensors(batch: GraphBatch) -> dict[str, Tensor]:
+    """The tensors of a batch under plain names, as an exported program takes them.
+
+    "values.<type>", "layout.<type>.<field>" as in `Layout`, "edges.<field>" as in `Edges`, and "present".
+
+    Example:
+        >>> from gnnfuse.graph import GraphBuilder
+        >>> from gnnfuse.nodes import TextTokens
+        >>> from gnnfuse.sample import Sample
+        >>> list(batch_tensors(GraphBuilder([TextTokens()])([Sample({"text": "a"})])))[:3]
+        ['values.text', 'layout.text.graph_id', 'layout.text.offsets']
+    """
+    found: dict[str, Tensor | None] = {f"values.{name}": tensor for name, tensor in batch.values.items()}
+    for name, layout in batch.layout.items():
+        found |= {f"layout.{name}.{field}": getattr(layout, field) for field in LAYOUT}
+    lists = (*batch.edges[:3], *batch.edges.transpose)
+    found |= {f"edges.{field}": tensor for field, tensor in zip(EDGES, lists, strict=True)}
+    return {name: tensor for name, tensor in (found | {"present": batch.present}).items() if tensor is not None}
+
+
+class _OfTensors(nn.Module):
+    """A module that takes the tensors of a batch in place of the batch."""
+
+    def __init__(self, module: nn.Module, batch: GraphBatch) -> None:
+        super().__init__()
+        self.module = module
+        self.node_types = batch.node_types
+        self.relations = batch.relations
+        self.modalities = batch.modalities
+
+    def forward(self, tensors: dict[str, Tensor]) -> Tensor:
+        """What the module gives for the batch."""
+        layout = {
+            name: Layout(**{field: tensors.get(f"layout.{name}.{field}") for field in LAYOUT})  # type: ignore[arg-type]
+            for name in self.node_types
+        }
+        offsets, src, relation, *transpose = (tensors[f"edges.{field}"] for field in EDGES)
+        out: Tensor = self.module(
+            GraphBatch(
+                values={name: tensors[f"values.{name}"] for name in self.node_types},
+                layout=layout,
+                edges=Edges(offsets, src, relation, Transpose(*transpose)),
+                relations=self.relations,
+                graph_id=torch.cat([layout[name].graph_id for name in self.node_types]),
+                num_graphs=tensors["present"].shape[0],
+                target=None,
+                ids=(),
+                modalities=self.modalities,
+                present=tensors["present"],
+            )
+        )
+        return out
+
+
+@contextmanager
+def _free_sizes() -> Iterator[None]:
+    """Where nothing that is traced looks at a size to choose what to do: the program would refuse other sizes.
+
+    "auto" takes the operator without a look at sizes, and 0 and 1 are sizes like others. One export at a time, as this
+    replaces two functions of `gnnfuse.ops` for its duration; another thread's results are the same up to rounding.
+    """
+    from torch.fx.experimental import _config
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    from gnnfuse.ops.attention import attention
+    from gnnfuse.ops.segment import segment
+
+    shapes: Any = _config  # its attributes are made when it is imported
+    choose = segment.choose
+
+    def always(impl: Any, *given: Any) -> str:
+        return "reference" if impl == "auto" else choose(impl, *given)
+
+    with (
+        LOCK,
+        shapes.patch(backed_size_oblivious=True),
+        sdpa_kernel([SDPBackend.MATH]),  # while tracing: the others' checks look at the number of graphs
+        patch.object(segment, "choose", always),
+        patch.object(attention, "nearly_complete", lambda inputs: False),
+    ):
+        yield
+
+
+def _check_example(batch: GraphBatch) -> None:
+    small = [
+        name
+        for name, tensor in batch_tensors(batch).items()
+        if len(tensor) < 2 and (batch.relations or not name.startswith("edges."))
+    ]
+    if small:
+        raise ValueError(
+            f"the example has fewer than 2 of {small[0]!r}, expected two samples or more and 2 nodes or more of every "
+            "type, so that one size is not taken for all"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """The first lines of what torch says, without its advice and stack."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:3])[:600] or type(error).__name__

@@ -1,0 +1,106 @@
+"""The Hugging Face hub: where a saved model comes from when there is no folder of that name, and where it goes.
+
+`huggingface_hub.PyTorchModelHubMixin` would bring the same methods, but it takes config.json away before it writes,
+loads pickles where there is no safetensors file, loads weights that do not fit without a word, and must be a base
+class, so that every import of a model would import the hub's client. The functions beneath it are used instead.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from gnnfuse.fusion import FusionModel
+from gnnfuse.model_card import ModelCard
+from gnnfuse.saving.config import CONFIG
+from gnnfuse.saving.folder import WEIGHTS
+from gnnfuse.tasks import Task
+
+
+def local_folder(
+    source: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+) -> Path:
+    """The folder itself, or the one in the hub's cache that the model's two files were fetched into.
+
+    Raises:
+        FileNotFoundError: neither is there; says how to fetch it.
+    """
+    folder = Path(source)
+    if folder.is_dir() or not isinstance(source, str) or not _is_hub_id(source):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"found no folder {folder}, expected what save_pretrained wrote")
+        return folder
+    from huggingface_hub import hf_hub_download
+
+    cache = None if cache_dir is None else Path(cache_dir)
+
+    def fetch(file: str, revision: str | None) -> Path:
+        return Path(
+            hf_hub_download(source, file, revision=revision, cache_dir=cache, local_files_only=local_files_only)
+        )
+
+    try:
+        found = fetch(CONFIG, revision).parent
+        fetch(WEIGHTS, found.name)  # the folder is named for the commit: both files are of one
+    except Exception as error:  # the hub's errors, and its client's, have no base of their own
+        raise FileNotFoundError(_not_found(source, revision, error)) from error
+    return found
+
+
+def push_to_hub(
+    module: Task | FusionModel,
+    repo_id: str,
+    *,
+    card: ModelCard | None = None,
+    private: bool | None = None,
+    revision: str | None = None,
+    token: str | bool | None = None,
+) -> str:
+    """Save a task or fusion model into a repository of the hub, in one commit; returns the commit's address.
+
+    Args:
+        module: the task or model.
+        repo_id: "user/name"; made if it is not there.
+        card: as in `save_pretrained`; its name is `repo_id` by default.
+        private: whether a repository that is made is private; the account's default by default.
+        revision: branch to push to; "main" by default.
+        token: by default that of `hf auth login`.
+    """
+    from dataclasses import replace
+
+    from huggingface_hub import HfApi
+
+    from gnnfuse.saving.pretrained import save_pretrained
+
+    card = ModelCard() if card is None else card
+    api = HfApi(token=token)
+    name = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+    with tempfile.TemporaryDirectory() as folder:
+        save_pretrained(module, folder, card=card if card.name else replace(card, name=name))
+        commit = api.upload_folder(
+            repo_id=name, folder_path=folder, revision=revision, commit_message=f"{type(module).__name__} of gnnfuse"
+        )
+    return str(commit)
+
+
+def _is_hub_id(source: str) -> bool:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(source)
+    except HFValidationError:
+        return False
+    return source.count("/") == 1
+
+
+def _not_found(source: str, revision: str | None, error: Exception) -> str:
+    at = f" --revision {revision}" if revision else ""
+    return (
+        f"found neither a folder {source!r} nor a saved model of that name on the hub or in its cache "
+        f"({type(error).__name__}: {' '.join(str(error).split())[:200]}); where there is a network, "
+        f"`hf download {source} {CONFIG} {WEIGHTS}{at}` fetches it"
+    )

@@ -1,0 +1,203 @@
+"""A model's tensors in a safetensors file, with a checksum for each, and back."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from gnnfuse.fusion import NodeEncoders
+
+MARK = "gnnfuse"  # the key in the file's metadata under which its digest stands
+SHOWN = 8  # names listed in a message; the rest are counted
+
+
+class Entry(TypedDict):
+    """What config.json says of one tensor."""
+
+    dtype: str
+    shape: list[int]
+    sha256: str
+    derived: bool
+
+
+Listing = Mapping[str, Entry]
+"""Name of a tensor -> what config.json says of it."""
+
+
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer by name, on the CPU, each a copy of its own (safetensors refuses shared memory).
+
+    Buffers that torch counts as derived are among them: computed again under another default dtype, or by another
+    version, they would differ in their last bits.
+
+    Raises:
+        ValueError: the state holds something that is no tensor.
+    """
+    found = {**dict(module.named_buffers(remove_duplicate=False)), **module.state_dict()}
+    strange = [name for name, value in found.items() if not isinstance(value, Tensor)]
+    if strange:
+        raise ValueError(
+            f"found a {type(found[strange[0]]).__name__} as {strange[0]!r} in the state, expected a tensor"
+        )
+    return {name: tensor.detach().cpu().clone().contiguous() for name, tensor in sorted(found.items())}
+
+
+def listing(tensors: Mapping[str, Tensor], module: nn.Module) -> dict[str, Entry]:
+    """What config.json keeps of the tensors, to see later that they are all there and unchanged."""
+    kept = module.state_dict().keys()
+    return {name: _entry(tensor, derived=name not in kept) for name, tensor in tensors.items()}
+
+
+def digest_of(listed: Listing) -> str:
+    """One short word for all tensors together; the file bears it too, so that files of two saves are told apart."""
+    return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def mark_of(path: Path) -> str | None:
+    """The digest that a weights file bears; None where it bears none or cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get(MARK)
+    except (OSError, SafetensorError):
+        return None
+
+
+def write_weights(tensors: Mapping[str, Tensor], path: Path, digest: str) -> None:
+    """Write the file."""
+    from safetensors.torch import save_file
+
+    save_file(dict(tensors), path, metadata={MARK: digest})  # of several keys the order would be another each time
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    """The tensors of a file, and the digest that it bears (None where another program wrote it).
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is no safetensors file, or cut off.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
+    try:
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            return weights, (file.metadata() or {}).get(MARK)
+    except SafetensorError as error:
+        raise ValueError(f"{path}: unreadable weights ({error})") from error
+
+
+def check_unchanged(weights: Mapping[str, Tensor], listed: Listing, path: Path) -> None:
+    """Refuse weights that are not those which config.json lists.
+
+    Raises:
+        ValueError: names the tensors that are missing, were added or were altered.
+    """
+    altered = []
+    for name, entry in listed.items():
+        if name in weights:
+            found = _entry(weights[name], derived=entry["derived"])
+            if (found["dtype"], found["shape"]) != (entry["dtype"], entry["shape"]):
+                form = f"{found['dtype']} {found['shape']} instead of {entry['dtype']} {entry['shape']}"
+                altered.append(f"{name} ({form})")
+            elif found["sha256"] != entry["sha256"]:
+                altered.append(f"{name} (other numbers)")
+    wrong = {
+        "missing": sorted(listed.keys() - weights.keys()),
+        "added": sorted(weights.keys() - listed.keys()),
+        "altered": altered,
+    }
+    if any(wrong.values()):
+        raise ValueError(f"{path}: not the weights that config.json lists; {_shown(wrong)}")
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], listed: Listing | None, path: Path) -> None:
+    """Give a module its tensors, in their dtypes.
+
+    Args:
+        module: just built.
+        weights: what the file holds.
+        listed: what config.json says of them; None in format 1, which kept no derived buffers.
+        path: named in messages.
+
+    Raises:
+        ValueError: weights are missing, unexpected or of another shape; says which node types differ.
+    """
+    kept = {name: tensor for name, tensor in weights.items() if listed is None or not listed[name]["derived"]}
+    _check_fit(module, kept, path)
+    dtypes = {tensor.dtype for tensor in kept.values() if tensor.is_floating_point()}
+    if listed is None and len(dtypes) == 1:
+        module.to(dtypes.pop())  # buffers that were not saved follow
+    own = dict(_named_tensors(module))
+    same = {name: tensor for name, tensor in weights.items() if name in own and own[name].shape == tensor.shape}
+    for name, tensor in same.items():
+        own[name].data = own[name].data.to(tensor.dtype)
+    module.load_state_dict(kept)
+    for name in same.keys() - kept.keys():  # of another shape: a cache that had grown; the module makes its own
+        own[name].data.copy_(same[name])
+
+
+def _named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    return chain(module.named_parameters(), module.named_buffers())
+
+
+def _entry(tensor: Tensor, *, derived: bool) -> Entry:
+    raw = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return {
+        "dtype": dtype,
+        "shape": list(tensor.shape),
+        "sha256": hashlib.sha256(raw).hexdigest(),
+        "derived": derived,
+    }
+
+
+def _check_fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    expected = module.state_dict()
+    wrong = {
+        "missing": sorted(expected.keys() - weights.keys()),
+        "unexpected": sorted(weights.keys() - expected.keys()),
+        "of another shape": [
+            f"{name} {list(weights[name].shape)} (expected {list(tensor.shape)})"
+            for name, tensor in expected.items()
+            if name in weights and weights[name].shape != tensor.shape
+        ],
+    }
+    if any(wrong.values()):
+        types = _node_types(module, weights)
+        raise ValueError(f"{path}: the weights do not fit the model that config.json describes; {types}{_shown(wrong)}")
+
+
+def _node_types(module: nn.Module, weights: Mapping[str, Tensor]) -> str:
+    """Which node types only one of the two has, in words; empty where they have the same."""
+    described, found = set(), set()
+    for prefix, part in module.named_modules():
+        if isinstance(part, NodeEncoders):
+            start = f"{prefix}.encoders." if prefix else "encoders."
+            with_weights = {name for name, encoder in part.encoders.items() if encoder.state_dict()}
+            described |= with_weights
+            found |= {name.removeprefix(start).partition(".")[0] for name in weights if name.startswith(start)}
+    if described == found:
+        return ""
+    return f"node types in config.json: {_listed(described)}, in the weights: {_listed(found)}; "
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _shown(wrong: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{kind}: {_first(names)}" for kind, names in wrong.items() if names)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

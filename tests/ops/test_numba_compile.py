@@ -1,0 +1,81 @@
+"""Machine code that cannot be kept on disk is kept in memory, with one warning."""
+
+import errno
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+numba_compile = pytest.importorskip("gnnfuse.ops.numba_compile")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where numba keeps machine code during the test."""
+    import numba
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(numba_compile.PatientCache, "warned", False)
+    return tmp_path / "cache"
+
+
+def kernel() -> Any:
+    def twice(number: int) -> int:
+        return 2 * number
+
+    return numba_compile.compiled(twice)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_machine_code_is_kept_and_found_again(folder: Path) -> None:
+    assert kernel()(3) == 6
+    assert [path.suffix for path in files(folder)] == [".nbc", ".nbi"]
+    again = kernel()
+    assert again(3) == 6
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_a_folder_that_can_no_longer_be_used_is_one_warning(folder: Path) -> None:
+    first, second = kernel(), kernel()
+    shutil.rmtree(folder)
+    folder.write_text("not a folder any more")
+    with pytest.warns(RuntimeWarning, match="kept in memory only") as seen:
+        results = first(3), second(3), first(3.5)
+    assert results == (6, 6, 7.0)
+    assert len(seen) == 1
+    assert str(folder) in str(seen[0].message)
+
+
+def test_a_full_disk_is_one_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core.caching import IndexDataCacheFile
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", full)
+    with pytest.warns(RuntimeWarning, match="No space left on device"):
+        assert kernel()(3) == 6
+
+
+def test_a_file_cut_off_is_compiled_again(folder: Path) -> None:
+    assert kernel()(3) == 6
+    for path in files(folder):
+        path.write_bytes(b"")
+    with pytest.warns(RuntimeWarning, match="EOFError"):
+        assert kernel()(3) == 6
+
+
+def test_without_a_folder_nothing_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from numba.core.caching import CacheImpl
+
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert kernel()(3) == 6
+    assert not folder.exists()

@@ -1,0 +1,88 @@
+"""Exported programs give what the models give, on batches of other sizes, in a process without the models' code."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from gnnfuse import catalog
+from gnnfuse.saving import batch_tensors, export
+from tests.saving.export_checks import MODELS, OTHERS, task
+from tests.saving.models import few_samples, small_task
+
+ROOT = Path(__file__).parents[2]
+
+Checked = dict[str, dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="module")
+def checked(folder: Path) -> Checked:
+    """What `export_checks.py` found, which runs where nothing checks shapes."""
+    words = [sys.executable, "-m", "tests.saving.export_checks", str(folder)]
+    path = os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    finished = subprocess.run(
+        words, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    found: Checked = json.loads(finished.stdout.strip().splitlines()[-1])
+    return found
+
+
+def test_every_model_and_layer_of_the_catalogue_is_tried() -> None:
+    layers = set(catalog.names("layer")) - {"relation_attention"}  # the layer of "graph"
+    assert set(catalog.names("model")) | layers == MODELS.keys() | OTHERS.keys()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_program_gives_what_the_model_gives_on_other_sizes(name: str, checked: Checked) -> None:
+    assert checked[name]["off"] <= checked[name]["allowed"], checked[name]
+
+
+def test_a_process_with_the_operators_alone_runs_it(checked: Checked, folder: Path) -> None:
+    code = """
+import sys
+import torch
+import gnnfuse.ops
+program = torch.export.load(sys.argv[1] + "/graph.pt2")
+inputs = torch.load(sys.argv[1] + "/inputs.pt", weights_only=True)
+torch.save(program.module()(inputs), sys.argv[1] + "/outputs.pt")
+print(sorted(name for name in sys.modules if name.startswith("gnnfuse.") and not name.startswith("gnnfuse.ops")))
+"""
+    words = [sys.executable, "-c", code, str(folder)]
+    finished = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert finished.stdout.strip().splitlines()[-1] == "[]"
+    found, expected = (torch.load(folder / f"{name}.pt", weights_only=True) for name in ("outputs", "expected"))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_cannot_be_exported_says_so(checked: Checked) -> None:
+    """How many edges it adds follows from the states, and it searches block by block."""
+    assert str(checked["nearest_states"]["refused"]).startswith("Classification cannot be exported by torch 2.")
+    assert "nearest_search.py" in str(checked["nearest_states"]["refused"])
+
+
+def test_an_example_that_is_too_small_says_so() -> None:
+    exported = small_task()
+    for samples, name in (([few_samples()[-1]] * 2, "values.audio"), (few_samples()[:1], "values.hub")):
+        with pytest.raises(ValueError, match=rf"fewer than 2 of '{name}', expected two samples or more"):
+            export(exported, exported.builder(samples))
+
+
+def test_the_names_of_the_tensors_say_where_they_are_from() -> None:
+    exported = task("graph")
+    batch = exported.builder(few_samples())
+    tensors = batch_tensors(batch)
+    assert tensors["values.image"] is batch.values["image"]
+    assert tensors["layout.audio.time"] is batch.layout["audio"].time
+    assert "layout.text.time" not in tensors
+    assert tensors["edges.transpose.dst"] is batch.edges.transpose.dst
+    assert tensors["present"] is batch.present
