@@ -12,8 +12,11 @@ from torch import Tensor, nn
 
 from gnnfuse import __version__
 from gnnfuse.fusion import FusionModel
+from gnnfuse.nodes import weights_follow
 from gnnfuse.saving.build import build
 from gnnfuse.saving.describe import Json, describe
+from gnnfuse.saving.texts import FOLDER as TEXTS
+from gnnfuse.saving.texts import move_texts_out, read_texts
 from gnnfuse.tasks import Task
 
 FORMAT = 1
@@ -25,7 +28,8 @@ def save_pretrained(module: Task | FusionModel, folder: str | os.PathLike[str]) 
 
     `config.json` holds the format's number, the versions that wrote it, and the whole construction (`describe`): model,
     node types with what they learned in fitting, edge rules, readout, layers, target encoding with label names.
-    `model.safetensors` holds the weights. Files of these names that are there already are replaced, other files stay.
+    `model.safetensors` holds the weights, `texts/` what is too long for the configuration (tokenizers). Files of these
+    names that are there already are replaced, other files stay.
 
     Args:
         module: the task or model.
@@ -45,12 +49,7 @@ def save_pretrained(module: Task | FusionModel, folder: str | os.PathLike[str]) 
     """
     from safetensors.torch import save_file
 
-    config: Json = {
-        "format": FORMAT,
-        "gnnfuse": __version__,
-        "torch": torch.__version__,
-        "object": describe(module),
-    }
+    described = describe(module)
     # A copy of each: safetensors refuses tensors that share memory, as tied weights do.
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
     folder = Path(folder)
@@ -58,8 +57,17 @@ def save_pretrained(module: Task | FusionModel, folder: str | os.PathLike[str]) 
     partial = folder / f".{uuid4().hex}"  # a reader never meets half a file
     partial.mkdir()
     try:
+        config: Json = {
+            "format": FORMAT,
+            "gnnfuse": __version__,
+            "torch": torch.__version__,
+            "object": move_texts_out(described, partial),
+        }
         save_file(weights, partial / WEIGHTS, metadata={"format": "pt"})
         (partial / CONFIG).write_text(json.dumps(config, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        for text in (partial / TEXTS).glob("*"):
+            (folder / TEXTS).mkdir(exist_ok=True)
+            os.replace(text, folder / TEXTS / text.name)
         for name in (WEIGHTS, CONFIG):
             os.replace(partial / name, folder / name)
     finally:
@@ -83,8 +91,8 @@ def from_pretrained(folder: str | os.PathLike[str], *, classes: Sequence[type] =
     folder = Path(folder)
     config = _read_config(folder / CONFIG)
     weights = _read_weights(folder / WEIGHTS)
-    with torch.random.fork_rng(devices=[]):  # the weights drawn in building are thrown away
-        module = build(config["object"], classes=classes)
+    with torch.random.fork_rng(devices=[]), weights_follow():  # the weights drawn in building are thrown away
+        module = build(read_texts(config["object"], folder), classes=classes)
     if not isinstance(module, Task | FusionModel):
         raise ValueError(f"{folder / CONFIG}: found a {type(module).__name__}, expected a task or a fusion model")
     _load_weights(module, weights, folder / WEIGHTS)
