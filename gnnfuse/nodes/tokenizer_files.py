@@ -1,6 +1,7 @@
 """A tokenizer as the files it is saved in, so that a saved model carries its own."""
 
 import base64
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BINARY = ".base64"
+SETTINGS = "tokenizer_config.json"
+OF_THE_PLACE = ("is_local", "local_files_only", "name_or_path")  # where it was read says nothing of what it does
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class TokenizerFiles:
 
 def _packed(path: Path) -> tuple[str, str]:
     content = path.read_bytes()
+    if path.name == SETTINGS:
+        settings = {name: value for name, value in json.loads(content).items() if name not in OF_THE_PLACE}
+        return path.name, json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
     try:
         return path.name, content.decode()
     except UnicodeDecodeError:

@@ -1,14 +1,15 @@
 """Long texts of a configuration, such as a tokenizer's files, as files of their own named for their content."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from gnnfuse.saving.describe import Json
 
-LONG = 4096  # characters; what is longer does not belong into a file that people read
+LONG = 1024  # characters; what is longer does not belong into a file that people read
 FOLDER = "texts"
+NAME = re.compile(r"[0-9a-f]{64}\.txt")  # no argument that happens to be called text looks like this
 
 
 def move_texts_out(described: Json, folder: Path) -> Json:
@@ -44,7 +45,7 @@ def read_texts(described: Json, folder: Path) -> Json:
 
     def read(value: Json) -> Json:
         match value:
-            case {"text": str() as name, **rest} if not rest and Path(name).name == name:
+            case {"text": str() as name, **rest} if not rest and NAME.fullmatch(name):
                 return _read(folder / FOLDER / name)
         return value
 
@@ -61,11 +62,10 @@ def _read(path: Path) -> str:
 
 
 def _each(value: Json, change: Callable[[Json], Json]) -> Json:
-    changed: Any = change(value)
-    if changed is not value:
-        return changed
-    if isinstance(value, dict):
-        return {name: _each(item, change) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_each(item, change) for item in value]
-    return value
+    changed = change(value)
+    match value:
+        case dict() if changed is value:
+            return {name: _each(item, change) for name, item in value.items()}
+        case list() if changed is value:
+            return [_each(item, change) for item in value]
+    return changed

@@ -56,7 +56,7 @@ def rows_of(offsets: Int[Tensor, "graphs_plus_one"], graphs: Sequence[int], coun
 
 
 def in_order(
-    found: Sequence[Float[Tensor, "some features"]], rows: Sequence[Int[Tensor, "some"]], width: int, like: Tensor
+    found: Sequence[Float[Tensor, "_ features"]], rows: Sequence[Int[Tensor, "_"]], width: int, like: Tensor
 ) -> Float[Tensor, "nodes features"]:
     """Features of groups of rows, brought back to the order of the rows."""
     if not found:

@@ -105,17 +105,11 @@ class FeatureMap(nn.Module):
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The whole network with random weights.
-
-    Raises:
-        ValueError: torchvision knows no such network.
-    """
+    """The whole network with random weights."""
     import warnings
 
-    from torchvision.models import get_model, list_models
+    from torchvision.models import get_model
 
-    if name not in list_models():
-        raise ValueError(f"torchvision has no model {name!r}; `torchvision.models.list_models()` names them")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of GoogLeNet and Inception, about how their weights are drawn
         network: nn.Module = get_model(name, weights=None, **arguments)
@@ -143,10 +137,12 @@ def listed_weights(name: str, weights: str | None) -> Any:
     """The entry of torchvision's list of weights; None where `weights` is a file or nothing is listed.
 
     Raises:
-        ValueError: no weights of that name are listed, and there is no file of that name.
+        ValueError: torchvision knows no such network, or no weights of that name, and there is no such file.
     """
-    from torchvision.models import get_model_weights
+    from torchvision.models import get_model_weights, list_models
 
+    if name not in list_models():
+        raise ValueError(f"torchvision has no model {name!r}; `torchvision.models.list_models()` names them")
     try:
         listed = get_model_weights(name)
     except ValueError:  # a network that a user registered

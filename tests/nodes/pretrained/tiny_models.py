@@ -20,6 +20,7 @@ from torchvision.models.vgg import VGG, make_layers
 
 from gnnfuse.nodes import PretrainedAudio, PretrainedImage, PretrainedText
 
+hugging: Any = transformers  # types its classes, not their constructors
 RATE = 800
 HALF = (0.5, 0.5, 0.5)
 SMALL: dict[str, Any] = {
@@ -44,7 +45,8 @@ TEXTS = ["a cat sat", "two dogs ran", "abcdefgh", "h g f e d c b a", "bad head f
 
 @register_model("tiny_resnet")
 def tiny_resnet(weights: object = None, **_: object) -> nn.Module:
-    return ResNet(BasicBlock, [1, 1, 1, 1])
+    network: nn.Module = ResNet(BasicBlock, [1, 1, 1, 1])
+    return network
 
 
 @register_model("tiny_vgg")
@@ -58,32 +60,35 @@ def tiny_vgg(weights: object = None, **_: object) -> nn.Module:
 
 @register_model("tiny_convnext")
 def tiny_convnext(weights: object = None, **_: object) -> nn.Module:
-    return ConvNeXt([CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)])
+    network: nn.Module = ConvNeXt([CNBlockConfig(8, 16, 1), CNBlockConfig(16, None, 1)])
+    return network
 
 
 @register_model("tiny_vit")
 def tiny_vit(weights: object = None, **_: object) -> nn.Module:
-    return VisionTransformer(image_size=12, patch_size=4, num_layers=2, num_heads=2, hidden_dim=8, mlp_dim=16)
+    shape = {"num_layers": 2, "num_heads": 2, "hidden_dim": 8, "mlp_dim": 16}
+    network: nn.Module = VisionTransformer(image_size=12, patch_size=4, **shape)
+    return network
 
 
 @register_model("tiny_swin")
 def tiny_swin(weights: object = None, **_: object) -> nn.Module:
-    return SwinTransformer(patch_size=[2, 2], embed_dim=8, depths=[2, 2], num_heads=[2, 2], window_size=[2, 2])
+    shape = {"depths": [2, 2], "num_heads": [2, 2], "window_size": [2, 2]}
+    network: nn.Module = SwinTransformer(patch_size=[2, 2], embed_dim=8, **shape)
+    return network
 
 
 VISION: Mapping[str, Callable[[], Any]] = {
-    "vit": lambda: transformers.ViTModel(transformers.ViTConfig(**PATCHES)),
-    "dinov2": lambda: transformers.Dinov2Model(transformers.Dinov2Config(**PATCHES)),
-    "resnet": lambda: transformers.ResNetModel(
-        transformers.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
+    "vit": lambda: hugging.ViTModel(hugging.ViTConfig(**PATCHES)),
+    "dinov2": lambda: hugging.Dinov2Model(hugging.Dinov2Config(**PATCHES)),
+    "resnet": lambda: hugging.ResNetModel(
+        hugging.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic")
     ),
-    "swin": lambda: transformers.SwinModel(
-        transformers.SwinConfig(
-            image_size=16, patch_size=2, embed_dim=8, depths=[2, 1], num_heads=[2, 2], window_size=2
-        )
+    "swin": lambda: hugging.SwinModel(
+        hugging.SwinConfig(image_size=16, patch_size=2, embed_dim=8, depths=[2, 1], num_heads=[2, 2], window_size=2)
     ),
-    "clip": lambda: transformers.CLIPModel(
-        transformers.CLIPConfig(text_config={**SMALL, "vocab_size": 30}, vision_config=PATCHES, projection_dim=8)
+    "clip": lambda: hugging.CLIPModel(
+        hugging.CLIPConfig(text_config={**SMALL, "vocab_size": 30}, vision_config=PATCHES, projection_dim=8)
     ),
 }
 TORCHVISION = ("tiny_resnet", "tiny_vgg", "tiny_convnext", "tiny_vit", "tiny_swin")
@@ -98,7 +103,7 @@ def torchvision_image(folder: Path, name: str, *, pth: bool = False, **arguments
             torch.save(state, path)
         else:
             save_file(state, path)
-    size = {"size": (12, 12)} if name == "tiny_vit" else {}
+    size: dict[str, Any] = {"size": (12, 12)} if name == "tiny_vit" else {}
     return PretrainedImage(model=f"torchvision/{name}", weights=str(path), mean=HALF, std=HALF, **size, **arguments)
 
 
@@ -107,7 +112,7 @@ def transformers_image(folder: Path, kind: str, **arguments: Any) -> PretrainedI
     path = folder / f"image-{kind}"
     if not path.exists():
         _seeded(VISION[kind]).save_pretrained(path)
-        transformers.ViTImageProcessor(image_mean=[0.4, 0.5, 0.6], image_std=[0.2, 0.3, 0.4]).save_pretrained(path)
+        hugging.ViTImageProcessor(image_mean=[0.4, 0.5, 0.6], image_std=[0.2, 0.3, 0.4]).save_pretrained(path)
     return PretrainedImage(model=str(path), **arguments)
 
 
@@ -157,37 +162,35 @@ def torchaudio_audio(folder: Path, kind: str, **arguments: Any) -> PretrainedAud
 
 def _whisper() -> Any:
     ids = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), 1)
-    config = transformers.WhisperConfig(
+    config = hugging.WhisperConfig(
         d_model=8, encoder_layers=2, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
         encoder_ffn_dim=16, decoder_ffn_dim=16, vocab_size=20, num_mel_bins=8, max_source_positions=20, **ids,
     )  # fmt: skip
-    return transformers.WhisperModel(config)
+    return hugging.WhisperModel(config)
 
 
 AUDIO: Mapping[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "wav2vec2": (
-        lambda: transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(**SPEECH)),
-        lambda: transformers.Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=False),
+        lambda: hugging.Wav2Vec2Model(hugging.Wav2Vec2Config(**SPEECH)),
+        lambda: hugging.Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=False),
     ),
     "hubert": (
-        lambda: transformers.HubertModel(transformers.HubertConfig(**SPEECH)),
-        lambda: transformers.Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True),
+        lambda: hugging.HubertModel(hugging.HubertConfig(**SPEECH)),
+        lambda: hugging.Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True),
     ),
     "wavlm": (
-        lambda: transformers.WavLMModel(transformers.WavLMConfig(**SPEECH, num_buckets=8, max_bucket_distance=16)),
-        lambda: transformers.Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True),
+        lambda: hugging.WavLMModel(hugging.WavLMConfig(**SPEECH, num_buckets=8, max_bucket_distance=16)),
+        lambda: hugging.Wav2Vec2FeatureExtractor(sampling_rate=RATE, do_normalize=True),
     ),
     "ast": (
-        lambda: transformers.ASTModel(
-            transformers.ASTConfig(
-                **SMALL, patch_size=4, max_length=24, num_mel_bins=16, frequency_stride=3, time_stride=2
-            )
+        lambda: hugging.ASTModel(
+            hugging.ASTConfig(**SMALL, patch_size=4, max_length=24, num_mel_bins=16, frequency_stride=3, time_stride=2)
         ),
-        lambda: transformers.ASTFeatureExtractor(sampling_rate=16000, num_mel_bins=16, max_length=24),
+        lambda: hugging.ASTFeatureExtractor(sampling_rate=16000, num_mel_bins=16, max_length=24),
     ),
     "whisper": (
         _whisper,
-        lambda: transformers.WhisperFeatureExtractor(
+        lambda: hugging.WhisperFeatureExtractor(
             feature_size=8, sampling_rate=RATE, hop_length=20, chunk_length=1, n_fft=64
         ),
     ),
@@ -215,29 +218,25 @@ def tiny_tokenizer(*, specials: bool) -> Any:
     if specials:
         marks = [("[CLS]", 2), ("[SEP]", 3)]
         tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=marks)
-    return transformers.PreTrainedTokenizerFast(
+    return hugging.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
     )
 
 
 LANGUAGE: Mapping[str, Callable[[], Any]] = {
-    "bert": lambda: transformers.BertModel(transformers.BertConfig(**SMALL, vocab_size=40, max_position_embeddings=24)),
-    "roberta": lambda: transformers.RobertaModel(
-        transformers.RobertaConfig(**SMALL, vocab_size=40, max_position_embeddings=26, pad_token_id=0)
+    "bert": lambda: hugging.BertModel(hugging.BertConfig(**SMALL, vocab_size=40, max_position_embeddings=24)),
+    "roberta": lambda: hugging.RobertaModel(
+        hugging.RobertaConfig(**SMALL, vocab_size=40, max_position_embeddings=25, pad_token_id=0)
     ),
-    "gpt2": lambda: transformers.GPT2Model(
-        transformers.GPT2Config(n_embd=8, n_layer=2, n_head=2, n_positions=24, vocab_size=40)
+    "gpt2": lambda: hugging.GPT2Model(hugging.GPT2Config(n_embd=8, n_layer=2, n_head=2, n_positions=24, vocab_size=40)),
+    "distilbert": lambda: hugging.DistilBertModel(
+        hugging.DistilBertConfig(dim=8, n_layers=2, n_heads=2, hidden_dim=16, vocab_size=40)
     ),
-    "distilbert": lambda: transformers.DistilBertModel(
-        transformers.DistilBertConfig(dim=8, n_layers=2, n_heads=2, hidden_dim=16, vocab_size=40)
+    "electra": lambda: hugging.ElectraModel(hugging.ElectraConfig(**SMALL, embedding_size=4, vocab_size=40)),
+    "t5": lambda: hugging.T5Model(
+        hugging.T5Config(d_model=8, d_kv=4, num_heads=2, num_layers=2, d_ff=16, vocab_size=40, decoder_start_token_id=0)
     ),
-    "electra": lambda: transformers.ElectraModel(transformers.ElectraConfig(**SMALL, embedding_size=4, vocab_size=40)),
-    "t5": lambda: transformers.T5Model(
-        transformers.T5Config(
-            d_model=8, d_kv=4, num_heads=2, num_layers=2, d_ff=16, vocab_size=40, decoder_start_token_id=0
-        )
-    ),
-    "albert": lambda: transformers.AlbertModel(transformers.AlbertConfig(**SMALL, embedding_size=4, vocab_size=40)),
+    "albert": lambda: hugging.AlbertModel(hugging.AlbertConfig(**SMALL, embedding_size=4, vocab_size=40)),
 }
 
 
