@@ -9,11 +9,13 @@ import torch
 
 from gnnfuse.nodes import NodeType, PretrainedNodes
 from gnnfuse.nodes.pretrained.text_architecture import EXACT_UNDER_A_MASK
+from gnnfuse.sample import Audio, Sample
 from gnnfuse.testing import check_node_type, random_samples
 from tests.nodes.pretrained.tiny_models import (
     AUDIO,
     LANGUAGE,
     PIPELINES,
+    RATE,
     TORCHVISION,
     VISION,
     torchaudio_audio,
@@ -33,11 +35,28 @@ FAMILIES: dict[str, Make] = {
 }
 
 
+def interleaved() -> list[Sample]:
+    """Three shapes in turns, so that the samples of one shape do not lie side by side."""
+    generator = torch.Generator().manual_seed(1)
+    pictures, samples, texts = [(9, 40), (70, 20), (33, 33)], [41, 1, 120], ["a b c d", "e", "f g"]
+    return [
+        Sample(
+            {
+                "image": torch.rand(3, *pictures[shape], generator=generator),
+                "audio": Audio(torch.rand(samples[shape], generator=generator) * 2 - 1, RATE),
+                "text": texts[shape],
+            },
+            id=f"interleaved {place}",
+        )
+        for place, shape in enumerate([0, 1, 0, 2, 1, 0])
+    ]
+
+
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "trained"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_family(family: str, frozen: bool, tiny: Path) -> None:
     node_type: NodeType = FAMILIES[family](tiny, frozen=frozen)
-    check_node_type(node_type, random_samples(torch.Generator().manual_seed(0)))
+    check_node_type(node_type, [*interleaved(), *random_samples(torch.Generator().manual_seed(0))])
 
 
 def test_every_model_that_may_pad_is_among_them() -> None:

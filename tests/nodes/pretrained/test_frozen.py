@@ -52,6 +52,7 @@ def test_a_frozen_network_is_the_same_after_a_step_of_training(kind: str, tiny: 
 def test_a_frozen_network_keeps_nothing_for_a_backward_pass(kind: str, tiny: Path) -> None:
     node_type = MAKE[kind](tiny)
     encoder, batch = made(node_type), batch_of(node_type)
+    encoder.requires_grad_(True)  # as somebody may who sets it on a whole model
     seen = []
     encoder.backbone.register_forward_hook(lambda *found: seen.append(found[2].requires_grad))
     encoder(batch.values[kind], batch.layout[kind])
