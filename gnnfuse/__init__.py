@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from gnnfuse.nodes import NodeEncoder as NodeEncoder
     from gnnfuse.nodes import NodeSet as NodeSet
     from gnnfuse.nodes import NodeType as NodeType
+    from gnnfuse.nodes import PretrainedAudio as PretrainedAudio
+    from gnnfuse.nodes import PretrainedImage as PretrainedImage
+    from gnnfuse.nodes import PretrainedText as PretrainedText
     from gnnfuse.nodes import TextTokens as TextTokens
     from gnnfuse.readout import AttentionReadout as AttentionReadout
     from gnnfuse.readout import HubReadout as HubReadout
@@ -90,6 +93,9 @@ _PUBLIC = {
         "NodeEncoder",
         "NodeSet",
         "NodeType",
+        "PretrainedAudio",
+        "PretrainedImage",
+        "PretrainedText",
         "TextTokens",
     ),
     "readout": ("AttentionReadout", "HubReadout", "InteractionReadout", "JoinedReadout", "MeanReadout", "TypedReadout"),

@@ -17,6 +17,9 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "text_tokens": "gnnfuse.nodes.text_tokens:TextTokens",
         "features": "gnnfuse.nodes.features:Features",
         "hub": "gnnfuse.nodes.hub:Hub",
+        "pretrained_image": "gnnfuse.nodes.pretrained.pretrained_image:PretrainedImage",
+        "pretrained_audio": "gnnfuse.nodes.pretrained.pretrained_audio:PretrainedAudio",
+        "pretrained_text": "gnnfuse.nodes.pretrained.pretrained_text:PretrainedText",
     },
     "edge_rule": {
         "grid": "gnnfuse.edges.grid:Grid",

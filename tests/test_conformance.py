@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -68,6 +70,13 @@ from gnnfuse.testing import (
     random_samples,
 )
 from gnnfuse.testing.examples import Draw
+from tests.nodes.pretrained.tiny_models import (
+    torchaudio_audio,
+    torchvision_image,
+    transformers_audio,
+    transformers_image,
+    transformers_text,
+)
 
 DIM = 16
 
@@ -135,6 +144,9 @@ AUDIO = AudioFrames(sample_rate=800, hop=0.05, encoding=LogMelFrames(mels=4, col
 SHAKEN_PICTURE = InTurn((ImageShift(1), ImageFlip()))
 SHAKEN_RECORDING = InTurn((AudioShift(20), AudioGain(6.0), AudioNoise(0.1)))
 
+FOLDER = TemporaryDirectory()  # of pretrained networks; goes with the process
+TINY = Path(FOLDER.name)
+
 # How to construct what the catalogue lists: a new entry needs a line here.
 NODE_TYPES: Mapping[str, Sequence[NodeType]] = {
     "image_patches": [
@@ -154,6 +166,18 @@ NODE_TYPES: Mapping[str, Sequence[NodeType]] = {
     "text_tokens": [TextTokens(word_dropout=0.3)],
     "features": [SENSOR],
     "hub": [Hub(count=2), Hub(name="text_hub", of="text")],
+    "pretrained_image": [
+        torchvision_image(TINY, "tiny_resnet", augmentation=SHAKEN_PICTURE),
+        transformers_image(TINY, "vit", frozen=False),
+    ],
+    "pretrained_audio": [
+        torchaudio_audio(TINY, "wav2vec2", augmentation=SHAKEN_RECORDING),
+        transformers_audio(TINY, "hubert", frozen=False, max_nodes=4, overflow="pool"),
+    ],
+    "pretrained_text": [
+        transformers_text(TINY, "bert", word_dropout=0.3),
+        transformers_text(TINY, "gpt2", frozen=False, max_nodes=3, overflow="pool"),
+    ],
 }
 EDGE_RULES: Mapping[str, Sequence[EdgeRule]] = {
     "grid": [Grid(), Grid(radius=2, diagonal=False)],

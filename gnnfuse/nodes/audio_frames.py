@@ -1,16 +1,17 @@
 """Audio frames: the waveform cut into slices on a hop, each a node with its time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gnnfuse.nodes.augmentation import augment_audio
 from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames
 from gnnfuse.nodes.limit import check_limit, limit_sequence
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
-from gnnfuse.sample import Audio, Sample, read_audio
+from gnnfuse.sample import Sample, read_audio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,7 @@ class AudioFrames(NodeType):
 
     Example:
         >>> frames = AudioFrames(sample_rate=16000, hop=0.02)
+        >>> from gnnfuse.sample import Audio
         >>> frames.nodes(Sample({"audio": Audio(torch.randn(16000).clamp(-1, 1), 16000)})).shape
         (50,)
     """
@@ -100,9 +102,4 @@ class AudioFrames(NodeType):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its recording changed at random."""
-        if self.augmentation is None or self.signal not in sample.signals:
-            return sample
-        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate)
-        assert waveform is not None
-        changed = Audio(self.augmentation(waveform, generator), self.sample_rate)
-        return replace(sample, signals={**sample.signals, self.signal: changed})
+        return augment_audio(sample, self.signal, self.sample_rate, self.augmentation, generator)

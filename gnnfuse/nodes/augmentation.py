@@ -1,12 +1,14 @@
 """Random changes of pictures and recordings for training; every draw comes from the generator that is passed in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
+
+from gnnfuse.sample import Audio, Sample, read_audio, read_image, read_text
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -91,3 +93,37 @@ class AudioNoise:
         """The recording with noise."""
         level = float(torch.rand((), generator=generator)) * self.amplitude
         return waveform + level * torch.randn(waveform.shape, generator=generator)
+
+
+def augment_image(
+    sample: Sample, signal: str, channels: int, augmentation: Augmentation | None, generator: torch.Generator
+) -> Sample:
+    """The sample with its picture changed at random."""
+    if augmentation is None or signal not in sample.signals:
+        return sample
+    pixels = read_image(sample, signal, channels=channels)
+    assert pixels is not None
+    changed = augmentation(pixels, generator).clamp(0, 1)
+    return replace(sample, signals={**sample.signals, signal: changed})
+
+
+def augment_audio(
+    sample: Sample, signal: str, sample_rate: int, augmentation: Augmentation | None, generator: torch.Generator
+) -> Sample:
+    """The sample with its recording changed at random."""
+    if augmentation is None or signal not in sample.signals:
+        return sample
+    waveform = read_audio(sample, signal, sample_rate=sample_rate)
+    assert waveform is not None
+    changed = Audio(augmentation(waveform, generator), sample_rate)
+    return replace(sample, signals={**sample.signals, signal: changed})
+
+
+def leave_letters_out(sample: Sample, signal: str, probability: float, generator: torch.Generator) -> Sample:
+    """The sample with characters of its text left out at random, never all of them."""
+    text = read_text(sample, signal)
+    if not probability or not text:
+        return sample
+    keep = (torch.rand(len(text), generator=generator) >= probability).tolist()
+    left = "".join(letter for letter, kept in zip(text, keep, strict=True) if kept)
+    return replace(sample, signals={**sample.signals, signal: left or text})

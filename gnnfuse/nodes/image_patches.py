@@ -4,9 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from gnnfuse.nodes.augmentation import augment_image
 from gnnfuse.nodes.limit import check_limit, refuse_overflow
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.patch_encoders import LinearPatches, PatchEncoding
@@ -75,18 +77,9 @@ class ImagePatches(NodeType):
         pixels = read_image(sample, self.signal, channels=self.channels)
         if pixels is None:
             return None
-        rows, columns = self._grid(pixels)
-        found, limit = rows * columns, self.max_nodes
-        if limit is not None and found > limit:
-            if self.overflow == "raise":
-                raise refuse_overflow(sample, self.signal, found, limit)
-            if self.overflow == "pool":
-                pooled = self._slice(self._shrink(pixels, limit))
-                return replace(pooled, dropped=found - pooled.num_nodes)
-        nodes = self._slice(pixels)
-        if limit is not None and found > limit:
-            return _first_rows(nodes, limit)
-        return nodes
+        return limit_patches(
+            pixels, self.patch, self._stride, self.max_nodes, self.overflow, sample=sample, signal=self.signal
+        )
 
     def encoder(self, dim: int) -> NodeEncoder:
         """The encoding's module."""
@@ -94,37 +87,58 @@ class ImagePatches(NodeType):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its picture changed at random."""
-        if self.augmentation is None or self.signal not in sample.signals:
-            return sample
-        pixels = read_image(sample, self.signal, channels=self.channels)
-        assert pixels is not None
-        changed = self.augmentation(pixels, generator).clamp(0, 1)
-        return replace(sample, signals={**sample.signals, self.signal: changed})
+        return augment_image(sample, self.signal, self.channels, self.augmentation, generator)
 
-    def _grid(self, pixels: Tensor) -> tuple[int, int]:
-        height, width = pixels.shape[1:]
-        return _patches(height, self.patch, self._stride), _patches(width, self.patch, self._stride)
 
-    def _shrink(self, pixels: Tensor, limit: int) -> Tensor:
-        factor = 2
-        while True:
-            smaller = F.avg_pool2d(pixels, factor, ceil_mode=True, count_include_pad=False)
-            rows, columns = self._grid(smaller)
-            if rows * columns <= limit:
-                return smaller
-            factor += 1
+def square_patches(pixels: Float[Tensor, "channels height width"], patch: int, stride: int) -> NodeSet:
+    """The patches of a picture row by row; its last pixels are repeated until patches fill it."""
+    channels, height, width = pixels.shape
+    rows, columns = _patches(height, patch, stride), _patches(width, patch, stride)
+    full_height, full_width = ((n - 1) * stride + patch for n in (rows, columns))
+    padded = F.pad(pixels.unsqueeze(0), (0, full_width - width, 0, full_height - height), mode="replicate")[0]
+    slices = padded.unfold(1, patch, stride).unfold(2, patch, stride)
+    values = slices.permute(1, 2, 0, 3, 4).reshape(rows * columns, channels, patch, patch)
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    corner = torch.stack([row, column], dim=-1).reshape(-1, 2) * float(stride)
+    position = (corner + patch / 2) / torch.tensor([full_height, full_width])
+    return NodeSet(values.contiguous(), (rows, columns), position)
 
-    def _slice(self, pixels: Tensor) -> NodeSet:
-        rows, columns = self._grid(pixels)
-        height, width = pixels.shape[1:]
-        full_height, full_width = ((n - 1) * self._stride + self.patch for n in (rows, columns))
-        padded = F.pad(pixels.unsqueeze(0), (0, full_width - width, 0, full_height - height), mode="replicate")[0]
-        slices = padded.unfold(1, self.patch, self._stride).unfold(2, self.patch, self._stride)
-        values = slices.permute(1, 2, 0, 3, 4).reshape(rows * columns, self.channels, self.patch, self.patch)
-        row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
-        corner = torch.stack([row, column], dim=-1).reshape(-1, 2) * float(self._stride)
-        position = (corner + self.patch / 2) / torch.tensor([full_height, full_width])
-        return NodeSet(values.contiguous(), (rows, columns), position)
+
+def limit_patches(
+    pixels: Float[Tensor, "channels height width"],
+    patch: int,
+    stride: int,
+    max_nodes: int | None,
+    overflow: Overflow,
+    *,
+    sample: Sample,
+    signal: str,
+) -> NodeSet:
+    """The patches of a picture, within `max_nodes`.
+
+    Raises:
+        SignalError: too many patches and overflow is "raise".
+    """
+    height, width = pixels.shape[1:]
+    found = _patches(height, patch, stride) * _patches(width, patch, stride)
+    if max_nodes is None or found <= max_nodes:
+        return square_patches(pixels, patch, stride)
+    if overflow == "raise":
+        raise refuse_overflow(sample, signal, found, max_nodes)
+    if overflow == "pool":
+        pooled = square_patches(_shrink(pixels, patch, stride, max_nodes), patch, stride)
+        return replace(pooled, dropped=found - pooled.num_nodes)
+    return _first_rows(square_patches(pixels, patch, stride), max_nodes)
+
+
+def _shrink(pixels: Tensor, patch: int, stride: int, limit: int) -> Tensor:
+    factor = 2
+    while True:
+        smaller = F.avg_pool2d(pixels, factor, ceil_mode=True, count_include_pad=False)
+        rows, columns = (_patches(size, patch, stride) for size in smaller.shape[1:])
+        if rows * columns <= limit:
+            return smaller
+        factor += 1
 
 
 def _patches(size: int, patch: int, stride: int) -> int:

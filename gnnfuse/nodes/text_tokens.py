@@ -1,17 +1,18 @@
 """Text tokens: bytes by default, or the sub-words of any transformers tokenizer."""
 
-from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from gnnfuse.nodes.augmentation import leave_letters_out
 from gnnfuse.nodes.limit import check_limit, limit_sequence, refuse_overflow
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
+from gnnfuse.nodes.tokenizer_files import TokenizerFiles
 from gnnfuse.sample import Sample, read_text
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class TextTokens(NodeType):
     Args:
         signal: the signal it reads.
         name: the type's name; the signal's by default.
-        tokenizer: "bytes", the name or folder of a transformers tokenizer, or the tokenizer itself.
+        tokenizer: "bytes", the name or folder of a transformers tokenizer, or the tokenizer itself; it is kept as its
+            files (`TokenizerFiles`), so that a saved model brings it along.
         special_tokens: keep the tokenizer's special tokens ([CLS], </s>) as nodes; not for bytes.
         max_nodes: most tokens per text; None for no limit.
         overflow: "truncate" keeps the first tokens, "raise" refuses, "pool" lets neighbouring tokens share a node
@@ -48,7 +50,7 @@ class TextTokens(NodeType):
 
     signal: str = "text"
     name: str = ""
-    tokenizer: "str | PreTrainedTokenizerBase" = "bytes"
+    tokenizer: "str | TokenizerFiles | PreTrainedTokenizerBase" = "bytes"
     special_tokens: bool = False
     max_nodes: int | None = 512
     overflow: Overflow = "truncate"
@@ -59,6 +61,8 @@ class TextTokens(NodeType):
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.signal)
         check_limit(self.max_nodes, self.overflow)
+        if self.tokenizer != "bytes" and not isinstance(self.tokenizer, TokenizerFiles):
+            object.__setattr__(self, "tokenizer", TokenizerFiles.of(self.tokenizer))
         if self.max_pool < 1 or not 0 <= self.word_dropout < 1:
             raise ValueError(
                 f"node type {self.name!r}: max_pool must be at least 1 and word_dropout in 0..1, "
@@ -71,6 +75,11 @@ class TextTokens(NodeType):
     def pools(self) -> bool:
         """Whether a node may hold several tokens."""
         return self.overflow == "pool" and self.max_nodes is not None
+
+    @property
+    def _kept(self) -> TokenizerFiles:
+        assert isinstance(self.tokenizer, TokenizerFiles), "bytes have no tokenizer"
+        return self.tokenizer
 
     def empty(self) -> NodeSet:
         """No tokens."""
@@ -93,29 +102,24 @@ class TextTokens(NodeType):
         if self.tokenizer == "bytes":
             ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + BYTE_OFFSET
             return torch.from_numpy(ids)
-        tokenizer = _tokenizer(self.tokenizer)
+        tokenizer = self._kept.tokenizer()
         return torch.tensor(tokenizer.encode(text, add_special_tokens=self.special_tokens), dtype=torch.int64)
 
     def token_texts(self, ids: Int[Tensor, "tokens"]) -> list[str]:
         """What each token reads as, for drawings and explanations."""
         if self.tokenizer == "bytes":
             return [bytes([int(i) - BYTE_OFFSET]).decode("latin-1") for i in ids.tolist()]
-        tokenizer = _tokenizer(self.tokenizer)
+        tokenizer = self._kept.tokenizer()
         return [tokenizer.decode([i]) for i in ids.tolist()]
 
     def encoder(self, dim: int) -> NodeEncoder:
         """Embedding plus position."""
-        size = BYTE_VOCABULARY if self.tokenizer == "bytes" else len(_tokenizer(self.tokenizer))
+        size = BYTE_VOCABULARY if self.tokenizer == "bytes" else len(self._kept.tokenizer())
         return TokenEncoder(size, dim)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with characters left out at random."""
-        text = read_text(sample, self.signal)
-        if not self.word_dropout or not text:
-            return sample
-        keep = (torch.rand(len(text), generator=generator) >= self.word_dropout).tolist()
-        kept = "".join(letter for letter, kept in zip(text, keep, strict=True) if kept)
-        return replace(sample, signals={**sample.signals, self.signal: kept or text})
+        return leave_letters_out(sample, self.signal, self.word_dropout, generator)
 
     def _pool(self, sample: Sample, ids: Tensor) -> NodeSet:
         assert self.max_nodes is not None
@@ -150,14 +154,3 @@ class TokenEncoder(NodeEncoder):
             embedded = (self.embedding(values.clamp(min=0)) * held).sum(dim=1) / held.sum(dim=1)
         states: Tensor = self.norm(embedded + self.position(layout.index.unsqueeze(1)))
         return states
-
-
-def _tokenizer(tokenizer: "str | PreTrainedTokenizerBase") -> Any:  # transformers ships no types
-    return _load_tokenizer(tokenizer) if isinstance(tokenizer, str) else tokenizer
-
-
-@cache
-def _load_tokenizer(name: str) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(name, trust_remote_code=False)

@@ -18,6 +18,8 @@ from torch import Tensor
 from gnnfuse.saving.card import is_untouched
 from gnnfuse.saving.config import CONFIG, as_text
 from gnnfuse.saving.describe import Json
+from gnnfuse.saving.texts import FOLDER as TEXTS
+from gnnfuse.saving.texts import move_texts_out
 from gnnfuse.saving.weights import mark_of, write_weights
 
 WEIGHTS, CARD = "model.safetensors", "README.md"
@@ -31,12 +33,13 @@ def write_folder(
     partial = folder / f".saving-{uuid4().hex}"  # here, as renaming works within one file system only
     partial.mkdir()
     try:
-        (partial / CONFIG).write_text(as_text(dict(config)), encoding="utf-8")
+        moved = move_texts_out(config["object"], partial)
+        (partial / CONFIG).write_text(as_text({**config, "object": moved}), encoding="utf-8")
         write_weights(tensors, partial / WEIGHTS, digest)
         os.chmod(partial / WEIGHTS, (partial / CONFIG).stat().st_mode)  # safetensors lets nobody else read it
         if card is not None:
             (partial / CARD).write_text(card, encoding="utf-8")
-        for path in partial.iterdir():
+        for path in partial.rglob("*"):
             _flush(path)
         _put_in_place(partial, folder, digest)
     finally:
@@ -63,6 +66,10 @@ def may_write_card(folder: Path) -> bool:
 
 
 def _put_in_place(partial: Path, folder: Path, digest: str) -> None:
+    for text in (partial / TEXTS).glob("*"):  # named for their content: an older model's are not touched
+        (folder / TEXTS).mkdir(exist_ok=True)
+        os.replace(text, folder / TEXTS / text.name)
+        _flush(folder / TEXTS)
     os.replace(partial / WEIGHTS, folder / _waiting(digest))
     _flush(folder)
     os.replace(partial / CONFIG, folder / CONFIG)  # from here on the folder holds the new model

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from gnnfuse.fusion import FusionModel
 from gnnfuse.model_card import ModelCard
-from gnnfuse.saving.config import CONFIG
+from gnnfuse.saving.config import CONFIG, read_config
 from gnnfuse.saving.folder import WEIGHTS
+from gnnfuse.saving.texts import text_files
 from gnnfuse.tasks import Task
 
 
@@ -23,7 +24,7 @@ def local_folder(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
 ) -> Path:
-    """The folder itself, or the one in the hub's cache that the model's two files were fetched into.
+    """The folder itself, or the one in the hub's cache that the model's files were fetched into.
 
     Raises:
         FileNotFoundError: neither is there; says how to fetch it.
@@ -44,7 +45,8 @@ def local_folder(
 
     try:
         found = fetch(CONFIG, revision).parent
-        fetch(WEIGHTS, found.name)  # the folder is named for the commit: both files are of one
+        for file in (WEIGHTS, *text_files(read_config(found / CONFIG)["object"])):
+            fetch(file, found.name)  # the folder is named for the commit: all files are of one
     except Exception as error:  # the hub's errors, and its client's, have no base of their own
         raise FileNotFoundError(_not_found(source, revision, error)) from error
     return found
@@ -102,5 +104,5 @@ def _not_found(source: str, revision: str | None, error: Exception) -> str:
     return (
         f"found neither a folder {source!r} nor a saved model of that name on the hub or in its cache "
         f"({type(error).__name__}: {' '.join(str(error).split())[:200]}); where there is a network, "
-        f"`hf download {source} {CONFIG} {WEIGHTS}{at}` fetches it"
+        f"`hf download {source}{at}` fetches it"
     )

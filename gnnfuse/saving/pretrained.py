@@ -10,11 +10,13 @@ from torch import Tensor
 
 from gnnfuse.fusion import FusionModel
 from gnnfuse.model_card import ModelCard
+from gnnfuse.nodes import weights_follow
 from gnnfuse.saving.build import build
 from gnnfuse.saving.card import card_text
 from gnnfuse.saving.config import CONFIG, config_of, listing_in, read_config
 from gnnfuse.saving.folder import WEIGHTS, may_write_card, weights_path, write_folder
 from gnnfuse.saving.hub import local_folder
+from gnnfuse.saving.texts import read_texts
 from gnnfuse.saving.weights import (
     check_unchanged,
     digest_of,
@@ -33,9 +35,10 @@ def save_pretrained(
 
     `config.json` holds the format's number, the versions that wrote it, the whole construction (`describe`: model,
     node types with what they learned in fitting, edge rules, readout, layers, target encoding with label names), and
-    dtype, shape and checksum of every tensor. `model.safetensors` holds the weights. `README.md` is the model card;
-    one that was not written here, or was edited since, stays as it is. Files of the first two names that are there
-    already are replaced, other files stay. A crash at any moment leaves the old model or the new one.
+    dtype, shape and checksum of every tensor. `model.safetensors` holds the weights, `texts/` what is too long for
+    the configuration (tokenizers). `README.md` is the model card; one that was not written here, or was edited since,
+    stays as it is. Files of the first names that are there already are replaced, other files stay. A crash at any
+    moment leaves the old model or the new one.
 
     Args:
         module: the task or model.
@@ -74,8 +77,8 @@ def from_pretrained(
     """Read a task or a fusion model from a folder or from the Hugging Face hub, in evaluation mode.
 
     Nothing is unpickled and no code is fetched; only classes that this library or the catalogue lists are built, and
-    those passed in. Of a hub repository only config.json and model.safetensors are downloaded, into the hub's cache,
-    from which they are read when offline.
+    those passed in. Of a hub repository only config.json, model.safetensors and texts/ are downloaded, into the hub's
+    cache, from which they are read when offline.
 
     Args:
         source: a folder that `save_pretrained` wrote, or a hub id ("user/name") where there is no such folder.
@@ -95,8 +98,10 @@ def from_pretrained(
     listed = listing_in(config)
     if listed is not None:
         check_unchanged(weights, listed, path)
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # the weights drawn in building are thrown away
-        module = build(config["object"], classes=classes)
+    described = read_texts(config["object"], folder)
+    # The weights drawn in building are thrown away.
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), weights_follow():
+        module = build(described, classes=classes)
     if not isinstance(module, Task | FusionModel):
         raise ValueError(f"{folder / CONFIG}: found a {type(module).__name__}, expected a task or a fusion model")
     load_weights(module, weights, listed, path)

@@ -1,0 +1,54 @@
+"""A pretrained backbone with a projection that is trained: frozen, or trained as well."""
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from gnnfuse.nodes.node_type import Layout, NodeEncoder
+from gnnfuse.nodes.pretrained.backbone import Backbone
+
+
+class PretrainedEncoder(NodeEncoder):
+    """Slices through a pretrained network, then a projection to the size of the states.
+
+    A frozen backbone has no trainable parameters, stays in evaluation mode and runs without gradients. One that is
+    trained keeps its batch normalisation on the statistics it came with: groups of equal shape are no fair sample.
+
+    Args:
+        backbone: slices in, features out.
+        projection: features in, states out; with cached features it does the backbone's work alone.
+        frozen: only the projection is trained.
+    """
+
+    def __init__(self, backbone: Backbone, projection: NodeEncoder, *, frozen: bool) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.projection = projection
+        self.frozen = frozen
+        if frozen:
+            backbone.requires_grad_(False)
+        self.train(self.training)
+
+    def forward(self, values: Shaped[Tensor, "nodes ..."], layout: Layout) -> Float[Tensor, "nodes dim"]:
+        """Slices in, states out."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            features = self.backbone(values, layout)
+        states: Tensor = self.projection(features, layout)
+        if self.frozen:
+            return states
+        return states + nothing_of(self.backbone).to(states.dtype)
+
+    def train(self, mode: bool = True) -> "PretrainedEncoder":
+        """Set the mode, but of nothing that is frozen."""
+        super().train(mode)
+        for part in self.backbone.modules():
+            if self.frozen or isinstance(part, _BatchNorm):
+                part.train(False)
+        return self
+
+
+def nothing_of(module: nn.Module) -> Tensor:
+    """Zero, which depends on each trainable parameter: layers may be left out at random, or get no nodes at all."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return torch.stack([parameter.flatten()[:0].sum() for parameter in trained]).sum()

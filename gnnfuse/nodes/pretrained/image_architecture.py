@@ -1,0 +1,226 @@
+"""Which pictures a network takes and where its states lie on them, read from the library that owns it."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gnnfuse.nodes.pretrained.network import Network
+from gnnfuse.nodes.pretrained.torchvision_network import (
+    PREFIX,
+    FeatureMap,
+    TorchvisionNetwork,
+    build_without_memory,
+    extract,
+    listed_weights,
+    needed_arguments,
+    of_one_size,
+)
+from gnnfuse.nodes.pretrained.transformers_library import make_model, read_config, read_processor
+from gnnfuse.nodes.pretrained.transformers_network import TransformersImageNetwork, last_states
+
+LARGE = 512  # pixels; far more than any network shrinks
+RESAMPLING: Mapping[int, str] = {0: "nearest", 1: "bicubic", 2: "bilinear", 3: "bicubic"}  # Pillow's; Lanczos is 1
+UNIT_RANGE = 1 / 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageArchitecture:
+    """A network for pictures.
+
+    Args:
+        network: how to make it.
+        stride: pixels from one state to the next, in both directions.
+        margin: pixels added around a picture, so that every square of `stride` pixels gets exactly one state.
+        size: height and width of the pictures where the network depends on them; None takes any.
+        resizes: the network also takes pictures of other sizes than `size`.
+        channels: of the pictures.
+        mean: per channel, taken off pixels in 0..1.
+        std: per channel, divided by after that.
+        interpolation: "bilinear", "bicubic" or "nearest": how pictures were resized in training.
+    """
+
+    network: Network
+    stride: int
+    margin: int = 0
+    size: tuple[int, int] | None = None
+    resizes: bool = True
+    channels: int = 3
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str = "bilinear"
+
+
+Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def image_architecture(
+    model: str, weights: str | None, size: tuple[int, int] | None, normalisation: Normalisation | None
+) -> ImageArchitecture:
+    """What a model of torchvision or transformers is.
+
+    Args:
+        model: "torchvision/" and a name, else a name on the hub or a folder.
+        weights: which of its weights.
+        size: of the pictures, for networks of one size for which no library names it.
+        normalisation: mean and deviation, for weights for which no library names them.
+
+    Raises:
+        FileNotFoundError: the model's settings are not here and cannot be fetched.
+        ValueError: the model is unknown, or its states do not lie on a grid.
+    """
+    if model.startswith(PREFIX):
+        return _of_torchvision(model.removeprefix(PREFIX), weights, size, normalisation)
+    return _of_transformers(model, weights, normalisation)
+
+
+def _of_torchvision(
+    name: str, weights: str | None, size: tuple[int, int] | None, normalisation: Normalisation | None
+) -> ImageArchitecture:
+    settings = _torchvision_settings(name, weights)
+    if normalisation is None and settings is None:
+        raise ValueError(f"torchvision names no mean and std for {name!r}, pass mean= and std=")
+    mean, std = normalisation or (tuple(settings.mean), tuple(settings.std))
+    arguments = needed_arguments(name, weights)
+    whole = build_without_memory(name, arguments)
+    module = FeatureMap(extract(whole))
+    interpolation = "bilinear" if settings is None else settings.interpolation.value
+    fixed = _fixed_size(name, settings, size) if of_one_size(whole) else None
+    if fixed is None:
+        stride, margin, width = _measure(module)
+    else:
+        width, rows = _map(module, fixed[0])
+        stride, margin = fixed[0] // rows, 0
+    side = 2 * stride + margin
+    small = fixed or (side, side)
+    return ImageArchitecture(
+        network=TorchvisionNetwork(name=name, width=width, size=small, arguments=arguments),
+        stride=stride,
+        margin=margin,
+        size=fixed,
+        resizes=fixed is None,
+        mean=mean,
+        std=std,
+        interpolation=interpolation,
+    )
+
+
+def _fixed_size(name: str, settings: Any, size: tuple[int, int] | None) -> tuple[int, int]:
+    if size is not None:
+        return size
+    if settings is None:
+        raise ValueError(f"torchvision names no size for {name!r}, whose pictures must have one: pass size=")
+    return settings.crop_size[0], settings.crop_size[0]
+
+
+def _torchvision_settings(name: str, weights: str | None) -> Any:
+    """What torchvision's weights say of their pictures; a file's are taken to be like the default ones."""
+    from torchvision.models import get_model_weights
+
+    listed = listed_weights(name, weights)
+    if listed is None:
+        try:
+            listed = get_model_weights(name).DEFAULT
+        except ValueError:  # a network that a user registered
+            return None
+    return listed.transforms()
+
+
+def _measure(module: nn.Module) -> tuple[int, int, int]:
+    """Stride, margin and width of a network that takes pictures of any size.
+
+    A stack of convolutions gives `(side - field) // stride + 1` states, so the margin lies within one stride.
+    """
+    width, count = _map(module, LARGE)
+    stride = LARGE // (_map(module, 2 * LARGE)[1] - count)
+    margin = max(0, LARGE - stride * (count + 1) + 1)
+    while _map(module, 8 * stride + margin)[1] < 8:
+        margin += 1
+    counts = [_map(module, rows * stride + margin)[1] for rows in (1, 2, 3, 8)]
+    if counts != [1, 2, 3, 8]:
+        raise ValueError(f"{type(module).__name__}: its states do not lie on a grid of {stride} pixels")
+    return stride, margin, width
+
+
+def _map(module: nn.Module, side: int) -> tuple[int, int]:
+    """Width and rows of the states of a square picture."""
+    with torch.no_grad():
+        states = module(torch.zeros(1, 3, side, side, device="meta"))
+    return states.shape[1], states.shape[2]
+
+
+def _of_transformers(model: str, weights: str | None, normalisation: Normalisation | None) -> ImageArchitecture:
+    config = read_config(model, weights, "vision_config")
+    settings = read_processor("AutoImageProcessor", model, weights) if normalisation is None else {}
+    mean, std = normalisation or _normalisation(model, settings)
+    with torch.device("meta"):
+        made = make_model(config).eval()
+    channels = config.get("num_channels", 3)
+    interpolates = "interpolate_pos_encoding" in inspect.signature(made.forward).parameters
+
+    def states(size: tuple[int, int]) -> Tensor:
+        pixels = torch.zeros(1, channels, *size, device="meta")
+        with torch.no_grad():
+            return last_states(made, pixels, interpolates=interpolates)
+
+    size = _pair(config.get("image_size") or LARGE)
+    found = states(size)
+    if found.ndim == 4:
+        stride, prefix, small, resizes = size[0] // found.shape[2], 0, None, True
+    else:
+        stride, prefix, resizes = _patches(states, size, model)
+        small = size
+    network = TransformersImageNetwork(
+        config=config,
+        width=found.shape[1] if found.ndim == 4 else found.shape[2],
+        stride=stride,
+        prefix=prefix,
+        interpolates=interpolates,
+        size=size if small else (stride, stride),
+    )
+    return ImageArchitecture(
+        network=network,
+        stride=stride,
+        size=small,
+        resizes=resizes,
+        channels=channels,
+        mean=mean,
+        std=std,
+        interpolation=RESAMPLING.get(settings.get("resample", 2), "bilinear"),
+    )
+
+
+def _patches(states: Callable[[tuple[int, int]], Tensor], size: tuple[int, int], model: str) -> tuple[int, int, bool]:
+    """Stride, tokens that are no patches, and whether other sizes are taken."""
+    height, width = size
+    tokens = states(size).shape[1]
+    try:
+        patches = (states((2 * height, 2 * width)).shape[1] - tokens) // 3
+        resizes = True
+    except (AssertionError, RuntimeError, ValueError):
+        patches, resizes = math.isqrt(tokens) ** 2, False
+    stride = math.isqrt(height * width // max(1, patches))
+    if stride == 0 or (height // stride) * (width // stride) != patches:
+        raise ValueError(f"{model}: its {tokens} states for a picture of {height} x {width} pixels are no grid")
+    return stride, tokens - patches, resizes
+
+
+def _normalisation(model: str, settings: Mapping[str, Any]) -> Normalisation:
+    if settings.get("do_rescale", True) and not math.isclose(settings.get("rescale_factor", UNIT_RANGE), UNIT_RANGE):
+        raise ValueError(f"{model}: rescales pixels by {settings['rescale_factor']}, expected to 0..1")
+    if not settings.get("do_normalize", True):
+        return (0.0,), (1.0,)
+    return tuple(settings["image_mean"]), tuple(settings["image_std"])
+
+
+def _pair(size: object) -> tuple[int, int]:
+    match size:
+        case [int() as height, int() as width]:
+            return height, width
+        case int():
+            return size, size
+    raise ValueError(f"found an image size of {size!r}, expected one number or two")

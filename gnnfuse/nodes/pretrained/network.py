@@ -1,0 +1,135 @@
+"""What a pretrained network is here: how to make it again without its hub, and how to read its weights."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gnnfuse.nodes.pretrained.used_parameters import used_parameters
+
+_weights_follow: ContextVar[bool] = ContextVar("weights_follow", default=False)
+
+
+class Network(ABC):
+    """A network that a library owns, described so fully that it can be made without that library's hub.
+
+    Attributes:
+        width: size of its states.
+        library: the distribution that owns it; its version belongs to what the network computes.
+    """
+
+    width: int
+    library: ClassVar[str]
+
+    @abstractmethod
+    def smallest(self) -> tuple[Tensor, ...]:
+        """The smallest input of the module, to look at what its output depends on."""
+
+    @abstractmethod
+    def module(self) -> nn.Module:
+        """The network with random weights: pictures, waveforms or token ids in, states out."""
+
+    @abstractmethod
+    def pretrained(self, model: str, weights: str | None) -> nn.Module:
+        """The network with the weights of `model`.
+
+        Raises:
+            FileNotFoundError: they are not here and cannot be fetched; the message has the command that fetches them.
+            ValueError: they do not fit the network.
+        """
+
+    def used(self, module: nn.Module) -> list[nn.Parameter]:
+        """The module's parameters that its states depend on."""
+        return used_parameters(module, lambda shadow: shadow(*self.smallest()))
+
+    def checkpoint(self, module: nn.Module) -> None:
+        """Let a module compute its inner states again in the backward pass instead of keeping them.
+
+        Raises:
+            ValueError: the library does not offer it for this network.
+        """
+        raise ValueError(f"{self.library} offers no gradient checkpointing for {type(self).__name__}")
+
+
+@contextmanager
+def weights_follow() -> Iterator[None]:
+    """Within it, encoders are made with random weights, because those of a saved model are loaded next."""
+    token = _weights_follow.set(True)
+    try:
+        yield
+    finally:
+        _weights_follow.reset(token)
+
+
+def make_module(network: Network, model: str, weights: str | None) -> nn.Module:
+    """The network's module: pretrained, or with random weights where those of a saved model follow."""
+    module = network.module() if _weights_follow.get() else network.pretrained(model, weights)
+    return module.eval()
+
+
+def missing_weights(what: str, command: str, error: Exception) -> FileNotFoundError:
+    """The one message for weights that are neither here nor reachable."""
+    reason = str(error).strip().split("\n")[0]
+    return FileNotFoundError(
+        f"found no {what} in the cache and could not fetch them ({reason}); fetch them where there is a network with: "
+        f"{command}"
+    )
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint file, `.safetensors` or what `torch.save` wrote; nothing else is unpickled.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file holds something else.
+    """
+    from pickle import UnpicklingError
+
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise FileNotFoundError(f"found no file {str(path)!r}, expected a state dict in .safetensors or .pth")
+    try:
+        if path.suffix == ".safetensors":
+            found: object = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path}: unreadable weights ({error})") from error
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ValueError(f"{path}: found a {type(found).__name__}, expected a state dict: tensors by name")
+    return dict(found)
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor], known: frozenset[str], where: str) -> None:
+    """Load what the module has of the weights of a larger network.
+
+    Args:
+        module: the part that is used.
+        weights: tensors by name.
+        known: names of the whole network; its other parts, as its classes, are left aside.
+        where: names the weights in the message.
+
+    Raises:
+        ValueError: weights that the module needs are missing or of another shape, or names that the network lacks.
+    """
+    expected = module.state_dict()
+    wrong = {
+        "missing": sorted(expected.keys() - weights.keys()),
+        "unexpected": sorted(weights.keys() - expected.keys() - known),
+        "of another shape": [
+            f"{name} {list(weights[name].shape)} (expected {list(tensor.shape)})"
+            for name, tensor in expected.items()
+            if name in weights and weights[name].shape != tensor.shape
+        ],
+    }
+    found = "; ".join(f"{kind}: {', '.join(names[:5])}" for kind, names in wrong.items() if names)
+    if found:
+        raise ValueError(f"{where}: the weights do not fit the network, {found}")
+    module.load_state_dict({name: weights[name] for name in expected})

@@ -1,0 +1,122 @@
+"""Recordings through a pretrained network: its output frames are nodes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gnnfuse.nodes.augmentation import augment_audio
+from gnnfuse.nodes.features import RowEncoder
+from gnnfuse.nodes.limit import check_limit
+from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
+from gnnfuse.nodes.pretrained.audio_architecture import AudioArchitecture, audio_architecture
+from gnnfuse.nodes.pretrained.audio_backbone import AudioBackbone
+from gnnfuse.nodes.pretrained.network import Network
+from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
+from gnnfuse.sample import Sample, read_audio
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedAudio(PretrainedNodes):
+    """A recording as the states of a pretrained network, one node per state.
+
+    Frame i is the samples from `i * hop` to `(i + 1) * hop`, and that is its time; the last is filled with silence. A
+    state of wav2vec 2.0, HuBERT or WavLM (hop 320) sees 400 samples around the middle of its frame: 40 more on either
+    side, silence at the ends, so that a recording of any length, however short, has one state per frame. Spectrogram
+    models (AST, hop 1600; Whisper, hop 320) take windows of one length; a longer recording is taken window by window.
+
+    Args:
+        model: "torchaudio/" and the name of a pipeline ("torchaudio/WAV2VEC2_BASE"), else an audio model of
+            transformers: its name on the hub or its folder.
+        signal: the signal it reads (see `gnnfuse.sample.read_audio` for what it may be).
+        name: the type's name; the signal's by default.
+        weights: of torchaudio the path of a state dict (.safetensors, .pth); of transformers a revision on the hub.
+        frozen: only a projection to the size of the states is trained; otherwise all is.
+        gradient_checkpointing: compute inner states again in the backward pass (transformers, where the model can).
+        max_nodes: most nodes per recording; None for no limit.
+        overflow: "truncate" keeps the first frames, "pool" lets neighbouring frames share a node (the mean of their
+            states), up to `max_pool` of them, "raise" refuses.
+        max_pool: most frames in a node when pooling.
+        augmentation: changes the waveform `[samples]` at random in training, given a generator.
+        architecture: what the network is; read from the library by default, and kept in saved models.
+
+    Raises:
+        FileNotFoundError: the model is not here and cannot be fetched; the message has the command that fetches it.
+        ValueError: an unknown model, or a number out of range.
+    """
+
+    model: str
+    signal: str = "audio"
+    name: str = ""
+    weights: str | None = None
+    frozen: bool = True
+    gradient_checkpointing: bool = False
+    max_nodes: int | None = 2048
+    overflow: Overflow = "truncate"
+    max_pool: int = 8
+    augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    architecture: AudioArchitecture | None = field(default=None, repr=False)
+    provides: frozenset[str] = field(default=frozenset({"order", "time"}), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        check_training(self.name, frozen=self.frozen, gradient_checkpointing=self.gradient_checkpointing)
+        if self.max_pool < 1:
+            raise ValueError(f"node type {self.name!r}: max_pool must be at least 1, found {self.max_pool}")
+        if self.architecture is None:
+            object.__setattr__(self, "architecture", audio_architecture(self.model, self.weights))
+
+    @property
+    def _made(self) -> AudioArchitecture:
+        assert self.architecture is not None
+        return self.architecture
+
+    @property
+    def _pooled(self) -> int | None:
+        return self.max_nodes if self.overflow == "pool" else None
+
+    @property
+    def network(self) -> Network:
+        """How to make the network."""
+        return self._made.network
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz; recordings at other rates are resampled."""
+        return self._made.sample_rate
+
+    def empty(self) -> NodeSet:
+        """No frames."""
+        held = () if self._pooled is None else (self.max_pool,)
+        return NodeSet(torch.zeros(0, *held, self._made.hop), (0,), time=torch.zeros(0, 2))
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The recording's slices: `[nodes, hop]`, or `[nodes, max_pool, hop]` when pooling."""
+        made = self._made
+        waveform = read_audio(sample, self.signal, sample_rate=made.sample_rate)
+        if waveform is None:
+            return None
+        if made.epsilon is not None:
+            waveform = F.layer_norm(waveform, waveform.shape, eps=made.epsilon)
+        count = -(-len(waveform) // made.hop)
+        slices = F.pad(waveform, (0, count * made.hop - len(waveform))).reshape(count, made.hop)
+        edges = (torch.arange(count + 1).double() * made.hop / made.sample_rate).float()  # from whole samples
+        nodes = NodeSet(slices, (count,), time=torch.stack([edges[:-1], edges[1:]], dim=1))
+        return limit_slices(nodes, self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal)
+
+    def around(self, module: nn.Module) -> AudioBackbone:
+        """Recordings put together, and the network over them."""
+        made = self._made
+        return AudioBackbone(module, self.width, margin=made.margin, window=made.window, max_nodes=self._pooled)
+
+    def projection(self, dim: int) -> NodeEncoder:
+        """A matrix, plus the time."""
+        return RowEncoder(self.width, dim, timed=True)
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with its recording changed at random."""
+        return augment_audio(sample, self.signal, self.sample_rate, self.augmentation, generator)

@@ -1,0 +1,156 @@
+"""Pictures through a pretrained network: the cells of its feature map, or its patches, are nodes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gnnfuse.nodes.augmentation import augment_image
+from gnnfuse.nodes.features import RowEncoder
+from gnnfuse.nodes.image_patches import limit_patches
+from gnnfuse.nodes.limit import check_limit
+from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
+from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture, image_architecture
+from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
+from gnnfuse.nodes.pretrained.network import Network
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
+from gnnfuse.sample import Sample, read_image
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedImage(PretrainedNodes):
+    """A picture as the states of a pretrained network.
+
+    A node is a square of `stride` pixels, as the network declares: a cell of the last feature map of a convolutional
+    network (32 pixels for a ResNet), a patch of a transformer. A picture is extended at its right and lower border,
+    its own last pixels repeated, until squares fill it. Transformers with learned positions get pictures of the size
+    they were trained on, stretched in both directions, so that nothing is cut off; other networks take pictures as
+    they are, unless `size` says otherwise.
+
+    Args:
+        model: "torchvision/" and the name of a classification network ("torchvision/resnet50"), else a vision model of
+            transformers: its name on the hub or its folder.
+        signal: the signal it reads (see `gnnfuse.sample.read_image` for what it may be).
+        name: the type's name; the signal's by default.
+        weights: of torchvision the name of listed weights ("IMAGENET1K_V1") or the path of a state dict (.safetensors,
+            .pth), by default those that torchvision recommends; of transformers a revision on the hub.
+        frozen: only a projection to the size of the states is trained; otherwise all is.
+        gradient_checkpointing: compute inner states again in the backward pass (transformers, where the model can).
+        size: one number makes the shorter side as long, the other in proportion; two numbers are height and width.
+        mean: per channel, taken off pixels in 0..1; by default what the weights were trained with.
+        std: per channel, divided by after that; by default what the weights were trained with.
+        max_nodes: most nodes per picture; None for no limit.
+        overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
+            rows of squares, "raise" refuses.
+        augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
+        architecture: what the network is; read from the library by default, and kept in saved models.
+
+    Raises:
+        FileNotFoundError: the model is not here and cannot be fetched; the message has the command that fetches it.
+        ValueError: an unknown model, a size that it does not take, or more nodes per picture than `max_nodes`.
+    """
+
+    model: str
+    signal: str = "image"
+    name: str = ""
+    weights: str | None = None
+    frozen: bool = True
+    gradient_checkpointing: bool = False
+    size: int | tuple[int, int] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    max_nodes: int | None = 2048
+    overflow: Overflow = "pool"
+    augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    architecture: ImageArchitecture | None = field(default=None, repr=False)
+    provides: frozenset[str] = field(default=frozenset({"grid", "position"}), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        check_training(self.name, frozen=self.frozen, gradient_checkpointing=self.gradient_checkpointing)
+        if (self.mean is None) != (self.std is None):
+            raise ValueError(f"node type {self.name!r}: mean and std belong together, found mean={self.mean}")
+        if self.architecture is None:
+            both = None if self.mean is None or self.std is None else (self.mean, self.std)
+            pair = (self.size, self.size) if isinstance(self.size, int) else self.size
+            object.__setattr__(self, "architecture", image_architecture(self.model, self.weights, pair, both))
+        self._check_size()
+
+    def _check_size(self) -> None:
+        made, wanted = self._made, self._target
+        if wanted is None:
+            return
+        if min(wanted) < 1 or (made.size is not None and not made.resizes and wanted != made.size):
+            raise ValueError(f"node type {self.name!r}: {self.model} takes size={made.size}, found size={self.size}")
+        rows, columns = (-(-side // made.stride) for side in wanted)
+        if not isinstance(self.size, int) and self.max_nodes is not None and rows * columns > self.max_nodes:
+            raise ValueError(
+                f"node type {self.name!r}: {self.model} gives {rows * columns} nodes for every picture, more than "
+                f"max_nodes={self.max_nodes}; raise it or give a smaller size="
+            )
+
+    @property
+    def _made(self) -> ImageArchitecture:
+        assert self.architecture is not None
+        return self.architecture
+
+    @property
+    def _target(self) -> tuple[int, int] | None:
+        """Height and width of every picture; of an integer size, of a square one."""
+        if isinstance(self.size, int):
+            return self.size, self.size
+        return self._made.size if self.size is None else self.size
+
+    @property
+    def network(self) -> Network:
+        """How to make the network."""
+        return self._made.network
+
+    def empty(self) -> NodeSet:
+        """No squares."""
+        made = self._made
+        return NodeSet(torch.zeros(0, made.channels, made.stride, made.stride), (0, 0), torch.zeros(0, 2))
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The picture's squares row by row: `[nodes, channels, stride, stride]`, pixels in 0..1."""
+        made = self._made
+        pixels = read_image(sample, self.signal, channels=made.channels)
+        if pixels is None:
+            return None
+        pixels = self._resized(pixels)
+        return limit_patches(
+            pixels, made.stride, made.stride, self.max_nodes, self.overflow, sample=sample, signal=self.signal
+        )
+
+    def around(self, module: nn.Module) -> ImageBackbone:
+        """Pictures put together, and the network over them."""
+        made = self._made
+        mean, std = (made.mean, made.std) if self.mean is None or self.std is None else (self.mean, self.std)
+        return ImageBackbone(module, self.width, margin=made.margin, mean=mean, std=std)
+
+    def projection(self, dim: int) -> NodeEncoder:
+        """A matrix, plus the place in the picture."""
+        return RowEncoder(self.width, dim, coordinates=2)
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with its picture changed at random."""
+        return augment_image(sample, self.signal, self._made.channels, self.augmentation, generator)
+
+    def _resized(self, pixels: Tensor) -> Tensor:
+        target = self._made.size if self.size is None else self.size
+        if target is None:
+            return pixels
+        height, width = pixels.shape[1:]
+        if isinstance(target, int) and self._made.resizes:
+            short = min(height, width)
+            target = (round(height * target / short), round(width * target / short))
+        wanted = (target, target) if isinstance(target, int) else target
+        if wanted == (height, width):
+            return pixels
+        mode = self._made.interpolation
+        smooth = {} if mode == "nearest" else {"antialias": True, "align_corners": False}
+        resized = F.interpolate(pixels.unsqueeze(0), wanted, mode=mode, **smooth)
+        return resized[0].clamp(0, 1)

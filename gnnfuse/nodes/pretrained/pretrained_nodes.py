@@ -1,0 +1,110 @@
+"""What node types with pretrained encoders share."""
+
+import dataclasses
+import hashlib
+import json
+from abc import abstractmethod
+from importlib.metadata import version
+
+from torch import nn
+
+from gnnfuse.nodes.node_type import NodeEncoder, NodeType
+from gnnfuse.nodes.pretrained.backbone import Backbone, weights_digest
+from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
+from gnnfuse.nodes.pretrained.network import Network, make_module
+
+FEATURES = 1  # raised when backbones give other features for the same weights and arguments
+NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "gradient_checkpointing", "augmentation", "word_dropout"})
+
+
+class PretrainedNodes(NodeType):
+    """A node type whose encoder is a pretrained network and a projection.
+
+    Attributes:
+        model: names the network and the library that owns it.
+        weights: which of its weights.
+        frozen: only the projection is trained.
+        gradient_checkpointing: inner states are computed again in the backward pass.
+    """
+
+    model: str
+    weights: str | None
+    frozen: bool
+    gradient_checkpointing: bool
+
+    @property
+    @abstractmethod
+    def network(self) -> Network:
+        """How to make the network."""
+
+    @property
+    def width(self) -> int:
+        """Features per node that the backbone gives."""
+        return self.network.width
+
+    @abstractmethod
+    def projection(self, dim: int) -> NodeEncoder:
+        """A new module from features `[nodes, width]` to states, which is trained."""
+
+    @abstractmethod
+    def around(self, module: nn.Module) -> Backbone:
+        """The backbone around the network's module."""
+
+    def backbone(self) -> Backbone:
+        """The pretrained network alone, in evaluation mode: slices in, features `[nodes, width]` out.
+
+        Raises:
+            FileNotFoundError: its weights are not here and cannot be fetched.
+            ValueError: its weights do not fit.
+        """
+        module = make_module(self.network, self.model, self.weights)
+        module.requires_grad_(False)
+        if not self.frozen:  # poolers, mask tokens and the like are not trained: no state depends on them
+            for parameter in self.network.used(module):
+                parameter.requires_grad_(True)
+        if self.gradient_checkpointing:
+            self.network.checkpoint(module)
+        return self.around(module).eval()
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """The backbone and a projection."""
+        return PretrainedEncoder(self.backbone(), self.projection(dim), frozen=self.frozen)
+
+    def fingerprint(self, backbone: Backbone | None = None) -> str:
+        """What a frozen backbone's features depend on beside the signal: SHA-256 over weights, versions and arguments.
+
+        Args:
+            backbone: of this node type, where it is already there; read otherwise.
+
+        Raises:
+            ValueError: the backbone is trained, so that its features change.
+        """
+        if not self.frozen:
+            raise ValueError(f"node type {self.name!r}: only a frozen backbone has features that stay the same")
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in NOT_OF_FEATURES}  # type: ignore[arg-type]
+        described = {
+            "features": FEATURES,
+            "type": type(self).__name__,
+            "arguments": own,
+            "versions": {name: version(name) for name in sorted({"torch", self.network.library})},
+            "weights": weights_digest(self.backbone() if backbone is None else backbone),
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def check_training(name: str, *, frozen: bool, gradient_checkpointing: bool) -> None:
+    """Refuse gradient checkpointing where there are no gradients.
+
+    Raises:
+        ValueError: names the node type.
+    """
+    if frozen and gradient_checkpointing:
+        raise ValueError(f"node type {name!r}: gradient_checkpointing needs frozen=False, a frozen network has none")
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value):
+        return {"class": type(value).__name__, **{f.name: getattr(value, f.name) for f in dataclasses.fields(value)}}
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return repr(value)

@@ -1,0 +1,190 @@
+"""Texts through a pretrained network: its sub-word tokens are nodes."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from gnnfuse.nodes.augmentation import leave_letters_out
+from gnnfuse.nodes.features import RowEncoder
+from gnnfuse.nodes.limit import check_limit
+from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
+from gnnfuse.nodes.pretrained.network import Network
+from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
+from gnnfuse.nodes.pretrained.text_architecture import TextArchitecture, text_architecture
+from gnnfuse.nodes.pretrained.text_backbone import TextBackbone
+from gnnfuse.nodes.tokenizer_files import TokenizerFiles
+from gnnfuse.sample import Sample, SignalError, read_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+ONE_TOKEN = ("a", "1", "e", "the", "0", ".")  # texts, one of which every vocabulary has
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedText(PretrainedNodes):
+    """A text as the states of a pretrained network, one node per sub-word token.
+
+    Args:
+        model: a text model of transformers, encoder or decoder: its name on the hub or its folder.
+        signal: the signal it reads.
+        name: the type's name; the signal's by default.
+        weights: a revision on the hub.
+        frozen: only a projection to the size of the states is trained; otherwise all is.
+        gradient_checkpointing: compute inner states again in the backward pass, where the model can.
+        special_tokens: "keep" makes nodes of the tokens that the tokenizer puts around a text ([CLS], </s>); "drop"
+            does not, but the network still sees them, as it was trained to.
+        max_nodes: most nodes per text; None for no limit but the network's own.
+        overflow: "truncate" keeps the first tokens (special ones always stay), "raise" refuses, "pool" lets
+            neighbouring tokens share a node (the mean of their states), up to `max_pool` of them; what the network
+            itself cannot take is cut off when truncating, and refused otherwise.
+        max_pool: most tokens in a node when pooling.
+        word_dropout: when augmenting, each character is left out with this probability (never all of them).
+        tokenizer: the model's own by default; a folder, a name, or a tokenizer.
+        architecture: what the network is; read from the library by default, and kept in saved models.
+
+    Raises:
+        FileNotFoundError: the model is not here and cannot be fetched; the message has the command that fetches it.
+        ValueError: an unknown model, or a number out of range.
+    """
+
+    model: str
+    signal: str = "text"
+    name: str = ""
+    weights: str | None = None
+    frozen: bool = True
+    gradient_checkpointing: bool = False
+    special_tokens: Literal["drop", "keep"] = "drop"
+    max_nodes: int | None = 512
+    overflow: Overflow = "truncate"
+    max_pool: int = 8
+    word_dropout: float = 0.0
+    tokenizer: "str | TokenizerFiles | PreTrainedTokenizerBase | None" = field(default=None, repr=False)
+    architecture: TextArchitecture | None = field(default=None, repr=False)
+    provides: frozenset[str] = field(default=frozenset({"order"}), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        check_training(self.name, frozen=self.frozen, gradient_checkpointing=self.gradient_checkpointing)
+        if self.max_pool < 1 or not 0 <= self.word_dropout < 1:
+            raise ValueError(
+                f"node type {self.name!r}: max_pool must be at least 1 and word_dropout in 0..1, "
+                f"found {self.max_pool} and {self.word_dropout}"
+            )
+        if self.special_tokens not in ("drop", "keep"):
+            raise ValueError(f"node type {self.name!r}: special_tokens must be 'drop' or 'keep'")
+        if self.architecture is None:
+            object.__setattr__(self, "architecture", text_architecture(self.model, self.weights))
+        object.__setattr__(self, "tokenizer", self._kept())
+        if self._room < 1:
+            raise ValueError(f"node type {self.name!r}: max_nodes={self.max_nodes} leaves no room for the text")
+
+    def _kept(self) -> TokenizerFiles:
+        if isinstance(self.tokenizer, TokenizerFiles):
+            return self.tokenizer
+        if self.tokenizer is None:
+            return TokenizerFiles.of(self.model, revision=self.weights)
+        return TokenizerFiles.of(self.tokenizer)
+
+    @property
+    def _files(self) -> TokenizerFiles:
+        assert isinstance(self.tokenizer, TokenizerFiles)
+        return self.tokenizer
+
+    @property
+    def _made(self) -> TextArchitecture:
+        assert self.architecture is not None
+        return self.architecture
+
+    @property
+    def _pooled(self) -> int | None:
+        return self.max_nodes if self.overflow == "pool" else None
+
+    @property
+    def network(self) -> Network:
+        """How to make the network."""
+        return self._made.network
+
+    @property
+    def _specials(self) -> int:
+        before, after = special_ids(self._files)
+        return len(before) + len(after)
+
+    @property
+    def _taken(self) -> int:
+        """Most tokens of the text itself that the network takes."""
+        longest: int = self._files.tokenizer().model_max_length  # a huge number where the tokenizer knows none
+        return min(longest, longest if self._made.limit is None else self._made.limit) - self._specials
+
+    @property
+    def _room(self) -> int:
+        """Most tokens of the text itself when truncating."""
+        if self.max_nodes is None:
+            return self._taken
+        own = self.max_nodes - (self._specials if self.special_tokens == "keep" else 0)
+        return min(own, self._taken)
+
+    def empty(self) -> NodeSet:
+        """No tokens."""
+        held = () if self._pooled is None else (self.max_pool,)
+        return NodeSet(torch.zeros(0, *held, dtype=torch.int64), (0,))
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """Token ids: `[nodes]`, or `[nodes, max_pool]` when pooling."""
+        text = read_text(sample, self.signal)
+        if text is None:
+            return None
+        found = self._files.tokenizer().encode(text, add_special_tokens=False, verbose=False)
+        room = self._room if self.overflow == "truncate" else self._taken
+        kept = found[:room]
+        dropped = len(found) - len(kept)
+        if dropped and self.overflow != "truncate":
+            raise SignalError(sample, self.signal, f"{len(found)} tokens", f"at most {room}, which {self.model} takes")
+        before, after = special_ids(self._files) if self.special_tokens == "keep" else ((), ())
+        ids = torch.tensor([*before, *kept, *after], dtype=torch.int64)
+        if self.overflow == "truncate":
+            return NodeSet(ids, (len(ids),), dropped=dropped)
+        nodes = NodeSet(ids, (len(ids),))
+        return limit_slices(nodes, self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal)
+
+    def token_texts(self, ids: Int[Tensor, "tokens"]) -> list[str]:
+        """What each token reads as, for drawings and explanations."""
+        tokenizer = self._files.tokenizer()
+        return [tokenizer.decode([token]) for token in ids.tolist()]
+
+    def around(self, module: nn.Module) -> TextBackbone:
+        """Texts with their special tokens, and the network over them."""
+        before, after = special_ids(self._files) if self.special_tokens == "drop" else ((), ())
+        padded = self._made.padded
+        return TextBackbone(module, self.width, before=before, after=after, padded=padded, max_nodes=self._pooled)
+
+    def projection(self, dim: int) -> NodeEncoder:
+        """A matrix, plus the place in the text."""
+        return RowEncoder(self.width, dim, ordered=True)
+
+    def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with characters left out at random."""
+        return leave_letters_out(sample, self.signal, self.word_dropout, generator)
+
+
+@cache
+def special_ids(files: TokenizerFiles) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids that a tokenizer puts before and behind a text.
+
+    Raises:
+        ValueError: it does not leave the text's own ids as they are.
+    """
+    tokenizer = files.tokenizer()
+    for text in ONE_TOKEN:
+        own = tokenizer.encode(text, add_special_tokens=False)
+        whole = tokenizer.encode(text, add_special_tokens=True)
+        for first in range(len(whole) - len(own) + 1 if own else 0):
+            if whole[first : first + len(own)] == own:
+                return tuple(whole[:first]), tuple(whole[first + len(own) :])
+    raise ValueError("the tokenizer's special tokens are not put around the text's own tokens")

@@ -1,0 +1,56 @@
+"""Which texts a network takes, read from transformers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from gnnfuse.nodes.pretrained.network import Network
+from gnnfuse.nodes.pretrained.transformers_library import make_config, make_model, read_config
+from gnnfuse.nodes.pretrained.transformers_network import TransformersTextNetwork
+
+# Model types for which a test shows that a text in a padded batch gets what it gets alone.
+EXACT_UNDER_A_MASK = ("bert", "distilbert", "electra", "gpt2", "roberta", "t5")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextArchitecture:
+    """A network for texts.
+
+    Args:
+        network: how to make it.
+        limit: most tokens it takes, special ones included; None for any number.
+        padded: texts of different lengths may be run together under a mask.
+    """
+
+    network: Network
+    limit: int | None = None
+    padded: bool = False
+
+
+def text_architecture(model: str, revision: str | None) -> TextArchitecture:
+    """What a text model of transformers is.
+
+    Raises:
+        FileNotFoundError: the model's settings are not here and cannot be fetched.
+        ValueError: transformers knows no such model.
+    """
+    config = read_config(model, revision, "text_config")
+    return TextArchitecture(
+        network=TransformersTextNetwork(config=config, width=make_config(config).hidden_size),
+        limit=_limit(config),
+        padded=config["model_type"] in EXACT_UNDER_A_MASK,
+    )
+
+
+def _limit(config: Mapping[str, Any]) -> int | None:
+    positions: int | None = getattr(make_config(config), "max_position_embeddings", None)
+    if positions is None:
+        return None
+    with torch.device("meta"):
+        parts = list(make_model(config).named_modules())
+    tables = [part for name, part in parts if name.endswith("position_embeddings") and isinstance(part, nn.Embedding)]
+    padding = [table.padding_idx for table in tables if table.padding_idx is not None]
+    return positions - (1 + padding[0] if padding else 0)  # RoBERTa's first positions stand for padding

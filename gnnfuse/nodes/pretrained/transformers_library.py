@@ -1,0 +1,114 @@
+"""Models of transformers: their configurations as plain values, made and loaded without code from elsewhere."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gnnfuse.nodes.pretrained.network import missing_weights
+
+UNUSED = ("id2label", "label2id", "transformers_version", "architectures", "_name_or_path", "dtype", "torch_dtype")
+# Masking needs recordings longer than its masks and draws from NumPy's global generator; caches are for generating.
+CHANGED: Mapping[str, Any] = {"apply_spec_augment": False, "use_cache": False}
+
+
+def read_config(model: str, revision: str | None, part: str | None = None) -> dict[str, Any]:
+    """A model's configuration, as JSON has it; of a model of several modalities, that of one part.
+
+    Raises:
+        FileNotFoundError: it is not here and cannot be fetched.
+        ValueError: the model needs code of its own, or its kind is unknown.
+    """
+    from transformers import AutoConfig
+
+    config = _fetch(AutoConfig.from_pretrained, model, revision)
+    described: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
+    described = described.get(part, described) if part is not None else described
+    changed = {name: value for name, value in CHANGED.items() if name in described}
+    return {name: value for name, value in described.items() if name not in UNUSED} | changed
+
+
+def make_config(described: Mapping[str, Any]) -> Any:
+    """The configuration as transformers' object."""
+    from transformers import CONFIG_MAPPING
+
+    kind = described["model_type"]
+    if kind not in CONFIG_MAPPING:
+        raise ValueError(f"transformers knows no model type {kind!r}, which this model is; a newer version may")
+    return CONFIG_MAPPING[kind].from_dict(dict(described))
+
+
+def make_model(described: Mapping[str, Any]) -> Any:
+    """The model with random weights; of an encoder and a decoder, the encoder."""
+    from transformers import AutoModel
+
+    make: Any = AutoModel.from_config
+    return _encoder_of(make(make_config(described), dtype=torch.float32, trust_remote_code=False))
+
+
+def load_model(described: Mapping[str, Any], model: str, revision: str | None) -> tuple[Any, list[nn.Parameter]]:
+    """The model with its weights, and the parameters for which there were none.
+
+    Args:
+        described: its configuration.
+        model: a name on the hub or a folder.
+        revision: branch, tag or commit on the hub.
+
+    Raises:
+        FileNotFoundError: the weights are not here and cannot be fetched.
+    """
+    from transformers import AutoModel
+
+    whole, report = _fetch(
+        AutoModel.from_pretrained,
+        model,
+        revision,
+        config=make_config(described),
+        dtype=torch.float32,
+        weights_only=True,
+        output_loading_info=True,
+    )
+    parameters = dict(whole.named_parameters(remove_duplicate=False))
+    return _encoder_of(whole), [parameters[name] for name in report["missing_keys"] if name in parameters]
+
+
+def read_processor(kind: str, model: str, revision: str | None) -> Mapping[str, Any]:
+    """What "AutoImageProcessor" or "AutoFeatureExtractor" is set to.
+
+    Raises:
+        FileNotFoundError: the settings are not here and cannot be fetched.
+    """
+    import transformers
+
+    processor = _fetch(getattr(transformers, kind).from_pretrained, model, revision)
+    described: dict[str, Any] = json.loads(processor.to_json_string())
+    return described
+
+
+def read_tokenizer(model: str, revision: str | None) -> Any:
+    """The tokenizer of a model.
+
+    Raises:
+        FileNotFoundError: it is not here and cannot be fetched.
+    """
+    from transformers import AutoTokenizer
+
+    return _fetch(AutoTokenizer.from_pretrained, model, revision)
+
+
+def _fetch(read: Callable[..., Any], model: str, revision: str | None, **arguments: Any) -> Any:
+    pinned = {} if revision is None else {"revision": revision}
+    try:
+        return read(model, trust_remote_code=False, **pinned, **arguments)
+    except OSError as error:
+        if Path(model).is_dir():
+            raise FileNotFoundError(f"folder {model!r} is no complete model of transformers: {error}") from error
+        command = f"hf download {model}" + (f" --revision {revision}" if revision is not None else "")
+        raise missing_weights(f"weights of {model!r}", command, error) from error
+
+
+def _encoder_of(model: Any) -> Any:
+    return model.get_encoder() if model.config.is_encoder_decoder else model

@@ -1,0 +1,79 @@
+"""A tokenizer as the files it is saved in, so that a saved model carries its own."""
+
+import base64
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from gnnfuse.nodes.pretrained.transformers_library import read_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+BINARY = ".base64"
+SETTINGS = "tokenizer_config.json"
+OF_THE_PLACE = ("is_local", "local_files_only", "name_or_path")  # where it was read says nothing of what it does
+
+
+@dataclass(frozen=True)
+class TokenizerFiles:
+    """A transformers tokenizer, kept as names and contents of its files.
+
+    Args:
+        files: pairs of a file's name and its text; of files that are no text, in base64 under their name and ".base64".
+
+    Raises:
+        ValueError: a name that is more than a name.
+    """
+
+    files: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        for name, _ in self.files:
+            if Path(name).name != name:
+                raise ValueError(f"found {name!r} among a tokenizer's files, expected a file name without a folder")
+
+    def __repr__(self) -> str:
+        return f"TokenizerFiles({', '.join(name for name, _ in self.files)})"
+
+    @staticmethod
+    def of(tokenizer: "PreTrainedTokenizerBase | str", *, revision: str | None = None) -> "TokenizerFiles":
+        """The files of a tokenizer, or of one that a folder or the hub has under a name.
+
+        Raises:
+            FileNotFoundError: a named one is not here and cannot be fetched; the message has the command to fetch it.
+        """
+        if isinstance(tokenizer, str):
+            return TokenizerFiles.of(read_tokenizer(tokenizer, revision))
+        with TemporaryDirectory() as folder:
+            tokenizer.save_pretrained(folder)
+            return TokenizerFiles(tuple(_packed(path) for path in sorted(Path(folder).iterdir())))
+
+    def tokenizer(self) -> Any:  # transformers ships no types
+        """The tokenizer; made once per process."""
+        return _load(self)
+
+
+def _packed(path: Path) -> tuple[str, str]:
+    content = path.read_bytes()
+    if path.name == SETTINGS:
+        settings = {name: value for name, value in json.loads(content).items() if name not in OF_THE_PLACE}
+        return path.name, json.dumps(settings, indent=2, sort_keys=True, ensure_ascii=False)
+    try:
+        return path.name, content.decode()
+    except UnicodeDecodeError:
+        return path.name + BINARY, base64.b64encode(content).decode()
+
+
+@cache
+def _load(files: TokenizerFiles) -> Any:
+    from transformers import AutoTokenizer
+
+    with TemporaryDirectory() as folder:
+        for name, text in files.files:
+            content = base64.b64decode(text) if name.endswith(BINARY) else text.encode()
+            (Path(folder) / name.removesuffix(BINARY)).write_bytes(content)
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
