@@ -1,4 +1,4 @@
-"""Samples that are read one after another, from storage that is not indexed."""
+"""Samples that are read one after another."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -9,17 +9,19 @@ from gnnfuse.sample.sample import Sample
 class SampleStream(ABC):
     """Samples that are read one after another, from storage that is not indexed.
 
-    The same samples come under the same numbers in every pass.
+    Every sample has a number, and the same numbers come in every pass. A stream that knows its size numbers its samples
+    from 0 without gaps; one that leaves rows out as it reads says None. Must be picklable where loader workers are used.
     """
 
     @abstractmethod
     def share(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
         """Every sample whose number in the whole modulo `count` is `index`, with its number, in the order of numbers.
 
-        Raises:
-            ValueError: no share of that index.
+        Args:
+            index: which share, from 0.
+            count: how many shares there are.
         """
 
     def size(self) -> int | None:
-        """How many samples there are, None where that is not known before they are read."""
+        """How many samples there are in the whole, None where only reading them all would tell."""
         return None

@@ -42,7 +42,8 @@ class Moments:
     def mean(self) -> Float[Tensor, "width"]:
         """Mean of each column; 0 where all is blank."""
         self._merge()
-        return self._mean
+        mean: Tensor = self._mean
+        return mean
 
     @property
     def scale(self) -> Float[Tensor, "width"]:
@@ -55,7 +56,8 @@ class Moments:
     def blank(self) -> Bool[Tensor, "width"]:
         """Whether each column had a blank."""
         self._merge()
-        return self._count < self.rows
+        blank: Tensor = self._count < self.rows
+        return blank
 
     def _merge(self) -> None:
         if not self._waiting:
