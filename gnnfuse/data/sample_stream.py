@@ -10,7 +10,7 @@ class SampleStream(ABC):
     """Samples that are read one after another, from storage that is not indexed.
 
     Every sample has a number, and the same numbers come in every pass. A stream that knows its size numbers its samples
-    from 0 without gaps; one that leaves rows out as it reads says None. Must be picklable where loader workers are used.
+    from 0 without gaps; one that leaves rows out as it reads says None. Loader workers need one that can be pickled.
     """
 
     @abstractmethod

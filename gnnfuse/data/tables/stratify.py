@@ -9,6 +9,7 @@ from jaxtyping import Int64, UInt64
 from gnnfuse.data.tables.split_keys import split_key
 
 Fractions = tuple[float, float, float]
+ALL = -2  # all rows together, among the numbers of strata
 Parts = tuple[np.ndarray, ...]  # ascending row numbers of training, validation and test
 
 
@@ -61,28 +62,26 @@ def split_groups(
     """
     counts: dict[str, Counter[int]] = {}
     for group, stratum in zip(groups, strata.tolist(), strict=True):
-        counts.setdefault(group, Counter()).update((stratum, None))  # type: ignore[arg-type]  # None: all of them
+        counts.setdefault(group, Counter()).update((stratum, ALL))
     wished = [place for place, fraction in enumerate(fractions) if fraction > 0]
     if len(counts) < len(wished):
         raise ValueError(f"found {len(counts)} groups, expected at least {len(wished)} to share out")
-    totals: Counter[int | None] = Counter(strata.tolist()) + Counter({None: len(rows)})  # type: ignore[assignment]
-    found = [Counter[int | None]() for _ in fractions]
+    totals = Counter(strata.tolist()) + Counter({ALL: len(rows)})
+    found: list[Counter[int]] = [Counter() for _ in fractions]
     home: dict[str, int] = {}
-    by_size = sorted(counts, key=lambda group: (-counts[group][None], split_key(group, seed)))
+    by_size = sorted(counts, key=lambda group: (-counts[group][ALL], split_key(group, seed)))
     for group in by_size:
         empty = [place for place in wished if not found[place]]
         left = len(by_size) - len(home)
         choices = empty if len(empty) == left else wished  # the last groups go where there would be none
-        best = min(choices, key=lambda place: _cost(counts[group], found[place], totals, fractions[place]))  # type: ignore[arg-type]
-        home[group] = best
-        found[best].update(counts[group])
+        costs = {place: _cost(counts[group], found[place], totals, fractions[place]) for place in choices}
+        home[group] = min(costs, key=lambda place: costs[place])
+        found[home[group]].update(counts[group])
     places = np.array([home[group] for group in groups])
     return tuple(np.sort(rows[places == place]) for place in range(3))
 
 
-def _cost(
-    group: "Counter[int | None]", found: "Counter[int | None]", totals: "Counter[int | None]", fraction: float
-) -> float:
+def _cost(group: "Counter[int]", found: "Counter[int]", totals: "Counter[int]", fraction: float) -> float:
     return sum(
         count * (2 * (found[stratum] - fraction * totals[stratum]) + count) / (fraction * totals[stratum])
         for stratum, count in group.items()
