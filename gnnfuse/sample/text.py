@@ -49,7 +49,9 @@ def read_text(sample: Sample, signal: str) -> str | None:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise SignalError(sample, signal, f"text that is not Unicode ({error.reason})", "a string") from error
+        byte = ord(value[error.start]) - 0xDC00  # how `surrogateescape` keeps a byte that it cannot decode
+        what = f"UTF-8 (byte 0x{byte:02x} at character {error.start})" if 0x80 <= byte <= 0xFF else "Unicode"
+        raise SignalError(sample, signal, f"text that is not {what}", "a string in UTF-8") from error
     return value
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar, overload
 
 import numpy as np
 import torch
@@ -15,11 +16,12 @@ from gnnfuse.sample import Sample, Unreadable
 from gnnfuse.train.reading import Reading, SequenceReadings, StreamReadings
 from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
+Usable = TypeVar("Usable", UsableSamples, UsableStream)
 CHUNK = 16  # readings that a worker hands over at once
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Survey:
+class Survey(Generic[Usable]):
     """What one pass over samples found. Rows in are rows out and rows left out, always.
 
     Args:
@@ -34,7 +36,7 @@ class Survey:
         without_target: how many samples had none, where targets were needed.
     """
 
-    usable: UsableSamples | UsableStream
+    usable: Usable
     rejects: tuple[Reject, ...]
     rows_in: int
     rows_out: int
@@ -47,6 +49,33 @@ class Survey:
         assert self.rows_in == self.rows_out + left_out, (self.rows_in, self.rows_out, left_out)
 
 
+@overload
+def survey(
+    builder: GraphBuilder,
+    samples: Sequence[Sample],
+    *,
+    on_error: OnError = "stop",
+    targets: bool = True,
+    empty: bool = False,
+    splits: Mapping[str, Sequence[int] | np.ndarray] | None = None,
+    numbers: Sequence[int] | np.ndarray | None = None,
+    target_column: str = "target",
+    workers: int = 0,
+    advance: Callable[[], object] | None = None,
+) -> Survey[UsableSamples]: ...
+@overload
+def survey(
+    builder: GraphBuilder,
+    samples: SampleStream,
+    *,
+    on_error: OnError = "stop",
+    targets: bool = True,
+    empty: bool = False,
+    numbers: None = None,
+    target_column: str = "target",
+    workers: int = 0,
+    advance: Callable[[], object] | None = None,
+) -> Survey[UsableStream]: ...
 def survey(
     builder: GraphBuilder,
     samples: Sequence[Sample] | SampleStream,
@@ -59,7 +88,7 @@ def survey(
     target_column: str = "target",
     workers: int = 0,
     advance: Callable[[], object] | None = None,
-) -> Survey:
+) -> Survey[UsableSamples] | Survey[UsableStream]:
     """Read every sample once, as the builder's node types will, and settle what happens to those that cannot be read.
 
     "stop" raises at the first sample with something wrong. "missing" leaves out the signals that cannot be read, as if
@@ -106,15 +135,34 @@ def survey(
         raise ValueError(
             f"none of {judge.rows} rows can be used; row {first.row}, column {first.column!r}: {first.reason}"
         )
-    return Survey(
-        usable=_usable(samples, judge, kept),
-        rejects=tuple(sorted(judge.rejects, key=lambda reject: reject.row)),
-        rows_in=judge.rows,
-        rows_out=kept,
-        classes=count.classes,
-        present=count.present,
-        without_target=judge.without_target,
-    )
+    left_out = np.sort(np.array(judge.left_out, dtype=np.int64))
+    found = _Found(tuple(sorted(judge.rejects, key=lambda reject: reject.row)), judge.rows, kept, judge.without_target)
+    if isinstance(samples, SampleStream):
+        size = kept if len(left_out) else samples.size()
+        return found.survey(UsableStream(samples, left_out, judge.dropped, size), count)
+    places = np.setdiff1d(np.arange(judge.rows), left_out, assume_unique=True)
+    return found.survey(UsableSamples(samples, places, judge.dropped), count)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The numbers of a survey."""
+
+    rejects: tuple[Reject, ...]
+    rows_in: int
+    rows_out: int
+    without_target: int
+
+    def survey(self, usable: Usable, count: "Counts") -> Survey[Usable]:
+        return Survey(
+            usable=usable,
+            rejects=self.rejects,
+            rows_in=self.rows_in,
+            rows_out=self.rows_out,
+            classes=count.classes,
+            present=count.present,
+            without_target=self.without_target,
+        )
 
 
 def _readings(builder: GraphBuilder, samples: Sequence[Sample] | SampleStream, workers: int) -> Iterator[Reading]:
@@ -147,14 +195,6 @@ def _split_of(
     for place, rows in enumerate(splits.values()):
         which[np.asarray(rows, dtype=np.int64)] = place
     return list(splits), which
-
-
-def _usable(samples: Sequence[Sample] | SampleStream, judge: "_Judge", kept: int) -> UsableSamples | UsableStream:
-    left_out = np.sort(np.array(judge.left_out, dtype=np.int64))
-    if isinstance(samples, SampleStream):
-        return UsableStream(samples, left_out, judge.dropped, kept if len(left_out) else samples.size())
-    places = np.setdiff1d(np.arange(judge.rows), left_out, assume_unique=True)
-    return UsableSamples(samples, places, judge.dropped)
 
 
 class Counts:

@@ -123,7 +123,7 @@ def _is_numbers(cell: Cell) -> bool:
     kind = getattr(getattr(cell, "dtype", None), "kind", None)  # an array, as lists of numbers are read
     if kind is not None:
         return kind in "biuf"
-    return isinstance(cell, list) and bool(cell) and all(_is_numbers(item) for item in cell)
+    return isinstance(cell, list) and bool(cell) and all(isinstance(i, int | float) or _is_numbers(i) for i in cell)
 
 
 def _unusable(column: str, cells: list[Cell], texts: list[str], numbers: list[Cell], words: "Counter[str]") -> str:

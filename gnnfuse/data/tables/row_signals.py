@@ -17,6 +17,8 @@ from gnnfuse.sample.sample import Sample
 from gnnfuse.sample.text import TextFile
 from gnnfuse.sample.unreadable import Unreadable
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class RowSignals:
@@ -84,7 +86,7 @@ class RowSignals:
         numbers = np.full((1, len(found)), np.nan, dtype=np.float32)
         for place, (name, cell) in enumerate(zip(self.columns.features, found, strict=True)):
             number = None if cell is None else number_in(cell)
-            if cell is not None and (number is None or abs(number) > np.finfo(np.float32).max):
+            if cell is not None and (number is None or abs(number) > LARGEST):
                 return Unreadable(f"{shown(cell, 80)} in column {name!r}", "a finite number or an empty cell", name)
             if number is not None:
                 numbers[0, place] = number

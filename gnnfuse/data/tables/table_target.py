@@ -186,9 +186,10 @@ def _of_texts(table: Table, name: str, cells: list[Cell]) -> tuple[Kind, str, st
 
 
 def _separates(cells: list[Cell], separator: str) -> bool:
-    texts = [cell for cell in cells if isinstance(cell, str)]
+    """Whether the parts of cells come again in other combinations, each in one and a half different ones on average."""
+    texts = {cell for cell in cells if isinstance(cell, str)}
     parts = Counter(part.strip() for text in texts for part in text.split(separator))
-    return any(separator in text for text in texts) and len(parts) < len(set(texts))
+    return any(separator in text for text in texts) and parts.total() >= 1.5 * len(parts)
 
 
 def _listed(cell: Cell) -> bool:
