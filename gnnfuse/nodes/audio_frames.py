@@ -11,6 +11,7 @@ from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames
 from gnnfuse.nodes.limit import check_limit, limit_sequence
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.sample import Audio, Sample, read_audio
+from gnnfuse.sample.audio import MAX_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class AudioFrames(NodeType):
         overflow: "truncate" keeps the first frames, "pool" averages neighbours (encodings whose prepared values can
             be averaged, log-mel), "raise" refuses.
         augmentation: changes the waveform `[samples]` at random in training, given a generator.
+        max_seconds: longer recordings are an error, told before they are decoded (see `gnnfuse.sample.read_audio`).
 
     Raises:
         ValueError: a hop of less than one sample, a window below the hop (samples would be lost), or pooling of
@@ -51,6 +53,7 @@ class AudioFrames(NodeType):
     max_nodes: int | None = 2048
     overflow: Overflow = "truncate"
     augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    max_seconds: float = MAX_SECONDS
     provides: frozenset[str] = field(default=frozenset({"order", "time"}), init=False)
 
     def __post_init__(self) -> None:
@@ -81,7 +84,7 @@ class AudioFrames(NodeType):
 
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The recording's frames, prepared by the encoding: `[nodes, ...]`."""
-        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate)
+        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate, max_seconds=self.max_seconds)
         if waveform is None:
             return None
         count = max(0, -(-(len(waveform) - self.window_samples) // self.hop_samples)) + 1
@@ -102,7 +105,7 @@ class AudioFrames(NodeType):
         """The sample with its recording changed at random."""
         if self.augmentation is None or self.signal not in sample.signals:
             return sample
-        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate)
+        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate, max_seconds=self.max_seconds)
         assert waveform is not None
         changed = Audio(self.augmentation(waveform, generator), self.sample_rate)
         return replace(sample, signals={**sample.signals, self.signal: changed})

@@ -11,6 +11,7 @@ from gnnfuse.nodes.limit import check_limit, refuse_overflow
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.patch_encoders import LinearPatches, PatchEncoding
 from gnnfuse.sample import Sample, read_image
+from gnnfuse.sample.image import MAX_PIXELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class ImagePatches(NodeType):
         overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
             patches row by row (whole rows), "raise" refuses.
         augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
+        max_pixels: larger pictures are an error, told before they are decoded (see `gnnfuse.sample.read_image`).
 
     Raises:
         ValueError: a size below 1, or a stride above the patch (pixels would be lost).
@@ -50,6 +52,7 @@ class ImagePatches(NodeType):
     max_nodes: int | None = 1024
     overflow: Overflow = "pool"
     augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    max_pixels: int = MAX_PIXELS
     provides: frozenset[str] = field(default=frozenset({"grid", "position"}), init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +75,7 @@ class ImagePatches(NodeType):
 
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The picture's patches row by row: `[nodes, channels, patch, patch]`."""
-        pixels = read_image(sample, self.signal, channels=self.channels)
+        pixels = read_image(sample, self.signal, channels=self.channels, max_pixels=self.max_pixels)
         if pixels is None:
             return None
         rows, columns = self._grid(pixels)
@@ -96,7 +99,7 @@ class ImagePatches(NodeType):
         """The sample with its picture changed at random."""
         if self.augmentation is None or self.signal not in sample.signals:
             return sample
-        pixels = read_image(sample, self.signal, channels=self.channels)
+        pixels = read_image(sample, self.signal, channels=self.channels, max_pixels=self.max_pixels)
         assert pixels is not None
         changed = self.augmentation(pixels, generator).clamp(0, 1)
         return replace(sample, signals={**sample.signals, self.signal: changed})

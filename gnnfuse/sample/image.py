@@ -22,8 +22,8 @@ EXPECTED = (
     "a path to a PNG, JPEG or WebP file or its bytes, a PIL image, an array [height, width, channels] "
     "or a tensor [channels, height, width]"
 )
-# Pixels in rows; Pillow knows others that run programs (EPS), fonts of vectors or one vendor's camera.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA")
+# Pillow knows others, of which some run programs (EPS) and some begin with no mark, so that damaged files may pass.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO")
 MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs; a gigabyte as RGB floats
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
 

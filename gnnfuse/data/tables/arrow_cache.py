@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 1  # of what is written: another makes entries anew
-IN_MEMORY = 64 * 1024 * 1024  # bytes of a file that is read into memory and needs no cache
+IN_MEMORY = 16 * 1024 * 1024  # bytes of a file that is read into memory and needs no cache
 
 
 def default_cache() -> Path:

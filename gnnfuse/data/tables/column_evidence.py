@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import PurePath
 
 from gnnfuse.data.tables.arrow_cells import Cell
@@ -69,13 +68,14 @@ class Evidence:
 
 def gather(table: Table, count: int) -> Iterator[Evidence]:
     """The evidence for every column, from up to `count` rows."""
-    rows = table.look(count)
+    rows = table.look(count, table.columns)
     for column in table.columns:
         yield _evidence(column, table.kinds.get(column), rows)
 
 
-def _evidence(column: str, source: str | None, rows: list[Cells]) -> Evidence:
-    cells = [row[column] for row in rows if row[column] is not None]
+def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]]) -> Evidence:
+    places = [number for number, row in rows if row[column] is not None]
+    cells = [row[column] for _, row in rows if row[column] is not None]
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
     numbers = [cell for cell in cells if number_in(cell) is not None]
     words = Counter(texts) if texts else Counter(map(repr, cells))
@@ -92,7 +92,7 @@ def _evidence(column: str, source: str | None, rows: list[Cells]) -> Evidence:
         number_lists=bool(cells) and all(_is_numbers(cell) for cell in cells),
         media=tuple(_media(cells)),
         all_splits=bool(texts) and all(split_named(text) for text in texts),
-        unusable=_unusable(column, cells, texts, numbers, words),
+        unusable=_unusable(places, cells, texts, numbers, words),
         example=_short(cells[0]) if cells else "",
         shown_values=tuple(_short(word) for word in sorted(words)[:5]),
     )
@@ -126,16 +126,17 @@ def _is_numbers(cell: Cell) -> bool:
     return isinstance(cell, list) and bool(cell) and all(isinstance(i, int | float) or _is_numbers(i) for i in cell)
 
 
-def _unusable(column: str, cells: list[Cell], texts: list[str], numbers: list[Cell], words: "Counter[str]") -> str:
+def _unusable(
+    places: list[int], cells: list[Cell], texts: list[str], numbers: list[Cell], words: "Counter[str]"
+) -> str:
     if not cells:
         return "all empty"
     if len(words) == 1 and len(cells) > 1:
         return f"always the same: {_short(next(iter(words)))}"
     if len(numbers) == len(cells):
         values = [number_in(cell) or 0.0 for cell in cells]
-        steps = {later - earlier for earlier, later in pairwise(values)}
-        rising = len(values) >= FEW and len(steps) == 1 and min(steps) >= 1 and all(v.is_integer() for v in values)
-        return "a running number" if rising else ""
+        off = {value - place for value, place in zip(values, places, strict=True)}
+        return "a running number" if len(values) >= FEW and len(off) == 1 else ""
     if texts and all(DATE.fullmatch(text) for text in texts):
         return "dates or times"
     if not texts and not all(_is_numbers(cell) for cell in cells):

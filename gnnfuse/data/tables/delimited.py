@@ -2,8 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,28 +39,28 @@ class DelimitedFile:
 
     def names(self) -> tuple[str, ...]:
         """The columns; one without a name is called by its place, "column 1"."""
+        return self._header[0]
+
+    @cached_property
+    def _header(self) -> tuple[tuple[str, ...], int]:
+        """The names, and how many blank lines stand before them."""
         with self.path.open("rb") as file:
             head = file.read(HEADER)
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it anew as UTF-8")
-        try:
-            text = head.decode("utf-8-sig", "strict" if len(head) < HEADER else "replace")
-        except UnicodeDecodeError as error:
-            text = head[3 if head.startswith(b"\xef\xbb\xbf") else 0 :].decode("utf-8", "surrogateescape")
-            first = next(csv.reader(io.StringIO(text), delimiter=self.delimiter), [])
-            broken = [place for place, name in enumerate(first, 1) if any("\ud800" <= c <= "\udfff" for c in name)]
-            if broken:
-                raise TableError(
-                    f"table {shown(self.path)}: the header's column {broken[0]} is not UTF-8 ({error.reason})"
-                ) from error
-        header = next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter) if row), [])
+        text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+        rows = enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter))
+        blank, header = next(((blank, row) for blank, row in rows if row), (0, []))
         if not header:
             raise TableError(f"table {shown(self.path)}: found no header line, expected the names of the columns")
         names = tuple(name.strip() or f"column {place}" for place, name in enumerate(header, 1))
+        broken = [place for place, name in enumerate(names, 1) if re.search("[\ud800-\udfff]", name)]
+        if broken:
+            raise TableError(f"table {shown(self.path)}: the name of column {broken[0]} is not UTF-8")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise TableError(f"table {shown(self.path)}: column {twice[0]!r} stands twice in the header")
-        return names
+        return names, blank
 
     def schema(self) -> "pa.Schema":
         """All columns as bytes."""
@@ -100,7 +102,11 @@ class DelimitedFile:
         return arrow_csv.open_csv(
             str(self.path),
             read_options=arrow_csv.ReadOptions(
-                use_threads=False, block_size=BLOCK, column_names=list(places), skip_rows_after_names=1
+                use_threads=False,
+                block_size=BLOCK,
+                skip_rows=self._header[1],
+                column_names=list(places),
+                skip_rows_after_names=1,
             ),
             parse_options=options,
             convert_options=arrow_csv.ConvertOptions(check_utf8=False, column_types=places),
@@ -110,7 +116,7 @@ class DelimitedFile:
         if not ragged:
             return TableError(f"table {shown(self.path)}, after row {rows}: {error}")
         row = ragged[0]
-        where = f"row {row.number - 1}" if row.number is not None else f"after row {rows}"
+        where = f"row {row.number - 1 - self._header[1]}" if row.number is not None else f"after row {rows}"
         return TableError(
             f"table {shown(self.path)}, {where}: found {row.actual_columns} cells ({shown(row.text, 80)}), "
             f"expected {row.expected_columns} as in the header; is a cell with a {self.delimiter!r} not quoted?"

@@ -1,14 +1,14 @@
 """What the columns of a table probably are, told from what stands in them, with the reasons."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gnnfuse.data.tables.column_evidence import Evidence, gather
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.table import Table
 
-LOOK = 1000  # rows looked at, evenly spaced
+LOOK = 1000  # rows looked at
 TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
 IDS = ("id", "uid", "uuid", "guid", "key", "index", "sample_id", "row_id", "item_id", "sample", "name")
 SPLITS = ("split", "subset", "partition", "set")
@@ -66,7 +66,7 @@ def guess_columns(
     split: str | None = None,
     group: str | None = None,
 ) -> Guess:
-    """Guess which column is what from up to 1,000 rows, evenly spaced (of a stream, the first).
+    """Guess which column is what from 1,000 rows, drawn from all (of a stream, the first).
 
     In this order: what the source itself says (media and class features, class folders), names of splits under a
     column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
@@ -94,7 +94,8 @@ def guess_columns(
     given |= {role: (name,) for role, name in (("id", id), ("split", split), ("group", group)) if name is not None}
     for names in given.values():
         table.check(names)
-    taken = {name: role for role, names in given.items() for name in names if role != "group"}
+    taken = {} if group is None else {group: "group"}  # tells who, so it is no input unless it is given as one too
+    taken |= {name: role for role, names in given.items() for name in names if role != "group"}
     found: list[ColumnGuess] = []
     for evidence in gather(table, LOOK):
         role, reason = _role(evidence, taken, given, {guess.role for guess in found})
@@ -168,8 +169,5 @@ ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "i
 
 def _with_group(found: list[ColumnGuess], group: str | None) -> Iterator[ColumnGuess]:
     for guess in found:
-        if guess.column != group:
-            yield guess
-        else:
-            role = "group" if guess.role == UNUSED else f"group, {guess.role}"
-            yield ColumnGuess(guess.column, role, "given", guess.blank, guess.example)
+        both = guess.column == group and guess.role != "group"
+        yield replace(guess, role=f"group, {guess.role}") if both else guess

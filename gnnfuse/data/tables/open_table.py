@@ -200,13 +200,13 @@ def _from_folder(folder: Path, options: Options) -> Table:
 def _from_object(source: object, options: Options) -> Table:
     import pyarrow as pa
 
-    if isinstance(source, list):
-        try:
-            source = pa.Table.from_pylist(source)
-        except (pa.ArrowException, TypeError, AttributeError) as error:
-            raise TableError(f"table from a list: {error}") from error
-    if type(source).__module__.startswith("pandas"):
-        source = pa.Table.from_pandas(source, preserve_index=False)
+    try:
+        if isinstance(source, list):
+            source = _from_rows(source)
+        elif type(source).__module__.startswith("pandas"):
+            source = pa.Table.from_pandas(source, preserve_index=False)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise TableError(f"table in memory: {error}") from error
     if isinstance(source, pa.Table):
         rows = ArrowRows(source)
         indexed = None if options.streaming else rows
@@ -214,6 +214,26 @@ def _from_object(source: object, options: Options) -> Table:
     if type(source).__module__.startswith("datasets"):
         return _from_loaded(source, "in memory", None, options)
     raise TableError(f"table: found a {type(source).__name__}, expected a path, a data set, a data frame or rows")
+
+
+def _from_rows(rows: list[Any]) -> "pa.Table":
+    """Columns are the keys of all rows, in the order of their first appearance."""
+    import pyarrow as pa
+
+    strange = next((row for row in rows if not isinstance(row, Mapping)), None)
+    if strange is not None:
+        raise TypeError(f"found a {type(strange).__name__} among the rows, expected mappings from columns to cells")
+    names = dict.fromkeys(str(name) for row in rows for name in row)
+    return pa.table({name: _array(name, [row.get(name) for row in rows]) for name in names})
+
+
+def _array(name: str, cells: list[object]) -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        return pa.array(cells)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise TableError(f"table in memory, column {name!r}: {error}") from error
 
 
 def _from_loaded(loaded: object, name: str, folder: Path | None, options: Options) -> Table:

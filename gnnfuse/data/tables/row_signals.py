@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gnnfuse.data.tables.arrow_cells import Cell
-from gnnfuse.data.tables.columns import FEATURES, Columns
+from gnnfuse.data.tables.columns import FEATURES, SIGNALS, Columns
 from gnnfuse.data.tables.media_path import MediaFolder
 from gnnfuse.data.tables.numbers_in_cells import number_in
 from gnnfuse.data.tables.table import Cells
@@ -40,9 +40,8 @@ class RowSignals:
     @property
     def used(self) -> tuple[str, ...]:
         """The columns that are read."""
-        hidden = () if self.target is not None else self.columns.target
-        unread = {name for name in (*hidden, self.columns.split, self.columns.group) if name != self.columns.id}
-        return tuple(name for name in self.columns.used if name not in unread)
+        roles = (*SIGNALS, "features", "id", *(("target",) if self.target is not None else ()))
+        return tuple(dict.fromkeys(name for role in roles for name in self.columns.of(role)))
 
     def sample(self, number: int, cells: Cells) -> Sample:
         """The sample of the row with a number, from 0; without an id of its own it is called "row 1" and so on."""

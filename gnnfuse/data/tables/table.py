@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gnnfuse import catalog
 from gnnfuse.data.tables.arrow_cells import Cell, Read, readers
@@ -110,12 +113,16 @@ class Table:
             for place in range(len(batch)):
                 yield self._cells(batch, place, wanted)
 
-    def look(self, count: int) -> list[Cells]:
-        """Up to `count` rows to learn from: evenly spaced, of a stream the first."""
+    def look(self, count: int, names: Iterable[str]) -> list[tuple[int, Cells]]:
+        """Up to `count` rows to learn from, with their numbers: drawn from all (always the same ones, in order; evenly
+        spaced ones would see one class of a table that takes turns), of a stream the first."""
+        wanted = tuple(names)
         if self.rows is None:
-            return [cells for cells, _ in zip(self.each(self.columns), range(count), strict=False)]
-        step = max(1, -(-len(self) // count))
-        return [self.cells(number, self.columns) for number in range(0, len(self), step)]
+            return list(islice(enumerate(self.each(wanted)), count))
+        numbers = np.arange(len(self))
+        if len(self) > count:
+            numbers = np.sort(np.random.default_rng(0).choice(len(self), count, replace=False))
+        return [(number, self.cells(number, wanted)) for number in numbers.tolist()]
 
     def _cells(self, batch: "pa.RecordBatch", place: int, names: Iterable[str]) -> Cells:
         read = self._readers

@@ -15,7 +15,7 @@ from gnnfuse.data.tables.table import Cells, Table
 
 Kind = Literal["classification", "multilabel", "regression"]
 KINDS: tuple[str, ...] = get_args(Kind)
-LOOK = 10_000  # rows looked at, evenly spaced
+LOOK = 10_000  # rows looked at
 FEW = 20  # different whole numbers that still are classes
 SEPARATOR = "|"
 
@@ -129,11 +129,7 @@ def target_kind(
 
 
 def _filled(table: Table, names: tuple[str, ...]) -> Iterator[tuple[Cell, ...]]:
-    if table.streaming:
-        rows: Iterator[Cells] = (cells for cells, _ in zip(table.each(names), range(LOOK), strict=False))
-    else:
-        rows = (table.cells(number, names) for number in range(0, len(table), max(1, -(-len(table) // LOOK))))
-    for cells in rows:
+    for _, cells in table.look(LOOK, names):
         if all(cell is not None for cell in cells.values()):
             yield tuple(cells[name] for name in names)
 

@@ -67,6 +67,7 @@ def test_what_is_given_is_not_guessed() -> None:
     assert "image is given" in roles["front"][1]
     assert roles["color"] == ("group, text", "given")
     assert guess_columns(open_table(rows()), features=[], split="split").columns.features == ()
+    assert guess_columns(table, group="caption").columns.text == ()
 
 
 def test_a_few_damaged_cells_do_not_hide_a_column() -> None:
@@ -82,12 +83,17 @@ def test_a_few_damaged_cells_do_not_hide_a_column() -> None:
     assert "54 of 60 cells are numbers; the others, such as 'NA'" in reason
 
 
-def test_rows_all_along_the_table_are_looked_at_and_of_a_stream_the_first() -> None:
+def test_rows_of_the_whole_table_are_looked_at_and_of_a_stream_the_first() -> None:
     table = [{"x": "" if n < 4000 else f"{n}.png"} for n in range(5000)]
     assert guess_columns(open_table(table)).columns.image == ("x",)
     streamed = guess_columns(open_table(table, streaming=True))
     assert streamed.account[0].role == "unused"
     assert streamed.account[0].blank == 1.0
+
+
+def test_running_numbers_are_told_in_long_tables_too() -> None:
+    found = guess_columns(open_table([{"n": n + 7, "m": 2 * n} for n in range(5000)]))
+    assert [guess.reason for guess in found.account] == ["a running number", "1000 of 1000 cells are numbers"]
 
 
 def test_short_words_of_many_kinds_are_texts() -> None:

@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,7 +142,7 @@ def test_a_ragged_row_is_named(
         (b"", "empty file"),
         (b"\n\n", "no header line"),
         (b"a,b,a\n1,2,3\n", "column 'a' stands twice"),
-        (b"a,\xff\n1,2\n", "column 2 is not UTF-8"),
+        (b"a,\xff\n1,2\n", "the name of column 2 is not UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b'a,b\n1,2\n3,"4\n5,6\n', "row 2: a quote is opened and never closed"),
     ],
@@ -268,3 +270,51 @@ def test_class_names_of_a_data_set_are_told(tmp_path: Path) -> None:
     part.to_parquet(str(tmp_path / "a.parquet"))
     for source in (part, tmp_path / "a.parquet"):
         assert open_table(source).column("label") == ["dog", "cat", None]
+
+
+def test_rows_in_memory_may_lack_columns() -> None:
+    table = open_table([{"a": 1}, {"b": "x"}])
+    assert rows_of(table) == [{"a": 1, "b": None}, {"a": None, "b": "x"}]
+    with pytest.raises(TableError, match="column 'a'"):
+        open_table([{"a": 1}, {"a": "x"}])
+    with pytest.raises(TableError, match="found a int among the rows"):
+        open_table([1])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["\n\na,b\n1,2\n", "\r\na,b\r\n1,2\r\n", 'a,"b"\n1,2\n\n\n', "\ufeff\na,b\n1,2", "a,b\r1,2\r"],
+    ids=["blank lines", "windows", "at the end", "mark", "old mac"],
+)
+def test_blank_lines_around_a_table_do_not_matter(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content.encode())
+    assert rows_of(open_table(tmp_path / "a.csv")) == [{"a": "1", "b": "2"}]
+
+
+def test_a_ragged_row_is_named_behind_blank_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\n\na,b\n1,2\n3\n")
+    with pytest.raises(TableError, match=r"a\.csv', row 2: found 1 cells"):
+        open_table(tmp_path / "a.csv")
+
+
+def test_a_column_name_may_hold_a_line_break(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('"a\nb",c\n1,2\n')
+    assert rows_of(open_table(tmp_path / "a.csv")) == [{"a\nb": "1", "c": "2"}]
+
+
+def test_loading_writes_into_the_named_cache_only(tmp_path: Path) -> None:
+    folder, home, cache = tmp_path / "tables", tmp_path / "home", tmp_path / "cache"
+    folder.mkdir()
+    home.mkdir()
+    for name in ("train", "test"):
+        parquet.write_table(pa.Table.from_pylist(ROWS), folder / f"{name}.parquet")
+    code = f"from gnnfuse.data import open_table; print(len(open_table({str(folder)!r}, cache={str(cache)!r})))"
+    own = ("XDG_CACHE_HOME", "HF_HOME", "HF_DATASETS_CACHE")
+    environment = {name: value for name, value in os.environ.items() if name not in own}
+    environment |= {"HOME": str(home), "HF_HUB_OFFLINE": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == ["8"]
+    assert {path.name for path in tmp_path.iterdir()} == {"tables", "home", "cache"}
+    assert [path for path in home.rglob("*") if path.is_file()] == []

@@ -173,3 +173,10 @@ def test_the_shares_of_a_stream_are_the_whole(count: int) -> None:
     assert found == [(n, str(n)) for n in range(20)]
     with pytest.raises(ValueError, match="found share"):
         next(iter(stream.share(count, count)))
+
+
+def test_a_group_may_be_an_input_too() -> None:
+    table = open_table([{"who": "anna", "part": "train", "y": "a"}])
+    columns = Columns(text=("who",), target=("y",), group="who", split="part")
+    for found in (TableSamples(table, columns)[0], dict(TableStream(table, columns).share(0, 1))[0]):
+        assert dict(found.signals) == {"who": "anna"}

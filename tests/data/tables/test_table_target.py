@@ -73,3 +73,7 @@ def test_what_cannot_be_a_target_is_refused() -> None:
         kind([f"text {n}" for n in range(100)])
     with pytest.raises(ValueError, match="column 'y': found 'many'"):
         TableTarget(kind="regression", columns=("y",)).read({"y": "many"})
+
+
+def test_a_table_whose_classes_take_turns_shows_them_all() -> None:
+    assert "4 different texts" in kind(["a", "b", "c", "d"] * 10_000).reason
