@@ -2,7 +2,7 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Literal
 
@@ -136,9 +136,15 @@ class GraphBuilder:
         return collate(graphs, self.empties, self.modalities, self.relations, merge=merge)
 
     def fit(self, samples: Iterable[Sample]) -> "GraphBuilder":
-        """A builder whose node types have learned what they need (feature scales) from the training split."""
-        samples = list(samples)
-        fitted = [node_type.fit(samples) for node_type in self.node_types]
+        """A builder whose node types have learned what they need (feature scales) from the training split.
+
+        Each node type that learns something goes through the samples once; none are kept, unless they come from an
+        iterator that cannot be started again.
+        """
+        learning = [node_type for node_type in self.node_types if type(node_type).fit is not NodeType.fit]
+        if len(learning) > 1 and isinstance(samples, Iterator):
+            samples = list(samples)
+        fitted = [node_type.fit(samples) if node_type in learning else node_type for node_type in self.node_types]
         return GraphBuilder(fitted, self.edge_rules, target=self.target)
 
     def without_edges(self) -> "GraphBuilder":

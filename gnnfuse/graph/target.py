@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from gnnfuse.nodes.moments import Moments
 from gnnfuse.sample import Sample
 
 
@@ -118,13 +119,13 @@ class NumberTarget(TargetEncoding):
             ValueError: no sample has a target.
         """
         plain = cls(size)
-        found = [plain.encode(sample) for sample in samples if sample.target is not None]
-        if not found:
+        moments = Moments(size)
+        for sample in samples:
+            if sample.target is not None:
+                moments.add(plain.encode(sample).unsqueeze(0))
+        if not moments.rows:
             raise ValueError("no training sample has a target to fit a scale on")
-        stacked = torch.stack(found).double()
-        deviation = stacked.std(dim=0, correction=0)
-        scale = torch.where(deviation > 0, deviation, 1.0)
-        return cls(size, tuple(stacked.mean(dim=0).tolist()), tuple(scale.tolist()))
+        return cls(size, tuple(moments.mean.tolist()), tuple(moments.scale.tolist()))
 
     def encode(self, sample: Sample) -> Tensor:
         """The scaled numbers: float32 `[size]`."""

@@ -12,6 +12,7 @@ from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames
 from gnnfuse.nodes.limit import check_limit, limit_sequence
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.sample import Sample, read_audio
+from gnnfuse.sample.audio import MAX_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,7 @@ class AudioFrames(NodeType):
         overflow: "truncate" keeps the first frames, "pool" averages neighbours (encodings whose prepared values can
             be averaged, log-mel), "raise" refuses.
         augmentation: changes the waveform `[samples]` at random in training, given a generator.
+        max_seconds: longer recordings are an error, told before they are decoded (see `gnnfuse.sample.read_audio`).
 
     Raises:
         ValueError: a hop of less than one sample, a window below the hop (samples would be lost), or pooling of
@@ -53,6 +55,7 @@ class AudioFrames(NodeType):
     max_nodes: int | None = 2048
     overflow: Overflow = "truncate"
     augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    max_seconds: float = MAX_SECONDS
     provides: frozenset[str] = field(default=frozenset({"order", "time"}), init=False)
 
     def __post_init__(self) -> None:
@@ -76,6 +79,9 @@ class AudioFrames(NodeType):
         """Samples in a frame."""
         return self.hop_samples if self.window is None else round(self.window * self.sample_rate)
 
+    def _read(self, sample: Sample) -> Tensor | None:
+        return read_audio(sample, self.signal, sample_rate=self.sample_rate, max_seconds=self.max_seconds)
+
     def empty(self) -> NodeSet:
         """No frames."""
         values = self.encoding.prepare(torch.zeros(0, self.window_samples), self.sample_rate)
@@ -83,7 +89,7 @@ class AudioFrames(NodeType):
 
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The recording's frames, prepared by the encoding: `[nodes, ...]`."""
-        waveform = read_audio(sample, self.signal, sample_rate=self.sample_rate)
+        waveform = self._read(sample)
         if waveform is None:
             return None
         count = max(0, -(-(len(waveform) - self.window_samples) // self.hop_samples)) + 1
@@ -102,4 +108,4 @@ class AudioFrames(NodeType):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its recording changed at random."""
-        return augment_audio(sample, self.signal, self.sample_rate, self.augmentation, generator)
+        return augment_audio(sample, self.signal, self.sample_rate, self._read, self.augmentation, generator)

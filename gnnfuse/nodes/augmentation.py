@@ -8,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from gnnfuse.sample import Audio, Sample, read_audio, read_image, read_text
+from gnnfuse.sample import Audio, Sample, read_text
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+Reader = Callable[[Sample], Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -96,24 +97,29 @@ class AudioNoise:
 
 
 def augment_image(
-    sample: Sample, signal: str, channels: int, augmentation: Augmentation | None, generator: torch.Generator
+    sample: Sample, signal: str, read: Reader, augmentation: Augmentation | None, generator: torch.Generator
 ) -> Sample:
-    """The sample with its picture changed at random."""
+    """The sample with its picture, as `read` gives it, changed at random."""
     if augmentation is None or signal not in sample.signals:
         return sample
-    pixels = read_image(sample, signal, channels=channels)
+    pixels = read(sample)
     assert pixels is not None
     changed = augmentation(pixels, generator).clamp(0, 1)
     return replace(sample, signals={**sample.signals, signal: changed})
 
 
 def augment_audio(
-    sample: Sample, signal: str, sample_rate: int, augmentation: Augmentation | None, generator: torch.Generator
+    sample: Sample,
+    signal: str,
+    sample_rate: int,
+    read: Reader,
+    augmentation: Augmentation | None,
+    generator: torch.Generator,
 ) -> Sample:
-    """The sample with its recording changed at random."""
+    """The sample with its recording, as `read` gives it at a sample rate, changed at random."""
     if augmentation is None or signal not in sample.signals:
         return sample
-    waveform = read_audio(sample, signal, sample_rate=sample_rate)
+    waveform = read(sample)
     assert waveform is not None
     changed = Audio(augmentation(waveform, generator), sample_rate)
     return replace(sample, signals={**sample.signals, signal: changed})

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.nodes.limit import check_limit, limit_sequence
+from gnnfuse.nodes.moments import Moments
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
 from gnnfuse.sample import Rows, Sample, SignalError, read_rows
@@ -31,9 +32,15 @@ class Features(NodeType):
         max_nodes: most rows per sample; None for no limit.
         overflow: "truncate" keeps the first rows, "pool" averages neighbours, "raise" refuses.
         noise: standard deviation of the Gaussian noise added when augmenting, in units of the (scaled) features.
+        blanks: let NaN among the values stand for blanks. A blank becomes the feature's fitted mean (0 before `fit`),
+            and each feature that had blanks when fitted gets a further column, 1 where it is blank and 0 elsewhere.
+            A blank in a feature that had none when fitted becomes the mean and nothing tells it: nothing was learned
+            about it.
+        blank_columns: numbers of the features with such a column, as `fit` sets them.
 
     Raises:
-        ValueError: a width below 1, fitted numbers of another width, or a scale that is not above 0.
+        ValueError: a width below 1, fitted numbers of another width, a scale that is not above 0, or columns for
+            blanks where there are none.
 
     Example:
         >>> sensor = Features(signal="sensor", width=6, ordered=True)
@@ -53,6 +60,8 @@ class Features(NodeType):
     max_nodes: int | None = 1024
     overflow: Overflow = "truncate"
     noise: float = 0.0
+    blanks: bool = False
+    blank_columns: tuple[int, ...] = ()
     provides: frozenset[str] = field(default=frozenset(), init=False)
 
     def __post_init__(self) -> None:
@@ -65,17 +74,28 @@ class Features(NodeType):
                 raise ValueError(f"node type {self.name!r}: {name} has {len(fitted)} numbers, expected {self.width}")
         if self.scale is not None and not min(self.scale) > 0:
             raise ValueError(f"node type {self.name!r}: scale must be above 0, found {min(self.scale)}")
+        wrong = [column for column in self.blank_columns if not (self.blanks and 0 <= column < self.width)]
+        if wrong:
+            raise ValueError(
+                f"node type {self.name!r}: blank_columns has {wrong[0]}, expected blanks=True and numbers "
+                f"of features from 0 to {self.width - 1}"
+            )
         words = {"features"} | ({"order"} if self.ordered else set()) | ({"time"} if self.timed else set())
         object.__setattr__(self, "provides", frozenset(words | ({"position"} if self.coordinates else set())))
+
+    @property
+    def columns(self) -> int:
+        """Numbers per node: the features, and a column for each that may be blank."""
+        return self.width + len(self.blank_columns)
 
     def empty(self) -> NodeSet:
         """No rows."""
         position = torch.zeros(0, self.coordinates) if self.coordinates else None
-        return NodeSet(torch.zeros(0, self.width), (0,), position, torch.zeros(0, 2) if self.timed else None)
+        return NodeSet(torch.zeros(0, self.columns), (0,), position, torch.zeros(0, 2) if self.timed else None)
 
     def nodes(self, sample: Sample) -> NodeSet | None:
-        """The rows, scaled as fitted: `[nodes, width]`."""
-        rows = read_rows(sample, self.signal, width=self.width)
+        """The rows, scaled as fitted: `[nodes, width]`, then the columns that tell blanks."""
+        rows = read_rows(sample, self.signal, width=self.width, blanks=self.blanks)
         if rows is None:
             return None
         found = {"a time": rows.time is not None, "a position": rows.position is not None}
@@ -91,16 +111,19 @@ class Features(NodeType):
         mean = 0.0 if self.mean is None else torch.tensor(self.mean)
         scale = 1.0 if self.scale is None else torch.tensor(self.scale)
         values = (rows.values - mean) / scale
+        if self.blanks:
+            blank = values.isnan()
+            values = torch.cat([torch.where(blank, 0.0, values), blank[:, list(self.blank_columns)].float()], dim=1)
         nodes = NodeSet(values, (len(values),), rows.position, rows.time)
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
     def encoder(self, dim: int) -> NodeEncoder:
         """A matrix, plus time and position where there are any."""
-        return RowEncoder(self.width, dim, timed=self.timed, coordinates=self.coordinates, ordered=self.ordered)
+        return RowEncoder(self.columns, dim, timed=self.timed, coordinates=self.coordinates, ordered=self.ordered)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with noise on its rows."""
-        rows = read_rows(sample, self.signal, width=self.width) if self.noise else None
+        rows = read_rows(sample, self.signal, width=self.width, blanks=self.blanks) if self.noise else None
         if rows is None:
             return sample
         noise = torch.randn(rows.values.shape, generator=generator) * self.noise
@@ -109,20 +132,27 @@ class Features(NodeType):
         return replace(sample, signals={**sample.signals, self.signal: changed})
 
     def fit(self, samples: Iterable[Sample]) -> Self:
-        """The same type with each feature's mean and scale over all rows of `samples`.
+        """The same type with each feature's mean and scale over all rows of `samples`, and which features had blanks.
+
+        Rows are seen in passing and not kept.
 
         Raises:
             ValueError: no sample has the signal.
         """
-        if not self.standardise:
+        if not self.standardise and not self.blanks:
             return self
-        found = [rows.values for sample in samples if (rows := read_rows(sample, self.signal, width=self.width))]
-        if not sum(map(len, found)):
+        moments = Moments(self.width)
+        for sample in samples:
+            rows = read_rows(sample, self.signal, width=self.width, blanks=self.blanks)
+            if rows is not None:
+                moments.add(rows.values)
+        if not moments.rows:
             raise ValueError(f"node type {self.name!r}: no training sample has signal {self.signal!r} to fit scales on")
-        values = torch.cat(found).double()
-        deviation = values.std(dim=0, correction=0)
-        scale = torch.where(deviation > 1e-12 * values.abs().amax(dim=0).clamp(min=1e-300), deviation, 1.0)
-        return replace(self, mean=tuple(values.mean(dim=0).tolist()), scale=tuple(scale.tolist()))
+        blank = tuple(int(column) for column in moments.blank.nonzero())
+        mean, scale = tuple(moments.mean.tolist()), tuple(moments.scale.tolist())
+        if not self.standardise:  # a blank becomes 0 after the mean is taken off, so the mean must be
+            scale = (1.0,) * self.width
+        return replace(self, mean=mean, scale=scale, blank_columns=blank)
 
 
 class RowEncoder(NodeEncoder):

@@ -13,6 +13,7 @@ from gnnfuse.nodes.limit import check_limit, refuse_overflow
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.patch_encoders import LinearPatches, PatchEncoding
 from gnnfuse.sample import Sample, read_image
+from gnnfuse.sample.image import MAX_PIXELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class ImagePatches(NodeType):
         overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
             patches row by row (whole rows), "raise" refuses.
         augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
+        max_pixels: larger pictures are an error, told before they are decoded (see `gnnfuse.sample.read_image`).
 
     Raises:
         ValueError: a size below 1, or a stride above the patch (pixels would be lost).
@@ -52,6 +54,7 @@ class ImagePatches(NodeType):
     max_nodes: int | None = 1024
     overflow: Overflow = "pool"
     augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    max_pixels: int = MAX_PIXELS
     provides: frozenset[str] = field(default=frozenset({"grid", "position"}), init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +70,9 @@ class ImagePatches(NodeType):
     def _stride(self) -> int:
         return self.patch if self.stride is None else self.stride
 
+    def _read(self, sample: Sample) -> Tensor | None:
+        return read_image(sample, self.signal, channels=self.channels, max_pixels=self.max_pixels)
+
     def empty(self) -> NodeSet:
         """No patches."""
         values = torch.zeros(0, self.channels, self.patch, self.patch)
@@ -74,7 +80,7 @@ class ImagePatches(NodeType):
 
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The picture's patches row by row: `[nodes, channels, patch, patch]`."""
-        pixels = read_image(sample, self.signal, channels=self.channels)
+        pixels = self._read(sample)
         if pixels is None:
             return None
         return limit_patches(
@@ -87,7 +93,7 @@ class ImagePatches(NodeType):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its picture changed at random."""
-        return augment_image(sample, self.signal, self.channels, self.augmentation, generator)
+        return augment_image(sample, self.signal, self._read, self.augmentation, generator)
 
 
 def square_patches(pixels: Float[Tensor, "channels height width"], patch: int, stride: int) -> NodeSet:

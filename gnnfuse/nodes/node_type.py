@@ -131,7 +131,10 @@ class NodeType(ABC):
         return sample
 
     def fit(self, samples: Iterable[Sample]) -> Self:
-        """The node type with what it learns from the training split (feature scales); itself by default."""
+        """The node type with what it learns from the training split (feature scales); itself by default.
+
+        Go through the samples once, and keep none: there may be millions.
+        """
         return self
 
 

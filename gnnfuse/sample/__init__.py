@@ -4,7 +4,8 @@ from gnnfuse.sample.audio import Audio, read_audio
 from gnnfuse.sample.image import read_image
 from gnnfuse.sample.rows import Rows, TensorRows, read_rows
 from gnnfuse.sample.sample import Sample, SignalError
-from gnnfuse.sample.text import read_text
+from gnnfuse.sample.text import TextFile, read_text
+from gnnfuse.sample.unreadable import Unreadable, signal_of
 
 __all__ = [
     "Audio",
@@ -12,8 +13,11 @@ __all__ = [
     "Sample",
     "SignalError",
     "TensorRows",
+    "TextFile",
+    "Unreadable",
     "read_audio",
     "read_image",
     "read_rows",
     "read_text",
+    "signal_of",
 ]

@@ -4,22 +4,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from io import BytesIO
+from math import isqrt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.sample.container import refuse_truncated
+from gnnfuse.sample.container import refuse_foreign, refuse_truncated
+from gnnfuse.sample.files import media_source
 from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
+from gnnfuse.sample.unreadable import signal_of
 
-EXPECTED = "a path to a WAV, FLAC, OGG or MP3 file, Audio(samples, sample_rate), or a pair (samples, sample rate)"
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+EXPECTED = (
+    "a path to a WAV, FLAC, OGG or MP3 file or its bytes, Audio(samples, sample_rate), or a pair (samples, sample rate)"
+)
 SAMPLES = "floats in -1..1, or int8, int16 or int32 of full scale"
 
 LOUDEST = 100.0  # beyond full scale a recording may be loud; this far, its floats are integers
 LARGEST_TERM = 1000  # of the ratio of two sample rates; 44,100 to 16,000 Hz is 441 to 160
+RATES = (100, 1_000_000)  # Hz; from slow sensors played as sound to ultrasound
+MAX_SECONDS = 1800.0  # half an hour of one channel at 48 kHz is 350 MB of floats
+MAX_FRAMES = 1 << 28  # a gigabyte of floats, whatever the rate
+BLOCK = 1 << 16  # frames read at once: all channels of a block are in memory, of the recording only their mean
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
@@ -39,39 +53,48 @@ class Audio:
     sample_rate: int
 
 
-def read_audio(sample: Sample, signal: str, *, sample_rate: int) -> Float[Tensor, "frames"] | None:
+def read_audio(
+    sample: Sample, signal: str, *, sample_rate: int, max_seconds: float = MAX_SECONDS
+) -> Float[Tensor, "frames"] | None:
     """Read a signal of a sample as a mono waveform.
 
-    Takes a path (WAV, FLAC, OGG, MP3), `Audio`, a pair `(samples, sample rate)`, or a mapping with `array` and
-    `sampling_rate` (as Hugging Face datasets decodes them). Channels are averaged.
+    Takes a path or a file's bytes (WAV, FLAC, OGG, MP3), `Audio`, a pair `(samples, sample rate)`, or a mapping with
+    `bytes` and `path` or with `array` and `sampling_rate` (as Hugging Face datasets stores and decodes them). Channels
+    are averaged. Rates are 100 Hz to 1 MHz.
 
     Args:
         sample: the sample.
         signal: name of the signal.
         sample_rate: rate of the result in Hz; others are resampled (windowed sinc, torchaudio).
+        max_seconds: longer recordings are refused before they are decoded, as are those of more than 2^28 frames.
 
     Returns:
         float32 in -1..1, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: the file cannot be read, the recording is empty, or it holds NaN, infinity or numbers far beyond
-            full scale.
+        SignalError: no ordinary file, an unreadable or truncated one, a rate out of range, a recording that is empty
+            or too long, or that holds NaN, infinity or numbers far beyond full scale.
 
     Example:
         >>> sample = Sample({"audio": Audio(torch.zeros(800), 8000)})
         >>> read_audio(sample, "audio", sample_rate=16000).shape
         torch.Size([1600])
     """
-    value = sample.signals.get(signal)
+    value = signal_of(sample, signal)
     if value is None:
         return None
-    samples, found_rate = _samples_and_rate(sample, signal, value)
+    source = media_source(sample, signal, value, expected=EXPECTED)
+    if source is not None:
+        samples, found_rate = _decode(sample, signal, *source, max_seconds=max_seconds)
+    else:
+        samples, found_rate = _samples_and_rate(sample, signal, value)
     if (
         samples.ndim not in (1, 2) or 0 < samples.shape[-1] < len(samples) // 4
     ):  # [frames, channels], as soundfile has it
         raise SignalError(sample, signal, f"samples of shape {tuple(samples.shape)}", "[frames] or [channels, frames]")
     if samples.numel() == 0:
         raise SignalError(sample, signal, "an empty recording", "at least one sample")
+    _refuse_long(sample, signal, samples.shape[-1], found_rate, sample_rate, max_seconds)
     if samples.ndim == 2:
         samples = samples.mean(dim=0)
     bad = int((~torch.isfinite(samples)).sum())
@@ -88,16 +111,15 @@ def read_audio(sample: Sample, signal: str, *, sample_rate: int) -> Float[Tensor
 
 def _samples_and_rate(sample: Sample, signal: str, value: object) -> tuple[Tensor, int]:
     match value:
-        case str() | Path():
-            return _from_file(sample, signal, Path(value))
         case Audio(samples=samples, sample_rate=rate) | (samples, int() | np.integer() as rate):
             pass
         case Mapping() if "array" in value and "sampling_rate" in value:
             samples, rate = value["array"], value["sampling_rate"]
         case _:
             raise SignalError(sample, signal, f"a {type(value).__name__}", EXPECTED)
-    if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 0 < rate <= 10_000_000:
-        raise SignalError(sample, signal, f"sample rate {rate!r}", "a whole number of hertz above 0")
+    if isinstance(rate, bool) or not isinstance(rate, int | np.integer):
+        raise SignalError(sample, signal, f"sample rate {rate!r}", "a whole number of hertz")
+    _check_rate(sample, signal, int(rate))
     found = as_tensor(sample, signal, "samples", samples, expected=SAMPLES)
     if found.is_floating_point():
         return found.float(), int(rate)
@@ -106,32 +128,71 @@ def _samples_and_rate(sample: Sample, signal: str, value: object) -> tuple[Tenso
     return found.float() / -float(torch.iinfo(found.dtype).min), int(rate)
 
 
-def _from_file(sample: Sample, signal: str, path: Path) -> tuple[Tensor, int]:
+def _check_rate(sample: Sample, signal: str, rate: int) -> None:
+    lowest, highest = RATES
+    if not lowest <= rate <= highest:
+        raise SignalError(sample, signal, f"sample rate {rate!r}", f"{lowest:,} to {highest:,} hertz")
+
+
+def _refuse_long(
+    sample: Sample, signal: str, frames: int, found_rate: int, sample_rate: int, max_seconds: float
+) -> None:
+    """Also refuse a recording whose resampled form would be far longer than itself."""
+    longest = max(frames, frames * sample_rate // found_rate)
+    if frames > max_seconds * found_rate or longest > MAX_FRAMES:
+        found = f"a recording of {frames / found_rate:.0f} s ({frames:,} frames at {found_rate} Hz)"
+        raise SignalError(
+            sample, signal, found, f"at most {max_seconds:g} s (max_seconds) and {MAX_FRAMES:,} frames at either rate"
+        )
+
+
+def _decode(
+    sample: Sample, signal: str, name: str, source: Path | BytesIO, *, max_seconds: float
+) -> tuple[Tensor, int]:
     import soundfile
 
-    if not path.is_file():
-        raise SignalError(sample, signal, f"no file at {str(path)!r}", EXPECTED)
     try:
-        refuse_truncated(path)
-        with soundfile.SoundFile(path) as file:
-            expected_frames, rate = file.frames, file.samplerate
-            frames = file.read(dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
-        raise SignalError(sample, signal, f"unreadable recording {str(path)!r} ({error})", EXPECTED) from error
-    if len(frames) < expected_frames:
-        found = f"truncated recording {str(path)!r} with {len(frames)} of {expected_frames} frames"
+        refuse_foreign(source)
+        refuse_truncated(source)
+        with soundfile.SoundFile(source) as file:
+            expected_frames, rate = int(file.frames), int(file.samplerate)
+            _check_rate(sample, signal, rate)
+            _refuse_long(sample, signal, expected_frames, rate, rate, max_seconds)
+            mono = _mono(file)
+    except SignalError:
+        raise
+    except Exception as error:  # decoders of damaged files raise whatever they stumble over
+        raise SignalError(sample, signal, f"unreadable recording {name} ({error})", EXPECTED) from error
+    if len(mono) < expected_frames:
+        found = f"truncated recording {name} with {len(mono)} of {expected_frames} frames"
         raise SignalError(sample, signal, found, "a whole file")
-    return torch.from_numpy(np.ascontiguousarray(frames.T)), rate
+    return mono, rate
+
+
+def _mono(file: "SoundFile") -> Float[Tensor, "frames"]:
+    """Channels are averaged block by block; a file that goes on beyond its announced frames is cut there."""
+    blocks, left = [], int(file.frames)
+    while left > 0:
+        block = file.read(min(left, BLOCK), dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        blocks.append(torch.from_numpy(block.T).mean(dim=0) if block.shape[1] > 1 else torch.from_numpy(block[:, 0]))
+        left -= len(block)
+    return torch.cat(blocks) if blocks else torch.zeros(0)
 
 
 @cache
 def _resampler(found_rate: int, sample_rate: int) -> nn.Module:
-    """The filter's size grows with the terms of the reduced ratio (16,001 to 16,000 Hz would take gigabytes): ratios
-    with larger terms are replaced by the nearest with smaller ones, at most a millionth off."""
+    """The filter's size grows with the product of the terms of the reduced ratio (16,001 to 16,000 Hz would take
+    gigabytes): ratios of larger terms are replaced by the nearest whose product is at most a million, for neighbouring
+    rates a millionth off, for rates a hundred times apart a ten-thousandth at worst."""
     from torchaudio.transforms import Resample
 
-    ratio = Fraction(found_rate, sample_rate).limit_denominator(LARGEST_TERM)
-    if ratio.numerator == ratio.denominator:
+    apart = max(found_rate, sample_rate) // min(found_rate, sample_rate)
+    low_term = max(1, LARGEST_TERM // max(1, isqrt(apart)))
+    ratio = Fraction(max(found_rate, sample_rate), min(found_rate, sample_rate)).limit_denominator(low_term)
+    if ratio == 1:
         return nn.Identity()
-    resample: nn.Module = Resample(max(1, ratio.numerator), ratio.denominator)
+    high, low = ratio.numerator, ratio.denominator
+    resample: nn.Module = Resample(high, low) if found_rate > sample_rate else Resample(low, high)
     return resample

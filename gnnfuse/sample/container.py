@@ -1,12 +1,41 @@
-"""Whether a recording's file is whole: libsndfile reads what is left of a truncated WAV or Ogg file in silence."""
+"""Whether a recording's file is one, and whole: libsndfile reads what is left of a truncated WAV or Ogg in silence."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 LONGEST_PAGE = 27 + 255 + 255 * 255  # header, segment table, segments of an Ogg page (RFC 3533)
 UNKNOWN_SIZE = 0xFFFFFF00  # writers to a pipe leave the largest number, rounded down
+# How files begin that libsndfile may open: WAV (three kinds of size), AIFF, AU, FLAC, Ogg, CAF, W64, and MP3 with tags.
+BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"fLaC", b"OggS", b"caff", b"riff", b"ID3")
 
 
-def refuse_truncated(path: Path) -> None:
+def refuse_foreign(source: Path | BytesIO) -> None:
+    """Refuse what does not begin as a recording does: libsndfile would search all of it for an MP3 frame.
+
+    Raises:
+        ValueError: says how the file begins.
+    """
+    with _opened(source) as file:
+        head = file.read(4)
+    frame = len(head) >= 3 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x18 != 0x08  # MPEG, a layer
+    if not head.startswith(BEGINNINGS) and not frame:
+        raise ValueError(f"it begins with the bytes {head.hex(' ')}")
+
+
+@contextmanager
+def _opened(source: Path | BytesIO) -> Iterator[BinaryIO]:
+    if isinstance(source, BytesIO):
+        yield source
+        source.seek(0)
+    else:
+        with source.open("rb") as file:
+            yield file
+
+
+def refuse_truncated(source: Path | BytesIO) -> None:
     """Refuse a WAV file shorter than its header says, and an Ogg file that does not end with a stream's last page.
 
     FLAC needs no help: libsndfile reports it. MP3 is known to be truncated only where it begins with a Xing or Info
@@ -15,9 +44,9 @@ def refuse_truncated(path: Path) -> None:
     Raises:
         ValueError: says what is missing.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with _opened(source) as file:
         head = file.read(12)
+        size = file.seek(0, 2)
         file.seek(max(0, size - 2 * LONGEST_PAGE))
         tail = file.read()
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":

@@ -1,5 +1,7 @@
 """Pictures: from memory or from files, as floats with the number of channels a node type asks for."""
 
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,66 +10,100 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gnnfuse.sample.files import media_source
 from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
+from gnnfuse.sample.unreadable import signal_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 EXPECTED = (
-    "a path to a PNG, JPEG or WebP file, a PIL image, an array [height, width, channels] "
+    "a path to a PNG, JPEG or WebP file or its bytes, a PIL image, an array [height, width, channels] "
     "or a tensor [channels, height, width]"
 )
+# Pillow knows others, of which some run programs (EPS) and some begin with no mark, so that damaged files may pass.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO")
+MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs; a gigabyte as RGB floats
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
 
 
-def read_image(sample: Sample, signal: str, *, channels: int = 3) -> Float[Tensor, "channels height width"] | None:
+def read_image(
+    sample: Sample, signal: str, *, channels: int = 3, max_pixels: int = MAX_PIXELS
+) -> Float[Tensor, "channels height width"] | None:
     """Read a signal of a sample as a picture.
 
-    Takes a path (PNG, JPEG, WebP; turned upright as its EXIF tag says), a PIL image as it stands, a NumPy array
-    `[height, width]` or `[height, width, channels]`, or a tensor `[height, width]` or `[channels, height, width]`.
-    Integers are 0..255, floats 0..1. Transparent pixels are laid on white.
+    Takes a path or a file's bytes (PNG, JPEG, WebP and the other formats of `FORMATS`; the first picture where there
+    are several; turned upright as its EXIF tag says), a mapping with `bytes` and `path` (as Hugging Face datasets
+    stores them), a PIL image as it stands, a NumPy array `[height, width]` or `[height, width, channels]`, or a tensor
+    `[height, width]` or `[channels, height, width]`. Integers are 0..255, floats 0..1. Transparent pixels are laid on
+    white.
 
     Args:
         sample: the sample.
         signal: name of the signal.
         channels: 1 (grey) or 3 (RGB) convert what is found; any other number must be found as it is.
+        max_pixels: files and PIL images of more pixels are refused before they are decoded. Pillow itself refuses
+            those of more than twice its own `MAX_IMAGE_PIXELS`.
 
     Returns:
         float32 in 0..1, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: unreadable or truncated file, zero size, values out of range, channels that do not fit.
+        SignalError: no ordinary file, unreadable, truncated or too large a picture, zero size, values out of range,
+            channels that do not fit.
 
     Example:
         >>> sample = Sample({"image": np.zeros((8, 6), dtype=np.uint8)})
         >>> read_image(sample, "image", channels=3).shape
         torch.Size([3, 8, 6])
     """
-    value = sample.signals.get(signal)
+    value = signal_of(sample, signal)
     if value is None:
         return None
-    if isinstance(value, str | Path):
-        value = _open(sample, signal, Path(value))
-    pixels = _channels_first(sample, signal, value)
+    source = media_source(sample, signal, value, expected=EXPECTED)
+    if source is not None:
+        value = _decode(sample, signal, *source, max_pixels=max_pixels)
+    pixels = _channels_first(sample, signal, value, max_pixels)
     if 0 in pixels.shape:
         raise SignalError(sample, signal, f"a picture of shape {tuple(pixels.shape)}", "a width and a height above 0")
     return _with_channels(sample, signal, _to_unit(sample, signal, pixels), channels)
 
 
-def _open(sample: Sample, signal: str, path: Path) -> Tensor:
+def _decode(sample: Sample, signal: str, name: str, source: Path | BytesIO, *, max_pixels: int) -> Tensor:
     from PIL import Image, ImageOps
 
-    if not path.is_file():
-        raise SignalError(sample, signal, f"no file at {str(path)!r}", EXPECTED)
+    known = [known for known in FORMATS if known in _formats()]
     try:
-        with Image.open(path) as image:
+        with Image.open(source, formats=known) as image:
+            _refuse_large(sample, signal, image, max_pixels)
             return _from_pil(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SignalError(sample, signal, f"unreadable picture {str(path)!r} ({error})", EXPECTED) from error
+    except SignalError:
+        raise
+    except Exception as error:  # decoders of damaged files raise whatever they stumble over
+        raise SignalError(sample, signal, f"unreadable picture {name} ({_reason(error)})", EXPECTED) from error
 
 
-def _channels_first(sample: Sample, signal: str, value: object) -> Tensor:
+@cache
+def _formats() -> frozenset[str]:
+    """The formats that the Pillow at hand was built with."""
+    from PIL import Image
+
+    Image.init()
+    return frozenset(Image.OPEN)
+
+
+def _refuse_large(sample: Sample, signal: str, image: "Image", max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        found = f"a picture of {image.width} x {image.height} pixels"
+        raise SignalError(sample, signal, found, f"at most {max_pixels:,} pixels (max_pixels)")
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _channels_first(sample: Sample, signal: str, value: object, max_pixels: int) -> Tensor:
     if isinstance(value, Tensor | np.ndarray):
         pixels = as_tensor(sample, signal, "pixels", value, expected=EXPECTED)
         pixels = pixels.permute(2, 0, 1) if pixels.ndim == 3 and isinstance(value, np.ndarray) else pixels
@@ -76,10 +112,11 @@ def _channels_first(sample: Sample, signal: str, value: object) -> Tensor:
 
         if not isinstance(value, Image.Image):
             raise SignalError(sample, signal, f"a {type(value).__name__}", EXPECTED)
+        _refuse_large(sample, signal, value, max_pixels)
         try:
             pixels = _from_pil(value)
-        except (OSError, SyntaxError, ValueError) as error:  # decoding may begin only here
-            raise SignalError(sample, signal, f"unreadable picture {value!r} ({error})", EXPECTED) from error
+        except Exception as error:  # decoding may begin only here
+            raise SignalError(sample, signal, f"unreadable picture {value!r} ({_reason(error)})", EXPECTED) from error
     if pixels.ndim not in (2, 3):
         raise SignalError(sample, signal, f"pixels of shape {tuple(pixels.shape)}", EXPECTED)
     return pixels.unsqueeze(0) if pixels.ndim == 2 else pixels

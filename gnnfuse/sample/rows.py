@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
+from gnnfuse.sample.unreadable import signal_of
 
 EXPECTED = "rows of numbers: an array or tensor [nodes, features], or Rows(values, time=..., position=...)"
 
@@ -40,13 +41,14 @@ class TensorRows:
     position: Tensor | None
 
 
-def read_rows(sample: Sample, signal: str, *, width: int | None = None) -> TensorRows | None:
+def read_rows(sample: Sample, signal: str, *, width: int | None = None, blanks: bool = False) -> TensorRows | None:
     """Read a signal of a sample as rows of features.
 
     Args:
         sample: the sample.
         signal: name of the signal.
         width: expected number of features; None takes what is found.
+        blanks: let NaN among the values stand, as a table's empty cells come; infinity is refused all the same.
 
     Returns:
         The rows, or None where the sample lacks the signal.
@@ -58,11 +60,11 @@ def read_rows(sample: Sample, signal: str, *, width: int | None = None) -> Tenso
         >>> read_rows(Sample({"sensor": np.ones((4, 2))}), "sensor").values.shape
         torch.Size([4, 2])
     """
-    value = sample.signals.get(signal)
+    value = signal_of(sample, signal)
     if value is None:
         return None
     found = _fields(value)
-    values = _number_tensor(sample, signal, "values", found["values"])
+    values = _number_tensor(sample, signal, "values", found["values"], blanks=blanks)
     values = values.unsqueeze(0) if values.ndim == 1 else values
     if values.ndim != 2 or (width is not None and values.shape[1] != width):
         expected = f"[nodes, {'features' if width is None else width}]"
@@ -90,9 +92,11 @@ def _fields(value: object) -> Mapping[str, object]:
     return {"values": value}
 
 
-def _number_tensor(sample: Sample, signal: str, field: str, value: object) -> Tensor:
+def _number_tensor(sample: Sample, signal: str, field: str, value: object, *, blanks: bool = False) -> Tensor:
     tensor = as_tensor(sample, signal, field, value, expected=EXPECTED).float()
-    bad = int((~torch.isfinite(tensor)).sum())
+    bad = int((torch.isinf(tensor) if blanks else ~torch.isfinite(tensor)).sum())
     if bad:
-        raise SignalError(sample, signal, f"{bad} entries of {field} that are NaN or infinite", "finite numbers")
+        raise SignalError(
+            sample, signal, f"{bad} entries of {field} that are {'' if blanks else 'NaN or '}infinite", "finite numbers"
+        )
     return tensor

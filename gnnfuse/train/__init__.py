@@ -3,6 +3,8 @@
 from gnnfuse.train.fit import Evaluation, FitReport, Samples, device_of, evaluate, fit
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, loader, prepare
+from gnnfuse.train.survey import Survey, survey
+from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
 __all__ = [
     "EpochSampler",
@@ -11,9 +13,13 @@ __all__ = [
     "FitReport",
     "GraphDataset",
     "Samples",
+    "Survey",
+    "UsableSamples",
+    "UsableStream",
     "device_of",
     "evaluate",
     "fit",
     "loader",
     "prepare",
+    "survey",
 ]

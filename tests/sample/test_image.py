@@ -166,7 +166,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path, kind: str, share: float)
     Image.fromarray(colors(60, 80)).save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    refused(path, found=f"unreadable picture .*a.{kind}")
+    refused(path, found=f"(unreadable picture|an empty file at) .*a.{kind}")
 
 
 def test_a_cut_file_opened_by_the_caller_is_refused_too(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
 from gnnfuse.sample import Sample, read_audio
+from gnnfuse.sample.audio import MAX_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class PretrainedAudio(PretrainedNodes):
             states), up to `max_pool` of them, "raise" refuses.
         max_pool: most frames in a node when pooling.
         augmentation: changes the waveform `[samples]` at random in training, given a generator.
+        max_seconds: longer recordings are an error, told before they are decoded (see `gnnfuse.sample.read_audio`).
         architecture: what the network is; read from the library by default, and kept in saved models.
 
     Raises:
@@ -58,6 +60,7 @@ class PretrainedAudio(PretrainedNodes):
     overflow: Overflow = "truncate"
     max_pool: int = 8
     augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    max_seconds: float = MAX_SECONDS
     architecture: AudioArchitecture | None = field(default=None, repr=False)
     provides: frozenset[str] = field(default=frozenset({"order", "time"}), init=False)
 
@@ -97,7 +100,7 @@ class PretrainedAudio(PretrainedNodes):
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The recording's slices: `[nodes, hop]`, or `[nodes, max_pool, hop]` when pooling."""
         made = self._made
-        waveform = read_audio(sample, self.signal, sample_rate=made.sample_rate)
+        waveform = self._read(sample)
         if waveform is None:
             return None
         if made.epsilon is not None:
@@ -119,4 +122,7 @@ class PretrainedAudio(PretrainedNodes):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its recording changed at random."""
-        return augment_audio(sample, self.signal, self.sample_rate, self.augmentation, generator)
+        return augment_audio(sample, self.signal, self.sample_rate, self._read, self.augmentation, generator)
+
+    def _read(self, sample: Sample) -> Tensor | None:
+        return read_audio(sample, self.signal, sample_rate=self.sample_rate, max_seconds=self.max_seconds)

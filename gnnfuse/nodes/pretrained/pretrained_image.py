@@ -17,6 +17,7 @@ from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
 from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
 from gnnfuse.sample import Sample, read_image
+from gnnfuse.sample.image import MAX_PIXELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class PretrainedImage(PretrainedNodes):
         overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
             rows of squares, "raise" refuses.
         augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
+        max_pixels: larger pictures are an error, told before they are decoded (see `gnnfuse.sample.read_image`).
         architecture: what the network is; read from the library by default, and kept in saved models.
 
     Raises:
@@ -64,6 +66,7 @@ class PretrainedImage(PretrainedNodes):
     max_nodes: int | None = 2048
     overflow: Overflow = "pool"
     augmentation: Callable[[Tensor, torch.Generator], Tensor] | None = None
+    max_pixels: int = MAX_PIXELS
     architecture: ImageArchitecture | None = field(default=None, repr=False)
     provides: frozenset[str] = field(default=frozenset({"grid", "position"}), init=False)
 
@@ -117,7 +120,7 @@ class PretrainedImage(PretrainedNodes):
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The picture's squares row by row: `[nodes, channels, stride, stride]`, pixels in 0..1."""
         made = self._made
-        pixels = read_image(sample, self.signal, channels=made.channels)
+        pixels = self._read(sample)
         if pixels is None:
             return None
         pixels = self._resized(pixels)
@@ -137,7 +140,10 @@ class PretrainedImage(PretrainedNodes):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its picture changed at random."""
-        return augment_image(sample, self.signal, self._made.channels, self.augmentation, generator)
+        return augment_image(sample, self.signal, self._read, self.augmentation, generator)
+
+    def _read(self, sample: Sample) -> Tensor | None:
+        return read_image(sample, self.signal, channels=self._made.channels, max_pixels=self.max_pixels)
 
     def _resized(self, pixels: Tensor) -> Tensor:
         target = self._made.size if self.size is None else self.size

@@ -1,0 +1,52 @@
+"""What was left out of samples that could not be read, and why."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+OnError = Literal["stop", "missing", "skip"]
+ON_ERROR: tuple[str, ...] = get_args(OnError)
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A cell or a row that was left out.
+
+    Args:
+        row: the row's number, counted from 1.
+        id: the sample's id.
+        column: the column, or the signal where samples do not come from a table.
+        reason: what was found and what was expected.
+        left_out: the whole row was left out; otherwise only this cell, as if it were empty.
+    """
+
+    row: int
+    id: str
+    column: str
+    reason: str
+    left_out: bool
+
+
+def check_on_error(on_error: str) -> None:
+    """Refuse an unknown policy.
+
+    Raises:
+        ValueError: names the known ones.
+    """
+    if on_error not in ON_ERROR:
+        raise ValueError(f"on_error {on_error!r}, expected one of {', '.join(ON_ERROR)}")
+
+
+def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
+    """Write `rejects.csv`: row, id, column, reason, and what was left out ("row" or "cell").
+
+    Text that is not Unicode is spelt out with backslashes. The file is there, with its header, without rejects too.
+    """
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file)
+        writer.writerow(("row", "id", "column", "reason", "left_out"))
+        for reject in rejects:
+            what = "row" if reject.left_out else "cell"
+            writer.writerow((reject.row, reject.id, reject.column, reject.reason, what))

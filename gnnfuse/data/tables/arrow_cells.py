@@ -1,0 +1,63 @@
+"""Cells of Arrow columns as Python values, without copying more than the cell."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Cell = object
+Read = Callable[[Any, int], Cell]  # an Arrow array and a place in it -> the cell
+
+
+def readers(types: "Mapping[str, pa.DataType]", texts: frozenset[str]) -> dict[str, Read]:
+    """How a cell of each column is read.
+
+    Args:
+        types: the columns' Arrow types.
+        texts: columns of bytes that are texts whose encoding nobody has checked.
+
+    Returns:
+        Column -> reader. None for a null. A text is a `str`, in which bytes that are not UTF-8 stand as lone
+        surrogates (`surrogateescape`), so that they neither stop the table nor pass for text; a list of numbers is an
+        array; everything else is as Arrow gives it.
+    """
+    return {name: _reader(kind, name in texts) for name, kind in types.items()}
+
+
+def _reader(kind: "pa.DataType", text: bool) -> Read:
+    import pyarrow.types as types
+
+    if types.is_dictionary(kind):
+        return lambda array, place: _plain(array[place])
+    if text or types.is_string(kind) or types.is_large_string(kind):
+        return _text
+    if _is_list(kind) and _is_number(kind.value_type):
+        return _numbers
+    return lambda array, place: array[place].as_py()
+
+
+def _plain(scalar: Any) -> Cell:
+    return scalar.as_py()
+
+
+def _text(array: Any, place: int) -> str | None:
+    buffer = array[place].as_buffer()
+    return None if buffer is None else str(buffer.to_pybytes(), "utf-8", "surrogateescape")
+
+
+def _numbers(array: Any, place: int) -> Cell:
+    values = array[place].values
+    return None if values is None else values.to_numpy(zero_copy_only=False)
+
+
+def _is_list(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _is_number(kind: "pa.DataType") -> bool:
+    import pyarrow.types as types
+
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))

@@ -1,0 +1,155 @@
+"""What stands in a column: counts over the rows that were looked at."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from gnnfuse.data.tables.arrow_cells import Cell
+from gnnfuse.data.tables.media_kinds import kind_of_bytes, kind_of_name
+from gnnfuse.data.tables.numbers_in_cells import number_in
+from gnnfuse.data.tables.split_names import split_named
+from gnnfuse.data.tables.table import Cells, Table
+
+FEW = 20  # different short texts: a category
+AGAIN = 5  # times that each of them comes, on average
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
+SHOWN = 40
+ENDINGS = {"image": "pictures", "audio": "recordings", "text": "texts"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What stands in a column.
+
+    Args:
+        column: its name.
+        source: what the source itself says it holds, or None.
+        rows: rows looked at.
+        filled: of these, with a cell that is not empty.
+        different: different cells.
+        numbers: cells that are finite numbers, as such or as text.
+        texts: cells that are texts and not numbers.
+        strange: an example of a cell that is no number.
+        number_lists: whether all cells are lists of numbers.
+        media: (modality, cells, what they look like) for each modality some cells look like.
+        all_splits: whether every cell names a split.
+        unusable: why the column is of no use as an input; empty if it is not so.
+        example: a cell, shortened.
+        shown_values: some of the different cells, shortened.
+    """
+
+    column: str
+    source: str | None
+    rows: int
+    filled: int
+    different: int
+    numbers: int
+    texts: int
+    strange: str
+    number_lists: bool
+    media: tuple[tuple[str, int, str], ...]
+    all_splits: bool
+    unusable: str
+    example: str
+    shown_values: tuple[str, ...]
+
+    @property
+    def blank(self) -> float:
+        """Share of empty cells."""
+        return 1 - self.filled / self.rows if self.rows else 1.0
+
+    @property
+    def unique(self) -> bool:
+        """Whether every row has a cell of its own."""
+        return self.filled == self.different == self.rows > 0
+
+
+def gather(table: Table, count: int) -> Iterator[Evidence]:
+    """The evidence for every column, from up to `count` rows."""
+    rows = table.look(count, table.columns)
+    for column in table.columns:
+        yield _evidence(column, table.kinds.get(column), rows)
+
+
+def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]]) -> Evidence:
+    places = [number for number, row in rows if row[column] is not None]
+    cells = [row[column] for _, row in rows if row[column] is not None]
+    texts = [cell.strip() for cell in cells if isinstance(cell, str)]
+    numbers = [cell for cell in cells if number_in(cell) is not None]
+    words = Counter(texts) if texts else Counter(map(repr, cells))
+    strange = next((text for text in texts if number_in(text) is None), "")
+    return Evidence(
+        column=column,
+        source=source,
+        rows=len(rows),
+        filled=len(cells),
+        different=len(words),
+        numbers=len(numbers),
+        texts=len(texts) - sum(isinstance(cell, str) for cell in numbers),
+        strange=repr(_short(strange)),
+        number_lists=bool(cells) and all(_is_numbers(cell) for cell in cells),
+        media=tuple(_media(cells)),
+        all_splits=bool(texts) and all(split_named(text) for text in texts),
+        unusable=_unusable(places, cells, texts, numbers, words),
+        example=_short(cells[0]) if cells else "",
+        shown_values=tuple(_short(word) for word in sorted(words)[:5]),
+    )
+
+
+def _media(cells: list[Cell]) -> Iterator[tuple[str, int, str]]:
+    names = Counter(kind_of_name(cell.strip()) for cell in cells if isinstance(cell, str) and len(cell) < 4096)
+    for kind, what in ENDINGS.items():
+        if names[kind]:
+            endings = {
+                PurePath(c.strip()).suffix.lower() for c in cells if isinstance(c, str) and kind_of_name(c) == kind
+            }
+            yield kind, names[kind], f"end like {what}: {', '.join(sorted(endings))}"
+    stored = Counter(map(_stored_kind, cells))
+    for kind in ("image", "audio"):
+        if stored[kind]:
+            yield kind, stored[kind], f"hold {ENDINGS[kind]} by their first bytes or names"
+
+
+def _stored_kind(cell: Cell) -> str | None:
+    if isinstance(cell, dict):
+        content, name = cell.get("bytes"), cell.get("path")
+        return (kind_of_bytes(content[:12]) if content else None) or (kind_of_name(name) if name else None)
+    return kind_of_bytes(cell[:12]) if isinstance(cell, bytes) else None
+
+
+def _is_numbers(cell: Cell) -> bool:
+    kind = getattr(getattr(cell, "dtype", None), "kind", None)  # an array, as lists of numbers are read
+    if kind is not None:
+        return kind in "biuf"
+    return isinstance(cell, list) and bool(cell) and all(isinstance(i, int | float) or _is_numbers(i) for i in cell)
+
+
+def _unusable(
+    places: list[int], cells: list[Cell], texts: list[str], numbers: list[Cell], words: "Counter[str]"
+) -> str:
+    if not cells:
+        return "all empty"
+    if len(words) == 1 and len(cells) > 1:
+        return f"always the same: {_short(next(iter(words)))}"
+    if len(numbers) == len(cells):
+        values = [number_in(cell) or 0.0 for cell in cells]
+        off = {value - place for value, place in zip(values, places, strict=True)}
+        return "a running number" if len(values) >= FEW and len(off) == 1 else ""
+    if texts and all(DATE.fullmatch(text) for text in texts):
+        return "dates or times"
+    if not texts and not all(_is_numbers(cell) for cell in cells):
+        return f"cells of a kind that is not used: {type(cells[0]).__name__}"
+    short = texts and max(map(len, texts)) <= SHOWN and sum(len(text.split()) for text in texts) < 3 * len(texts)
+    if short and len(words) <= FEW and len(texts) >= AGAIN * len(words):
+        return f"a category of {len(words)} values; name it as text or target to use it"
+    return ""
+
+
+def _short(cell: Cell) -> str:
+    if isinstance(cell, bytes):
+        return f"{len(cell)} bytes"
+    text = repr(cell) if not isinstance(cell, str) else cell
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,0 +1,173 @@
+"""What the columns of a table probably are, told from what stands in them, with the reasons."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gnnfuse.data.tables.column_evidence import Evidence, gather
+from gnnfuse.data.tables.columns import Columns
+from gnnfuse.data.tables.error import TableError
+from gnnfuse.data.tables.table import Table
+
+LOOK = 1000  # rows looked at
+TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
+IDS = ("id", "uid", "uuid", "guid", "key", "index", "sample_id", "row_id", "item_id", "sample", "name")
+SPLITS = ("split", "subset", "partition", "set")
+UNUSED = "unused"
+FEW = 20  # different short texts: words of a category rather than texts
+MOSTLY = 0.8  # of the filled cells: the rest may be damaged
+
+
+@dataclass(frozen=True)
+class ColumnGuess:
+    """What one column was taken for.
+
+    Args:
+        column: its name.
+        role: "image", "audio", "text", "text_file", "rows", "features", "target", "id", "split", "group" or "unused".
+        reason: why, in words.
+        blank: share of empty cells among the rows looked at.
+        example: a cell, shortened.
+    """
+
+    column: str
+    role: str
+    reason: str
+    blank: float
+    example: str
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the columns of a table were taken for.
+
+    Args:
+        columns: to read samples with.
+        account: one entry per column of the table, in its order.
+    """
+
+    columns: Columns
+    account: tuple[ColumnGuess, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{found.column}: {found.role} ({found.reason})" for found in self.account)
+
+
+def guess_columns(
+    table: Table,
+    *,
+    image: Sequence[str] | None = None,
+    audio: Sequence[str] | None = None,
+    text: Sequence[str] | None = None,
+    text_file: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    target: Sequence[str] | None = None,
+    id: str | None = None,
+    split: str | None = None,
+    group: str | None = None,
+) -> Guess:
+    """Guess which column is what from 1,000 rows, drawn from all (of a stream, the first).
+
+    In this order: what the source itself says (media and class features, class folders), names of splits under a
+    column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
+    embedded media, lists of numbers, numbers, texts. Short texts of a few values that come again and again are a
+    category and stay unused, as do constants, dates and running numbers. What is given is not guessed: a role with
+    columns (or an empty list for none) takes these and no others. A group is never guessed.
+
+    Raises:
+        TableError: a given column is unknown; the message names near ones.
+
+    Example:
+        >>> from gnnfuse.data.tables import open_table
+        >>> table = open_table([{"photo": f"{n}.png", "caption": f"cat number {n}", "label": "cat"} for n in range(9)])
+        >>> print(guess_columns(table))
+        photo: image (9 of 9 cells end like pictures: .png)
+        caption: text (9 different texts in 9 cells)
+        label: target (its name)
+    """
+    lists = {"image": image, "audio": audio, "text": text, "text_file": text_file, "rows": rows, "features": features}
+    given: dict[str, tuple[str, ...]] = {
+        role: (names,) if isinstance(names, str) else tuple(names)
+        for role, names in {**lists, "target": target}.items()
+        if names is not None
+    }
+    given |= {role: (name,) for role, name in (("id", id), ("split", split), ("group", group)) if name is not None}
+    for names in given.values():
+        table.check(names)
+    taken = {} if group is None else {group: "group"}  # tells who, so it is no input unless it is given as one too
+    taken |= {name: role for role, names in given.items() for name in names if role != "group"}
+    found: list[ColumnGuess] = []
+    for evidence in gather(table, LOOK):
+        role, reason = _role(evidence, taken, given, {guess.role for guess in found})
+        found.append(ColumnGuess(evidence.column, role, reason, evidence.blank, evidence.example))
+    return Guess(_columns(found, given), tuple(_with_group(found, group)))
+
+
+def _role(
+    evidence: Evidence, taken: dict[str, str], given: dict[str, tuple[str, ...]], before: set[str]
+) -> tuple[str, str]:
+    if evidence.column in taken:
+        return taken[evidence.column], "given"
+    reasons = []
+    for role, reason in _candidates(evidence):
+        if role in ("id", "split", "target") and role in before:
+            reasons.append(f"a second {role}, by {reason}")
+        elif role in given:
+            reasons.append(f"{role} is given; else by {reason}")
+        else:
+            return role, reason
+        if role != "target":  # a label that is not the target may still be an input
+            break
+    return UNUSED, reasons[0] if reasons else evidence.unusable
+
+
+def _candidates(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    name = evidence.column.lower().replace(" ", "_").replace("-", "_")
+    if evidence.source in ("image", "audio"):
+        yield evidence.source, "the source says so"
+    elif evidence.source == "text":
+        yield "text_file", "the source says so"
+    elif evidence.source in ("id", "split"):
+        yield evidence.source, "the source says so"
+    elif evidence.source == "label" or name in TARGETS:
+        yield "target", "the source says so" if evidence.source else "its name"
+    if name in SPLITS and evidence.all_splits:
+        yield "split", f"its name and its values {', '.join(evidence.shown_values)}"
+    if (name in IDS or name.endswith("_id")) and evidence.unique and not evidence.media:
+        yield "id", f"its name, and {evidence.filled} different values in {evidence.rows} rows"
+    if evidence.filled:
+        yield from _by_content(evidence, name)
+
+
+def _by_content(evidence: Evidence, name: str) -> Iterator[tuple[str, str]]:
+    for kind, count, what in evidence.media:
+        if count >= MOSTLY * evidence.filled:
+            yield ("text_file" if kind == "text" else kind), f"{count} of {evidence.filled} cells {what}"
+            return
+    if evidence.number_lists:
+        yield "rows", "lists of numbers"
+    elif evidence.numbers >= MOSTLY * evidence.filled and not evidence.unusable:
+        strange = evidence.filled - evidence.numbers
+        kind = f"{evidence.numbers} of {evidence.filled} cells are numbers"
+        yield "features", kind + (f"; the others, such as {evidence.strange}, cannot be read" if strange else "")
+    elif evidence.texts and not evidence.unusable:
+        yield "text", f"{evidence.different} different texts in {evidence.filled} cells"
+
+
+def _columns(found: list[ColumnGuess], given: dict[str, tuple[str, ...]]) -> Columns:
+    chosen = {role: tuple(guess.column for guess in found if guess.role == role) for role in ROLES}
+    chosen |= {role: names for role, names in given.items() if role in ROLES}  # in the order given
+    single = {role: names[0] for role in ("id", "split", "group") if (names := chosen.pop(role, given.get(role, ())))}
+    try:
+        return Columns(**chosen, **single)  # type: ignore[arg-type]  # lists of names, then single ones
+    except TypeError as error:
+        raise TableError(str(error)) from error
+
+
+ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "id", "split")
+
+
+def _with_group(found: list[ColumnGuess], group: str | None) -> Iterator[ColumnGuess]:
+    for guess in found:
+        both = guess.column == group and guess.role != "group"
+        yield replace(guess, role=f"group, {guess.role}") if both else guess

@@ -1,0 +1,244 @@
+"""Opening a table: which reader a source gets."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gnnfuse.data.tables.arrow_cache import arrow_rows
+from gnnfuse.data.tables.arrow_rows import ArrowRows, map_arrow, schema_types
+from gnnfuse.data.tables.class_folders import COLUMNS, read_class_folders
+from gnnfuse.data.tables.delimited import DelimitedFile
+from gnnfuse.data.tables.error import TableError
+from gnnfuse.data.tables.features_metadata import class_names_in, kinds_in
+from gnnfuse.data.tables.hub import Indexed, is_dataset_folder, load, rows_of
+from gnnfuse.data.tables.json_lines import JsonLinesFile
+from gnnfuse.data.tables.media_path import MediaFolder
+from gnnfuse.data.tables.parquet import ParquetFile
+from gnnfuse.data.tables.table import Table
+from gnnfuse.sample.files import shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+STREAM_LOOK = 1000  # rows of a JSON Lines stream that its columns are learnt from
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a table is opened: the arguments of `open_table`."""
+
+    media: Path | None
+    allow_outside: bool
+    streaming: bool
+    blanks: frozenset[str]
+    cache: Path | None
+
+    def table(self, name: str, schema: "pa.Schema", folder: Path | None, **given: Any) -> Table:
+        """A table with what these options say."""
+        given = {"kinds": kinds_in(schema), **given}
+        return Table(
+            name=name,
+            types=schema_types(schema),
+            media=MediaFolder(self.media or folder, self.allow_outside),
+            blanks=self.blanks,
+            class_names=class_names_in(schema),
+            **given,
+        )
+
+
+def open_table(
+    source: object,
+    *,
+    media: str | Path | None = None,
+    allow_outside: bool = False,
+    streaming: bool = False,
+    blanks: Sequence[str] = (),
+    cache: str | Path | None = None,
+) -> Table:
+    """Open a table, whatever it lies in.
+
+    Files: CSV (`.csv`), TSV (`.tsv`, `.tab`), JSON Lines (`.jsonl`, `.ndjson`, `.json`), Parquet (`.parquet`), Arrow
+    (`.arrow`, `.feather`). Folders: class folders with pictures, recordings and texts; a folder that holds one table;
+    what `datasets.Dataset.save_to_disk` wrote; whatever else `datasets.load_dataset` reads. A name that is no file:
+    a data set of the Hugging Face hub. Objects: a `datasets` data set (or several, as its splits), a pandas
+    or pyarrow table, a list of mappings. No code that comes with data is run.
+
+    An empty cell is a missing value. "NA", "null" and the like are texts as any other, unless `blanks` names them.
+    Small files are read into memory, large ones are converted to Arrow once and mapped from the cache; a stream
+    needs neither and is read anew in each pass.
+
+    Args:
+        source: the table.
+        media: folder that paths in cells start from; the table's own folder by default.
+        allow_outside: let such paths lead out of that folder.
+        streaming: read rows one after another, without an index.
+        blanks: texts that stand for an empty cell.
+        cache: folder for converted tables and downloads; by default `gnnfuse/tables` in the user's cache folder, for
+            what `datasets` loads its own. Nothing else is written.
+
+    Raises:
+        TableError: there is no such table, or it cannot be read; the message names file, row and column.
+
+    Example:
+        >>> table = open_table([{"text": "a cat", "label": "cat"}])
+        >>> table.columns
+        ('text', 'label')
+    """
+    options = Options(
+        media=None if media is None else Path(media),
+        allow_outside=allow_outside,
+        streaming=streaming,
+        blanks=frozenset(blanks),
+        cache=None if cache is None else Path(cache),
+    )
+    if options.media is not None and not options.media.is_dir():
+        raise TableError(f"media folder {shown(options.media)}: found no folder there")
+    if not isinstance(source, str | Path):
+        return _from_object(source, options)
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path, options)
+    if path.is_file():
+        return _from_file(path, options)
+    if isinstance(source, str) and HUB_ID.fullmatch(source) and path.suffix.lower() not in READERS:
+        return _from_loaded(load(source, options.cache, streaming=streaming), source, None, options)
+    what = "something that is no file" if os.path.lexists(path) else "nothing"
+    raise TableError(f"table {shown(path)}: found {what} there, expected a file or a folder")
+
+
+def _from_file(path: Path, options: Options) -> Table:
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        raise TableError(f"table {shown(path)}: found {suffix or 'no ending'!r}, expected one of {', '.join(READERS)}")
+    if path.stat().st_size == 0:
+        raise TableError(f"table {shown(path)}: found an empty file")
+    import pyarrow as pa
+
+    try:
+        return READERS[suffix](path, options)
+    except TableError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise TableError(f"table {shown(path)}: found no readable {suffix[1:]} file ({error})") from error
+
+
+def _delimited(path: Path, options: Options, delimiter: str) -> Table:
+    file = DelimitedFile(path, delimiter)
+    return _converted(path, file, file.schema(), options, texts=frozenset(file.names()), reading=repr(delimiter))
+
+
+def _json_lines(path: Path, options: Options) -> Table:
+    file = JsonLinesFile(path, STREAM_LOOK if options.streaming else None)
+    return _converted(path, file, file.schema(), options, texts=file.texts())
+
+
+def _parquet(path: Path, options: Options) -> Table:
+    file = ParquetFile(path)
+    return _converted(path, file, file.schema(), options)
+
+
+def _arrow(path: Path, options: Options) -> Table:
+    rows = ArrowRows(path)
+    indexed = None if options.streaming else rows
+    return options.table(shown(path), map_arrow(path).schema, path.parent, rows=indexed, batches=Indexed(rows))
+
+
+def _converted(
+    path: Path,
+    batches: "Iterable[pa.RecordBatch]",
+    schema: "pa.Schema",
+    options: Options,
+    *,
+    texts: frozenset[str] = frozenset(),
+    reading: str = "",
+) -> Table:
+    if options.streaming:
+        return options.table(shown(path), schema, path.parent, rows=None, batches=batches, texts=texts)
+    reading = f"{type(batches).__name__} {reading}"
+    rows = arrow_rows(path, batches, schema, reading=reading, cache=options.cache)
+    return options.table(shown(path), schema, path.parent, rows=rows, batches=Indexed(rows), texts=texts)
+
+
+READERS: Mapping[str, Callable[[Path, Options], Table]] = {
+    ".csv": lambda path, options: _delimited(path, options, ","),
+    ".tsv": lambda path, options: _delimited(path, options, "\t"),
+    ".tab": lambda path, options: _delimited(path, options, "\t"),
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json_lines,
+    ".parquet": _parquet,
+    ".arrow": _arrow,
+    ".feather": _arrow,
+}
+
+
+def _from_folder(folder: Path, options: Options) -> Table:
+    tables = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in READERS)
+    if is_dataset_folder(folder) or len(tables) > 1:
+        return _from_loaded(load(folder, options.cache, streaming=options.streaming), shown(folder), folder, options)
+    if tables:
+        return _from_file(tables[0], options)
+    found, notes = read_class_folders(folder)
+    rows = ArrowRows(found)
+    named = {"id": "id", "label": "label", "split": "split"} | {name: name for name in COLUMNS}
+    return options.table(
+        shown(folder),
+        found.schema,
+        folder,
+        rows=None if options.streaming else rows,
+        batches=Indexed(rows),
+        texts=frozenset(found.column_names),
+        kinds={name: named[name] for name in found.column_names},
+        notes=notes,
+    )
+
+
+def _from_object(source: object, options: Options) -> Table:
+    import pyarrow as pa
+
+    try:
+        if isinstance(source, list):
+            source = _from_rows(source)
+        elif type(source).__module__.startswith("pandas"):
+            source = pa.Table.from_pandas(source, preserve_index=False)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise TableError(f"table in memory: {error}") from error
+    if isinstance(source, pa.Table):
+        rows = ArrowRows(source)
+        indexed = None if options.streaming else rows
+        return options.table("in memory", source.schema, None, rows=indexed, batches=Indexed(rows))
+    if type(source).__module__.startswith("datasets"):
+        return _from_loaded(source, "in memory", None, options)
+    raise TableError(f"table: found a {type(source).__name__}, expected a path, a data set, a data frame or rows")
+
+
+def _from_rows(rows: list[Any]) -> "pa.Table":
+    """Columns are the keys of all rows, in the order of their first appearance."""
+    import pyarrow as pa
+
+    strange = next((row for row in rows if not isinstance(row, Mapping)), None)
+    if strange is not None:
+        raise TypeError(f"found a {type(strange).__name__} among the rows, expected mappings from columns to cells")
+    names = dict.fromkeys(str(name) for row in rows for name in row)
+    return pa.table({name: _array(name, [row.get(name) for row in rows]) for name in names})
+
+
+def _array(name: str, cells: list[object]) -> "pa.Array":
+    import pyarrow as pa
+
+    try:
+        return pa.array(cells)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise TableError(f"table in memory, column {name!r}: {error}") from error
+
+
+def _from_loaded(loaded: object, name: str, folder: Path | None, options: Options) -> Table:
+    rows, batches, schema = rows_of(loaded)
+    indexed = None if options.streaming else rows
+    if not options.streaming and rows is None:
+        raise TableError(f"table {name}: found a data set that streams, expected streaming=True or one that is indexed")
+    return options.table(name, schema, folder, rows=indexed, batches=batches)

@@ -1,0 +1,127 @@
+"""From a row's cells to a sample: each cell as the reader of its modality takes it, or as what is wrong with it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gnnfuse.data.tables.arrow_cells import Cell
+from gnnfuse.data.tables.columns import FEATURES, SIGNALS, Columns
+from gnnfuse.data.tables.media_path import MediaFolder
+from gnnfuse.data.tables.numbers_in_cells import number_in
+from gnnfuse.data.tables.table import Cells
+from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.sample.files import shown
+from gnnfuse.sample.sample import Sample
+from gnnfuse.sample.text import TextFile
+from gnnfuse.sample.unreadable import Unreadable
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True)
+class RowSignals:
+    """Makes samples of rows; opens no file.
+
+    What cannot be used (a path that leaves the folder, a text that is not UTF-8, "abc" among numbers) becomes an
+    `Unreadable` signal: an error when a node type reads it, and then only.
+
+    Args:
+        columns: which column is what.
+        media: where paths start from.
+        target: how the target is read; None leaves it out.
+    """
+
+    columns: Columns
+    media: MediaFolder
+    target: TableTarget | None = None
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        roles = (*SIGNALS, "features", "id", *(("target",) if self.target is not None else ()))
+        return tuple(dict.fromkeys(name for role in roles for name in self.columns.of(role)))
+
+    def sample(self, number: int, cells: Cells) -> Sample:
+        """The sample of the row with a number, from 0; without an id of its own it is called "row 1" and so on."""
+        name = cells[self.columns.id] if self.columns.id is not None else None
+        return Sample(self.signals(cells), self._target(cells), f"row {number + 1}" if name is None else id_in(name))
+
+    def signals(self, cells: Cells) -> dict[str, object]:
+        """The signals of a row; None where a cell is empty."""
+        found: dict[str, object] = {}
+        for role, read in self._readers.items():
+            for name in self.columns.of(role):
+                cell = cells[name]
+                found[name] = None if cell is None else read(cell)
+        if self.columns.features:
+            found[FEATURES] = self._features(cells)
+        return found
+
+    @property
+    def _readers(self) -> Mapping[str, Callable[[Cell], object]]:
+        media = self._media
+        return {"image": media, "audio": media, "text": _text, "text_file": self._text_file, "rows": _rows}
+
+    def _media(self, cell: Cell) -> object:
+        if isinstance(cell, str):
+            return self._path(cell)
+        if isinstance(cell, Mapping) and "bytes" in cell and cell["bytes"] is None:
+            return self._path(str(cell["path"]), absolute=True)
+        return cell
+
+    def _text_file(self, cell: Cell) -> object:
+        path = self._path(cell) if isinstance(cell, str) else Unreadable(_kind(cell), "the path of a text file")
+        return path if isinstance(path, Unreadable) else TextFile(path)
+
+    def _path(self, cell: str, *, absolute: bool = False) -> Path | Unreadable:
+        return self.media.resolve(cell.strip(), absolute=absolute)
+
+    def _features(self, cells: Cells) -> object:
+        found = [cells[name] for name in self.columns.features]
+        if all(cell is None for cell in found):
+            return None
+        numbers = np.full((1, len(found)), np.nan, dtype=np.float32)
+        for place, (name, cell) in enumerate(zip(self.columns.features, found, strict=True)):
+            number = None if cell is None else number_in(cell)
+            if cell is not None and (number is None or abs(number) > LARGEST):
+                return Unreadable(f"{shown(cell, 80)} in column {name!r}", "a finite number or an empty cell", name)
+            if number is not None:
+                numbers[0, place] = number
+        return numbers
+
+    def _target(self, cells: Cells) -> object:
+        if self.target is None:
+            return None
+        try:
+            return self.target.read(cells)
+        except ValueError as error:
+            return Unreadable(str(error), "a target", ", ".join(self.target.columns))
+
+
+def id_in(cell: Cell) -> str:
+    """A cell as an id: texts without spaces around them, bytes that are not UTF-8 spelt out."""
+    text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    return text.strip().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _text(cell: Cell) -> object:
+    if isinstance(cell, str | int | float | bool):
+        return cell if isinstance(cell, str) else str(cell)
+    return Unreadable(_kind(cell), "a text")
+
+
+def _rows(cell: Cell) -> object:
+    if isinstance(cell, np.ndarray):
+        return cell
+    if not isinstance(cell, list):
+        return Unreadable(_kind(cell), "a list of numbers")
+    try:
+        return np.array(cell, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        return Unreadable(f"a list that is no table of numbers ({error})", "rows of numbers of one width")
+
+
+def _kind(cell: Cell) -> str:
+    return f"a {type(cell).__name__}"

@@ -1,0 +1,95 @@
+"""The rows of a table as samples, made when someone asks for them."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import overload
+
+import numpy as np
+from jaxtyping import Int64
+
+from gnnfuse.data.tables.columns import Columns
+from gnnfuse.data.tables.row_signals import RowSignals, id_in
+from gnnfuse.data.tables.table import Table
+from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.data.tables.unique_ids import check_ids
+from gnnfuse.sample.sample import Sample
+
+
+class TableSamples(Sequence[Sample]):
+    """A sequence of samples over the rows of a table; keeps no sample and opens no file.
+
+    Can be pickled: a table that lies in a file is opened anew by the other process. A sample costs what reading its
+    row costs, wherever it stands; memory does not grow with the number of rows.
+
+    Args:
+        table: the table.
+        columns: which column is what.
+        target: how targets are read (see `target_kind`); None leaves them out, as for predicting.
+        numbers: the rows to take, counted from 0; None takes all.
+
+    Raises:
+        TableError: a column is unknown, an id is empty or stands twice, or the table is read as a stream.
+
+    Example:
+        >>> from gnnfuse.data.tables import open_table
+        >>> table = open_table([{"text": "a cat"}, {"text": None}])
+        >>> samples = TableSamples(table, Columns(text=("text",)))
+        >>> samples[0].id, dict(samples[0].signals), dict(samples[1].signals)
+        ('row 1', {'text': 'a cat'}, {})
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        columns: Columns,
+        target: TableTarget | None = None,
+        *,
+        numbers: Int64[np.ndarray, "samples"] | None = None,
+    ) -> None:
+        self.table = table
+        self.columns = columns.check(table)
+        self.target = target
+        self.numbers = numbers
+        len(table)  # refuses a stream
+        if numbers is None and columns.id is not None:
+            check_ids(table, columns.id)
+
+    @cached_property
+    def _rows(self) -> RowSignals:
+        return RowSignals(self.columns, self.table.media, self.target)
+
+    @cached_property
+    def _used(self) -> tuple[str, ...]:
+        return self._rows.used
+
+    def __len__(self) -> int:
+        return len(self.table) if self.numbers is None else len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "TableSamples": ...
+    def __getitem__(self, index: int | slice) -> "Sample | TableSamples":
+        if isinstance(index, slice):
+            return self.select(range(len(self))[index])
+        number = self.number(index)
+        return self._rows.sample(number, self.table.cells(number, self._used))
+
+    def number(self, index: int) -> int:
+        """The number of a sample's row in the table, from 0."""
+        place = range(len(self))[index]
+        return place if self.numbers is None else int(self.numbers[place])
+
+    def select(self, places: Iterable[int]) -> "TableSamples":
+        """The samples at some places, in that order."""
+        chosen = np.fromiter(places, dtype=np.int64)
+        numbers = chosen if self.numbers is None else self.numbers[chosen]
+        return TableSamples(self.table, self.columns, self.target, numbers=numbers)
+
+    def ids(self) -> tuple[str, ...]:
+        """All ids, without making samples."""
+        numbers = range(len(self.table)) if self.numbers is None else self.numbers.tolist()
+        if self.columns.id is None:
+            return tuple(f"row {number + 1}" for number in numbers)
+        cells = self.table.column(self.columns.id)
+        return tuple(id_in(cells[number]) for number in numbers)

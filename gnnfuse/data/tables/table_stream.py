@@ -1,0 +1,76 @@
+"""The rows of a table as samples, read one after another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gnnfuse.data.sample_stream import SampleStream
+from gnnfuse.data.tables.columns import Columns
+from gnnfuse.data.tables.row_signals import RowSignals
+from gnnfuse.data.tables.stream_split import StreamSplit
+from gnnfuse.data.tables.table import Cells, Table
+from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.sample.sample import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class TableStream(SampleStream):
+    """The samples of a table in the order of its rows; of one split, if one is named.
+
+    Every share reads the whole table and makes its own samples only. Numbers count the samples of the split from 0
+    without gaps; a sample without an id is named by its row.
+
+    Args:
+        table: the table, streaming or not.
+        columns: which column is what.
+        target: how targets are read; None leaves them out.
+        split: "train", "valid", "test", or None for all rows.
+        rule: which row belongs to which split; needed where a split is named.
+
+    Raises:
+        TableError: a column is unknown.
+        ValueError: a split without a rule.
+
+    Example:
+        >>> from gnnfuse.data.tables import open_table
+        >>> table = open_table([{"text": "a"}, {"text": "b"}, {"text": "c"}], streaming=True)
+        >>> [(number, sample.id) for number, sample in TableStream(table, Columns(text=("text",))).share(0, 2)]
+        [(0, 'row 1'), (2, 'row 3')]
+    """
+
+    table: Table
+    columns: Columns
+    target: TableTarget | None = None
+    split: str | None = field(default=None, kw_only=True)
+    rule: StreamSplit | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.columns.check(self.table)
+        if self.split is not None and self.rule is None:
+            raise ValueError(f"split {self.split!r} of a stream needs a rule that says which rows belong to it")
+
+    def share(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
+        """The samples whose number modulo `count` is `index`.
+
+        Raises:
+            ValueError: no share of that index.
+            TableError: the table cannot be read, or names an unknown split.
+        """
+        if not 0 <= index < count:
+            raise ValueError(f"found share {index} of {count}, expected 0 to {count - 1}")
+        rows = RowSignals(self.columns, self.table.media, self.target)
+        for number, (row, cells) in enumerate(self._wanted(rows)):
+            if number % count == index:
+                yield number, rows.sample(row, cells)
+
+    def size(self) -> int | None:
+        """The number of rows, where the table is indexed and all its rows are wanted."""
+        return None if self.table.streaming or self.split is not None else len(self.table)
+
+    def _wanted(self, rows: RowSignals) -> Iterator[tuple[int, Cells]]:
+        used = rows.used
+        if self.split is None or self.rule is None:
+            yield from enumerate(self.table.each(used))
+            return
+        for row, cells in enumerate(self.table.each({*used, *self.rule.columns})):
+            if self.rule.split_of(row, cells) == self.split:
+                yield row, cells

@@ -1,0 +1,76 @@
+"""Mean and deviation of columns of numbers that are seen in passing: what feature and target scales are fitted with."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+BLOCK = 1 << 20  # numbers kept until they are summed up
+PARTS = 4096  # tensors kept until then, which have a weight of their own
+
+
+class Moments:
+    """Running mean and standard deviation per column, in float64, without keeping the rows.
+
+    Blocks of rows are summed up and merged (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
+    computing sample variances", 1982). NaN stands for a blank: it counts for nothing, and where it was is remembered.
+
+    Args:
+        width: number of columns.
+
+    Example:
+        >>> moments = Moments(2)
+        >>> moments.add(torch.tensor([[1.0, 5.0], [3.0, float("nan")]]))
+        >>> moments.mean.tolist(), moments.scale.tolist(), moments.blank.tolist()
+        ([2.0, 5.0], [1.0, 1.0], [False, True])
+    """
+
+    def __init__(self, width: int) -> None:
+        self.rows = 0
+        self._waiting: list[Tensor] = []
+        self._numbers = 0
+        self._count, self._mean, self._squares, self._largest = torch.zeros(4, width, dtype=torch.float64)
+
+    def add(self, values: Float[Tensor, "rows width"]) -> None:
+        """See some rows."""
+        self.rows += len(values)
+        self._waiting.append(values)
+        self._numbers += values.numel()
+        if self._numbers > BLOCK or len(self._waiting) >= PARTS:
+            self._merge()
+
+    @property
+    def mean(self) -> Float[Tensor, "width"]:
+        """Mean of each column; 0 where all is blank."""
+        self._merge()
+        mean: Tensor = self._mean
+        return mean
+
+    @property
+    def scale(self) -> Float[Tensor, "width"]:
+        """Standard deviation of each column (of the rows seen, not an estimate beyond them); 1 where it is constant."""
+        self._merge()
+        deviation = (self._squares / self._count.clamp(min=1)).sqrt()
+        return torch.where(deviation > 1e-12 * self._largest.clamp(min=1e-300), deviation, 1.0)
+
+    @property
+    def blank(self) -> Bool[Tensor, "width"]:
+        """Whether each column had a blank."""
+        self._merge()
+        blank: Tensor = self._count < self.rows
+        return blank
+
+    def _merge(self) -> None:
+        if not self._waiting:
+            return
+        values = torch.cat(self._waiting).double()
+        self._waiting, self._numbers = [], 0
+        here = ~values.isnan()
+        count = here.sum(dim=0).double()
+        mean = torch.where(here, values, 0.0).sum(dim=0) / count.clamp(min=1)
+        off = torch.where(here, values - mean, 0.0)
+        total, between = self._count + count, mean - self._mean
+        share = count / total.clamp(min=1)
+        self._squares = self._squares + off.square().sum(dim=0) + between.square() * self._count * share
+        self._mean = self._mean + between * share
+        self._largest = torch.maximum(self._largest, torch.where(here, values.abs(), 0.0).amax(dim=0))
+        self._count = total

@@ -1,0 +1,92 @@
+"""Samples without what could not be read: views that keep row numbers and no samples."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import overload
+
+import numpy as np
+from jaxtyping import Int64
+
+from gnnfuse.data.sample_stream import SampleStream
+from gnnfuse.sample import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class UsableSamples(Sequence[Sample]):
+    """The samples at some places of a sequence, without the signals that cannot be read.
+
+    Args:
+        samples: the whole sequence.
+        places: which of them, in this order.
+        dropped: place in the whole sequence -> signals that are treated as absent.
+
+    Example:
+        >>> whole = [Sample({"text": "a"}), Sample({"text": "b"}), Sample({"text": "c", "image": "broken"})]
+        >>> found = UsableSamples(whole, np.array([0, 2]), {2: frozenset({"image"})})
+        >>> [dict(sample.signals) for sample in found]
+        [{'text': 'a'}, {'text': 'c'}]
+    """
+
+    samples: Sequence[Sample]
+    places: Int64[np.ndarray, "usable"]
+    dropped: Mapping[int, frozenset[str]]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "UsableSamples": ...
+    def __getitem__(self, index: int | slice) -> "Sample | UsableSamples":
+        if isinstance(index, slice):
+            return replace(self, places=self.places[index])
+        place = int(self.places[index])
+        return without(self.samples[place], self.dropped.get(place))
+
+    def among(self, places: Iterable[int]) -> "UsableSamples":
+        """Those of the usable samples whose places in the whole sequence are among the given, in the given order."""
+        wanted = np.fromiter(places, dtype=np.int64)
+        return replace(self, places=wanted[np.isin(wanted, self.places)])
+
+
+@dataclass(frozen=True, eq=False)
+class UsableStream(SampleStream):
+    """A stream without the samples that were left out, numbered anew, and without the signals that cannot be read.
+
+    Args:
+        stream: the whole stream.
+        left_out: ascending numbers of samples that are not given.
+        dropped: number in the whole stream -> signals that are treated as absent.
+        count: how many samples are left, where that is known.
+    """
+
+    stream: SampleStream
+    left_out: Int64[np.ndarray, "left_out"]
+    dropped: Mapping[int, frozenset[str]]
+    count: int | None = None
+
+    def share(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
+        """The samples whose new number modulo `count` is `index`."""
+        if not 0 <= index < count:
+            raise ValueError(f"found share {index} of {count}, expected 0 to {count - 1}")
+        if not len(self.left_out):  # numbers are as before: the other shares' samples need not be made
+            for number, sample in self.stream.share(index, count):
+                yield number, without(sample, self.dropped.get(number))
+            return
+        gone = set(self.left_out.tolist())
+        kept = ((number, sample) for number, sample in self.stream.share(0, 1) if number not in gone)
+        for new, (number, sample) in enumerate(kept):
+            if new % count == index:
+                yield new, without(sample, self.dropped.get(number))
+
+    def size(self) -> int | None:
+        """How many samples are left."""
+        return self.count
+
+
+def without(sample: Sample, signals: frozenset[str] | None) -> Sample:
+    """The sample without some of its signals."""
+    if not signals:
+        return sample
+    return replace(sample, signals={name: value for name, value in sample.signals.items() if name not in signals})

@@ -1,0 +1,182 @@
+import io
+import pickle
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from gnnfuse.data.tables import (
+    Columns,
+    TableError,
+    TableSamples,
+    TableStream,
+    TableTarget,
+    guess_columns,
+    open_table,
+    target_kind,
+)
+from gnnfuse.sample import Sample, SignalError, Unreadable, read_audio, read_image, read_rows, read_text
+
+
+def png(value: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 3), (value, 0, 0)).save(file, "PNG")
+    return file.getvalue()
+
+
+def wav(value: float) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(100, value, np.float32), 8000, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+def test_empty_cells_are_missing_modalities(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('photo,text,age,weight,label\na.png,"a cat",3,,x\n,,,,\n ,NA,1,2,y\n')
+    table = open_table(tmp_path / "a.csv")
+    columns = Columns(image=("photo",), text=("text",), features=("age", "weight"), target=("label",))
+    first, second, third = TableSamples(table, columns, target_kind(table, columns))
+    assert sorted(first.signals) == ["features", "photo", "text"]
+    assert dict(second.signals) == {}
+    assert second.target is None
+    assert sorted(third.signals) == ["features", "text"]
+    assert read_text(third, "text") == "NA"
+    rows = read_rows(first, "features", blanks=True)
+    assert rows is not None
+    assert torch.equal(rows.values[:, :1], torch.tensor([[3.0]]))
+    assert bool(rows.values[0, 1].isnan())
+
+
+@pytest.mark.parametrize("cell", ["NA", "nan", "inf", "1,5", "12 kg", "1e999", "1e39", "0x10", "1_000"])
+def test_text_among_numbers_is_an_error_that_names_the_column(cell: str) -> None:
+    table = open_table([{"age": cell, "height": "1"}])
+    sample = TableSamples(table, Columns(features=("height", "age")))[0]
+    with pytest.raises(SignalError, match=rf"row 1.*features.*found '{cell}' in column 'age'"):
+        read_rows(sample, "features", blanks=True)
+
+
+def test_what_cannot_be_used_disturbs_no_other_signal(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"id,photo,clip,text\nx,../a.png,/etc/passwd,caf\xe9\n")
+    columns = Columns(image=("photo",), audio=("clip",), text=("text",), id="id")
+    sample = TableSamples(open_table(tmp_path / "a.csv"), columns)[0]
+    with pytest.raises(SignalError, match="sample 'x', signal 'photo': found a path that goes up"):
+        read_image(sample, "photo")
+    with pytest.raises(SignalError, match="sample 'x', signal 'clip': found an absolute path"):
+        read_audio(sample, "clip", sample_rate=8000)
+    with pytest.raises(SignalError, match=r"not UTF-8 \(byte 0xe9 at character 3\)"):
+        read_text(sample, "text")
+
+
+def test_media_start_from_the_named_folder(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.png").write_bytes(png(9))
+    (tmp_path / "a.csv").write_text("photo\na.png\n")
+    table = open_table(tmp_path / "a.csv", media=tmp_path / "media")
+    assert read_image(TableSamples(table, Columns(image=("photo",)))[0], "photo") is not None
+
+
+def check_embedded(sample: Sample, value: int) -> None:
+    picture, recording = read_image(sample, "photo"), read_audio(sample, "clip", sample_rate=8000)
+    assert picture is not None
+    assert recording is not None
+    torch.testing.assert_close(picture[0], torch.full((3, 4), value / 255))
+    torch.testing.assert_close(recording, torch.full((100,), value / 255))
+
+
+def test_embedded_media_are_decoded_by_our_own_readers(tmp_path: Path) -> None:
+    kinds = datasets.Features({"photo": datasets.Image(), "clip": datasets.Audio(), "label": datasets.Value("string")})
+    stored = [
+        {"photo": {"bytes": png(n), "path": "a"}, "clip": {"bytes": wav(n / 255), "path": None}, "label": "ab"[n % 2]}
+        for n in range(6)
+    ]
+    stored[5]["photo"] = None
+    part = datasets.Dataset.from_list(stored).cast(kinds)
+    part.to_parquet(str(tmp_path / "a.parquet"))
+    plain = [{"photo": row["photo"] and row["photo"]["bytes"], "clip": row["clip"]["bytes"]} for row in stored]  # type: ignore[index]
+    for source in (part, tmp_path / "a.parquet", plain):
+        table = open_table(source)
+        columns = guess_columns(table).columns
+        assert (columns.image, columns.audio) == (("photo",), ("clip",))
+        samples = pickle.loads(pickle.dumps(TableSamples(table, columns)))
+        for place in range(5):
+            check_embedded(samples[place], place)
+        assert "photo" not in samples[5].signals
+    stream = TableStream(open_table(part.to_iterable_dataset(), streaming=True), columns)
+    check_embedded(dict(stream.share(1, 2))[3], 3)
+
+
+def test_lists_of_numbers_are_rows(tmp_path: Path) -> None:
+    stored = [{"vector": [1.0, 2.0], "series": [[1, 2], [3, 4]]}, {"vector": None, "series": [[1, 2], [3]]}]
+    table = open_table(stored)
+    assert guess_columns(table).columns.rows == ("vector", "series")
+    first, second = TableSamples(table, Columns(rows=("vector", "series")))
+    for name, expected in (("vector", [[1.0, 2.0]]), ("series", [[1.0, 2.0], [3.0, 4.0]])):
+        rows = read_rows(first, name)
+        assert rows is not None
+        assert rows.values.tolist() == expected
+    assert "vector" not in second.signals
+    with pytest.raises(SignalError, match="signal 'series': found a list that is no table"):
+        read_rows(second, "series")
+
+
+def test_ids_are_the_columns_or_the_rows(tmp_path: Path) -> None:
+    table = open_table([{"id": n / 1.0, "text": "a"} for n in range(5)])
+    samples = TableSamples(table, Columns(text=("text",), id="id"))
+    assert [sample.id for sample in samples] == list(samples.ids()) == ["0", "1", "2", "3", "4"]
+    plain = TableSamples(table, Columns(text=("text",)))
+    assert [sample.id for sample in plain[1:3]] == list(plain[1:3].ids()) == ["row 2", "row 3"]
+    assert [plain.select([4, 0]).number(place) for place in (0, 1, -1)] == [4, 0, 0]
+    assert plain[-1].id == "row 5"
+    with pytest.raises(IndexError):
+        plain[5]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"), [(["a", " a"], "id 'a' in row 1 and again in row 2"), (["a", ""], "row 2: found no id")]
+)
+def test_ids_that_do_not_tell_rows_apart_are_refused(ids: list[str], message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        TableSamples(open_table([{"id": name} for name in ids]), Columns(id="id"))
+
+
+def test_a_target_that_cannot_be_read_is_marked_and_hidden_when_not_asked_for() -> None:
+    table = open_table([{"text": "a", "y": "many"}])
+    columns = Columns(text=("text",), target=("y",))
+    found = TableSamples(table, columns, TableTarget(kind="regression", columns=("y",)))[0].target
+    assert isinstance(found, Unreadable)
+    assert found.column == "y"
+    assert TableSamples(table, columns)[0].target is None
+
+
+def test_unknown_columns_are_refused_with_near_ones() -> None:
+    table = open_table([{"photo": "a.png", "caption": "a"}])
+    with pytest.raises(TableError, match="unknown column 'foto', did you mean 'photo'"):
+        TableSamples(table, Columns(image=("foto",)))
+    with pytest.raises(TableError, match="unknown column 'captoin', did you mean 'caption'"):
+        guess_columns(table, text=["captoin"])
+    with pytest.raises(TableError, match="given as image and again as text"):
+        Columns(image=("photo",), text=("photo",))
+    with pytest.raises(TableError, match="a name that numeric columns share"):
+        Columns(text=("features",), features=("age",))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_the_shares_of_a_stream_are_the_whole(count: int) -> None:
+    table = open_table([{"text": str(n)} for n in range(20)], streaming=True)
+    stream = pickle.loads(pickle.dumps(TableStream(table, Columns(text=("text",)))))
+    shares = [list(stream.share(index, count)) for index in range(count)]
+    assert all(number % count == index for index, share in enumerate(shares) for number, _ in share)
+    found = sorted((number, sample.signals["text"]) for share in shares for number, sample in share)
+    assert found == [(n, str(n)) for n in range(20)]
+    with pytest.raises(ValueError, match="found share"):
+        next(iter(stream.share(count, count)))
+
+
+def test_a_group_may_be_an_input_too() -> None:
+    table = open_table([{"who": "anna", "part": "train", "y": "a"}])
+    columns = Columns(text=("who",), target=("y",), group="who", split="part")
+    for found in (TableSamples(table, columns)[0], dict(TableStream(table, columns).share(0, 1))[0]):
+        assert dict(found.signals) == {"who": "anna"}
