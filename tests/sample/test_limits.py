@@ -22,6 +22,7 @@ from gnnfuse.sample import (
     read_rows,
     read_text,
 )
+from gnnfuse.sample.audio import _resampler
 
 
 def png(height: int, width: int) -> bytes:
@@ -89,6 +90,14 @@ def test_rates_far_apart_keep_the_pitch_and_need_no_huge_filter(found_rate: int,
     assert abs(len(found) / sample_rate - seconds) < 1e-3 * seconds
     loudest = float(torch.fft.rfft(found).abs().argmax()) * sample_rate / len(found)
     assert abs(loudest - frequency) <= 1e-3 * frequency + sample_rate / len(found)
+
+
+@pytest.mark.parametrize(
+    ("found_rate", "sample_rate"), [(999_983, 16000), (16001, 16000), (101, 15991), (44100, 16000)]
+)
+def test_a_resampling_filter_stays_small(found_rate: int, sample_rate: int) -> None:
+    filters = list(_resampler(found_rate, sample_rate).buffers())
+    assert sum(numbers.numel() for numbers in filters) < 10_000_000
 
 
 def test_a_program_as_a_picture_is_never_run() -> None:
