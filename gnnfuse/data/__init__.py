@@ -8,6 +8,7 @@ from gnnfuse.data.held_out import HeldOut
 from gnnfuse.data.lazy_samples import LazySamples
 from gnnfuse.data.mosi import mosi_utterances
 from gnnfuse.data.picture_words import picture_words
+from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.data.shared_folder import DataError
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "HeldOut",
     "LazySamples",
     "Outcome",
+    "SampleStream",
     "av_digits_pairs",
     "av_digits_questions",
     "ceilings",

@@ -1,19 +1,23 @@
 """Training through Lightning."""
 
-from gnnfuse.train.fit import Evaluation, FitReport, Samples, device_of, evaluate, fit
+from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.evaluate import Evaluation, device_of, evaluate
+from gnnfuse.train.fit import FitReport, fit
 from gnnfuse.train.fit_config import FitConfig
-from gnnfuse.train.graphs import EpochSampler, GraphDataset, loader, prepare
+from gnnfuse.train.graphs import EpochSampler, GraphDataset, prepare
+from gnnfuse.train.plan import Plan
 
 __all__ = [
+    "Batches",
     "EpochSampler",
     "Evaluation",
     "FitConfig",
     "FitReport",
     "GraphDataset",
+    "Plan",
     "Samples",
     "device_of",
     "evaluate",
     "fit",
-    "loader",
     "prepare",
 ]
