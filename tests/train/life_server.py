@@ -129,9 +129,9 @@ def _stop_while_writing(moment: Moment, after: int, reached: Callable[[], None])
         replace(src, dst)
 
     if moment == "half written":
-        checkpoint_files.torch.save = half  # type: ignore[attr-defined, assignment]
+        checkpoint_files.torch.save = half  # type: ignore[attr-defined]
     elif moment == "not yet renamed":
-        checkpoint_files.os.replace = never  # type: ignore[attr-defined, assignment]
+        checkpoint_files.os.replace = never  # type: ignore[attr-defined]
 
 
 def import_everything() -> None:
