@@ -1,4 +1,4 @@
-"""Lightning callbacks: the best weights kept in memory, a limit in seconds, the place in the data."""
+"""Lightning callbacks: the best weights kept in memory, a limit in seconds, the place in a run."""
 
 import copy
 import math
@@ -111,7 +111,27 @@ class TimeLimit(Callback):
 
 
 class Place(Callback):
-    """Counts the batches that were trained on: those that were fetched may be more."""
+    """Counts the batches that were trained on, and goes on where a checkpoint was.
+
+    Batches that were fetched may be more. Stands before all other callbacks, so that what they draw and keep is of the
+    right place.
+    """
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """The first draws of a run that was resumed between two epochs come after this."""
+        assert isinstance(pl_module, LightningTask)
+        pl_module.restore_random()
+
+    def on_train_batch_start(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        batch: GraphBatch,
+        batch_idx: int,
+    ) -> None:
+        """And of one that was resumed within an epoch."""
+        assert isinstance(pl_module, LightningTask)
+        pl_module.restore_random()
 
     def on_train_batch_end(
         self,
@@ -121,6 +141,6 @@ class Place(Callback):
         batch: GraphBatch,
         batch_idx: int,
     ) -> None:
-        """This batch is done, before any other callback looks."""
+        """This batch is done."""
         assert isinstance(pl_module, LightningTask)
         pl_module.train_batches.done = batch_idx + 1

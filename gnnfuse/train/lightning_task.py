@@ -77,8 +77,8 @@ class LightningTask(lightning.LightningModule):
         """Tell the batches which epoch it is; not called where an epoch goes on that a checkpoint was in."""
         self.train_batches.set_epoch(self.current_epoch)
 
-    def on_train_batch_start(self, batch: GraphBatch, number: int) -> None:
-        """Go on with the random states of a checkpoint: whatever drew until here, draws no more."""
+    def restore_random(self) -> None:
+        """Go on with the random states of a checkpoint, once: what drew while the run was set up does not count."""
         if self._random is not None:
             set_random_states(self._random, self.device)
             self._random = None
@@ -151,7 +151,7 @@ class LightningTask(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _one_kernel(self) -> bool:
-        """Whether one kernel updates all parameters; under autocast Lightning clips no gradients of such an optimiser."""
+        """Whether one kernel updates all parameters: under autocast Lightning cannot clip for such an optimiser."""
         device = next(self.task.parameters()).device.type
         return device in ("cpu", "cuda") and self.config.precision == "32-true"
 

@@ -1,13 +1,15 @@
 """Two processes with half of each step train as one process with the whole of it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.train.server_process import Ask, server_process
+from tests.train.server_process import ROOT, Ask, server_process
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -76,3 +78,39 @@ def test_both_write_a_checkpoint_and_leave_when_one_is_asked_to_and_go_on_bit_id
         assert resumed["losses"] == rank["losses"][11:]  # the step the request came in was finished
         assert [resumed[name] for name in ("history", "weights")] == [rank[name] for name in ("history", "weights")]
     assert whole[0]["losses"] != whole[1]["losses"]
+
+
+def test_a_forked_run_brings_back_what_it_found(train: Ask) -> None:
+    """What a notebook does: the process that called `fit` trains nothing itself."""
+    pair = run(train, 2, kind="sequence", config={"epochs": 2})
+    (caller,) = train(kind="sequence", processes=1, config={"epochs": 2, "devices": 2, "strategy": "ddp_notebook"})[
+        "ranks"
+    ]
+    assert caller["seen"] == []
+    assert [caller[name] for name in ("history", "samples", "weights")] == [
+        pair[0][name] for name in ("history", "samples", "weights")
+    ]
+
+
+SCRIPT = """
+import os
+import subprocess
+import sys
+from tests.train.ranks_server import train
+
+if __name__ == "__main__":
+    found = train({"kind": "sequence", "samples": 9, "config": {"epochs": 1, "devices": 2}})
+    print(os.environ["LOCAL_RANK"], found["samples"], sum(found["weights"]))
+"""
+
+
+def test_a_plain_script_is_run_again_for_the_second_device(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    paths = os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    found = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    first, second = sorted(line.split() for line in found.stdout.splitlines())
+    assert (first[0], second[0]) == ("0", "1")
+    assert first[1:] == second[1:]
