@@ -25,9 +25,9 @@ BEGUN = "training began"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--least", type=float, default=0.05, help="seconds of training before a kill, at least")
-    parser.add_argument("--most", type=float, default=2.0, help="at most")
+    parser.add_argument("--most", type=float, default=5.0, help="at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", default=["sequence", "stream"])
     parser.add_argument("--life", nargs=2, metavar=("KIND", "OUT"), help=argparse.SUPPRESS)

@@ -55,7 +55,7 @@ def train(trained: Classification, **other: Any) -> tuple[FitReport, Watch]:
 
 @pytest.mark.parametrize("accumulate", [2, 3, 8])
 def test_accumulating_takes_smaller_batches_to_the_same_model(accumulate: int) -> None:
-    """By what it says: Adam makes whole steps of a gradient's rounding where it is zero, as of a lone bias in softmax."""
+    """By what it says: where a gradient is zero but for rounding (a lone bias in softmax), Adam still makes steps."""
     whole, parts = task(), task()
     (first, one), (second, many) = train(whole), train(parts, accumulate=accumulate)
     assert one.steps == many.steps == 5 * STEPS
@@ -145,6 +145,6 @@ def test_a_process_without_samples_has_a_zero_gradient_for_every_parameter() -> 
     trained, config = task(), FitConfig(device="cpu")
     batches = Batches(trained.builder, SAMPLES, config, training=True)
     loss: Tensor = LightningTask(trained, config, batches, batches).training_step(trained.builder.no_samples(), 0)
-    loss.backward()
+    torch.autograd.backward([loss])
     assert float(loss.detach()) == 0.0
     assert all(parameter.grad is not None and not parameter.grad.any() for parameter in trained.parameters())
