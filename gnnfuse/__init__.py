@@ -63,8 +63,8 @@ if TYPE_CHECKING:
     from gnnfuse.tasks import MultiLabel as MultiLabel
     from gnnfuse.tasks import Regression as Regression
     from gnnfuse.train import FitConfig as FitConfig
-    from gnnfuse.train import evaluate as evaluate
-    from gnnfuse.train import fit as fit
+    from gnnfuse.train.evaluate import evaluate as evaluate  # not from the package: mypy would take it for the module
+    from gnnfuse.train.fit import fit as fit
 
 __version__ = "0.1.0"
 

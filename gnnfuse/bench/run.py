@@ -87,7 +87,7 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
     names = expand(config.models, modalities)
     advance = observer.reading(len(dataset.valid) + (0 if task.config.augment else len(dataset.train)))
     valid = prepare(builder, dataset.valid, advance=advance)
-    train: Samples = dataset.train if task.config.augment else prepare(builder, dataset.train, advance=advance)
+    prepared = [] if task.config.augment else prepare(builder, dataset.train, advance=advance)
 
     minutes = task.minutes if config.minutes is None else config.minutes
     runs = len(names) * config.seeds
@@ -96,11 +96,13 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
         raise ValueError(f"found minutes={minutes:g} for {runs} runs, expected more time")
     fit_config = replace(task.config, seconds=seconds, device=config.device, progress=False)
     results = _empty_results(task, fit_config)
-    read = [graph for graph in (*train, *valid) if isinstance(graph, SampleGraph)]
     results.dropped = {
-        node_type.name: sum(nodes.dropped for graph in read if (nodes := graph.nodes[node_type.name]) is not None)
+        node_type.name: sum(
+            nodes.dropped for graph in (*prepared, *valid) if (nodes := graph.nodes[node_type.name]) is not None
+        )
         for node_type in builder.node_types
     }
+    train: Samples = prepared or dataset.train
     run = _Run(task, builder, train, valid, Examination(dataset, builder, group=task.group, device=config.device))
     for name in names:
         for seed in range(config.seeds):

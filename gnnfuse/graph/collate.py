@@ -64,6 +64,29 @@ def collate(
     )
 
 
+def empty_batch(
+    empties: Mapping[str, NodeSet], modalities: tuple[str, ...], relations: tuple[Relation, ...]
+) -> GraphBatch:
+    """A batch of no sample, with these node types and relations."""
+    none = torch.zeros(0, dtype=torch.int64)
+    layouts = {
+        name: _layout([empty], none, np.zeros((SHAPE + len(empty.shape), 0), dtype=np.int64))
+        for name, empty in empties.items()
+    }
+    return GraphBatch(
+        values={name: empty.values for name, empty in empties.items()},
+        layout=layouts,
+        edges=_no_edges(0),
+        relations=relations,
+        graph_id=none,
+        num_graphs=0,
+        target=None,
+        ids=(),
+        modalities=modalities,
+        present=torch.zeros(0, len(modalities), dtype=torch.bool),
+    )
+
+
 def _sizes(graphs: Sequence[SampleGraph], empties: Mapping[str, NodeSet]) -> dict[str, NDArray[np.int64]]:
     """Per node type `[columns, graphs]`."""
     names, axes = list(empties), {name: len(empty.shape) for name, empty in empties.items()}

@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gnnfuse.edges import EdgeRule, Relation
-from gnnfuse.graph.collate import collate
+from gnnfuse.graph.collate import collate, empty_batch
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges
 from gnnfuse.graph.target import TargetEncoding
@@ -134,6 +134,16 @@ class GraphBuilder:
         """
         merge = partial(self._merge, impl=impl)
         return collate(graphs, self.empties, self.modalities, self.relations, merge=merge)
+
+    def no_samples(self) -> GraphBatch:
+        """A batch of no sample: for a process that has nothing to do in a step in which others have.
+
+        Example:
+            >>> from gnnfuse.nodes import TextTokens
+            >>> len(GraphBuilder([TextTokens()]).no_samples())
+            0
+        """
+        return empty_batch(self.empties, self.modalities, self.relations)
 
     def fit(self, samples: Iterable[Sample]) -> "GraphBuilder":
         """A builder whose node types have learned what they need (feature scales) from the training split.

@@ -1,17 +1,22 @@
 """Training through Lightning."""
 
-from gnnfuse.train.fit import Evaluation, FitReport, Samples, device_of, evaluate, fit
+from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.evaluate import Evaluation, device_of, evaluate
+from gnnfuse.train.fit import FitReport, fit
 from gnnfuse.train.fit_config import FitConfig
-from gnnfuse.train.graphs import EpochSampler, GraphDataset, loader, prepare
+from gnnfuse.train.graphs import EpochSampler, GraphDataset, prepare
+from gnnfuse.train.plan import Plan
 from gnnfuse.train.survey import Survey, survey
 from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
 __all__ = [
+    "Batches",
     "EpochSampler",
     "Evaluation",
     "FitConfig",
     "FitReport",
     "GraphDataset",
+    "Plan",
     "Samples",
     "Survey",
     "UsableSamples",
@@ -19,7 +24,6 @@ __all__ = [
     "device_of",
     "evaluate",
     "fit",
-    "loader",
     "prepare",
     "survey",
 ]

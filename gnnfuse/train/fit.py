@@ -1,32 +1,29 @@
-"""Training a task, and evaluating it."""
+"""Training a task."""
 
-import logging
-import signal
-import threading
+import tempfile
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from gnnfuse.graph import SampleGraph
-from gnnfuse.sample import Sample
-from gnnfuse.tasks import Prediction, Task
+from gnnfuse.tasks import Task
+from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.evaluate import device_of
 from gnnfuse.train.fit_config import FitConfig
-from gnnfuse.train.graphs import loader
+from gnnfuse.train.random_states import isolated_random
+from gnnfuse.train.same_run import check_same_run, terms_of
+from gnnfuse.train.surroundings import interruptible, quiet_lightning
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
 
-Samples = Sequence[Sample] | Sequence[SampleGraph]
-
 
 @dataclass(frozen=True)
 class FitReport:
-    """What happened in training.
+    """What happened in training, all lives of a resumed run together.
 
     Args:
         epochs: epochs begun.
@@ -47,21 +44,6 @@ class FitReport:
     history: tuple[Mapping[str, float], ...]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """How a task does on samples.
-
-    Args:
-        metrics: torchmetrics by name.
-        predictions: one per sample, in order.
-        samples_per_second: collating and forward pass.
-    """
-
-    metrics: Mapping[str, float]
-    predictions: tuple[Prediction, ...]
-    samples_per_second: float
-
-
 def fit(
     task: Task,
     train: Samples,
@@ -74,16 +56,30 @@ def fit(
 
     Model selection and early stopping see `valid` only. Random states of the process are as before when it returns.
 
+    **Several devices.** With `devices` above 1, "ddp" runs the script again for each further device, with the
+    environment variable LOCAL_RANK set: keep what it does under `if __name__ == "__main__":`, build task and data alike
+    in every process, and expect every line after `fit` to run in every process too (all have the same report and
+    weights). In a notebook "auto" forks the process instead, and only the first goes on after `fit`; nothing may have
+    used CUDA before. Under torchrun and SLURM (`srun`, one task per device) the processes are theirs; give the same
+    `devices` and `num_nodes`.
+
+    **Resuming.** With `out`, everything that the run will need is written there as `Checkpoints` says, and
+    `resume=True` goes on from the newest checkpoint to the same end, bit for bit on the CPU: node types must be pure
+    and augmentations draw from the generator they are given, as their contracts say. `config.resume` where there is no
+    checkpoint begins, so that one command does for every life of a job (SLURM: `--requeue --signal=TERM@60`).
+
     Args:
         task: what to train; changed in place.
-        train: training samples, or their graphs (`prepare`).
+        train: training samples, or their graphs (`prepare`), or a stream.
         valid: validation samples, likewise.
         config: how; `FitConfig()` by default.
         callbacks: further Lightning callbacks.
 
     Raises:
-        ValueError: no samples, or one without a target.
+        ValueError: no samples, or one without a target; a folder with another run's checkpoints.
         FloatingPointError: the loss became NaN or infinite.
+        KeyboardInterrupt: Ctrl-C; with `out` after a checkpoint.
+        SystemExit: SIGTERM, with `out`; after a checkpoint.
 
     Example:
         >>> from gnnfuse.fusion import Unimodal
@@ -97,38 +93,31 @@ def fit(
         >>> report.epochs <= 10, task.predict(samples[0])[0].label
         (True, 'no')
     """
-    import lightning
-    from lightning.pytorch.callbacks import RichProgressBar
-
     from gnnfuse.train.callbacks import KeepBest, TimeLimit
-    from gnnfuse.train.lightning_task import LightningTask
+    from gnnfuse.train.lightning_task import LightningTask, compiled
+    from gnnfuse.train.trainer import Handback, make_trainer
 
     config = FitConfig() if config is None else config
     device = device_of(config.device)
-    pin_memory = device.type == "cuda"
-    batches = loader(task.builder, train, config, training=True, pin_memory=pin_memory)
-    valid_batches = loader(task.builder, valid, config, training=False, pin_memory=pin_memory)
+    batches, valid_batches = (
+        Batches(task.builder, samples, config, training=training, pin_memory=device.type == "cuda")
+        for samples, training in ((train, True), (valid, False))
+    )
+    for each in (batches, valid_batches):
+        each.for_process(0, config.processes)
+        assert len(each.plan)  # no samples is told here, before anything starts
     best, limit = KeepBest(f"valid_{task.monitor}", task.higher_is_better, config.patience), TimeLimit(config.seconds)
-    bars = [RichProgressBar(leave=False)] if config.progress else []
+    checkpoint, terms = (None, {}) if config.out is None else _continue(task, batches, valid_batches, config)
     started = time.monotonic()
-    with _quiet_lightning(), _seeded(config.seed, device):
-        module = LightningTask(task, config)
-        trainer = lightning.Trainer(
-            accelerator=device.type,
-            devices=1 if device.index is None else [device.index],
-            precision=config.precision,
-            max_epochs=config.epochs,
-            gradient_clip_val=config.clip,
-            callbacks=[limit, best, *bars, *callbacks],
-            logger=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=config.progress,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-        )
-        with _interruptible():
-            trainer.fit(module, batches, valid_batches)
+    with quiet_lightning(), isolated_random(config.seed, device), tempfile.TemporaryDirectory() as folder:
+        module = LightningTask(task, config, batches, valid_batches, terms=terms)
+        handback = Handback(Path(folder) / "state", (best, limit))
+        trainer = make_trainer(config, device, [limit, best, handback, *callbacks])
+        with interruptible(), compiled(task, config.compile):
+            trainer.fit(module, batches, valid_batches, ckpt_path=checkpoint, weights_only=True)
+        handback.take(module)
+        batches.close()
+        valid_batches.close()
         best.restore(task)
         task.eval()
     stopped = "seconds" if limit.reached else "patience" if best.gave_up else "epochs"
@@ -136,106 +125,29 @@ def fit(
         epochs=len(best.history),
         best_epoch=best.epoch,
         best=best.history[best.epoch],
-        seconds=time.monotonic() - started,
-        samples=best.samples,
+        seconds=module.spent + time.monotonic() - started,
+        samples=module.samples,
         stopped=stopped,
         history=tuple(best.history),
     )
 
 
-@torch.no_grad()
-def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str = "auto") -> Evaluation:
-    """Metrics and predictions of a task on samples with targets; the task is moved to the device.
+def _continue(task: Task, train: Batches, valid: Batches, config: FitConfig) -> tuple[Path | None, dict[str, Any]]:
+    """The checkpoint to go on from, if any, and what must be the same for the next to go on from ours."""
+    from gnnfuse.train.checkpoint_files import newest, numbered
 
-    Raises:
-        ValueError: no samples, or one without a target.
-    """
-    place = device_of(device)
-    task = task.to(place)
-    metrics = task.metrics().to(place)
-    config = FitConfig(batch_size=batch_size, device=device)
-    predictions: list[Prediction] = []
-    seconds = 0.0
-    was_training = task.training
-    task.eval()
-    try:
-        batches = iter(loader(task.builder, samples, config, training=False))
-        while True:
-            started = time.perf_counter()
-            batch = next(batches, None)
-            if batch is None:
-                break
-            batch = batch.to(place)
-            outputs = task(batch)
-            if place.type == "cuda":
-                torch.cuda.synchronize(place)
-            seconds += time.perf_counter() - started
-            metrics.update(*task.measured(outputs, task.target_of(batch)))
-            predictions += task.describe(batch, outputs)
-    finally:
-        task.train(was_training)
-    found = {name: float(value) for name, value in metrics.compute().items()}
-    return Evaluation(found, tuple(predictions), len(predictions) / seconds)
-
-
-def device_of(device: str) -> torch.device:
-    """The torch device that a name means: "auto" is CUDA where there is one, else the CPU.
-
-    Raises:
-        ValueError: the device is unknown or cannot be used here.
-
-    Example:
-        >>> device_of("cpu")
-        device(type='cpu')
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = device.partition(":")
-    available = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if kind not in available or (":" in device and not number.isdigit()):
-        raise ValueError(f"unknown device {device!r}, expected auto, cpu, cuda, cuda:<number> or mps")
-    if int(number or 0) >= available[kind]:
-        raise ValueError(
-            f"device {device!r} cannot be used: torch {torch.__version__} finds {available[kind]} of {kind}"
-        )
-    return torch.device(device)
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    devices = list(range(torch.cuda.device_count())) if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Lightning answers Ctrl-C by exiting and leaves the signal ignored: give back the signal and the exception."""
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if main else None
-    try:
-        yield
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if main:
-            signal.signal(signal.SIGINT, handler)
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """No banners about devices, no advice on workers; both as before afterwards."""
-    loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\..*")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    assert config.out is not None
+    folder = Path(config.out)
+    terms = terms_of(task, train, valid, config)
+    if not config.resume:
+        if numbered(folder):
+            raise ValueError(
+                f"{folder}: found checkpoints of an earlier run, expected none; give resume=True to go on with it, or "
+                "another out="
+            )
+        return None, terms
+    found = newest(folder)
+    if found is not None:
+        kept = torch.load(found, map_location="cpu", mmap=True, weights_only=True)
+        check_same_run(terms, kept["terms"], str(found))
+    return found, terms

@@ -1,7 +1,12 @@
 """The numbers of a training run."""
 
+import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Strategy = Literal["auto", "ddp", "ddp_notebook"]
+Log = Literal["csv", "tensorboard"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,10 +16,13 @@ class FitConfig:
     The learning rate rises over the first `warmup` of the run and falls along a cosine to zero at its end. With a
     limit in seconds the run's end is whichever of `epochs` and `seconds` comes first, and the schedule follows it.
 
+    A step learns from `batch_size` samples, on however many devices and in however many parts: `devices`, `num_nodes`
+    and `accumulate` change how long a step takes and how much memory it needs, not what it learns.
+
     Args:
         epochs: passes over the training samples.
         seconds: time limit; None for none. A run that reaches it depends on the machine's speed.
-        batch_size: samples per step.
+        batch_size: samples per step, over all devices and parts.
         learning_rate: of AdamW, at its highest.
         weight_decay: of AdamW, on the weights of linear and convolution layers only.
         warmup: share of the run in which the learning rate rises.
@@ -22,10 +30,24 @@ class FitConfig:
         patience: epochs without a better validation metric until training stops; None never stops early.
         seed: of everything random: order of samples, dropout, augmentation.
         device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
-        precision: as Lightning names it: "32-true", "bf16-mixed", "16-mixed".
-        workers: loader processes; 0 loads in the training process.
+        precision: as Lightning names it: "32-true", "bf16-mixed", "16-mixed". Weights stay in 32 bits: in 16, steps of
+            a falling learning rate would round to nothing.
+        workers: loader processes of each device; 0 loads in the training process.
         augment: change training samples at random as their node types say.
         progress: show a progress bar.
+        devices: devices (on a CPU: processes) of each machine. What starts the processes is said at `fit`.
+        num_nodes: machines.
+        strategy: as Lightning names it: "ddp" runs the script once per device, "ddp_notebook" forks this process,
+            "auto" forks in a notebook and runs the script elsewhere.
+        accumulate: parts in which each device computes its share of a step, one after another; more need less memory.
+        compile: compile the fusion model by torch.compile for the run. Its kernels depend on what it saw first, so that
+            a run that was cut and resumed agrees with one that was not up to rounding only.
+        shuffle_buffer: samples that each loader process holds to draw the next one of a stream from; a sequence is
+            shuffled as a whole.
+        out: folder for checkpoints and logs; None keeps neither.
+        every_seconds: time between checkpoints within an epoch; None writes them at the ends of epochs only.
+        logs: "csv" and "tensorboard", written under `out`/logs.
+        resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
 
     Raises:
         ValueError: a number out of range; the message names it.
@@ -45,24 +67,51 @@ class FitConfig:
     patience: int | None = 8
     seed: int = 0
     device: str = "auto"
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     workers: int = 0
     augment: bool = False
     progress: bool = True
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: Strategy = "auto"
+    accumulate: int = 1
+    compile: bool = False
+    shuffle_buffer: int = 4096
+    out: str | os.PathLike[str] | None = None
+    every_seconds: float | None = 300.0
+    logs: tuple[Log, ...] = ()
+    resume: bool = False
+
+    @property
+    def processes(self) -> int:
+        """Training processes in all."""
+        return self.devices * self.num_nodes
 
     def __post_init__(self) -> None:
         lowest = {"epochs": 1, "batch_size": 1, "workers": 0, "seed": 0, "weight_decay": 0.0}
+        lowest |= {"devices": 1, "num_nodes": 1, "accumulate": 1, "shuffle_buffer": 1}
         for name, limit in lowest.items():
             whole = isinstance(getattr(self, name), int) or name == "weight_decay"
             if not whole:
                 raise ValueError(f"{name} must be a whole number, found {getattr(self, name)!r}")
             if getattr(self, name) < limit:
                 raise ValueError(f"{name} must be at least {limit}, found {getattr(self, name)}")
-        for name in ("learning_rate", "clip", "seconds", "patience"):
+        for name in ("learning_rate", "clip", "seconds", "patience", "every_seconds"):
             found = getattr(self, name)
             if found is not None and not found > 0:
                 raise ValueError(f"{name} must be above 0, found {found}")
-        if self.precision not in ("32-true", "bf16-mixed", "16-mixed"):
-            raise ValueError(f"precision must be '32-true', 'bf16-mixed' or '16-mixed', found {self.precision!r}")
+        for name, known in {"precision": Precision, "strategy": Strategy}.items():
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(f"{name} must be one of {get_args(known)}, found {getattr(self, name)!r}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup must be in 0..1, found {self.warmup}")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        if not isinstance(self.logs, tuple) or set(self.logs) - set(get_args(Log)):
+            raise ValueError(f"logs must be a tuple of some of {get_args(Log)}, found {self.logs!r}")
+        if self.out is None and (self.resume or self.logs):
+            needy = "resume=True" if self.resume else f"logs={self.logs}"
+            raise ValueError(f"found {needy} without out=, expected the folder of checkpoints and logs")
+        if self.devices > 1 and ":" in self.device:
+            raise ValueError(f"found device {self.device!r} with devices={self.devices}, expected a kind of device")

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset, Sampler
 
-from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph
+from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.sample import Sample
-from gnnfuse.train.fit_config import FitConfig
 
 Key = tuple[int, int]  # epoch and sample index
 
@@ -28,10 +27,35 @@ def prepare(
     """
     graphs: list[SampleGraph] = []
     for place, sample in enumerate(samples):
-        graphs.append(_with_signal(builder.graph(sample.named(place)), builder))
+        graphs.append(graph_of(builder, sample, place))
         if advance is not None:
             advance()
     return graphs
+
+
+def graph_of(
+    builder: GraphBuilder, sample: Sample, place: int, *, augment: tuple[int, int, int] | None = None
+) -> SampleGraph:
+    """A sample's graph; refuses to learn from, or be measured on, a sample that shows nothing.
+
+    Predicting for one is defined.
+
+    Args:
+        builder: makes the graph.
+        sample: the sample.
+        place: names a sample that has no id.
+        augment: as `GraphBuilder.graph` takes it.
+
+    Raises:
+        SignalError: a signal cannot be read.
+        ValueError: the sample has none of the signals that the builder reads.
+    """
+    graph = builder.graph(sample.named(place), augment=augment)
+    read = [node_type for node_type in builder.node_types if node_type.signal is not None]
+    if all(graph.nodes[node_type.name] is None for node_type in read):
+        expected = ", ".join(str(node_type.signal) for node_type in read)
+        raise ValueError(f"sample {graph.id!r}: found no signal, expected at least one of {expected}")
+    return graph
 
 
 class GraphDataset(Dataset[SampleGraph]):
@@ -68,16 +92,7 @@ class GraphDataset(Dataset[SampleGraph]):
         if isinstance(sample, SampleGraph):
             return sample
         augment = None if self.augment_seed is None else (self.augment_seed, epoch, index)
-        return _with_signal(self.builder.graph(sample.named(index), augment=augment), self.builder)
-
-
-def _with_signal(graph: SampleGraph, builder: GraphBuilder) -> SampleGraph:
-    """Refuse to learn from, or be measured on, a sample that shows nothing; predicting for one is defined."""
-    read = [node_type for node_type in builder.node_types if node_type.signal is not None]
-    if all(graph.nodes[node_type.name] is None for node_type in read):
-        expected = ", ".join(str(node_type.signal) for node_type in read)
-        raise ValueError(f"sample {graph.id!r}: found no signal, expected at least one of {expected}")
-    return graph
+        return graph_of(self.builder, sample, index, augment=augment)
 
 
 class EpochSampler(Sampler[Key]):
@@ -96,46 +111,18 @@ class EpochSampler(Sampler[Key]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Called before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
         return self.size
 
     def __iter__(self) -> Iterator[Key]:
+        yield from ((self.epoch, index) for index in self.order().tolist())
+
+    def order(self) -> torch.Tensor:
+        """The indices in this epoch's order."""
         if self.seed is None:
-            order = torch.arange(self.size)
-        else:
-            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-            order = torch.randperm(self.size, generator=generator)
-        yield from ((self.epoch, index) for index in order.tolist())
-
-
-def loader(
-    builder: GraphBuilder,
-    samples: Sequence[Sample] | Sequence[SampleGraph],
-    config: FitConfig,
-    *,
-    training: bool,
-    pin_memory: bool = False,
-) -> DataLoader[GraphBatch]:
-    """Batches of samples; shuffled and, if the config says so, augmented for training.
-
-    Raises:
-        ValueError: no samples.
-    """
-    if not samples:
-        raise ValueError(f"found no {'training' if training else 'evaluation'} samples, expected at least one")
-    augment_seed = config.seed if training and config.augment else None
-    dataset = GraphDataset(builder, samples, augment_seed=augment_seed)
-    batches: DataLoader[GraphBatch] = DataLoader(
-        dataset,  # type: ignore[arg-type]  # collate_fn turns its graphs into batches
-        batch_size=config.batch_size,
-        sampler=EpochSampler(len(samples), seed=config.seed if training else None),
-        collate_fn=builder.collate,
-        num_workers=config.workers,
-        persistent_workers=config.workers > 0,
-        pin_memory=pin_memory,
-        generator=torch.Generator().manual_seed(config.seed),
-    )
-    return batches
+            return torch.arange(self.size)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        return torch.randperm(self.size, generator=generator)

@@ -2,7 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import lightning
 import torch
@@ -11,36 +13,84 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.tasks import Task
+from gnnfuse.train.batches import Batches
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.mean_loss import MeanLoss
+from gnnfuse.train.processes import every_process, highest
+from gnnfuse.train.random_states import random_states, seed_all, set_random_states
 
 
 class LightningTask(lightning.LightningModule):
-    """Trains a task; logs `train_loss`, each loss by name, and the validation metrics as `valid_<metric>`.
+    """Trains a task; logs `train_loss`, `valid_loss` and the validation metrics as `valid_<metric>`.
+
+    With a logger each step's loss and learning rate are logged too, as `step_loss` and `learning_rate`.
 
     Args:
         task: what to train.
         config: how.
+        train: its training batches.
+        valid: its validation batches.
+        terms: what a run must agree in to go on from this one's checkpoints (`terms_of`).
         clock: gives seconds; for the time limit.
+
+    Attributes:
+        samples: training samples seen in whole epochs, over all processes.
+        spent: seconds that earlier lives of the run took.
     """
 
-    def __init__(self, task: Task, config: FitConfig, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        task: Task,
+        config: FitConfig,
+        train: Batches,
+        valid: Batches,
+        *,
+        terms: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
         self.task = task
         self.config = config
+        self.train_batches = train
+        self.valid_batches = valid
         self.valid_metrics = task.metrics()
+        self.samples = 0
+        self._train_loss, self._valid_loss, self._step_loss = MeanLoss(), MeanLoss(), MeanLoss()
         self._clock = clock
         self._started: float | None = None
+        self.spent = 0.0
+        self.terms = dict(terms or {})
+        self._random: dict[str, Tensor] | None = None  # to go on with, at the first batch
+
+    def setup(self, stage: str) -> None:
+        """Tell the batches which process this is."""
+        for batches in (self.train_batches, self.valid_batches):
+            batches.for_process(self.global_rank, self.trainer.world_size)
 
     def on_fit_start(self) -> None:
-        """Start the clock."""
+        """Start the clock; processes of one run draw different random numbers."""
         self._started = self._clock()
+        if self._random is None and self.global_rank:
+            seed_all(self.config.seed, self.global_rank)
+
+    def on_train_epoch_start(self) -> None:
+        """Tell the batches which epoch it is; not called where an epoch goes on that a checkpoint was in."""
+        self.train_batches.set_epoch(self.current_epoch)
+
+    def restore_random(self) -> None:
+        """Go on with the random states of a checkpoint, once: what drew while the run was set up does not count."""
+        if self._random is not None:
+            set_random_states(self._random, self.device)
+            self._random = None
 
     def training_step(self, batch: GraphBatch, number: int) -> Tensor:
-        """The summed losses of a batch.
+        """The summed losses of a batch, weighted so that every sample of the step counts alike.
 
         Raises:
             FloatingPointError: the loss is NaN or infinite.
         """
+        if not len(batch):
+            return self._nothing()
         losses = self.task.losses(self.task(batch), self.task.target_of(batch))
         loss = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(loss)):
@@ -48,21 +98,41 @@ class LightningTask(lightning.LightningModule):
             raise FloatingPointError(
                 f"epoch {self.current_epoch}, step {number}: {shown}; samples {', '.join(batch.ids[:4])}, ..."
             )
-        self.log("train_loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(batch))
-        return loss
+        for mean in (self._train_loss, self._step_loss):
+            mean.add(float(loss.detach()), len(batch))
+        weight = self.train_batches.weight(number)
+        return loss if weight == 1.0 else loss * weight
+
+    def on_train_batch_end(self, outputs: Any, batch: GraphBatch, number: int) -> None:
+        """Log the step that this batch completes."""
+        if (number + 1) % self.config.accumulate:
+            return
+        if self.trainer.loggers:
+            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            self.log_dict({"step_loss": self._step_loss.over_all(self.device), "learning_rate": rate})
+        self._step_loss.reset()
 
     def validation_step(self, batch: GraphBatch, number: int) -> None:
         """Update the validation metrics."""
+        if not len(batch):
+            return
         outputs, target = self.task(batch), self.task.target_of(batch)
         self.valid_metrics.update(*self.task.measured(outputs, target))
         loss = torch.stack(list(self.task.losses(outputs, target).values())).sum()
-        self.log("valid_loss", loss, on_epoch=True, batch_size=len(batch))
+        self._valid_loss.add(float(loss), len(batch))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics and start them anew."""
-        found = self.valid_metrics.compute()
-        self.log_dict({f"valid_{name}": value for name, value in found.items()})
+        """Log the epoch's losses and validation metrics, of all processes, and start them anew."""
+        found = {f"valid_{name}": value for name, value in self.valid_metrics.compute().items()}
+        self.samples += self._train_loss.count_over_all(self.device)
+        losses = {
+            "train_loss": self._train_loss.over_all(self.device),
+            "valid_loss": self._valid_loss.over_all(self.device),
+        }
+        self.log_dict(losses | found)
         self.valid_metrics.reset()
+        for mean in (self._train_loss, self._valid_loss):
+            mean.reset()
 
     def transfer_batch_to_device(self, batch: GraphBatch, device: torch.device, dataloader_idx: int) -> GraphBatch:
         """Move a batch."""
@@ -75,28 +145,70 @@ class LightningTask(lightning.LightningModule):
         optimizer = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
             lr=config.learning_rate,
-            fused=next(self.task.parameters()).device.type in ("cpu", "cuda"),  # one kernel for all parameters
+            fused=self._one_kernel(),
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: self._rate(self.fraction()))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
+    def _one_kernel(self) -> bool:
+        """Whether one kernel updates all parameters: under autocast Lightning cannot clip for such an optimiser."""
+        device = next(self.task.parameters()).device.type
+        return device in ("cpu", "cuda") and self.config.precision == "32-true"
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what Lightning does not keep: random states and half-summed losses of every process, time used."""
+        mine = {"random": random_states(self.device), "train_loss": self._train_loss.state()}
+        checkpoint["terms"] = self.terms
+        checkpoint["place"] = self.train_batches.state_dict()
+        checkpoint["processes"] = every_process(mine)
+        checkpoint["seconds"] = self.elapsed()
+        checkpoint["samples"] = self.samples
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take back what `on_save_checkpoint` added."""
+        self.train_batches.load_state_dict(checkpoint["place"])
+        mine = checkpoint["processes"][self.global_rank]
+        self._random = mine["random"]
+        self._train_loss.load(mine["train_loss"])
+        self.spent = checkpoint["seconds"]
+        self.samples = checkpoint["samples"]
+
     def fraction(self) -> float:
         """How much of the run is over, by steps or by time, whichever is more."""
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        steps = len(self.train_batches.plan.step_sizes) * self.config.epochs
         by_steps = self.trainer.global_step / steps
         if self.config.seconds is None or self._started is None:
             return min(1.0, by_steps)
-        return min(1.0, max(by_steps, self.elapsed() / self.config.seconds))
+        by_time = highest(self.elapsed() / self.config.seconds, self.device)  # one rate for all processes
+        return min(1.0, max(by_steps, by_time))
 
     def elapsed(self) -> float:
-        """Seconds since the fit started."""
-        return 0.0 if self._started is None else self._clock() - self._started
+        """Seconds that the run took, earlier lives included."""
+        return self.spent + (0.0 if self._started is None else self._clock() - self._started)
+
+    def _nothing(self) -> Tensor:
+        """A zero that depends on every trainable parameter, as DDP's other processes wait for each gradient."""
+        trainable = (parameter for parameter in self.task.parameters() if parameter.requires_grad)
+        return torch.stack([parameter.flatten()[:0].sum().float() for parameter in trainable]).sum()
 
     def _rate(self, fraction: float) -> float:
         warmup = self.config.warmup
         if fraction < warmup:
             return max(fraction / warmup, 0.01)
         return 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
+
+
+@contextmanager
+def compiled(task: Task, wanted: bool) -> Iterator[None]:
+    """Run the task's fusion model compiled, for batches of all shapes; as it was afterwards."""
+    if not wanted:
+        yield
+        return
+    task.model.compile(dynamic=True)
+    try:
+        yield
+    finally:
+        task.model._compiled_call_impl = None
 
 
 def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -13,7 +13,7 @@ from gnnfuse.edges import Complete
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample, Unreadable
-from gnnfuse.train import FitConfig, UsableSamples, UsableStream, loader, survey
+from gnnfuse.train import Batches, FitConfig, UsableSamples, UsableStream, survey
 
 BUILDER = GraphBuilder([TextTokens(), Features(signal="rows", width=2)])
 GOOD = {"text": "yes", "rows": [[1.0, 2.0]]}
@@ -163,7 +163,7 @@ def test_usable_samples_train() -> None:
     builder = GraphBuilder(BUILDER.node_types, target=ClassTarget(("a", "b")))
     found = survey(builder, SAMPLES, on_error="missing")
     assert isinstance(found.usable, UsableSamples)
-    batches = list(loader(builder, found.usable, FitConfig(batch_size=2), training=False))
+    batches = list(Batches(builder, found.usable, FitConfig(batch_size=2), training=False))
     assert sum(batch.num_graphs for batch in batches) == found.rows_out
 
 

@@ -1,0 +1,233 @@
+"""The batches of one training process: its share of every step, from any place in an epoch."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from gnnfuse.data import SampleStream
+from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph
+from gnnfuse.sample import Sample
+from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.graphs import EpochSampler, GraphDataset, Key
+from gnnfuse.train.plan import Plan, indexed_plan, streamed_plan, worker_turns
+from gnnfuse.train.streamed import Reading, StreamedParts, share_sizes
+from gnnfuse.train.worker import start_worker
+
+Samples = Sequence[Sample] | Sequence[SampleGraph] | SampleStream
+
+
+class Batches:
+    """Batches of samples for one process; shuffled and, if the config says so, augmented for training.
+
+    Every sample comes once per epoch, in one process. All processes have equally many batches, some of no sample
+    (`Plan`). What a batch holds follows from the seed, the epoch and the batch's number alone, so that `epoch` and
+    `done` are all that a checkpoint has to keep.
+
+    Args:
+        builder: makes the graphs.
+        samples: a sequence of samples or prepared graphs, or a stream.
+        config: how.
+        training: for training rather than evaluation.
+        pin_memory: in page-locked memory, for copies to CUDA.
+
+    Attributes:
+        epoch: which pass over the samples.
+        done: how many of its batches have been trained on; set by the training loop, as what was fetched is not yet
+            trained on.
+
+    Raises:
+        ValueError: no samples.
+    """
+
+    def __init__(
+        self, builder: GraphBuilder, samples: Samples, config: FitConfig, *, training: bool, pin_memory: bool = False
+    ) -> None:
+        self.builder = builder
+        self.samples = samples
+        self.config = config
+        self.training = training
+        self.pin_memory = pin_memory
+        self.epoch = 0
+        self.done = 0
+        self.rank, self.processes = 0, 1
+        self._plan: Plan | None = None
+        augment_seed = config.seed if training and config.augment else None
+        self._seed = config.seed if training else None
+        self._source: _Indexed | _Streamed = (
+            _Streamed(self, samples, augment_seed)
+            if isinstance(samples, SampleStream)
+            else _Indexed(self, samples, augment_seed)
+        )
+
+    @property
+    def accumulate(self) -> int:
+        """Batches of this process per step."""
+        return self.config.accumulate if self.training else 1
+
+    @property
+    def plan(self) -> Plan:
+        """Who takes how many samples in which step."""
+        if self._plan is None:
+            self._plan = self._source.plan()
+            if not self._plan.sizes.any():
+                kind = "training" if self.training else "evaluation"
+                raise ValueError(f"found no {kind} samples, expected at least one")
+        return self._plan
+
+    def for_process(self, rank: int, processes: int) -> None:
+        """Say which of how many processes this is, before anything is read."""
+        if processes != self.processes:
+            self._plan = None
+        self.rank, self.processes = rank, processes
+
+    def weight(self, number: int) -> float:
+        """What the mean loss of this epoch's batch `number` counts."""
+        return self.plan.weight(number, rank=self.rank)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Said before each epoch; in the epoch that a checkpoint was in, reading goes on where that was."""
+        if epoch != self.epoch:
+            self.epoch, self.done = epoch, 0
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __iter__(self) -> Iterator[GraphBatch]:
+        # Lightning asks for the iterator before it says which epoch it is: nothing is looked at before the first batch.
+        sizes = self.plan.sizes[:, self.rank].tolist()
+        found = self._source.batches()
+        for number in range(self.done, len(sizes)):
+            batch = next(found, None) if sizes[number] else self.builder.no_samples()
+            self._check_count(number, batch, sizes[number])
+            if number == len(sizes) - 1:  # nobody asks for more afterwards
+                self._check_count(number + 1, next(found, None), 0)
+            assert batch is not None
+            yield batch
+
+    def _check_count(self, number: int, batch: GraphBatch | None, expected: int) -> None:
+        count = 0 if batch is None else len(batch)
+        if count != expected:
+            raise ValueError(
+                f"epoch {self.epoch}, batch {number}: found {count} samples, expected {expected}: the samples are not "
+                "as many as they were said to be"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """The place in the data: Lightning keeps it in checkpoints."""
+        return {"epoch": self.epoch, "done": self.done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on at a place in the data."""
+        self.epoch, self.done = state["epoch"], state["done"]
+
+    def close(self) -> None:
+        """Let worker processes end."""
+        self._source.close()
+
+    def loader(self, dataset: Any, **options: Any) -> DataLoader[GraphBatch]:
+        """A loader of torch's over a data set, with the config's workers."""
+        made: DataLoader[GraphBatch] = DataLoader(
+            dataset,
+            num_workers=self.config.workers,
+            pin_memory=self.pin_memory,
+            generator=torch.Generator().manual_seed(self.config.seed),
+            worker_init_fn=start_worker,
+            **options,
+        )
+        return made
+
+
+class _Indexed:
+    """Batches of a sequence: an order over all samples, of which every part takes each n-th of its step's."""
+
+    def __init__(
+        self, batches: Batches, samples: Sequence[Sample] | Sequence[SampleGraph], augment_seed: int | None
+    ) -> None:
+        self.of = batches
+        self.dataset = GraphDataset(batches.builder, samples, augment_seed=augment_seed)
+        self.sampler = EpochSampler(len(samples), seed=batches._seed)
+        self._loader: DataLoader[GraphBatch] | None = None
+
+    def plan(self) -> Plan:
+        of = self.of
+        return indexed_plan(
+            len(self.dataset), batch_size=of.config.batch_size, processes=of.processes, accumulate=of.accumulate
+        )
+
+    def batches(self) -> Iterator[GraphBatch]:
+        if self._loader is None:
+            workers = self.of.config.workers > 0
+            self._loader = self.of.loader(
+                self.dataset, batch_sampler=self, collate_fn=self.of.builder.collate, persistent_workers=workers
+            )
+        yield from self._loader
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        """The keys of each part that is still to come and has any."""
+        of = self.of
+        self.sampler.set_epoch(of.epoch)
+        order, seats = self.sampler.order(), of.processes * of.accumulate
+        for number in range(of.done, len(of.plan)):
+            step, part = divmod(number, of.accumulate)
+            of_step = order[step * of.config.batch_size : (step + 1) * of.config.batch_size]
+            mine = of_step[part * of.processes + of.rank :: seats].tolist()
+            if mine:
+                yield [(of.epoch, index) for index in mine]
+
+    def close(self) -> None:
+        self._loader = None
+
+
+class _Streamed:
+    """Batches of a stream: workers read shares of it and take turns."""
+
+    def __init__(self, batches: Batches, stream: SampleStream, augment_seed: int | None) -> None:
+        self.of = batches
+        self.stream = stream
+        self.augment_seed = augment_seed
+        self._shares: np.ndarray[Any, np.dtype[np.int64]] | None = None
+
+    @property
+    def part_size(self) -> int:
+        parts = self.of.processes * self.of.accumulate
+        if self.of.training and self.of.config.batch_size % parts:
+            raise ValueError(
+                f"found batch_size={self.of.config.batch_size} for {parts} parts (devices x num_nodes x accumulate), "
+                "expected a multiple of them: a stream is dealt out in equal parts"
+            )
+        return max(1, self.of.config.batch_size // parts)
+
+    def plan(self) -> Plan:
+        of = self.of
+        self._shares = share_sizes(self.stream, of.processes * max(1, of.config.workers))
+        return streamed_plan(self._shares, part_size=self.part_size, processes=of.processes, accumulate=of.accumulate)
+
+    def batches(self) -> Iterator[GraphBatch]:
+        """From a loader of this epoch's own: its workers are told which epoch it is and what is over."""
+        of = self.of
+        reading = Reading(
+            epoch=of.epoch,
+            rank=of.rank,
+            processes=of.processes,
+            workers=self._workers(),
+            part_size=self.part_size,
+            shuffle=None if of._seed is None else (of._seed, of.config.shuffle_buffer),
+            augment_seed=self.augment_seed,
+        )
+        yield from of.loader(StreamedParts(of.builder, self.stream, reading), batch_size=None)
+
+    def _workers(self) -> tuple[tuple[int, int], ...]:
+        """Per worker the share it reads and how many of its parts are over, the one whose turn it is first."""
+        of = self.of
+        assert self._shares is not None, "the plan is made before anything is read"
+        turns = worker_turns(self._shares[of.rank :: of.processes], self.part_size)
+        over, coming = turns[: of.done], turns[of.done :]
+        order = list(dict.fromkeys(worker for _, worker in coming))
+        order += [worker for worker in range(max(1, of.config.workers)) if worker not in order]
+        return tuple((worker, sum(other == worker for _, other in over)) for worker in order)
+
+    def close(self) -> None:
+        """Workers end with their epoch."""

@@ -1,0 +1,134 @@
+"""Checkpoints on disk: written whole or not at all, checked before they are believed, two of them kept."""
+
+import hashlib
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.plugins.io import CheckpointIO
+
+KEPT = 2  # the newest, and the one before in case the newest is damaged
+NAME = re.compile(r"checkpoint-(?P<number>\d{6,})-(?P<digest>[0-9a-f]{16})\.ckpt")
+DIGEST = "{digest}"  # in a path to write: what the content's digest takes the place of
+PARTIAL, DAMAGED = ".partial", ".damaged"
+
+
+class CheckpointFiles(CheckpointIO):
+    """Writes a checkpoint beside its place, flushes it to the disk and renames it there; reads without unpickling.
+
+    A name holds the first 16 digits of the content's SHA-256, so that file and checksum come into being at once.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint; a process that dies meanwhile leaves the earlier ones as they were.
+
+        Args:
+            checkpoint: what to write.
+            path: where; the digest is put into a name that `next_path` gave, and all but the last two are removed.
+            storage_options: none are known.
+
+        Raises:
+            OSError: the disk is full, or the like.
+        """
+        place = Path(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = place.with_name(f".{place.name.replace(DIGEST, str(os.getpid()))}{PARTIAL}")
+        try:
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            final = place.with_name(place.name.replace(DIGEST, digest_of(partial)))
+            os.replace(partial, final)
+        finally:
+            partial.unlink(missing_ok=True)
+        _flush_folder(place.parent)
+        if DIGEST in place.name:
+            for _, old in numbered(place.parent)[:-KEPT]:
+                old.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: str | os.PathLike[str], map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Read a checkpoint: tensors, numbers, strings and containers of them; nothing is unpickled."""
+        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return checkpoint
+
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Remove a file."""
+        Path(path).unlink(missing_ok=True)
+
+
+def numbered(folder: Path) -> list[tuple[int, Path]]:
+    """The checkpoints in a folder with their numbers, oldest first."""
+    if not folder.is_dir():
+        return []
+    found = [(NAME.fullmatch(path.name), path) for path in folder.iterdir()]
+    return sorted((int(match["number"]), path) for match, path in found if match)
+
+
+def next_path(folder: Path) -> Path:
+    """Where the next checkpoint goes, with a place for its digest."""
+    return folder / f"checkpoint-{max((number for number, _ in numbered(folder)), default=0) + 1:06}-{DIGEST}.ckpt"
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole; None where there is none at all.
+
+    A damaged one is reported by a warning and the one before it is taken.
+
+    Raises:
+        ValueError: there are checkpoints, and all are damaged.
+    """
+    damaged = []
+    for _, path in reversed(numbered(folder)):
+        match = NAME.fullmatch(path.name)
+        assert match is not None
+        found = digest_of(path)
+        if found == match["digest"]:
+            return path
+        damaged.append(path.name)
+        warnings.warn(
+            f"{path}: damaged, found content with digest {found}, expected {match['digest']}; "
+            "going back to the checkpoint before it",
+            UserWarning,
+            stacklevel=3,
+        )
+    if damaged:
+        raise ValueError(f"{folder}: every checkpoint is damaged ({', '.join(damaged)}), expected one that is whole")
+    return None
+
+
+def tidy(folder: Path) -> None:
+    """Before a run writes: remove what an earlier life left half-written, and put damaged checkpoints aside.
+
+    A damaged one keeps its content under another name, and does not count as one of the two that are kept.
+    """
+    for partial in folder.glob(f".checkpoint-*{PARTIAL}"):
+        partial.unlink(missing_ok=True)
+    for _, path in numbered(folder):
+        match = NAME.fullmatch(path.name)
+        if match and digest_of(path) != match["digest"]:
+            os.replace(path, path.with_name(path.name + DAMAGED))
+
+
+def digest_of(path: Path) -> str:
+    """The first 16 hexadecimal digits of a file's SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush a folder's entries, where the system can (Windows cannot open one)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

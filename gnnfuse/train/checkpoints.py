@@ -1,0 +1,94 @@
+"""When checkpoints are written, and what Ctrl-C and a request to end do."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Checkpoint
+
+from gnnfuse.graph import GraphBatch
+from gnnfuse.train.checkpoint_files import next_path, tidy
+from gnnfuse.train.lightning_task import LightningTask
+from gnnfuse.train.processes import highest
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Checkpoints(Checkpoint):
+    """Writes a checkpoint at the end of every epoch, every so many seconds within it, and before it gives way.
+
+    SIGINT (Ctrl-C) and SIGTERM (what SLURM sends before it takes a machine away) are answered after the step they came
+    in: a checkpoint is written, then KeyboardInterrupt, or SystemExit(143), is raised. In the last step of an epoch
+    the validation comes first. A second signal of the same kind is answered at once, without a checkpoint.
+
+    Args:
+        folder: where; made if it is not there.
+        every_seconds: time between two within an epoch; None for none.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self, folder: Path, every_seconds: float | None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.folder = folder
+        self.every_seconds = every_seconds
+        self._clock = clock
+        self._written = 0.0
+        self._asked = 0  # number of the signal that came
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Listen to signals; Lightning gives back the listeners that were there before."""
+        self._written = self._clock()
+        if trainer.is_global_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            tidy(self.folder)
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self._listen)
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: GraphBatch,
+        batch_idx: int,
+    ) -> None:
+        """Between two steps: the sums of a half-accumulated gradient are in no checkpoint.
+
+        After the last step of an epoch its validation is still to come, and the checkpoint with it.
+        """
+        assert isinstance(pl_module, LightningTask)
+        over = batch_idx + 1 == len(pl_module.train_batches)
+        if (batch_idx + 1) % pl_module.config.accumulate or over or trainer.should_stop:
+            return
+        due = self.every_seconds is not None and self._clock() - self._written >= self.every_seconds
+        wanted = int(highest(max(self._asked, int(due)), pl_module.device))  # any process's wish is everyone's
+        if wanted:
+            self._write(trainer)
+        self._leave(wanted)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """After every epoch."""
+        self._write(trainer)
+        self._leave(int(highest(self._asked, pl_module.device)))
+
+    def _write(self, trainer: lightning.Trainer) -> None:
+        trainer.save_checkpoint(next_path(self.folder))
+        self._written = self._clock()
+
+    def _listen(self, number: int, frame: FrameType | None) -> None:
+        if self._asked == number:
+            self._leave(number)
+        self._asked = number
+
+    def _leave(self, number: int) -> None:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if number == signal.SIGTERM:
+            raise SystemExit(128 + number)

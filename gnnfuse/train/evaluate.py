@@ -1,0 +1,84 @@
+"""Measuring a task on samples, and where it runs."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from gnnfuse.tasks import Prediction, Task
+from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.fit_config import FitConfig
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a task does on samples.
+
+    Args:
+        metrics: torchmetrics by name.
+        predictions: one per sample, in order.
+        samples_per_second: collating and forward pass.
+    """
+
+    metrics: Mapping[str, float]
+    predictions: tuple[Prediction, ...]
+    samples_per_second: float
+
+
+@torch.no_grad()
+def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str = "auto") -> Evaluation:
+    """Metrics and predictions of a task on samples with targets; the task is moved to the device.
+
+    Raises:
+        ValueError: no samples, or one without a target.
+    """
+    place = device_of(device)
+    task = task.to(place)
+    metrics = task.metrics().to(place)
+    config = FitConfig(batch_size=batch_size, device=device)
+    predictions: list[Prediction] = []
+    seconds = 0.0
+    was_training = task.training
+    task.eval()
+    try:
+        batches = iter(Batches(task.builder, samples, config, training=False))
+        while True:
+            started = time.perf_counter()
+            batch = next(batches, None)
+            if batch is None:
+                break
+            batch = batch.to(place)
+            outputs = task(batch)
+            if place.type == "cuda":
+                torch.cuda.synchronize(place)
+            seconds += time.perf_counter() - started
+            metrics.update(*task.measured(outputs, task.target_of(batch)))
+            predictions += task.describe(batch, outputs)
+    finally:
+        task.train(was_training)
+    found = {name: float(value) for name, value in metrics.compute().items()}
+    return Evaluation(found, tuple(predictions), len(predictions) / seconds)
+
+
+def device_of(device: str) -> torch.device:
+    """The torch device that a name means: "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        ValueError: the device is unknown or cannot be used here.
+
+    Example:
+        >>> device_of("cpu")
+        device(type='cpu')
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    available = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in available or (":" in device and not number.isdigit()):
+        raise ValueError(f"unknown device {device!r}, expected auto, cpu, cuda, cuda:<number> or mps")
+    if int(number or 0) >= available[kind]:
+        raise ValueError(
+            f"device {device!r} cannot be used: torch {torch.__version__} finds {available[kind]} of {kind}"
+        )
+    return torch.device(device)

@@ -1,0 +1,97 @@
+"""Whether a checkpoint is of the run that is to go on."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from gnnfuse.data import LazySamples, SampleStream
+from gnnfuse.graph import SampleGraph
+from gnnfuse.sample import Sample
+from gnnfuse.saving import describe
+from gnnfuse.tasks import Task
+from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.fit_config import FitConfig
+
+LOOKED_AT = 1024  # samples of a data set
+FREE = ("device", "progress", "out", "every_seconds", "logs", "resume", "devices", "num_nodes", "strategy", "workers")
+Terms = Mapping[str, Any]
+
+
+def terms_of(task: Task, train: Batches, valid: Batches, config: FitConfig) -> dict[str, Any]:
+    """What must be the same for a run to go on to the same end, as plain values by name.
+
+    Of the data: how many samples, and of 1,024 of them (evenly spread; of a stream the first) the ids, targets, which
+    signals they have and what those say that are text or paths. Pixels, waveforms and rows are not looked at.
+    """
+    terms: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in FREE}
+    terms["processes"] = config.processes
+    if isinstance(train.samples, SampleStream):
+        terms["workers"] = config.workers  # each reads a share of its own
+    for name, batches in {"training": train, "validation": valid}.items():
+        terms[f"number of {name} samples"] = int(batches.plan.sizes.sum())
+        terms[f"{name} samples (digest)"] = _digest_of_samples(batches.samples)
+    terms["task (digest)"] = _digest(_construction(task))
+    return terms
+
+
+def check_same_run(found: Terms, expected: Terms, where: str) -> None:
+    """Refuse to go on with another run's checkpoint.
+
+    Args:
+        found: the terms of the run that is to go on.
+        expected: those of the checkpoint.
+        where: names the checkpoint.
+
+    Raises:
+        ValueError: names what differs, with both values.
+
+    Example:
+        >>> check_same_run({"seed": 1}, {"seed": 0}, "runs/a")
+        Traceback (most recent call last):
+        ...
+        ValueError: runs/a is of another run: found seed=1, expected 0; give what it was started with, or another out=
+    """
+    names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
+    if names:
+        shown = ", ".join(f"found {name}={found.get(name)!r}, expected {expected.get(name)!r}" for name in names)
+        raise ValueError(f"{where} is of another run: {shown}; give what it was started with, or another out=")
+
+
+def _construction(task: Task) -> object:
+    """The task in words where it has any (what cannot be saved may still be trained), and its tensors' shapes."""
+    shapes = {name: list(tensor.shape) for name, tensor in task.state_dict().items()}
+    try:
+        return describe(task), shapes
+    except ValueError:
+        return type(task).__qualname__, shapes
+
+
+def _digest_of_samples(samples: Samples) -> str:
+    if isinstance(samples, SampleStream):
+        return _digest([_words(sample) for _, sample in islice(samples.share(0, 1), LOOKED_AT)])
+    places = np.unique(np.linspace(0, len(samples) - 1, num=min(len(samples), LOOKED_AT), dtype=np.int64)).tolist()
+    if isinstance(samples, LazySamples):  # making one may mean to read its media
+        return _digest([(samples.ids[place], str(samples.targets[place])) for place in places])
+    return _digest([_words(samples[place]) for place in places])
+
+
+def _words(sample: Sample | SampleGraph) -> Sequence[object]:
+    if isinstance(sample, SampleGraph):
+        target = None if sample.target is None else sample.target.tolist()
+        return sample.id, target, sample.sizes.tolist()
+    signals = {name: _said(signal) for name, signal in sorted(sample.signals.items())}
+    return sample.id, str(sample.target), signals
+
+
+def _said(signal: object) -> str:
+    return str(signal) if isinstance(signal, str | os.PathLike) else type(signal).__name__
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

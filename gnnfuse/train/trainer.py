@@ -1,0 +1,104 @@
+"""Lightning's trainer, from our configuration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch.callbacks import Callback, Checkpoint, RichProgressBar
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
+
+from gnnfuse.train.callbacks import Place
+from gnnfuse.train.checkpoint_files import CheckpointFiles
+from gnnfuse.train.checkpoints import Checkpoints
+from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.lightning_task import LightningTask
+
+
+def make_trainer(config: FitConfig, device: torch.device, callbacks: Sequence[Callback]) -> lightning.Trainer:
+    """A trainer for one `fit`.
+
+    Args:
+        config: how to train.
+        device: on what.
+        callbacks: in their order; progress bars and checkpoints are added.
+    """
+    plugins: list[Any] = [CheckpointFiles()]
+    if SLURMEnvironment.detect():
+        # Lightning would answer SIGUSR1 in the middle of a step and requeue the job; SLURM's --requeue does that, and
+        # `Checkpoints` answers SIGTERM between two steps.
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    chosen = [Place(), *callbacks]
+    if config.progress:
+        chosen.append(RichProgressBar(leave=False))
+    if config.out is not None:
+        chosen.append(Checkpoints(Path(config.out), config.every_seconds))
+    return lightning.Trainer(
+        accelerator=device.type,
+        devices=config.devices if device.index is None else [device.index],
+        num_nodes=config.num_nodes,
+        strategy=config.strategy if config.processes > 1 else "auto",
+        precision=config.precision,
+        plugins=plugins,
+        max_epochs=config.epochs,
+        gradient_clip_val=config.clip,
+        accumulate_grad_batches=config.accumulate,
+        callbacks=chosen,
+        logger=_loggers(config) or False,
+        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in chosen),
+        enable_model_summary=False,
+        enable_progress_bar=config.progress,
+        num_sanity_val_steps=0,
+        log_every_n_steps=LOG_EVERY,
+        use_distributed_sampler=False,
+    )
+
+
+LOG_EVERY = 10  # steps
+
+
+def _loggers(config: FitConfig) -> list[Logger]:
+    """CSV starts a folder for each life of a run, so that no line is lost; TensorBoard reads all in one."""
+    if config.out is None:
+        return []
+    folder = Path(config.out) / "logs"
+    made: dict[str, Logger] = {}
+    if "csv" in config.logs:
+        made["csv"] = CSVLogger(folder, name="csv")
+    if "tensorboard" in config.logs:
+        made["tensorboard"] = TensorBoardLogger(folder, name="", version="tensorboard")
+    return list(made.values())
+
+
+class Handback(Callback):
+    """Carries what callbacks found from a forked training process to the one that called `fit`.
+
+    Processes that are not forked are the ones that called `fit`: nothing is carried.
+
+    Args:
+        path: of the file between the two.
+        callbacks: whose states to carry.
+    """
+
+    def __init__(self, path: Path, callbacks: Sequence[Callback]) -> None:
+        self.path = path
+        self.callbacks = tuple(callbacks)
+
+    def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """In the training process."""
+        assert isinstance(pl_module, LightningTask)
+        if trainer.is_global_zero and isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
+            states = [callback.state_dict() for callback in self.callbacks]
+            torch.save({"callbacks": states, "samples": pl_module.samples, "spent": pl_module.spent}, self.path)
+
+    def take(self, module: LightningTask) -> None:
+        """In the process that called `fit`."""
+        if not self.path.exists():
+            return
+        found = torch.load(self.path, map_location=module.device, weights_only=True)
+        for callback, state in zip(self.callbacks, found["callbacks"], strict=True):
+            callback.load_state_dict(state)
+        module.samples, module.spent = found["samples"], found["spent"]
