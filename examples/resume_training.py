@@ -41,25 +41,25 @@ class PressCtrlC(Callback):
 
 def main() -> None:
     undisturbed = new_task()
-    gf.fit(undisturbed, DATA.train, DATA.valid, gf.FitConfig(epochs=3, progress=False, device="cpu"))
+    gf.fit_task(undisturbed, DATA.train, DATA.valid, gf.FitConfig(epochs=3, progress=False, device="cpu"))
 
     with TemporaryDirectory() as folder:
         # One configuration for every life of the run: it begins where there is no checkpoint, else goes on.
         config = gf.FitConfig(epochs=3, progress=False, device="cpu", out=folder, resume=True, logs=("csv",))
         try:
-            gf.fit(new_task(), DATA.train, DATA.valid, config, callbacks=[PressCtrlC()])
+            gf.fit_task(new_task(), DATA.train, DATA.valid, config, callbacks=[PressCtrlC()])
         except KeyboardInterrupt:
             print("interrupted; in the folder:", *sorted(os.listdir(folder)))
 
         task = new_task()  # a new process would build it alike
-        report = gf.fit(task, DATA.train, DATA.valid, config)
+        report = gf.fit_task(task, DATA.train, DATA.valid, config)
         print(f"went on to the end: {report.epochs} epochs, {report.samples} samples")
 
         pairs = zip(task.state_dict().values(), undisturbed.state_dict().values(), strict=True)
         print("the same weights, bit for bit:", all(torch.equal(resumed, whole) for resumed, whole in pairs))
 
         try:
-            gf.fit(new_task(), DATA.train[:64], DATA.valid, config)
+            gf.fit_task(new_task(), DATA.train[:64], DATA.valid, config)
         except ValueError as error:
             print("with other data:", error)
 

@@ -63,8 +63,13 @@ if TYPE_CHECKING:
     from gnnfuse.tasks import MultiLabel as MultiLabel
     from gnnfuse.tasks import Regression as Regression
     from gnnfuse.train import FitConfig as FitConfig
-    from gnnfuse.train.evaluate import evaluate as evaluate  # not from the package: mypy would take it for the module
-    from gnnfuse.train.fit import fit as fit
+
+    # Not from the package: mypy would take them for the modules of their names.
+    from gnnfuse.train.evaluate import evaluate as evaluate
+    from gnnfuse.train.fit_task import fit_task as fit_task
+    from gnnfuse.workflow import embed as embed
+    from gnnfuse.workflow import fit as fit
+    from gnnfuse.workflow import predict as predict
 
 __version__ = "0.1.0"
 
@@ -102,7 +107,8 @@ _PUBLIC = {
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("ModelCard", "from_pretrained", "save_pretrained"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
-    "train": ("FitConfig", "evaluate", "fit"),
+    "train": ("FitConfig", "evaluate", "fit_task"),
+    "workflow": ("embed", "fit", "predict"),
 }
 _HOME = {name: stage for stage, names in _PUBLIC.items() for name in names}
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 import gnnfuse
+from gnnfuse.cli_tables import embed, fit, predict
 
 if TYPE_CHECKING:
     from gnnfuse.diagnosis import Diagnosis
@@ -70,6 +71,11 @@ def _version(
         raise typer.Exit
 
 
+app.command(name="fit")(fit)
+app.command(name="predict")(predict)
+app.command(name="embed")(embed)
+
+
 @app.command()
 def bench(
     task: Annotated[str, typer.Option(help="Benchmark task; `gnnfuse names benchmark` lists them.")] = "digits",
@@ -97,7 +103,7 @@ def bench(
     once per run, after training.
     """
     from gnnfuse.bench.bench import bench as run
-    from gnnfuse.bench.models import DEFAULT_MODELS
+    from gnnfuse.workflow.models import DEFAULT_MODELS
 
     names = DEFAULT_MODELS if models is None else tuple(name.strip() for name in models.split(",") if name.strip())
     run(task, models=names, seeds=seeds, minutes=minutes, quick=quick, data=data, out=out, device=device)

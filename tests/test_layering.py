@@ -49,8 +49,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "diagnosis": ("ops",),
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
-    "bench": (*UP_TO_TRAIN, "explain", "testing"),
-    "cli": (*UP_TO_TRAIN, "explain", "testing", "bench", "diagnosis"),
+    "workflow": (*UP_TO_TRAIN, "model_card"),
+    "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow"),
+    "cli_tables": (*UP_TO_TRAIN, "workflow"),
+    "cli": (*UP_TO_TRAIN, "explain", "testing", "workflow", "bench", "diagnosis", "cli_tables"),
 }
 LIGHT_STAGES = (
     *("catalog", *SAVED, "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks"),

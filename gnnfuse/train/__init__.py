@@ -2,8 +2,8 @@
 
 from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.evaluate import Evaluation, device_of, evaluate
-from gnnfuse.train.fit import FitReport, fit
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.fit_task import FitReport, fit_task
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, prepare
 from gnnfuse.train.plan import Plan
 from gnnfuse.train.survey import Survey, survey
@@ -23,7 +23,7 @@ __all__ = [
     "UsableStream",
     "device_of",
     "evaluate",
-    "fit",
+    "fit_task",
     "prepare",
     "survey",
 ]

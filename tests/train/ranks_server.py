@@ -19,7 +19,7 @@ from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import AudioFrames, Hub, TextTokens
 from gnnfuse.sample import Audio, Sample
 from gnnfuse.tasks import Classification
-from gnnfuse.train import FitConfig, fit
+from gnnfuse.train import FitConfig, fit_task
 from tests.train.life_server import import_everything
 
 WORDS = ("ant", "bee", "cow", "dog")
@@ -90,7 +90,7 @@ def train(request: dict[str, Any]) -> dict[str, Any]:
     watch = Watch(None if signal_at is None else (signal_at[0], signal_at[1]))
     config = FitConfig(**{"batch_size": 8, "device": "cpu", "progress": False, "patience": None, **request["config"]})
     trained = task(request.get("dropout", 0.0))
-    report = fit(trained, samples, [data(number) for number in range(13)], config, callbacks=[watch])
+    report = fit_task(trained, samples, [data(number) for number in range(13)], config, callbacks=[watch])
     return {
         "losses": watch.losses,
         "seen": watch.seen,
