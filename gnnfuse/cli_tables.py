@@ -137,8 +137,8 @@ def fit(
     ] = 1,
     compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=SAVING)] = False,
     log: Annotated[
-        list[Literal["csv", "tensorboard"]] | None,
-        typer.Option(help="Write logs; several by repeating.", rich_help_panel=SAVING),
+        list[str] | None,
+        typer.Option(help="Write logs: csv or tensorboard; both by repeating.", rich_help_panel=SAVING),
     ] = None,
     resume: Annotated[
         bool,
@@ -190,7 +190,7 @@ def fit(
         compile=compile,
         progress=False,
         out=out,
-        logs=tuple(log or ()),
+        logs=tuple(log or ()),  # type: ignore[arg-type]  # FitConfig checks them
         resume=resume,
     )
     observer = Terminal() if is_first_process() else Observer()
