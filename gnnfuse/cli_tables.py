@@ -116,7 +116,7 @@ def fit(
         bool | None,
         typer.Option(
             "--class-weights/--no-class-weights",
-            help="Let small classes count as much as large ones; where they are of unequal size by default.",
+            help="Let rows of small classes count more; where classes are of unequal size by default.",
             rich_help_panel=TRAINING,
         ),
     ] = None,

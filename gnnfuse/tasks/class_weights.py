@@ -8,19 +8,20 @@ from torch import Tensor
 MOST = 10.0  # a class of one sample must not outweigh all others
 
 
-def balanced_weights(counts: Mapping[str, int], classes: Sequence[str]) -> tuple[float, ...]:
-    """Weights by which all classes count alike in sum, and a sample counts 1 on average; none above 10 times another.
+def balanced_weights(counts: Mapping[str, int], classes: Sequence[str], *, power: float = 1.0) -> tuple[float, ...]:
+    """Weights by which small classes count more, a sample 1 on average; none above 10 times another.
 
     Args:
         counts: class -> training samples.
         classes: the classes, in order.
+        power: 1 lets all classes count alike in sum, 0 all samples; between them, both are heard.
 
     Example:
         >>> balanced_weights({"cat": 30, "dog": 10}, ("cat", "dog"))
         (0.6666666666666666, 2.0)
     """
     numbers = [max(1, counts.get(name, 0)) for name in classes]
-    raw = [1 / max(number, max(numbers) / MOST) for number in numbers]
+    raw = [max(number, max(numbers) / MOST) ** -power for number in numbers]
     mean = sum(weight * number for weight, number in zip(raw, numbers, strict=True)) / sum(numbers)
     return tuple(weight / mean for weight in raw)
 

@@ -23,8 +23,9 @@ class FitOptions:
         on_error: what happens to what cannot be read: "stop" raises, "missing" takes a signal for absent, "skip" leaves
             the row out.
         augment: change training samples at random; None does so below 20,000 training rows.
-        class_weights: let small classes count as much as large ones; None does so where the largest has more than one
-            and a half times the samples of the smallest.
+        class_weights: let samples of small classes count more, by the square root of how much rarer they are (labels:
+            by the odds of not having them); None does so where the largest class has more than one and a half times the
+            samples of the smallest.
 
     Raises:
         ValueError: an unknown policy.

@@ -22,6 +22,7 @@ from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 SMALL = 20_000  # training rows below which samples are changed at random
 IN_MEMORY = 50_000  # rows below which graphs that are not changed are kept
 SIGNAL_DROPOUT, DROPOUT, SMOOTHING = 0.2, 0.2, 0.1
+WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
 UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
 
 
@@ -168,7 +169,7 @@ class TablePlan:
         )
         if self.target.kind == "multilabel":
             return positive_weights(counts, classes, len(self.of("train")))
-        return balanced_weights(counts, classes)
+        return balanced_weights(counts, classes, power=WEIGHT_POWER)
 
 
 def _names(target: object) -> tuple[str, ...]:
