@@ -191,13 +191,12 @@ def fit(
         progress=False,
         out=out,
         logs=tuple(log or ()),  # type: ignore[arg-type]  # FitConfig checks them
-        resume=resume,
     )
     observer = Terminal() if is_first_process() else Observer()
     fitted = run(
         table, out=out, image=image, audio=audio, text=text, rows=rows, features=features, target=target, id=id,
         split=split, group=group, media=media, allow_outside=allow_outside, options=options, config=config,
-        observer=observer,
+        resume=resume, observer=observer,
     )  # fmt: skip
     observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
 

@@ -56,14 +56,14 @@ def fit(
     allow_outside: bool = False,
     options: FitOptions | None = None,
     config: FitConfig | None = None,
+    resume: bool = False,
     observer: Observer | None = None,
 ) -> Fitted:
     """Fit a model on a table and write it into a folder: model, results.json, report.md with plots, rejects.csv.
 
     Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
     chosen from what stands in its column, and splits are made by rule where no column says them. Test rows are opened
-    once, after training. Checkpoints are kept in `out`/checkpoints: with `config.resume` a run that was cut goes on
-    from the newest to the same end.
+    once, after training. Checkpoints are kept in `out`/checkpoints.
 
     Args:
         table: a file, a folder, a data set, a data frame or a list of mappings: whatever `open_table` opens.
@@ -81,6 +81,7 @@ def fit(
         allow_outside: let such paths lead out of that folder.
         options: what is fitted; `FitOptions()` by default.
         config: how it is trained; `default_config()` by default.
+        resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
         observer: is told how far it is, nobody by default; `gnnfuse.workflow.Terminal()` prints.
 
     Raises:
@@ -116,7 +117,7 @@ def fit(
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
     train, valid = plan.ready()
     watchers = observer.training(config.epochs, plan.task.monitor)
-    report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS), callbacks=watchers)
+    report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS, resume=resume), callbacks=watchers)
     if not is_first_process():
         return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
     measured = {"valid": evaluate(plan.task, valid, device=config.device)}

@@ -88,9 +88,9 @@ class TablePlan:
         """Whether training samples are changed at random."""
         return len(self.splits.train) < SMALL if self.options.augment is None else self.options.augment
 
-    def training(self, folder: Path) -> FitConfig:
+    def training(self, folder: Path, *, resume: bool) -> FitConfig:
         """How the task is trained, with checkpoints in a folder."""
-        return replace(self.config, out=folder, augment=self.augments)
+        return replace(self.config, out=folder, augment=self.augments, resume=resume or self.config.resume)
 
     def _survey(self) -> Survey[UsableSamples]:
         some = (self.samples[row] for row in self.splits.train.tolist())

@@ -228,18 +228,15 @@ def test_classes_that_training_does_not_know_stop_or_go(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path) -> None:
-    def run(name: str, **changes: Any) -> Task:
+    def run(name: str, *, resume: bool = False, observer: Observer | None = None) -> Task:
         return fit(
             media / "pets.csv", out=tmp_path / name, text=["word"], audio=[], id="name", target=["species"],
-            options=SMALL, config=quick(epochs=3, **changes),
+            options=SMALL, config=quick(epochs=3), resume=resume, observer=observer,
         ).task  # fmt: skip
 
     whole = run("whole")
     with pytest.raises(RuntimeError, match="cut"):
-        fit(
-            media / "pets.csv", out=tmp_path / "cut", text=["word"], audio=[], id="name", target=["species"],
-            options=SMALL, config=quick(epochs=3), observer=CutsAfter(1),
-        )  # fmt: skip
+        run("cut", observer=CutsAfter(1))
     assert list((tmp_path / "cut" / "checkpoints").iterdir())
     resumed = run("cut", resume=True)
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
