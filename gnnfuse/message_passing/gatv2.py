@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.activation import Activation, activate, check_activation
+from gnnfuse.message_passing.check_states import check_states
 from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -85,6 +86,7 @@ class GATv2(MessageLayer):
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
+        check_states(states, self.dim, self)
         destination, source, own = self.project.split(states, batch.slices, 3)
         message = source.view(-1, self.heads, self.dim // self.heads)
         received = graph_attention(

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing.check_states import check_states
 from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -87,6 +88,7 @@ class HGT(MessageLayer):
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
+        check_states(states, self.dim, self)
         projected = self.project.split(states, batch.slices, 3)
         key, query, value = (part.view(-1, self.heads, self.dim // self.heads) for part in projected)
         prior = (self.prior * (self.dim // self.heads) ** -0.5)[:, :, None, None]

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing.check_states import check_states
 from gnnfuse.message_passing.message_layer import LayerFactory, MessageLayer
 from gnnfuse.message_passing.nearest_search import nearest
 from gnnfuse.message_passing.relation_attention import RelationAttention
@@ -81,6 +82,7 @@ class NearestStates(MessageLayer):
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
+        check_states(states, self.dim, self)
         if set(batch.node_types) != set(self.node_types):
             expected = ", ".join(self.node_types)
             raise ValueError(f"expected node types {expected}, the batch has {', '.join(batch.node_types)}")

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.graph.assemble import list_edges
+from gnnfuse.message_passing.check_states import check_states
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.typed_linear import split_types
 
@@ -62,6 +63,7 @@ class PyGLayer(MessageLayer):
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
+        check_states(states, self.dim, self)
         places = {relation: place for place, relation in enumerate(self.relations)}
         before = split_types(states, batch.slices)
         after: dict[str, Tensor] = {}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.message_passing.check_states import check_states
 from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -86,6 +87,7 @@ class RelationAttention(MessageLayer):
         Raises:
             ValueError: the batch has a relation that the layer does not know.
         """
+        check_states(states, self.dim, self)
         projected = self.project.split(self.attention_norm(states), batch.slices, 3)
         query, key, value = (part.view(-1, self.heads, self.dim // self.heads) for part in projected)
         received = graph_attention(

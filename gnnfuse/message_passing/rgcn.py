@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.activation import Activation, activate, check_activation
+from gnnfuse.message_passing.check_states import check_dim, check_states
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_mean import relation_mean
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -56,6 +57,7 @@ class RGCN(MessageLayer):
         impl: Impl = "auto",
     ) -> None:
         super().__init__()
+        check_dim(dim)
         check_activation(activation)
         if num_bases is not None and num_bases < 1:
             raise ValueError(f"num_bases must be at least 1 or None, found {num_bases}")
@@ -75,6 +77,7 @@ class RGCN(MessageLayer):
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
+        check_states(states, self.dim, self)
         weight = in_batch_order(self._weight(), self.relations, batch)
         received = relation_mean(states, weight, batch, impl=self.impl)
         return activate(self.activation, self.own(states) + received)

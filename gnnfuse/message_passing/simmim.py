@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.activation import Activation, activate, check_activation
+from gnnfuse.message_passing.check_states import check_dim, check_states
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.typed_linear import TypedLinear
 from gnnfuse.ops import graph_attention
@@ -52,6 +53,7 @@ class SimMIM(MessageLayer):
         impl: Impl = "auto",
     ) -> None:
         super().__init__()
+        check_dim(dim)
         check_activation(activation)
         check_impl(impl, get_args(Impl))
         self.dim = dim
@@ -64,6 +66,7 @@ class SimMIM(MessageLayer):
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
+        check_states(states, self.dim, self)
         message, score = self.neighbours(states, batch.slices).unsqueeze(1).split([self.dim, 1], dim=2)
         # A query of 1 leaves the key as the score.
         received = graph_attention(

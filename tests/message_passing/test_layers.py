@@ -156,3 +156,18 @@ def test_the_activation_stands_behind_everything(factory: type[SAGE | RGCN]) -> 
     before = layer(states, batch)
     layer.activation = "relu"  # type: ignore[assignment]
     assert torch.equal(layer(states, batch), before.relu())
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_states_of_another_width_are_refused(name: str) -> None:
+    batch = example()
+    layer = make_seeded(lambda: LAYERS[name](DIM, batch.node_types, batch.relations))
+    with pytest.raises(ValueError, match=rf"{type(layer).__name__}: states must be \[nodes, {DIM}\], found shape"):
+        layer(torch.zeros(batch.num_nodes, DIM + 1), batch)
+
+
+@pytest.mark.parametrize("name", ["sage", "rgcn", "simmim", "hgt", "gatv2", "relation_attention"])
+def test_states_of_no_size_are_refused(name: str) -> None:
+    batch = example()
+    with pytest.raises(ValueError, match="dim"):
+        LAYERS[name](0, batch.node_types, batch.relations)
