@@ -99,7 +99,7 @@ def graph_attention(
     The softmax runs over all edges into i, whatever their relation. A node without edges, or with none but edges
     silenced by a bias of -inf, gets zeros. float16 and bfloat16 are computed in float32 and given back in their own
     dtype; biases, gates and score_weight may have any floating dtype and are converted to that of the computation.
-    Under `torch.autocast` query, key and value are brought to its dtype, unless float64 is among them.
+    Under `torch.autocast` query, key and value of several dtypes are brought to its own, unless float64 is among them.
 
     After Velickovic et al., Graph Attention Networks, 2018 (https://arxiv.org/abs/1710.10903), with the
     scaled dot product of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762) or the additive score of Brody et
@@ -239,9 +239,10 @@ def seed_tensor(seed: int | Tensor | None, device: torch.device) -> Tensor:
 
 
 def in_autocast(*states: Tensor) -> tuple[Tensor, ...]:
-    """Under autocast in its dtype, unless float64 is among them; else as they are."""
-    kind = states[0].device.type
-    if kind == "meta" or not torch.is_autocast_enabled(kind) or any(state.dtype == torch.float64 for state in states):
+    """States of several dtypes, as autocast makes them, in its own; float64 is left alone, and so is one dtype."""
+    kind, given = states[0].device.type, {state.dtype for state in states}
+    mixed = len(given) > 1 and torch.float64 not in given
+    if not mixed or kind == "meta" or not torch.is_autocast_enabled(kind):
         return states
     return tuple(state.to(torch.get_autocast_dtype(kind)) for state in states)
 

@@ -36,7 +36,7 @@ def test_states_of_16_bits_beside_tables_in_float32(impl: Impl, dtype: torch.dty
 
 
 @pytest.mark.parametrize("impl", ["reference", "numba", "dense"])
-def test_under_autocast_states_are_brought_to_its_dtype(impl: Impl) -> None:
+def test_under_autocast_states_of_several_dtypes_are_brought_to_its_own(impl: Impl) -> None:
     generator = torch.Generator().manual_seed(0)
     src, dst = torch.randint(0, 20, (2, 150), generator=generator)
     edges = edges_from_index(src, dst, num_nodes=20)
