@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gnnfuse.message_passing import RelationAttention as RelationAttention
     from gnnfuse.message_passing import SimMIM as SimMIM
     from gnnfuse.nodes import AudioFrames as AudioFrames
+    from gnnfuse.nodes import CachedNodes as CachedNodes
     from gnnfuse.nodes import Features as Features
     from gnnfuse.nodes import Hub as Hub
     from gnnfuse.nodes import ImagePatches as ImagePatches
@@ -59,10 +60,13 @@ if TYPE_CHECKING:
     from gnnfuse.saving import ModelCard as ModelCard
     from gnnfuse.saving import from_pretrained as from_pretrained
     from gnnfuse.saving import save_pretrained as save_pretrained
+    from gnnfuse.saving import uncached as uncached
     from gnnfuse.tasks import Classification as Classification
     from gnnfuse.tasks import MultiLabel as MultiLabel
     from gnnfuse.tasks import Regression as Regression
     from gnnfuse.train import FitConfig as FitConfig
+    from gnnfuse.train.cache import cache as cache
+    from gnnfuse.train.cache_table import cache_table as cache_table
     from gnnfuse.train.evaluate import evaluate as evaluate  # not from the package: mypy would take it for the module
     from gnnfuse.train.fit import fit as fit
 
@@ -87,6 +91,7 @@ _PUBLIC = {
     ),
     "nodes": (
         "AudioFrames",
+        "CachedNodes",
         "Features",
         "Hub",
         "ImagePatches",
@@ -100,9 +105,9 @@ _PUBLIC = {
     ),
     "readout": ("AttentionReadout", "HubReadout", "InteractionReadout", "JoinedReadout", "MeanReadout", "TypedReadout"),
     "sample": ("Audio", "Rows", "Sample"),
-    "saving": ("ModelCard", "from_pretrained", "save_pretrained"),
+    "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
-    "train": ("FitConfig", "evaluate", "fit"),
+    "train": ("FitConfig", "cache", "cache_table", "evaluate", "fit"),
 }
 _HOME = {name: stage for stage, names in _PUBLIC.items() for name in names}
 

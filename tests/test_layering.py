@@ -50,7 +50,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
     "bench": (*UP_TO_TRAIN, "explain", "testing"),
-    "cli": (*UP_TO_TRAIN, "explain", "testing", "bench", "diagnosis"),
+    "cache_progress": UP_TO_TRAIN,
+    "cli": (*UP_TO_TRAIN, "explain", "testing", "bench", "diagnosis", "cache_progress"),
 }
 LIGHT_STAGES = (
     *("catalog", *SAVED, "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks"),

@@ -1,6 +1,8 @@
 """Training through Lightning."""
 
 from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.cache import CacheReport, cache
+from gnnfuse.train.cache_table import cache_table
 from gnnfuse.train.evaluate import Evaluation, device_of, evaluate
 from gnnfuse.train.fit import FitReport, fit
 from gnnfuse.train.fit_config import FitConfig
@@ -11,6 +13,7 @@ from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
 __all__ = [
     "Batches",
+    "CacheReport",
     "EpochSampler",
     "Evaluation",
     "FitConfig",
@@ -21,6 +24,8 @@ __all__ = [
     "Survey",
     "UsableSamples",
     "UsableStream",
+    "cache",
+    "cache_table",
     "device_of",
     "evaluate",
     "fit",

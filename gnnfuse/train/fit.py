@@ -85,6 +85,7 @@ def fit(
         >>> from gnnfuse.fusion import Unimodal
         >>> from gnnfuse.graph import ClassTarget, GraphBuilder
         >>> from gnnfuse.nodes import TextTokens
+        >>> from gnnfuse.sample import Sample
         >>> from gnnfuse.tasks import Classification
         >>> builder = GraphBuilder([TextTokens()], target=ClassTarget(("no", "yes")))
         >>> task = Classification(Unimodal(builder.node_types, dim=16, depth=1, heads=2), builder)
