@@ -137,7 +137,7 @@ def live(kind: str, out: Path, epochs: int) -> dict[str, Any]:
         every_seconds=0.1, shuffle_buffer=32,
     )  # fmt: skip
     began = Began()
-    report = gf.fit(task, Questions() if kind == "stream" else data.train, data.valid, config, callbacks=[began])
+    report = gf.fit_task(task, Questions() if kind == "stream" else data.train, data.valid, config, callbacks=[began])
     content = b"".join(tensor.numpy().tobytes() for tensor in task.state_dict().values())
     history = [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in report.history]
     return {"weights": hashlib.sha256(content).hexdigest(), "history": history, "steps": began.steps}

@@ -24,7 +24,7 @@ from layer_timing.ceilings import measure_ceilings
 from layer_timing.contenders import CONTENDERS, OPERATORS, named
 from layer_timing.environment import environment
 from layer_timing.figures import figures
-from layer_timing.growth import SIZES, summary, time_growth
+from layer_timing.growth import LEAST_NODES, SIZES, summary, time_growth
 from layer_timing.report import WIDTH, print_figures, print_growth, print_work
 from layer_timing.run import Row, Settings, time_work
 from layer_timing.workloads import WORKS
@@ -96,6 +96,17 @@ def complete(found: argparse.Namespace) -> None:
         raise ValueError(f"found {numbers}, expected at least one round and heads that divide dim")
     if found.plot and found.growth is None:
         raise ValueError("--plot draws the growth sweep: add --growth")
+    if found.work is not None and not found.work:
+        raise ValueError(f"--work without a name, expected some of {', '.join(WORKS)}")
+    for name, file in (("--out", found.out), ("--plot", found.plot)):
+        if file is not None and not file.parent.is_dir():
+            raise ValueError(f"{name} {file}: there is no folder {file.parent}")
+    if found.growth and min(found.growth) < LEAST_NODES:
+        raise ValueError(f"--growth needs at least {LEAST_NODES} nodes per sample, found {min(found.growth)}")
+    if found.only and found.growth is not None:
+        raise ValueError(
+            "--only chooses contenders of works; the growth sweep has its own three: leave one of both out"
+        )
     if found.work is None:
         found.work = [] if found.growth is not None else list(WORKS)
     if found.growth is not None:

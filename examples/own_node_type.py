@@ -50,7 +50,7 @@ def main() -> None:
     )
     print("relations:", ", ".join(map(str, builder.relations)))
     task = gf.Classification(gf.GraphFusion(builder.node_types, builder.relations, dim=32, depth=2), builder)
-    report = gf.fit(task, samples[:48], samples[48:], gf.FitConfig(epochs=8, batch_size=16, progress=False))
+    report = gf.fit_task(task, samples[:48], samples[48:], gf.FitConfig(epochs=8, batch_size=16, progress=False))
     print(f"validation accuracy {report.best['valid_accuracy']:.2f} after {report.epochs} epochs")
     print(task.predict(gf.Sample({"lidar": torch.full((5, 4), 2.5)})))
 

@@ -59,7 +59,7 @@ def main(folder: Path) -> None:
     train, valid = found.usable.among(splits.train), found.usable.among(splits.valid)
     builder = builder.fit(train)  # the scale of the weight, from training rows alone
     task = gf.Classification(gf.GraphFusion(builder.node_types, builder.relations, dim=16, depth=1), builder)
-    report = gf.fit(task, train, valid, gf.FitConfig(epochs=5, progress=False, device="cpu"))
+    report = gf.fit_task(task, train, valid, gf.FitConfig(epochs=5, progress=False, device="cpu"))
     print(report.best)
     print([prediction.label for prediction in task.predict(samples[:4])])
 

@@ -9,21 +9,21 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 import gnnfuse as gf
-from gnnfuse.data import digits
-from gnnfuse.nodes import LogMelFrames
 
-DATA = digits(train=128, valid=32, test=10)
+WORDS = ("rain", "sun", "snow", "fog")
+generator = torch.Generator().manual_seed(0)
+SAMPLES = [
+    gf.Sample({"report": f"{word} today", "sensor": torch.randn(6, 3, generator=generator)}, target=word)
+    for word in WORDS * 40
+]
+TRAIN, VALID = SAMPLES[:128], SAMPLES[128:]
 
 
 def new_task() -> gf.Classification:
     builder = gf.GraphBuilder(
-        [
-            gf.AudioFrames(sample_rate=8000, hop=0.08, window=0.08, encoding=LogMelFrames(mels=32)),
-            gf.TextTokens(),
-            gf.Hub(),
-        ],
+        [gf.TextTokens(signal="report"), gf.Features(signal="sensor", width=3), gf.Hub()],
         [gf.Window(), gf.Complete(dst="hub", name="to_hub"), gf.Complete(src="hub", name="from_hub")],
-        target=gf.ClassTarget(DATA.classes),
+        target=gf.ClassTarget(WORDS),
     )
     torch.manual_seed(0)
     return gf.Classification(
@@ -41,25 +41,25 @@ class PressCtrlC(Callback):
 
 def main() -> None:
     undisturbed = new_task()
-    gf.fit(undisturbed, DATA.train, DATA.valid, gf.FitConfig(epochs=3, progress=False, device="cpu"))
+    gf.fit_task(undisturbed, TRAIN, VALID, gf.FitConfig(epochs=3, progress=False, device="cpu"))
 
     with TemporaryDirectory() as folder:
         # One configuration for every life of the run: it begins where there is no checkpoint, else goes on.
         config = gf.FitConfig(epochs=3, progress=False, device="cpu", out=folder, resume=True, logs=("csv",))
         try:
-            gf.fit(new_task(), DATA.train, DATA.valid, config, callbacks=[PressCtrlC()])
+            gf.fit_task(new_task(), TRAIN, VALID, config, callbacks=[PressCtrlC()])
         except KeyboardInterrupt:
             print("interrupted; in the folder:", *sorted(os.listdir(folder)))
 
         task = new_task()  # a new process would build it alike
-        report = gf.fit(task, DATA.train, DATA.valid, config)
+        report = gf.fit_task(task, TRAIN, VALID, config)
         print(f"went on to the end: {report.epochs} epochs, {report.samples} samples")
 
         pairs = zip(task.state_dict().values(), undisturbed.state_dict().values(), strict=True)
         print("the same weights, bit for bit:", all(torch.equal(resumed, whole) for resumed, whole in pairs))
 
         try:
-            gf.fit(new_task(), DATA.train[:64], DATA.valid, config)
+            gf.fit_task(new_task(), TRAIN[:64], VALID, config)
         except ValueError as error:
             print("with other data:", error)
 

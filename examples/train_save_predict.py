@@ -24,7 +24,7 @@ def main() -> None:
     )
     torch.manual_seed(0)
     task = gf.Classification(gf.GraphFusion(builder.node_types, builder.relations, dim=48, depth=2), builder)
-    report = gf.fit(task, dataset.train, dataset.valid, gf.FitConfig(epochs=2, progress=False))
+    report = gf.fit_task(task, dataset.train, dataset.valid, gf.FitConfig(epochs=2, progress=False))
     print(f"validation accuracy {report.best['valid_accuracy']:.2f} after {report.epochs} short epochs")
 
     result = gf.evaluate(task, dataset.tests["test"].open("example"))

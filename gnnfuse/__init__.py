@@ -65,10 +65,15 @@ if TYPE_CHECKING:
     from gnnfuse.tasks import MultiLabel as MultiLabel
     from gnnfuse.tasks import Regression as Regression
     from gnnfuse.train import FitConfig as FitConfig
-    from gnnfuse.train.cache import cache as cache
-    from gnnfuse.train.cache_table import cache_table as cache_table
-    from gnnfuse.train.evaluate import evaluate as evaluate  # not from the package: mypy would take it for the module
-    from gnnfuse.train.fit import fit as fit
+    from gnnfuse.train import cache as cache
+
+    # Not from the package: mypy would take them for the modules of their names.
+    from gnnfuse.train.cache_samples import cache_samples as cache_samples
+    from gnnfuse.train.evaluate import evaluate as evaluate
+    from gnnfuse.train.fit_task import fit_task as fit_task
+    from gnnfuse.workflow import embed as embed
+    from gnnfuse.workflow import fit as fit
+    from gnnfuse.workflow import predict as predict
 
 __version__ = "0.1.0"
 
@@ -107,7 +112,8 @@ _PUBLIC = {
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
-    "train": ("FitConfig", "cache", "cache_table", "evaluate", "fit"),
+    "train": ("FitConfig", "cache", "cache_samples", "evaluate", "fit_task"),
+    "workflow": ("embed", "fit", "predict"),
 }
 _HOME = {name: stage for stage, names in _PUBLIC.items() for name in names}
 

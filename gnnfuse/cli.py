@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 import gnnfuse
+from gnnfuse.cli_cache import cache
+from gnnfuse.cli_tables import embed, fit, predict
 
 if TYPE_CHECKING:
     from gnnfuse.diagnosis import Diagnosis
@@ -70,6 +72,12 @@ def _version(
         raise typer.Exit
 
 
+app.command(name="fit")(fit)
+app.command(name="predict")(predict)
+app.command(name="embed")(embed)
+app.command(name="cache")(cache)
+
+
 @app.command()
 def bench(
     task: Annotated[str, typer.Option(help="Benchmark task; `gnnfuse names benchmark` lists them.")] = "digits",
@@ -97,101 +105,10 @@ def bench(
     once per run, after training.
     """
     from gnnfuse.bench.bench import bench as run
-    from gnnfuse.bench.models import DEFAULT_MODELS
+    from gnnfuse.workflow.models import DEFAULT_MODELS
 
     names = DEFAULT_MODELS if models is None else tuple(name.strip() for name in models.split(",") if name.strip())
     run(task, models=names, seeds=seeds, minutes=minutes, quick=quick, data=data, out=out, device=device)
-
-
-@app.command()
-def cache(
-    table: Annotated[
-        str, typer.Argument(help="CSV, TSV, JSON Lines, Parquet or Arrow file, a folder, or a data set of the hub.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder to keep features in; may hold those of other encoders and tables.")],
-    image_encoder: Annotated[
-        str | None,
-        typer.Option(help="torchvision/NAME, or a vision model of transformers: its name on the hub or its folder."),
-    ] = None,
-    audio_encoder: Annotated[
-        str | None,
-        typer.Option(help="torchaudio/PIPELINE, or an audio model of transformers: its name on the hub or its folder."),
-    ] = None,
-    text_encoder: Annotated[
-        str | None, typer.Option(help="A text model of transformers: its name on the hub or its folder.")
-    ] = None,
-    image_weights: Annotated[
-        str | None, typer.Option(help="Listed weights of torchvision, a file of them, or a revision on the hub.")
-    ] = None,
-    audio_weights: Annotated[
-        str | None, typer.Option(help="File of weights for torchaudio, or a revision on the hub.")
-    ] = None,
-    text_weights: Annotated[str | None, typer.Option(help="Revision on the hub.")] = None,
-    image: Annotated[
-        list[str] | None, typer.Option(help="Column of pictures, may be given again; guessed from content by default.")
-    ] = None,
-    audio: Annotated[list[str] | None, typer.Option(help="Column of recordings, likewise.")] = None,
-    text: Annotated[list[str] | None, typer.Option(help="Column of texts, likewise.")] = None,
-    media: Annotated[
-        Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")
-    ] = None,
-    allow_outside: Annotated[
-        bool, typer.Option("--allow-outside", help="Let paths in cells lead out of that folder.")
-    ] = False,
-    streaming: Annotated[
-        bool, typer.Option("--streaming", help="Read rows one after another, without an index.")
-    ] = False,
-    dtype: Annotated[
-        Literal["float32", "float16"],
-        typer.Option(help="float32 keeps every bit, float16 takes half the space; training must name the same."),
-    ] = "float32",
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples in a call of an encoder.")] = 32,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that read and decode.")] = 2,
-    on_error: Annotated[
-        Literal["stop", "missing", "skip"],
-        typer.Option(
-            help="What to do about a signal that cannot be read: stop there, or go on and list it in rejects.csv; "
-            "training meets it again."
-        ),
-    ] = "stop",
-    device: Device = "auto",
-) -> None:
-    """Run frozen encoders once over a table and keep their features, for training to read at the speed of the disk.
-
-    Features are found again by what a cell holds and by the encoder's weights, arguments and versions: a changed file
-    or another encoder is never mistaken for the one before. Run again after a kill, with more rows or after damage to
-    the folder, it makes only what is missing. At least one encoder must be given.
-
-    Example: gnnfuse cache birds.csv --image-encoder torchvision/resnet50 --text-encoder roberta-base --out features
-    """
-    from gnnfuse.cache_progress import CacheProgress
-    from gnnfuse.train import cache_table
-
-    with CacheProgress(out) as progress:
-        reports = cache_table(
-            table,
-            out,
-            image_encoder=image_encoder,
-            audio_encoder=audio_encoder,
-            text_encoder=text_encoder,
-            image_weights=image_weights,
-            audio_weights=audio_weights,
-            text_weights=text_weights,
-            image=image,
-            audio=audio,
-            text=text,
-            media=media,
-            allow_outside=allow_outside,
-            streaming=streaming,
-            dtype=dtype,
-            batch_size=batch_size,
-            workers=workers,
-            device=device,
-            on_error=on_error,
-            begin=progress.begin,
-            advance=progress.advance,
-        )
-    progress.conclude(reports)
 
 
 @app.command()

@@ -49,9 +49,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "diagnosis": ("ops",),
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
-    "bench": (*UP_TO_TRAIN, "explain", "testing"),
+    "workflow": (*UP_TO_TRAIN, "model_card"),
+    "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow"),
+    "cli_tables": (*UP_TO_TRAIN, "workflow"),
     "cache_progress": UP_TO_TRAIN,
-    "cli": (*UP_TO_TRAIN, "explain", "testing", "bench", "diagnosis", "cache_progress"),
+    "cli_cache": ("cli_tables", "cache_progress", "train"),
+    "cli": (*UP_TO_TRAIN, "explain", "testing", "workflow", "bench", "diagnosis", "cli_tables", "cli_cache"),
 }
 LIGHT_STAGES = (
     *("catalog", *SAVED, "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks"),

@@ -10,6 +10,7 @@ from layer_timing.run import Row, Settings, prepare, time_entries
 from layer_timing.workloads import sequences
 
 SIZES = tuple(256 << power for power in range(7))  # 256 to 16,384
+LEAST_NODES = 4  # for three sequences
 FITTED_FROM = 1024
 NAMES = {"RelationAttention": "auto", "full_attention": "sdpa", "pyg.HGTConv": "pyg"}
 
@@ -26,8 +27,8 @@ def time_growth(sizes: Sequence[int], ceilings: dict[str, float], settings: Sett
         ValueError: a size that does not make three sequences.
         DisagreementError: contenders give different results.
     """
-    if min(sizes) < 4:
-        raise ValueError(f"growth needs at least 4 nodes per sample, found {min(sizes)}")
+    if min(sizes) < LEAST_NODES:
+        raise ValueError(f"growth needs at least {LEAST_NODES} nodes per sample, found {min(sizes)}")
     entries = []
     for nodes in sizes:
         settings.say(f"growth: {nodes:,} nodes")

@@ -13,6 +13,7 @@ from layer_timing.growth import NAMES, curve, summary
 from layer_timing.run import Row
 
 INK = "#22262b"
+DEVICE_TIME = "; the device's own time, as in a captured CUDA graph: an eager step may wait for the host"
 # Okabe and Ito's colours; markers repeat the distinction.
 LOOKS = {
     "RelationAttention": ("#0072B2", "o", "graph: RelationAttention"),
@@ -40,7 +41,9 @@ def write_plot(rows: Sequence[Row], environment: Mapping[str, Any], file: Path) 
     first = next(row for row in rows if row["work"] == "growth")
     where = environment["gpu"] or f"{environment['processor']}, threads: {environment['threads']}"
     axes.set_title("One block, forward and backward, one sample of degree 20", loc="left", fontsize=12)
-    footer = "\n".join([*in_words(curves, crossings), f"{where}; {first['dtype']}"])
+    footer = "\n".join(
+        [*in_words(curves, crossings), f"{where}; {first['dtype']}{DEVICE_TIME if environment['gpu'] else ''}"]
+    )
     axes.text(0, -0.15, footer, transform=axes.transAxes, va="top", fontsize=8, color="#6b7480")
     figure.savefig(file, dpi=150)
 

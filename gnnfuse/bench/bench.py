@@ -10,12 +10,12 @@ from rich.console import Console
 
 from gnnfuse import catalog
 from gnnfuse.bench.bench_task import BenchTask, MakeTask
-from gnnfuse.bench.models import DEFAULT_MODELS, expand
 from gnnfuse.bench.plots import write_plots
 from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import Results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.terminal import Terminal
+from gnnfuse.workflow.models import DEFAULT_MODELS, expand
 
 
 def bench(

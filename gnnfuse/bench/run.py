@@ -14,11 +14,11 @@ from gnnfuse.bench.bench_task import BenchTask
 from gnnfuse.bench.environment import environment
 from gnnfuse.bench.examination import Examination
 from gnnfuse.bench.memory import PeakMemory
-from gnnfuse.bench.models import ModelName, expand, make_model
 from gnnfuse.bench.results import Results, Row
 from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.tasks import Classification
-from gnnfuse.train import FitConfig, Samples, device_of, fit, prepare
+from gnnfuse.train import FitConfig, Samples, device_of, fit_task, prepare
+from gnnfuse.workflow.models import ModelName, expand, make_model
 
 MARGIN = 0.9  # of the time is given to training; evaluation and reports take the rest
 
@@ -131,7 +131,7 @@ class _Run:
             fitted = Classification(model, self.builder, dropout=self.task.dropout)
             self._warm_up(fitted)
         with PeakMemory(device_of(config.device)) as memory:
-            report = fit(fitted, self.train, self.valid, config, callbacks=watchers)
+            report = fit_task(fitted, self.train, self.valid, config, callbacks=watchers)
         scores = self.examination.take(fitted, run=f"{name} seed {config.seed}")
         first, *others = scores
         return Row(

@@ -37,9 +37,12 @@ class GraphBuilder:
         node_types: what samples are made of.
         edge_rules: what joins them; none for models that see no edges.
         target: how targets become numbers; None leaves them out.
+        signal_dropout: when augmenting, each signal of a sample is left out with this probability, never all of them:
+            a model learns to do without (after ModDrop, Neverova et al., 2016).
 
     Raises:
-        ValueError: no node types, two of one name, two rules of one name, or a rule that joins nothing.
+        ValueError: no node types, two of one name, two rules of one name, a rule that joins nothing, or a probability
+            outside 0..1.
 
     Example:
         >>> from gnnfuse.edges import Window
@@ -56,7 +59,10 @@ class GraphBuilder:
         edge_rules: Sequence[EdgeRule] = (),
         *,
         target: TargetEncoding | None = None,
+        signal_dropout: float = 0.0,
     ) -> None:
+        if not 0 <= signal_dropout < 1:
+            raise ValueError(f"signal_dropout must be at least 0 and below 1, found {signal_dropout}")
         if not node_types:
             raise ValueError("a graph needs at least one node type, found none")
         for node_type in node_types:
@@ -68,6 +74,7 @@ class GraphBuilder:
         self.node_types = tuple(sorted(node_types, key=lambda node_type: node_type.name))
         self.edge_rules = tuple(sorted(edge_rules, key=lambda rule: rule.name))
         self.target = target
+        self.signal_dropout = signal_dropout
         self._typed = {
             Relation(src.name, rule.name, dst.name): rule
             for src in self.node_types
@@ -155,18 +162,31 @@ class GraphBuilder:
         if len(learning) > 1 and isinstance(samples, Iterator):
             samples = list(samples)
         fitted = [node_type.fit(samples) if node_type in learning else node_type for node_type in self.node_types]
-        return GraphBuilder(fitted, self.edge_rules, target=self.target)
+        return GraphBuilder(fitted, self.edge_rules, target=self.target, signal_dropout=self.signal_dropout)
 
     def without_edges(self) -> "GraphBuilder":
         """The same nodes without edges, for models that see none; hubs go too, as nothing reaches them."""
         read = [node_type for node_type in self.node_types if node_type.signal is not None]
-        return GraphBuilder(read, target=self.target)
+        return GraphBuilder(read, target=self.target, signal_dropout=self.signal_dropout)
 
     def _augmented(self, sample: Sample, augment: tuple[int, int, int]) -> Sample:
+        if self.signal_dropout:
+            sample = self._without_some(sample, torch.Generator().manual_seed(seed_of(*augment, len(self.node_types))))
         for place, node_type in enumerate(self.node_types):
-            state = np.random.SeedSequence((*augment, place)).generate_state(1, np.uint64)
-            sample = node_type.augment(sample, torch.Generator().manual_seed(int(state[0] >> np.uint64(1))))
+            sample = node_type.augment(sample, torch.Generator().manual_seed(seed_of(*augment, place)))
         return sample
+
+    def _without_some(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with signals left out at random; one, drawn at random, always stays."""
+        read = {node_type.signal for node_type in self.node_types}
+        names = sorted(name for name in sample.signals if name in read)
+        if len(names) < 2:
+            return sample
+        stays = int(torch.randint(len(names), (), generator=generator))
+        leave = (torch.rand(len(names), generator=generator) < self.signal_dropout).tolist()
+        gone = {name for place, name in enumerate(names) if leave[place] and place != stays}
+        kept = {name: signal for name, signal in sample.signals.items() if name not in gone}
+        return Sample(kept, sample.target, sample.id)
 
     def _nodes(self, node_type: NodeType, sample: Sample) -> NodeSet | None:
         nodes = node_type.nodes(sample)
@@ -247,6 +267,11 @@ class GraphBuilder:
         self._kept[key] = edges
         if len(self._kept) > KEPT_SHAPES:
             self._kept.popitem(last=False)
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed that depends on all of them."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _refuse_twice(what: str, names: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """The second stage: what a sample is made of, and the modules that turn it into vectors."""
 
 from gnnfuse.nodes.audio_frames import AudioFrames
-from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageFlip, ImageShift, InTurn
+from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, ImageFlip, ImageShift, InTurn
 from gnnfuse.nodes.cached import CachedEncoder, CachedNodes, CacheError, NotCachedError
 from gnnfuse.nodes.features import Features, RowEncoder
 from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames, WaveformFrames
@@ -47,6 +47,7 @@ __all__ = [
     "FrameEncoding",
     "Hub",
     "ImageArchitecture",
+    "ImageCrop",
     "ImageFlip",
     "ImagePatches",
     "ImageShift",

@@ -50,6 +50,37 @@ class ImageShift:
 
 
 @dataclass(frozen=True)
+class ImageCrop:
+    """Take a rectangle of at least `least` of a picture's area, of its own proportions, and enlarge it to full size.
+
+    Example:
+        >>> ImageCrop(0.5)(torch.rand(3, 8, 6), torch.Generator().manual_seed(0)).shape
+        torch.Size([3, 8, 6])
+    """
+
+    least: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.least <= 1:
+            raise ValueError(f"least must be above 0 and at most 1, found {self.least}")
+
+    def __call__(
+        self, pixels: Float[Tensor, "channels height width"], generator: torch.Generator
+    ) -> Float[Tensor, "channels height width"]:
+        """The part, as large as the picture was."""
+        size = pixels.shape[1:]
+        area, down, right = torch.rand(3, generator=generator).tolist()
+        side = (self.least + (1 - self.least) * area) ** 0.5
+        height, width = (max(1, round(length * side)) for length in size)
+        row, column = (
+            int(place * (whole - part + 1))
+            for place, whole, part in zip((down, right), size, (height, width), strict=True)
+        )
+        part = pixels[:, row : row + height, column : column + width]
+        return F.interpolate(part.unsqueeze(0), tuple(size), mode="bilinear", antialias=True)[0]
+
+
+@dataclass(frozen=True)
 class ImageFlip:
     """Mirror a picture left to right with probability one half; not for digits and letters."""
 

@@ -26,7 +26,7 @@ OPTIONS: Any = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "no
 
 
 class PatientCache(FunctionCache):
-    """Machine code on disk, done without where the disk no longer lets itself be read or written.
+    """Machine code on disk, made anew where it is damaged, and done without where the disk cannot be used.
 
     numba's own raises what the system says: a folder that was writable at the import and is not when a kernel is first
     called (mounted read-only meanwhile, full, gone) would end the call.
@@ -38,15 +38,28 @@ class PatientCache(FunctionCache):
         """The machine code for these arguments; None where there is none or it cannot be read."""
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        except (OSError, EOFError, pickle.UnpicklingError) as error:  # the last two: a file cut off by a crash
+        except OSError as error:
             self.give_up(error)
-            return None
+        except Exception:  # whatever damaged bytes make pickle and numba raise
+            self.start_anew()
+        return None
 
     def save_overload(self, sig: object, data: object) -> None:
         """Keep machine code, if it can be kept."""
         try:
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
-        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it reads the index first
+        except OSError as error:
+            self.give_up(error)
+        except (EOFError, pickle.UnpicklingError, ValueError, KeyError, AttributeError, IndexError):
+            self.start_anew()  # it reads the index first
+            with contextlib.suppress(OSError):
+                super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+    def start_anew(self) -> None:
+        """Write an empty index over one that cannot be read or that leads to machine code that cannot."""
+        try:
+            self.flush()  # type: ignore[no-untyped-call]
+        except OSError as error:
             self.give_up(error)
 
     def give_up(self, error: Exception) -> None:

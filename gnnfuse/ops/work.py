@@ -6,9 +6,9 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ EDGES_PER_PIECE = 4096
 NUMBERS_PER_PIECE = 2**17
 MAX_CHUNKS = 256
 TURNS_PER_THREAD = 4
+Pass = TypeVar("Pass", bound=Callable[..., Any])
 KEPT: list[Any] = []  # what machine code calls must not be collected
 FORKED = False  # whether this process is a forked child
 
@@ -173,6 +174,24 @@ def after_fork() -> None:
     """A forked child has none of its parent's OpenMP threads, and GNU's library would wait for them forever."""
     global FORKED
     FORKED = True
+
+
+def alone_after_fork(function: Pass) -> Pass:
+    """A function that runs with one thread in a forked child: PyTorch's operators, which it calls between kernels,
+    would wait there for threads that the child does not have."""
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        threads = torch.get_num_threads() if FORKED else 1
+        if threads == 1:
+            return function(*arguments, **options)
+        torch.set_num_threads(1)
+        try:
+            return function(*arguments, **options)
+        finally:
+            torch.set_num_threads(threads)
+
+    return cast(Pass, call)
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
+from gnnfuse.tasks.class_weights import check_weights
 from gnnfuse.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -23,25 +24,42 @@ class Classification(Task):
         builder: with a `ClassTarget`.
         dropout: of the fused vector before the head.
         label_smoothing: share of the target spread over all classes.
+        class_weights: how much a sample of each class counts in the loss, in the order of the classes; alike by
+            default. `balanced_weights` makes them from counts.
 
     Raises:
-        ValueError: the builder's target is not a `ClassTarget`.
+        ValueError: the builder's target is not a `ClassTarget`, or not one positive weight per class.
     """
 
     monitor = "accuracy"
 
+    weight: Tensor | None
+
     def __init__(
-        self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0, label_smoothing: float = 0.0
+        self,
+        model: FusionModel,
+        builder: GraphBuilder,
+        *,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        class_weights: tuple[float, ...] | None = None,
     ) -> None:
         if not isinstance(builder.target, ClassTarget) or not builder.target.classes:
             raise ValueError(f"Classification needs a builder with target=ClassTarget(classes), found {builder.target}")
         super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout)
         self.classes = builder.target.classes
         self.label_smoothing = label_smoothing
+        self.class_weights = class_weights
+        self.register_buffer("weight", check_weights(class_weights, self.classes), persistent=False)
 
     def losses(self, outputs: Float[Tensor, "graphs classes"], target: Int[Tensor, "graphs"]) -> Mapping[str, Tensor]:
-        """The mean cross-entropy."""
-        return {"cross_entropy": F.cross_entropy(outputs, target, label_smoothing=self.label_smoothing)}
+        """The mean cross-entropy, each sample's times its class's weight."""
+        smooth = self.label_smoothing
+        if self.weight is None:
+            return {"cross_entropy": F.cross_entropy(outputs, target, label_smoothing=smooth)}
+        # Not F.cross_entropy's weight=, which divides by the batch's own weights: parts of a step would not add up.
+        each = F.cross_entropy(outputs, target, label_smoothing=smooth, reduction="none")
+        return {"cross_entropy": (each * self.weight[target]).mean()}
 
     def metrics(self) -> "MetricCollection":
         """Accuracy and macro-averaged F1."""

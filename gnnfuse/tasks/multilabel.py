@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, MultiLabelTarget
+from gnnfuse.tasks.class_weights import check_weights
 from gnnfuse.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -23,15 +24,24 @@ class MultiLabel(Task):
         builder: with a `MultiLabelTarget`.
         dropout: of the fused vector before the head.
         threshold: probability from which a class counts as predicted.
+        class_weights: how much having each class counts in the loss, where not having it counts 1; 1 by default.
 
     Raises:
-        ValueError: the builder's target is not a `MultiLabelTarget`.
+        ValueError: the builder's target is not a `MultiLabelTarget`, or not one positive weight per class.
     """
 
     monitor = "micro_f1"
 
+    weight: Tensor | None
+
     def __init__(
-        self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0, threshold: float = 0.5
+        self,
+        model: FusionModel,
+        builder: GraphBuilder,
+        *,
+        dropout: float = 0.0,
+        threshold: float = 0.5,
+        class_weights: tuple[float, ...] | None = None,
     ) -> None:
         if not isinstance(builder.target, MultiLabelTarget) or not builder.target.classes:
             raise ValueError(
@@ -40,12 +50,14 @@ class MultiLabel(Task):
         super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout)
         self.classes = builder.target.classes
         self.threshold = threshold
+        self.class_weights = class_weights
+        self.register_buffer("weight", check_weights(class_weights, self.classes), persistent=False)
 
     def losses(
         self, outputs: Float[Tensor, "graphs classes"], target: Float[Tensor, "graphs classes"]
     ) -> Mapping[str, Tensor]:
         """The mean binary cross-entropy."""
-        return {"binary_cross_entropy": F.binary_cross_entropy_with_logits(outputs, target)}
+        return {"binary_cross_entropy": F.binary_cross_entropy_with_logits(outputs, target, pos_weight=self.weight)}
 
     def metrics(self) -> "MetricCollection":
         """F1 over all decisions (micro) and over classes (macro)."""

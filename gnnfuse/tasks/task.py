@@ -64,7 +64,10 @@ class Task(nn.Module, Saveable, ABC):
 
     @abstractmethod
     def losses(self, outputs: Float[Tensor, "graphs outputs"], target: Tensor) -> Mapping[str, Tensor]:
-        """Scalar losses by name; training minimises their sum."""
+        """Scalar losses by name, each a mean over the samples; training minimises their sum.
+
+        Where devices or accumulated parts share a step, each part's loss counts by its number of samples.
+        """
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":

@@ -1,11 +1,11 @@
 """Training through Lightning."""
 
 from gnnfuse.train.batches import Batches, Samples
-from gnnfuse.train.cache import CacheReport, cache
-from gnnfuse.train.cache_table import cache_table
+from gnnfuse.train.cache_samples import CacheReport, cache_samples
+from gnnfuse.train.cache_table import cache
 from gnnfuse.train.evaluate import Evaluation, device_of, evaluate
-from gnnfuse.train.fit import FitReport, fit
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.fit_task import FitReport, fit_task
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, prepare
 from gnnfuse.train.plan import Plan
 from gnnfuse.train.survey import Survey, survey
@@ -25,10 +25,10 @@ __all__ = [
     "UsableSamples",
     "UsableStream",
     "cache",
-    "cache_table",
+    "cache_samples",
     "device_of",
     "evaluate",
-    "fit",
+    "fit_task",
     "prepare",
     "survey",
 ]

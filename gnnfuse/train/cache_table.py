@@ -9,7 +9,7 @@ from gnnfuse.data.rejects import OnError
 from gnnfuse.data.tables import Columns, Guess, TableSamples, TableStream, guess_columns, open_table
 from gnnfuse.nodes import PretrainedAudio, PretrainedImage, PretrainedNodes, PretrainedText
 from gnnfuse.nodes.cached import StoredType
-from gnnfuse.train.cache import CacheReport, cache
+from gnnfuse.train.cache_samples import CacheReport, cache_samples
 
 MODALITIES: Mapping[str, tuple[Callable[..., PretrainedNodes], tuple[str, ...]]] = {
     "image": (PretrainedImage, ("image",)),
@@ -18,7 +18,7 @@ MODALITIES: Mapping[str, tuple[Callable[..., PretrainedNodes], tuple[str, ...]]]
 }
 
 
-def cache_table(
+def cache(
     source: object,
     folder: str | os.PathLike[str],
     *,
@@ -45,7 +45,7 @@ def cache_table(
     """Run frozen encoders over the columns of a table and keep their features in a folder.
 
     The node types have the defaults of `PretrainedImage`, `PretrainedAudio` and `PretrainedText`; for others give them
-    to `gnnfuse.cache`.
+    to `gnnfuse.cache_samples`.
 
     Args:
         source: the table, as `open_table` takes it.
@@ -62,11 +62,11 @@ def cache_table(
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
         streaming: read rows one after another, without an index.
-        dtype: as `cache` takes it.
-        batch_size: as `cache` takes it.
-        workers: as `cache` takes it.
-        device: as `cache` takes it.
-        on_error: as `cache` takes it.
+        dtype: as `cache_samples` takes it.
+        batch_size: as `cache_samples` takes it.
+        workers: as `cache_samples` takes it.
+        device: as `cache_samples` takes it.
+        on_error: as `cache_samples` takes it.
         begin: called before the first encoder runs, with what the columns were taken for, one node type per column
             that will be encoded, and the number of rows where that is known.
         advance: called with the node type after each row.
@@ -75,7 +75,7 @@ def cache_table(
         A report per column.
 
     Raises:
-        ValueError: no encoder, an encoder without a column, a column without an encoder, or what `cache` raises.
+        ValueError: no encoder, an encoder without a column, a column without an encoder, or as `cache_samples` says.
     """
     models = {"image": image_encoder, "audio": audio_encoder, "text": text_encoder}
     weights = {"image": image_weights, "audio": audio_weights, "text": text_weights}
@@ -93,7 +93,7 @@ def cache_table(
     samples = TableStream(table, columns) if streaming else TableSamples(table, columns)
     if begin is not None:
         begin(guess, node_types, None if streaming else len(table))
-    return cache(
+    return cache_samples(
         samples,
         node_types,
         folder,

@@ -7,7 +7,6 @@ from lightning.pytorch.callbacks import Callback
 
 from gnnfuse.bench.bench_task import BenchTask
 from gnnfuse.bench.examination import Examination
-from gnnfuse.bench.models import ModelName, expand, make_model
 from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import Results, Row, Spread, summary
 from gnnfuse.bench.run import BenchConfig, run_benchmark
@@ -15,6 +14,7 @@ from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
 from gnnfuse.data import digits
 from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig
+from gnnfuse.workflow.models import ModelName, expand, make_model
 
 KEYS = {
     "model",

@@ -63,12 +63,20 @@ def test_a_full_disk_is_one_warning(folder: Path, monkeypatch: pytest.MonkeyPatc
         assert kernel()(3) == 6
 
 
-def test_a_file_cut_off_is_compiled_again(folder: Path) -> None:
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+@pytest.mark.parametrize("left", [0, 40])
+def test_a_damaged_file_is_made_anew(folder: Path, ending: str, left: int) -> None:
     assert kernel()(3) == 6
-    for path in files(folder):
-        path.write_bytes(b"")
-    with pytest.warns(RuntimeWarning, match="EOFError"):
+    damaged = [path for path in files(folder) if path.suffix == ending]
+    assert damaged
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:left])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         assert kernel()(3) == 6
+        next_process = kernel()
+        assert next_process(3) == 6
+    assert sum(next_process.stats.cache_hits.values()) == 1
 
 
 def test_without_a_folder_nothing_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Losses, metrics and predictions of the tasks, against values computed on paper."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ def model() -> Unimodal:
         return Unimodal([TextTokens()], dim=8, depth=1)
 
 
-def classification(**options: float) -> Classification:
+def classification(**options: Any) -> Classification:
     return Classification(model(), builder_of(ClassTarget(("cat", "dog", "owl"))), **options)
 
 

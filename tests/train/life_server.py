@@ -28,7 +28,7 @@ from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification
-from gnnfuse.train import FitConfig, checkpoint_files, fit
+from gnnfuse.train import FitConfig, checkpoint_files, fit_task
 
 WORDS = ("ant", "bee", "cow", "dog")
 Moment = Literal["never", "step", "validation", "half written", "not yet renamed"]
@@ -75,7 +75,7 @@ def live(request: dict[str, Any], reached: Callable[[], None]) -> dict[str, Any]
     _stop_while_writing(request["moment"], request.get("after", 0), reached)
     stop = StopInTraining(request["moment"], request.get("after", 0), reached)
     trained = task()
-    report = fit(trained, train, [words(number) for number in range(8)], config, callbacks=[stop])
+    report = fit_task(trained, train, [words(number) for number in range(8)], config, callbacks=[stop])
     state = b"".join(tensor.numpy().tobytes() for tensor in trained.state_dict().values())
     history = [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in report.history]
     return {

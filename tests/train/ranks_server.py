@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -19,9 +20,10 @@ from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import AudioFrames, Hub, TextTokens
 from gnnfuse.sample import Audio, Sample
 from gnnfuse.tasks import Classification
-from gnnfuse.train import FitConfig, fit
+from gnnfuse.train import FitConfig, fit_task
 from tests.train.life_server import import_everything
 
+LIMIT = 300  # seconds, after which a process ends that waits for another that has left
 WORDS = ("ant", "bee", "cow", "dog")
 
 
@@ -67,9 +69,11 @@ class Watch(Callback):
         self.losses: list[float] = []
         self.seen: list[str] = []
         self.audio = 0
+        self.seed = 0
 
     def on_train_batch_start(self, trainer: lightning.Trainer, pl_module: object, batch: Any, batch_idx: int) -> None:
         self.seen += batch.ids
+        self.seed = torch.initial_seed()
         self.audio += int(batch.present[:, list(batch.modalities).index("audio")].sum())
         if self.signal_at == (trainer.global_rank, trainer.global_step):
             os.kill(os.getpid(), 15)
@@ -90,11 +94,12 @@ def train(request: dict[str, Any]) -> dict[str, Any]:
     watch = Watch(None if signal_at is None else (signal_at[0], signal_at[1]))
     config = FitConfig(**{"batch_size": 8, "device": "cpu", "progress": False, "patience": None, **request["config"]})
     trained = task(request.get("dropout", 0.0))
-    report = fit(trained, samples, [data(number) for number in range(13)], config, callbacks=[watch])
+    report = fit_task(trained, samples, [data(number) for number in range(13)], config, callbacks=[watch])
     return {
         "losses": watch.losses,
         "seen": watch.seen,
         "audio": watch.audio,
+        "seed": watch.seed,
         "history": [{name: value for name, value in epoch.items() if name != "seconds"} for epoch in report.history],
         "samples": report.samples,
         "weights": [float(tensor.double().sum()) for tensor in trained.state_dict().values()],
@@ -127,6 +132,7 @@ def _fork(request: dict[str, Any], rank: int) -> tuple[int, int]:
         os.close(write)
         return read, child
     os.close(read)
+    signal.alarm(LIMIT)
     if request["processes"] > 1:
         numbers = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "WORLD_SIZE": request["processes"]}
         numbers |= {"LOCAL_WORLD_SIZE": request["processes"], "MASTER_PORT": request["port"]}

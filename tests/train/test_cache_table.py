@@ -63,7 +63,7 @@ def test_the_command_encodes_columns_once_and_training_reads_them(tiny: Path, ta
     code, shown, _ = run(*words, "--streaming")
     assert (code, row(shown, "caption")) == (0, ["5", "0", "4", "1", "0"])
     model = transformers_image(tiny, "vit").model
-    [report] = gnnfuse.cache_table(table, out, image_encoder=model, image=["photo"], device="cpu")
+    [report] = gnnfuse.cache(table, out, image_encoder=model, image=["photo"], device="cpu")
     assert (report.made, report.found, report.absent) == (2, 2, 1)
     cached = gnnfuse.CachedNodes(of=MAKE["text"](tiny, signal="caption"), folder=str(out))
     found = [cached.nodes(sample) for sample in rows(table)]

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Task
 from gnnfuse.testing.global_state import unchanged_globals
-from gnnfuse.train import FitConfig, FitReport, fit
+from gnnfuse.train import FitConfig, FitReport, fit_task
 from gnnfuse.train.checkpoint_files import CheckpointFiles, newest, next_path, numbered, tidy
 from gnnfuse.train.random_states import isolated_random, random_states, set_random_states
 from tests.train.life_server import Words, task
@@ -32,7 +32,7 @@ def config(out: Path | None, **other: Any) -> FitConfig:
 
 def train(out: Path | None, *callbacks: Callback, **other: Any) -> tuple[FitReport, Task]:
     trained = task()
-    return fit(trained, TRAIN, VALID, config(out, **other), callbacks=callbacks), trained
+    return fit_task(trained, TRAIN, VALID, config(out, **other), callbacks=callbacks), trained
 
 
 def same(one: Task, two: Task) -> bool:
@@ -134,14 +134,14 @@ def test_a_changed_config_is_told(tmp_path: Path, other: dict[str, Any], told: s
 def test_changed_data_and_a_changed_model_are_told(tmp_path: Path) -> None:
     cut(tmp_path)
     with pytest.raises(ValueError, match="found number of training samples=25, expected 26"):
-        fit(task(), TRAIN[:-1], VALID, config(tmp_path))
+        fit_task(task(), TRAIN[:-1], VALID, config(tmp_path))
     other = [Sample({**sample.signals, "text": "elk"}, sample.target, sample.id) for sample in VALID]
     with pytest.raises(ValueError, match=r"found validation samples \(digest\)="):
-        fit(task(), TRAIN, other, config(tmp_path))
+        fit_task(task(), TRAIN, other, config(tmp_path))
     larger = task()
     larger.head.append(torch.nn.Linear(4, 4))
     with pytest.raises(ValueError, match=r"found task \(digest\)="):
-        fit(larger, TRAIN, VALID, config(tmp_path))
+        fit_task(larger, TRAIN, VALID, config(tmp_path))
 
 
 def test_what_changes_no_number_may_change(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTar
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
-from gnnfuse.train import FitConfig, FitReport, device_of, evaluate, fit, prepare
+from gnnfuse.train import FitConfig, FitReport, device_of, evaluate, fit_task, prepare
 
 WORDS = ("ant", "bee", "cow", "dog")
 QUIET = FitConfig(epochs=4, batch_size=8, progress=False, device="cpu", patience=None)
@@ -47,7 +47,7 @@ def weights(task: Task) -> list[torch.Tensor]:
 def test_same_seed_gives_identical_weights_and_another_seed_does_not(graph: bool) -> None:
     tasks = [word_task(graph=graph) for _ in range(3)]
     for task, seed in zip(tasks, (3, 3, 4), strict=True):
-        fit(task, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "seed": seed}))
+        fit_task(task, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "seed": seed}))
     first, same, other = map(weights, tasks)
     assert all(torch.equal(a, b) for a, b in zip(first, same, strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(first, other, strict=True))
@@ -56,7 +56,7 @@ def test_same_seed_gives_identical_weights_and_another_seed_does_not(graph: bool
 def test_random_states_warnings_and_log_levels_are_as_before() -> None:
     torch_state, python_state, numpy_state = torch.get_rng_state(), random.getstate(), str(np.random.get_state())  # noqa: NPY002
     filters, level = list(warnings.filters), logging.getLogger("lightning.pytorch").level
-    fit(word_task(), word_samples(16), word_samples(8), QUIET)
+    fit_task(word_task(), word_samples(16), word_samples(8), QUIET)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert str(np.random.get_state()) == numpy_state  # noqa: NPY002
     assert random.getstate() == python_state
@@ -67,21 +67,21 @@ def test_random_states_warnings_and_log_levels_are_as_before() -> None:
 def test_prepared_graphs_and_samples_train_alike() -> None:
     builder, samples, valid = word_builder(), word_samples(32), word_samples(8)
     read, made = word_task(builder), word_task(builder)
-    fit(read, samples, valid, QUIET)
-    fit(made, prepare(builder, samples), prepare(builder, valid), QUIET)
+    fit_task(read, samples, valid, QUIET)
+    fit_task(made, prepare(builder, samples), prepare(builder, valid), QUIET)
     assert all(torch.equal(a, b) for a, b in zip(weights(read), weights(made), strict=True))
 
 
 def test_loader_workers_change_nothing() -> None:
     alone, helped = word_task(), word_task()
-    fit(alone, word_samples(32), word_samples(8), QUIET)
-    fit(helped, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "workers": 2}))
+    fit_task(alone, word_samples(32), word_samples(8), QUIET)
+    fit_task(helped, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "workers": 2}))
     assert all(torch.equal(a, b) for a, b in zip(weights(alone), weights(helped), strict=True))
 
 
 def test_training_learns_and_the_report_tells_the_truth() -> None:
     task = word_task()
-    report = fit(task, word_samples(64), word_samples(16), FitConfig(**{**vars(QUIET), "epochs": 12}))
+    report = fit_task(task, word_samples(64), word_samples(16), FitConfig(**{**vars(QUIET), "epochs": 12}))
     assert (report.epochs, report.stopped, report.samples) == (12, "epochs", 12 * 64)
     assert len(report.history) == 12
     assert report.history[report.best_epoch] == report.best
@@ -96,8 +96,8 @@ def test_the_weights_kept_are_those_of_the_best_validation_epoch() -> None:
     right = word_samples(16)
     wrong = [Sample(s.signals, WORDS[(WORDS.index(str(s.target)) + 1) % 4], s.id) for s in word_samples(64)]
     task = word_task()
-    fit(task, right * 4, right, FitConfig(**{**vars(QUIET), "epochs": 12}))
-    report = fit(task, wrong, right, FitConfig(**{**vars(QUIET), "epochs": 8, "warmup": 0.0}))
+    fit_task(task, right * 4, right, FitConfig(**{**vars(QUIET), "epochs": 12}))
+    report = fit_task(task, wrong, right, FitConfig(**{**vars(QUIET), "epochs": 8, "warmup": 0.0}))
     after = evaluate(task, right, device="cpu").metrics["accuracy"]
     accuracies = [epoch["valid_accuracy"] for epoch in report.history]
     assert after == pytest.approx(max(accuracies))
@@ -106,14 +106,16 @@ def test_the_weights_kept_are_those_of_the_best_validation_epoch() -> None:
 
 def test_patience_stops_training() -> None:
     task = word_task()
-    report = fit(task, word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 60, "patience": 2}))
+    report = fit_task(
+        task, word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 60, "patience": 2})
+    )
     assert report.stopped == "patience"
     accuracies = [epoch["valid_accuracy"] for epoch in report.history]
     assert report.epochs == accuracies.index(max(accuracies)) + 1 + 2
 
 
 def test_the_time_limit_ends_training_after_a_last_validation() -> None:
-    report = fit(
+    report = fit_task(
         word_task(), word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 100_000, "seconds": 0.5})
     )
     assert report.stopped == "seconds"
@@ -133,7 +135,9 @@ class Rates(Callback):
 
 def test_the_learning_rate_rises_and_falls_along_a_cosine() -> None:
     rates = Rates()
-    fit(word_task(), word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 5}), callbacks=[rates])
+    fit_task(
+        word_task(), word_samples(64), word_samples(8), FitConfig(**{**vars(QUIET), "epochs": 5}), callbacks=[rates]
+    )
     highest = max(range(len(rates.seen)), key=rates.seen.__getitem__)
     assert 2 <= highest <= 6  # a tenth of 40 steps
     assert rates.seen[highest] == pytest.approx(QUIET.learning_rate, rel=0.05)
@@ -147,13 +151,13 @@ def test_augmentation_is_new_in_every_epoch_and_the_same_in_every_run() -> None:
 
     def run() -> tuple[FitReport, list[torch.Tensor]]:
         task = word_task(builder, graph=False)
-        report = fit(task, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "augment": True}))
+        report = fit_task(task, word_samples(32), word_samples(8), FitConfig(**{**vars(QUIET), "augment": True}))
         return report, weights(task)
 
     (first, mine), (_, same) = run(), run()
     assert all(torch.equal(a, b) for a, b in zip(mine, same, strict=True))
     plain = word_task(builder, graph=False)
-    fit(plain, word_samples(32), word_samples(8), QUIET)
+    fit_task(plain, word_samples(32), word_samples(8), QUIET)
     assert not all(torch.equal(a, b) for a, b in zip(mine, weights(plain), strict=True))
     assert first.epochs == 4
 
@@ -162,7 +166,7 @@ def test_prepared_graphs_cannot_be_augmented() -> None:
     builder = word_builder()
     graphs = prepare(builder, word_samples(8))
     with pytest.raises(ValueError, match="found prepared graphs, expected samples"):
-        fit(word_task(builder), graphs, graphs, FitConfig(**{**vars(QUIET), "augment": True}))
+        fit_task(word_task(builder), graphs, graphs, FitConfig(**{**vars(QUIET), "augment": True}))
 
 
 def tasks_with_targets() -> Iterator[tuple[Task, list[Sample]]]:
@@ -182,7 +186,7 @@ def tasks_with_targets() -> Iterator[tuple[Task, list[Sample]]]:
 
 def test_regression_and_multilabel_train_and_predict_in_the_targets_own_terms() -> None:
     for task, samples in tasks_with_targets():
-        fit(task, samples, samples, FitConfig(**{**vars(QUIET), "epochs": 40}))
+        fit_task(task, samples, samples, FitConfig(**{**vars(QUIET), "epochs": 40}))
         predictions = task.predict(samples)
         if isinstance(task, Regression):
             errors = [
@@ -211,7 +215,7 @@ class Interrupts(Callback):
 def test_an_interrupt_comes_through_and_can_be_given_again() -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        fit(word_task(), word_samples(8), word_samples(4), QUIET, callbacks=[Interrupts()])
+        fit_task(word_task(), word_samples(8), word_samples(4), QUIET, callbacks=[Interrupts()])
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -224,9 +228,9 @@ def test_samples_without_an_id_are_named_by_their_place() -> None:
 def test_missing_targets_and_samples_are_told() -> None:
     unlabelled = [Sample({"text": "ant"}, id="lost")]
     with pytest.raises(ValueError, match="sample 'lost': found no target"):
-        fit(word_task(), unlabelled, word_samples(4), QUIET)
+        fit_task(word_task(), unlabelled, word_samples(4), QUIET)
     with pytest.raises(ValueError, match="found no training samples"):
-        fit(word_task(), [], word_samples(4), QUIET)
+        fit_task(word_task(), [], word_samples(4), QUIET)
     with pytest.raises(ValueError, match="found no evaluation samples"):
         evaluate(word_task(), [], device="cpu")
 
@@ -234,7 +238,7 @@ def test_missing_targets_and_samples_are_told() -> None:
 def test_a_sample_that_shows_nothing_cannot_be_learned_from() -> None:
     blind = [*word_samples(4), Sample({"odour": "sweet"}, target="ant", id="blind")]
     with pytest.raises(ValueError, match="sample 'blind': found no signal, expected at least one of text"):
-        fit(word_task(), blind, word_samples(4), QUIET)
+        fit_task(word_task(), blind, word_samples(4), QUIET)
     with pytest.raises(ValueError, match="sample 'blind': found no signal"):
         prepare(word_builder(), blind)
 

@@ -17,7 +17,7 @@ from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import Hub, TextTokens
 from gnnfuse.tasks import Classification
-from gnnfuse.train import Batches, FitConfig, FitReport, fit
+from gnnfuse.train import Batches, FitConfig, FitReport, fit_task
 from gnnfuse.train.lightning_task import LightningTask
 from tests.train.life_server import WORDS, Words
 
@@ -50,7 +50,7 @@ class Watch(Callback):
 def train(trained: Classification, **other: Any) -> tuple[FitReport, Watch]:
     watch = Watch()
     given: dict[str, Any] = {"epochs": 5, "batch_size": 8, "device": "cpu", "progress": False, "patience": None}
-    return fit(trained, SAMPLES, VALID, FitConfig(**(given | other)), callbacks=[watch]), watch
+    return fit_task(trained, SAMPLES, VALID, FitConfig(**(given | other)), callbacks=[watch]), watch
 
 
 @pytest.mark.parametrize("accumulate", [2, 3, 8])

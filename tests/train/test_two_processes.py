@@ -40,6 +40,7 @@ def test_two_processes_follow_the_loss_of_one(train: Ask, kind: str) -> None:
         assert two == other
         assert two == pytest.approx(one, abs=1e-5)  # validation counts each of its 13 samples once
     assert pair[0]["samples"] == alone["samples"] == EPOCHS * SAMPLES
+    assert pair[0]["seed"] == alone["seed"] != pair[1]["seed"]  # dropout differs between the processes
 
 
 @pytest.mark.parametrize("kind", ["sequence", "stream"])

@@ -1,6 +1,6 @@
 """Which column of a table is what."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.table import Table
@@ -78,6 +78,10 @@ class Columns:
         """Every column that is used, each once."""
         roles = (*SIGNALS, "features", "target", "id", "split", "group")
         return tuple(dict.fromkeys(name for role in roles for name in self.of(role)))
+
+    def with_id(self, name: str | None) -> "Columns":
+        """The same with another column that names the rows."""
+        return replace(self, id=name)
 
     def check(self, table: Table) -> "Columns":
         """These columns, if the table has them all.

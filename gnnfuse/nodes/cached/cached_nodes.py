@@ -24,7 +24,7 @@ from gnnfuse.sample import Sample
 
 @dataclass(frozen=True, kw_only=True)
 class CachedNodes(NodeType):
-    """What a frozen pretrained node type becomes when its features are read from a cache (`gnnfuse.cache` makes it).
+    """A frozen pretrained node type whose features are read from a cache, which `gnnfuse.cache_samples` makes.
 
     The nodes are the same, their values are the features `[nodes, width]` that the backbone gave, and the encoder is
     the projection alone. A signal is looked up by its content, which is hashed at every reading, and by the encoder's
@@ -78,7 +78,7 @@ class CachedNodes(NodeType):
         words = ["gnnfuse", "cache", "TABLE", f"--{self.of.modality}-encoder", self.of.model]
         words += [] if self.of.weights is None else [f"--{self.of.modality}-weights", self.of.weights]
         words += ["--out", self.folder] + ([] if self.dtype == "float32" else ["--dtype", self.dtype])
-        called = f"gnnfuse.cache(samples, [{type(self.of).__name__}(...)], {self.folder!r})"
+        called = f"gnnfuse.cache_samples(samples, [{type(self.of).__name__}(...)], {self.folder!r})"
         return f"{shlex.join(words)} (or in Python {called})"
 
     def empty(self) -> NodeSet:

@@ -99,6 +99,7 @@ def graph_attention(
     The softmax runs over all edges into i, whatever their relation. A node without edges, or with none but edges
     silenced by a bias of -inf, gets zeros. float16 and bfloat16 are computed in float32 and given back in their own
     dtype; biases, gates and score_weight may have any floating dtype and are converted to that of the computation.
+    Under `torch.autocast` query, key and value are brought to its dtype, unless float64 is among them.
 
     After Velickovic et al., Graph Attention Networks, 2018 (https://arxiv.org/abs/1710.10903), with the
     scaled dot product of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762) or the additive score of Brody et
@@ -147,6 +148,7 @@ def graph_attention(
         >>> graph_attention(query, key, value, edges).flatten().tolist()
         [0.0, 3.0]
     """
+    query, key, value = in_autocast(query, key, value)
     check_states(query, key, value)
     check_edges(edges, nodes=query.shape[0], rows=key.shape[0], device=query.device)
     check_score(score, score_weight)
@@ -234,6 +236,14 @@ def seed_tensor(seed: int | Tensor | None, device: torch.device) -> Tensor:
     if not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
         raise ValueError(f"seed must be a whole number of 64 bits or int64 [1], found {seed!r}")
     return torch.full((1,), seed, dtype=torch.int64, device=device)
+
+
+def in_autocast(*states: Tensor) -> tuple[Tensor, ...]:
+    """Under autocast in its dtype, unless float64 is among them; else as they are."""
+    kind = states[0].device.type
+    if kind == "meta" or not torch.is_autocast_enabled(kind) or any(state.dtype == torch.float64 for state in states):
+        return states
+    return tuple(state.to(torch.get_autocast_dtype(kind)) for state in states)
 
 
 def check_states(query: Tensor, key: Tensor, value: Tensor) -> None:

@@ -12,7 +12,7 @@ from gnnfuse.ops.attention import numba_kernels
 from gnnfuse.ops.attention.dropout import threshold
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.work import Work, cut, spread
+from gnnfuse.ops.work import Work, alone_after_fork, cut, spread
 
 NOWHERE = np.empty(0, np.uint32)  # no list of places: every item stands at its own
 
@@ -52,6 +52,7 @@ def by_source(inputs: AttentionInputs) -> Work:
     return cut(back.offsets, group=graph_id[fed].numpy())
 
 
+@alone_after_fork
 def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """The output `[nodes, heads, value_dim]` and the softmax weights `[edges, heads]`."""
     edges, work = inputs.edges, by_destination(inputs)
@@ -105,6 +106,7 @@ def join_softmax(
     return work.sum_rows(out * share[:, :, None])
 
 
+@alone_after_fork
 def gradients(grad_out: Tensor, inputs: AttentionInputs, weights: Tensor, needs: Needs) -> list[Tensor | None]:
     """The gradients of the inputs in the order of `Needs`; None where they are not needed."""
     work, back, dot = by_destination(inputs), by_source(inputs), inputs.score_weight is None

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from gnnfuse.ops.neighbor_sum import numba_kernels
 from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.work import Work, cut, spread
+from gnnfuse.ops.work import Work, alone_after_fork, cut, spread
 
 
+@alone_after_fork
 def sum_forward(value: Tensor, weight: Tensor | None, lists: Sequence[Tensor], mean: bool) -> Tensor:
     """The sum or mean `[nodes, dim]` over each node's edges."""
     offsets, src, *_ = lists
@@ -25,6 +26,7 @@ def sum_forward(value: Tensor, weight: Tensor | None, lists: Sequence[Tensor], m
     return work.sum_rows(out)
 
 
+@alone_after_fork
 def max_forward(value: Tensor, weight: Tensor | None, lists: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """The maximum `[nodes, dim]` over each node's edges, and the edge it came from; -1 without edges."""
     offsets, src, *_ = lists
@@ -50,6 +52,7 @@ def join_highest(work: Work, out: Tensor, highest: Tensor) -> tuple[Tensor, Tens
     return joined, joined_highest
 
 
+@alone_after_fork
 def backward_value(
     grad_out: Tensor, weight: Tensor | None, lists: Sequence[Tensor], highest: Tensor | None, mean: bool
 ) -> Tensor:
@@ -64,6 +67,7 @@ def backward_value(
     return work.sum_rows(grad)
 
 
+@alone_after_fork
 def backward_weight(
     grad_out: Tensor, value: Tensor, lists: Sequence[Tensor], highest: Tensor | None, mean: bool
 ) -> Tensor:

@@ -11,9 +11,10 @@ from gnnfuse.ops.segment.numba_arrays import array, number
 from gnnfuse.ops.segment.numba_plan import Plan, item_work, plan
 from gnnfuse.ops.segment.numba_sorted import sorted_backward, sorted_extremes, sorted_sums
 from gnnfuse.ops.segment.numba_unsorted import unsorted_backward, unsorted_extremes, unsorted_sums
-from gnnfuse.ops.work import spread
+from gnnfuse.ops.work import alone_after_fork, spread
 
 
+@alone_after_fork
 def reduce_forward(
     values: Tensor, place: Tensor, is_sorted: bool, segments: int, reduce: str, *, needs_found: bool = True
 ) -> tuple[Tensor, Tensor | None]:
@@ -33,6 +34,7 @@ def reduce_forward(
     return unsorted_sums(values, place, segments, reduce == "mean"), None
 
 
+@alone_after_fork
 def reduce_backward(
     grad: Tensor, values: Tensor | None, result: Tensor, found: Tensor | None, place: Tensor, is_sorted: bool,
     items: int, reduce: str,
@@ -70,6 +72,7 @@ def checked_plan(values: Tensor, place: Tensor, is_sorted: bool, segments: int) 
     return plan(place, is_sorted, segments, *values.shape)
 
 
+@alone_after_fork
 def softmax_forward(scores: Tensor, place: Tensor, is_sorted: bool, segments: int) -> Tensor:
     """The weights `[items, columns]`."""
     tasks = checked_plan(scores, place, is_sorted, segments)
@@ -79,6 +82,7 @@ def softmax_forward(scores: Tensor, place: Tensor, is_sorted: bool, segments: in
     return weights
 
 
+@alone_after_fork
 def softmax_backward(grad: Tensor, weights: Tensor, place: Tensor, is_sorted: bool, segments: int) -> Tensor:
     """Gradient of the scores `[items, columns]`."""
     tasks = plan(place, is_sorted, segments, len(weights), weights.shape[1])

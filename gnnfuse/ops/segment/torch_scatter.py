@@ -10,10 +10,11 @@ from torch import Tensor
 def segment_reduce_torch_scatter(
     values: Tensor, place: Tensor, num_segments: int, reduce: str, is_sorted: bool
 ) -> Tensor:
-    """As the reference, but for two things of "min" and "max".
+    """As the reference, but for three things of "min" and "max".
 
     Of equal extremes any one may get the gradient, where the reference takes the first; a NaN may be passed over, as
-    every comparison with it is false.
+    every comparison with it is false; and a segment of nothing but -inf has 0 (by an index) or the lowest finite number
+    (by offsets) as its maximum, one of nothing but inf likewise as its minimum.
     """
     import torch_scatter
 

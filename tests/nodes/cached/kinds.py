@@ -8,7 +8,7 @@ import torch
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.sample import Sample
 from gnnfuse.testing import random_samples
-from gnnfuse.train import CacheReport, cache
+from gnnfuse.train import CacheReport, cache_samples
 from tests.nodes.pretrained.tiny_models import torchaudio_audio, torchvision_image, transformers_text
 
 MAKE: dict[str, Callable[..., PretrainedNodes]] = {
@@ -27,5 +27,5 @@ def cached(node_type: PretrainedNodes, folder: Path, of: Sequence[Sample] | None
 
 
 def run(node_type: PretrainedNodes, folder: Path, of: Sequence[Sample] | None = None) -> CacheReport:
-    [report] = cache(samples() if of is None else of, [node_type], folder, device="cpu", batch_size=100)
+    [report] = cache_samples(samples() if of is None else of, [node_type], folder, device="cpu", batch_size=100)
     return report

@@ -22,7 +22,7 @@ from gnnfuse.sample import Sample, SignalError
 from gnnfuse.saving import from_pretrained, save_pretrained, uncached
 from gnnfuse.tasks import Classification
 from gnnfuse.testing import check_node_type
-from gnnfuse.train import FitConfig, cache, fit
+from gnnfuse.train import FitConfig, cache_samples, fit_task
 from tests.nodes.cached.kinds import MAKE, cached, run, samples
 
 kinds = pytest.mark.parametrize("kind", MAKE)
@@ -54,7 +54,7 @@ def test_it_is_a_node_type_like_others(kind: str, tiny: Path, tmp_path: Path) ->
 
 
 def test_a_model_on_cached_features_and_the_one_with_whole_encoders_say_the_same(tiny: Path, tmp_path: Path) -> None:
-    types = [report.node_type for report in cache(samples(), [make(tiny) for make in MAKE.values()], tmp_path)]
+    types = [report.node_type for report in cache_samples(samples(), [make(tiny) for make in MAKE.values()], tmp_path)]
     rules = [Window(size=1), Complete(dst="hub", name="to_hub")]
     builder = GraphBuilder([*types, Hub()], rules)
     model = GraphFusion(builder.node_types, builder.relations, dim=8, depth=1).eval()
@@ -72,7 +72,7 @@ def test_a_trained_task_is_saved_loaded_and_turned_into_one_that_needs_no_cache(
         [cached(MAKE["text"](tiny), tmp_path / "cache", given)], target=ClassTarget(("long", "short"))
     )
     task = Classification(Concat(builder.node_types, dim=8, depth=1), builder)
-    fit(task, given, given, FitConfig(epochs=2, progress=False, device="cpu"))
+    fit_task(task, given, given, FitConfig(epochs=2, progress=False, device="cpu"))
     save_pretrained(task, tmp_path / "saved")
     loaded = from_pretrained(tmp_path / "saved")
     assert isinstance(loaded, Classification)
@@ -147,7 +147,7 @@ def test_a_saved_model_refuses_features_of_an_encoder_it_was_not_trained_on(tiny
 def test_half_precision_is_asked_for_and_told(tiny: Path, tmp_path: Path) -> None:
     node_type, given = MAKE["text"](tiny), samples()
     full = cached(node_type, tmp_path / "full")
-    [report] = cache(given, [node_type], tmp_path / "half", dtype="float16", device="cpu")
+    [report] = cache_samples(given, [node_type], tmp_path / "half", dtype="float16", device="cpu")
     sample = next(sample for sample in given if "text" in sample.signals)
     whole, half = full.nodes(sample), report.node_type.nodes(sample)
     assert whole is not None
@@ -173,7 +173,7 @@ def test_a_signal_that_cannot_be_read_is_told_as_without_a_cache(tiny: Path, tmp
     node_type = MAKE["image"](tiny)
     with pytest.raises(ValueError, match=r"row 2, 'b', signal 'image': found unreadable picture"):
         run(node_type, tmp_path / "cache", given)
-    [report] = cache(given, [node_type], tmp_path / "cache", on_error="skip", device="cpu")
+    [report] = cache_samples(given, [node_type], tmp_path / "cache", on_error="skip", device="cpu")
     assert (report.made, report.found, [reject.row for reject in report.rejects]) == (1, 0, [2, 3])
     for sample in given[1:]:
         with pytest.raises(SignalError) as without:

@@ -14,7 +14,7 @@ import torch
 from gnnfuse.nodes import CachedNodes, CacheError, NodeSet, PretrainedNodes
 from gnnfuse.nodes.cached import FeatureStore, FeatureWriter, Place
 from gnnfuse.sample import Sample
-from gnnfuse.train import cache
+from gnnfuse.train import cache_samples
 from tests.nodes.cached.kinds import MAKE, cached, run
 
 TEXTS = [Sample({"text": text}, id=text) for text in ("a cat", "two dogs", "bad head", "a cat sat", "fed cafe", "cafe")]
@@ -170,7 +170,7 @@ def values(node_type: CachedNodes, sample: Sample) -> torch.Tensor:
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many samples each call of a backbone had."""
-    from gnnfuse.train import cache as function
+    from gnnfuse.train import cache_samples as function
 
     module = __import__(function.__module__, fromlist=["encode"])
     seen, real = [], module.encode
@@ -194,12 +194,12 @@ def test_a_run_goes_on_where_it_was_stopped(tiny: Path, tmp_path: Path, encoded:
 
     seen: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        cache(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu", advance=stop)
+        cache_samples(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu", advance=stop)
     assert encoded == [2, 2]
-    [report] = cache(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu")
+    [report] = cache_samples(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu")
     assert encoded == [2, 2, 2]
     assert (report.samples, report.made, report.found) == (12, 2, 10)
-    [report] = cache(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu")
+    [report] = cache_samples(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu")
     assert encoded == [2, 2, 2]
     assert (report.made, report.found) == (0, 12)
 

@@ -33,3 +33,18 @@ def test_states_of_16_bits_beside_tables_in_float32(impl: Impl, dtype: torch.dty
     assert [tensor.dtype for tensor in mixed] == [dtype] * 4 + [torch.float32] * 2
     for found, expected in zip(mixed, plain, strict=True):
         assert torch.equal(found, expected.to(found.dtype))
+
+
+@pytest.mark.parametrize("impl", ["reference", "numba", "dense"])
+def test_under_autocast_states_are_brought_to_its_dtype(impl: Impl) -> None:
+    generator = torch.Generator().manual_seed(0)
+    src, dst = torch.randint(0, 20, (2, 150), generator=generator)
+    edges = edges_from_index(src, dst, num_nodes=20)
+    query, key, value = (torch.randn(20, 2, 5, generator=generator).requires_grad_() for _ in range(3))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = graph_attention(query, key.bfloat16(), value, edges, impl=impl)
+        double = graph_attention(query.double(), key.double(), value.double(), edges, impl=impl)
+    expected = graph_attention(query.bfloat16(), key.bfloat16(), value.bfloat16(), edges, impl=impl)
+    assert torch.equal(mixed, expected)
+    assert double.dtype == torch.float64
+    assert [grad.dtype for grad in torch.autograd.grad(mixed.sum(), [query, key, value])] == [torch.float32] * 3

@@ -44,7 +44,7 @@ class FitReport:
     history: tuple[Mapping[str, float], ...]
 
 
-def fit(
+def fit_task(
     task: Task,
     train: Samples,
     valid: Samples,
@@ -90,7 +90,7 @@ def fit(
         >>> builder = GraphBuilder([TextTokens()], target=ClassTarget(("no", "yes")))
         >>> task = Classification(Unimodal(builder.node_types, dim=16, depth=1, heads=2), builder)
         >>> samples = [Sample({"text": text}, target=text) for text in ("no", "yes") * 4]
-        >>> report = fit(task, samples, samples, FitConfig(epochs=10, progress=False, device="cpu"))
+        >>> report = fit_task(task, samples, samples, FitConfig(epochs=10, progress=False, device="cpu"))
         >>> report.epochs <= 10, task.predict(samples[0])[0].label
         (True, 'no')
     """

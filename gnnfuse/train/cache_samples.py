@@ -47,7 +47,7 @@ class CacheReport:
     seconds: float
 
 
-def cache(
+def cache_samples(
     samples: Sequence[Sample] | SampleStream,
     node_types: Sequence[PretrainedNodes],
     folder: str | os.PathLike[str],
@@ -91,7 +91,7 @@ def cache(
         >>> from gnnfuse.nodes import PretrainedImage
         >>> def train_on_features(samples):
         ...     photo = PretrainedImage(model="torchvision/resnet18", signal="photo")
-        ...     [report] = cache(samples, [photo], "features")
+        ...     [report] = cache_samples(samples, [photo], "features")
         ...     return GraphBuilder([report.node_type])
     """
     check_on_error(on_error)

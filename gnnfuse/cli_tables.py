@@ -1,0 +1,249 @@
+"""The commands that take a table: fit, predict, embed."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+OnErrorName = Literal["stop", "missing", "skip"]
+COLUMNS, TRAINING, MODEL, SAVING = "Columns", "Training", "Model", "Several devices and interruptions"
+
+TableArgument = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSON Lines, Parquet or Arrow file, a folder (class folders, or what the datasets library "
+        "reads), or a data set's name on the Hugging Face hub."
+    ),
+]
+Media = Annotated[Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")]
+Outside = Annotated[bool, typer.Option("--allow-outside", help="Let paths in cells lead out of that folder.")]
+OnErrorOption = Annotated[
+    OnErrorName,
+    typer.Option(
+        help="What happens to what cannot be read: stop names the first row and why; missing takes the cell for empty; "
+        "skip leaves the row out. The last two list everything in a rejects file."
+    ),
+]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
+Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
+IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the rows.", rich_help_panel=COLUMNS)]
+
+
+def _columns(what: str) -> object:
+    return typer.Option(help=f"{what} Several by repeating the option.", rich_help_panel=COLUMNS)
+
+
+def fit(
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="Folder to write the model, results and report into.")],
+    image: Annotated[list[str] | None, _columns("Column of pictures: paths or bytes.")] = None,
+    audio: Annotated[list[str] | None, _columns("Column of recordings: paths or bytes.")] = None,
+    text: Annotated[list[str] | None, _columns("Column of texts.")] = None,
+    rows: Annotated[list[str] | None, _columns("Column of lists of numbers.")] = None,
+    features: Annotated[list[str] | None, _columns("Column of numbers.")] = None,
+    target: Annotated[list[str] | None, _columns("Column that the model should say.")] = None,
+    id: IdColumn = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that says train, valid or test; otherwise rows are split by rule.", rich_help_panel=COLUMNS
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of what must stay together in one split: a person, a session.", rich_help_panel=COLUMNS
+        ),
+    ] = None,
+    media: Media = None,
+    allow_outside: Outside = False,
+    on_error: OnErrorOption = "stop",
+    kind: Annotated[
+        Literal["classification", "multilabel", "regression"] | None,
+        typer.Option(help="What the target asks for; chosen from its column by default.", rich_help_panel=MODEL),
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option(help="Between several labels in a cell.", rich_help_panel=MODEL)
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Fusion model: gnnfuse names model lists them.", rich_help_panel=MODEL)
+    ] = "graph",
+    dim: Annotated[int, typer.Option(min=1, help="Size of the states.", rich_help_panel=MODEL)] = 96,
+    depth: Annotated[int, typer.Option(min=1, help="Layers.", rich_help_panel=MODEL)] = 3,
+    image_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Pretrained: torchvision/resnet50, or a model of the hub or its folder.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    audio_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Pretrained: torchaudio/WAV2VEC2_BASE, or a model of the hub or its folder.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Pretrained: a model of the hub (FacebookAI/roberta-base) or its folder.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    fine_tune: Annotated[
+        bool, typer.Option("--fine-tune", help="Train pretrained encoders too.", rich_help_panel=MODEL)
+    ] = False,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="Most passes over the training rows.", rich_help_panel=TRAINING)
+    ] = 60,
+    patience: Annotated[
+        int,
+        typer.Option(min=1, help="Epochs without a better validation metric until it ends.", rich_help_panel=TRAINING),
+    ] = 15,
+    minutes: Annotated[float | None, typer.Option(help="Most minutes of training.", rich_help_panel=TRAINING)] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Rows per step, over all devices.", rich_help_panel=TRAINING)
+    ] = 32,
+    learning_rate: Annotated[float, typer.Option(help="Of AdamW, at its highest.", rich_help_panel=TRAINING)] = 1.5e-3,
+    weight_decay: Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=TRAINING)] = 0.1,
+    augment: Annotated[
+        bool | None,
+        typer.Option(
+            "--augment/--no-augment",
+            help="Change training rows at random; below 20,000 rows by default.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    class_weights: Annotated[
+        bool | None,
+        typer.Option(
+            "--class-weights/--no-class-weights",
+            help="Let rows of small classes count more; where classes are of unequal size by default.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.", rich_help_panel=TRAINING)] = 0,
+    device: Device = "auto",
+    workers: Workers = 0,
+    precision: Annotated[
+        Literal["32-true", "bf16-mixed", "16-mixed"],
+        typer.Option(help="As Lightning names it.", rich_help_panel=SAVING),
+    ] = "32-true",
+    devices: Annotated[int, typer.Option(min=1, help="Devices of each machine.", rich_help_panel=SAVING)] = 1,
+    num_nodes: Annotated[int, typer.Option(min=1, help="Machines.", rich_help_panel=SAVING)] = 1,
+    strategy: Annotated[
+        Literal["auto", "ddp"], typer.Option(help="As Lightning names it.", rich_help_panel=SAVING)
+    ] = "auto",
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Parts that a step is computed in, to need less memory.", rich_help_panel=SAVING)
+    ] = 1,
+    compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=SAVING)] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(help="Write logs: csv or tensorboard; both by repeating.", rich_help_panel=SAVING),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the newest checkpoint in OUT, to the same end; begins where there is none.",
+            rich_help_panel=SAVING,
+        ),
+    ] = False,
+) -> None:
+    """Fit a model on a table with pictures, recordings, texts and numbers, some missing, and save it.
+
+    Columns that are not named are guessed and shown before use. Prints validation metrics per epoch and those of the
+    test rows, which are opened once. Writes the model, results.json, report.md with plots, and rejects.csv.
+
+    Example: gnnfuse fit pets.csv --image photo --audio clip --text caption --target species --out pets-model
+    """
+    from gnnfuse.train import FitConfig
+    from gnnfuse.workflow import Encoders, FitOptions, Observer, Terminal
+    from gnnfuse.workflow import fit as run
+    from gnnfuse.workflow.fit_table import is_first_process
+
+    options = FitOptions(
+        model=model,
+        dim=dim,
+        depth=depth,
+        encoders=Encoders(image=image_encoder, audio=audio_encoder, text=text_encoder, fine_tune=fine_tune),
+        kind=kind,
+        separator=separator,
+        on_error=on_error,
+        augment=augment,
+        class_weights=class_weights,
+    )
+    config = FitConfig(
+        epochs=epochs,
+        patience=patience,
+        seconds=None if minutes is None else 60 * minutes,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        seed=seed,
+        device=device,
+        workers=workers,
+        precision=precision,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy=strategy,
+        accumulate=accumulate,
+        compile=compile,
+        progress=False,
+        out=out,
+        logs=tuple(log or ()),  # type: ignore[arg-type]  # FitConfig checks them
+    )
+    observer = Terminal() if is_first_process() else Observer()
+    fitted = run(
+        table, out=out, image=image, audio=audio, text=text, rows=rows, features=features, target=target, id=id,
+        split=split, group=group, media=media, allow_outside=allow_outside, options=options, config=config,
+        resume=resume, observer=observer,
+    )  # fmt: skip
+    observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder that gnnfuse fit wrote.")],
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .jsonl or .parquet.")],
+    id: IdColumn = None,
+    media: Media = None,
+    allow_outside: Outside = False,
+    on_error: OnErrorOption = "stop",
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
+    workers: Workers = 0,
+    device: Device = "auto",
+) -> None:
+    """Predict for every row of a table: one row out for every row in, in the same order.
+
+    A row out has the id, the prediction, and a probability per class. Any of the modalities may be missing, in a row or
+    as a whole column.
+    """
+    from gnnfuse.workflow import Terminal
+    from gnnfuse.workflow import predict as run
+
+    run(
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, on_error=on_error,
+        batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
+    )  # fmt: skip
+
+
+def embed(
+    model: Annotated[Path, typer.Argument(help="Folder that gnnfuse fit wrote.")],
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="File to write: .parquet, or .npy with the ids beside it.")],
+    id: IdColumn = None,
+    media: Media = None,
+    allow_outside: Outside = False,
+    on_error: OnErrorOption = "stop",
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
+    workers: Workers = 0,
+    device: Device = "auto",
+) -> None:
+    """Write the fused vector of every row of a table, for search and clustering."""
+    from gnnfuse.workflow import Terminal
+    from gnnfuse.workflow import embed as run
+
+    run(
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, on_error=on_error,
+        batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
+    )  # fmt: skip

@@ -1,0 +1,55 @@
+"""How much samples of each class count where classes are of unequal size."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+MOST = 10.0  # a class of one sample must not outweigh all others
+
+
+def balanced_weights(counts: Mapping[str, int], classes: Sequence[str], *, power: float = 1.0) -> tuple[float, ...]:
+    """Weights by which small classes count more, a sample 1 on average; none above 10 times another.
+
+    Args:
+        counts: class -> training samples.
+        classes: the classes, in order.
+        power: 1 lets all classes count alike in sum, 0 all samples; between them, both are heard.
+
+    Example:
+        >>> balanced_weights({"cat": 30, "dog": 10}, ("cat", "dog"))
+        (0.6666666666666666, 2.0)
+    """
+    numbers = [max(1, counts.get(name, 0)) for name in classes]
+    raw = [max(number, max(numbers) / MOST) ** -power for number in numbers]
+    mean = sum(weight * number for weight, number in zip(raw, numbers, strict=True)) / sum(numbers)
+    return tuple(weight / mean for weight in raw)
+
+
+def positive_weights(counts: Mapping[str, int], classes: Sequence[str], samples: int) -> tuple[float, ...]:
+    """Weights by which having a label counts as much in sum as not having it; between 1 and 10.
+
+    Args:
+        counts: label -> training samples that have it.
+        classes: the labels, in order.
+        samples: training samples.
+
+    Example:
+        >>> positive_weights({"red": 20, "round": 1}, ("red", "round"), 100)
+        (4.0, 10.0)
+    """
+    numbers = [max(1, counts.get(name, 0)) for name in classes]
+    return tuple(min(MOST, max(1.0, (samples - number) / number)) for number in numbers)
+
+
+def check_weights(weights: Sequence[float] | None, classes: Sequence[str]) -> Tensor | None:
+    """The weights as a tensor `[classes]`; None where all count alike.
+
+    Raises:
+        ValueError: not one positive number per class.
+    """
+    if weights is None:
+        return None
+    if len(weights) != len(classes) or not all(0 < weight < float("inf") for weight in weights):
+        raise ValueError(f"class_weights must be {len(classes)} positive numbers, found {tuple(weights)}")
+    return torch.tensor(weights, dtype=torch.float32)

@@ -1,0 +1,94 @@
+"""Fused vectors of the rows of a table, for search and clustering."""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+
+from gnnfuse.data.rejects import OnError, Reject, write_rejects
+from gnnfuse.tasks import Task
+from gnnfuse.workflow.answer_table import answering, check_rows, checked, vectors_of
+from gnnfuse.workflow.observer import Observer
+from gnnfuse.workflow.predict_table import Predicted
+from gnnfuse.workflow.row_writers import check_ending, replacing, writing
+from gnnfuse.workflow.table_note import TableNote
+
+ENDINGS = {".parquet": "rows", ".npy": "array"}
+
+
+def embed(
+    model: str | os.PathLike[str] | Task,
+    table: object,
+    *,
+    out: str | os.PathLike[str],
+    id: str | None = None,
+    media: str | Path | None = None,
+    allow_outside: bool = False,
+    on_error: OnError = "stop",
+    batch_size: int = 64,
+    workers: int = 0,
+    device: str = "auto",
+    note: TableNote | None = None,
+    observer: Observer | None = None,
+) -> Predicted:
+    """Write the fused vector of every row of a table, in the rows' order.
+
+    Into `.parquet` (the id and `embedding`, a list of float32) or `.npy` (float32 `[rows, dim]`, the ids beside it in
+    a file whose name ends in `.ids.csv`). The rest is as in `predict`.
+
+    Args:
+        model: a folder that `fit` wrote, a hub id, or a task (then with `note`).
+        table: whatever `open_table` opens.
+        out: the file to write: .parquet or .npy.
+        id: the column that names the rows; the one of training by default, numbers from 1 without it.
+        media: folder that paths in cells start from; the table's own by default.
+        allow_outside: let such paths lead out of that folder.
+        on_error: "stop", "missing", "skip", as in `predict`.
+        batch_size: rows per batch.
+        workers: processes that read.
+        device: as `FitConfig.device`.
+        note: how columns are read, where `model` is no folder.
+        observer: is told how far it is, nobody by default.
+
+    Raises:
+        FileNotFoundError: no model there.
+        ValueError: a table that cannot be read or has none of the model's columns, or an unknown ending.
+    """
+    checked(on_error, batch_size)
+    path, observer = Path(out), Observer() if observer is None else observer
+    check_ending(path, ENDINGS)
+    asked = answering(
+        model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
+    )
+    rejects: list[Reject] = []
+    name, ids = asked.id_column or "row", asked.ids
+    with observer.counting("embedding", len(asked.samples)) as advance:
+        vectors = asked.each(
+            vectors_of, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance,
+            reject=rejects.append,
+        )  # fmt: skip
+        if path.suffix.lower() == ".parquet":
+            rows = 0
+            with writing(path) as writer:
+                for place, vector in vectors:
+                    writer.write({name: ids[place], "embedding": vector})
+                    rows += 1
+        else:
+            found = list(vectors)
+            rows = len(found)
+            _write_array(path, name, [(ids[place], vector) for place, vector in found], asked.task.model.dim)
+    check_rows(rows, rejects, len(asked.samples))
+    if on_error != "stop":
+        write_rejects(path.with_name(f"{path.name}.rejects.csv"), rejects)
+    observer.says(f"wrote {rows:,} vectors of {asked.task.model.dim} numbers into {path}")
+    return Predicted(rows=rows, rejects=tuple(rejects), path=path)
+
+
+def _write_array(path: Path, name: str, found: list[tuple[object, object]], dim: int) -> None:
+    array = np.stack([np.asarray(vector) for _, vector in found]) if found else np.zeros((0, dim), np.float32)
+    ids = path.with_name(f"{path.name}.ids.csv")
+    with replacing(ids) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([(name,), *((each,) for each, _ in found)])
+    with replacing(path) as partial, partial.open("wb") as raw:
+        np.save(raw, array, allow_pickle=False)

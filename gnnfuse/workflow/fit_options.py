@@ -1,0 +1,50 @@
+"""What is fitted on a table, beside how it is trained."""
+
+from dataclasses import dataclass, field
+
+from gnnfuse.data.rejects import OnError, check_on_error
+from gnnfuse.data.tables.split_rows import FRACTIONS, Fractions
+from gnnfuse.data.tables.table_target import Kind
+from gnnfuse.workflow.table_nodes import Encoders
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """What is fitted, beside how it is trained (`FitConfig`).
+
+    Args:
+        model: a fusion model of the catalogue; `unimodal:NAME` for one signal alone.
+        dim: size of the states and of the fused vector.
+        depth: layers.
+        encoders: pretrained encoders.
+        kind: "classification", "multilabel" or "regression"; chosen from the target by default.
+        separator: between several labels in a cell.
+        fractions: of training, validation and test rows, where no column says which are which.
+        on_error: what happens to what cannot be read: "stop" raises, "missing" takes a signal for absent, "skip" leaves
+            the row out.
+        augment: change training samples at random; None does so below 20,000 training rows.
+        class_weights: let samples of small classes count more, by the square root of how much rarer they are (labels:
+            by the odds of not having them); None does so where the largest class has more than one and a half times the
+            samples of the smallest.
+
+    Raises:
+        ValueError: an unknown policy.
+
+    Example:
+        >>> FitOptions(model="concat").depth
+        3
+    """
+
+    model: str = "graph"
+    dim: int = 96
+    depth: int = 3
+    encoders: Encoders = field(default_factory=Encoders)
+    kind: Kind | None = None
+    separator: str | None = None
+    fractions: Fractions = FRACTIONS
+    on_error: OnError = "stop"
+    augment: bool | None = None
+    class_weights: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_on_error(self.on_error)

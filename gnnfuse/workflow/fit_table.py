@@ -1,0 +1,157 @@
+"""From a table to a fitted, saved model."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnnfuse.data.rejects import write_rejects
+from gnnfuse.data.tables import Columns, guess_columns, open_table
+from gnnfuse.saving import save_pretrained
+from gnnfuse.tasks import Task
+from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task
+from gnnfuse.workflow.fit_options import FitOptions
+from gnnfuse.workflow.observer import Observer
+from gnnfuse.workflow.report import card, results_of, write_report
+from gnnfuse.workflow.table_note import TableNote
+from gnnfuse.workflow.table_plan import TablePlan
+
+CHECKPOINTS, REJECTS = "checkpoints", "rejects.csv"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fitted:
+    """What came of fitting a model on a table.
+
+    Args:
+        task: the fitted task, ready to predict.
+        report: what happened in training.
+        metrics: split -> metric -> value, for "valid" and "test" (where there are test rows); of several processes
+            that train together, in the first only.
+        columns: what the columns were taken for.
+        folder: where everything was written.
+    """
+
+    task: Task
+    report: FitReport
+    metrics: dict[str, dict[str, float]]
+    columns: Columns
+    folder: Path
+
+
+def fit(
+    table: object,
+    *,
+    out: str | os.PathLike[str],
+    image: Sequence[str] | None = None,
+    audio: Sequence[str] | None = None,
+    text: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    target: Sequence[str] | None = None,
+    id: str | None = None,
+    split: str | None = None,
+    group: str | None = None,
+    media: str | Path | None = None,
+    allow_outside: bool = False,
+    options: FitOptions | None = None,
+    config: FitConfig | None = None,
+    resume: bool = False,
+    observer: Observer | None = None,
+) -> Fitted:
+    """Fit a model on a table and write it into a folder: model, results.json, report.md with plots, rejects.csv.
+
+    Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
+    chosen from what stands in its column, and splits are made by rule where no column says them. Test rows are opened
+    once, after training. Checkpoints are kept in `out`/checkpoints.
+
+    Args:
+        table: a file, a folder, a data set, a data frame or a list of mappings: whatever `open_table` opens.
+        out: the folder to write into; made if it is not there.
+        image: columns of pictures.
+        audio: columns of recordings.
+        text: columns of texts.
+        rows: columns of lists of numbers.
+        features: columns of numbers.
+        target: the column that a model should say; several for a vector of numbers.
+        id: the column that names the rows.
+        split: the column that says which rows are for training, validation and testing.
+        group: the column of what must stay together in one split.
+        media: folder that paths in cells start from; the table's own by default.
+        allow_outside: let such paths lead out of that folder.
+        options: what is fitted; `FitOptions()` by default.
+        config: how it is trained; `default_config()` by default.
+        resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
+        observer: is told how far it is, nobody by default; `gnnfuse.workflow.Terminal()` prints.
+
+    Raises:
+        ValueError: a table that cannot be read or has no target (`TableError`), rows that cannot be read with
+            on_error="stop", options that do not go together, or checkpoints of another run in `out`.
+
+    Example:
+        >>> import tempfile
+        >>> table = [{"caption": word, "label": word} for word in ("yes", "no") * 20]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     config = default_config(epochs=2, device="cpu")
+        ...     fitted = fit(table, out=folder, text=["caption"], target=["label"], config=config)
+        ...     sorted(fitted.metrics)
+        ['test', 'valid']
+    """
+    options = FitOptions() if options is None else options
+    config = default_config() if config is None else config
+    observer = Observer() if observer is None else observer
+    folder = Path(out)
+    opened = open_table(table, media=media, allow_outside=allow_outside)
+    for note in opened.notes:
+        observer.says(note)
+    guess = guess_columns(
+        opened, image=image, audio=audio, text=text, rows=rows, features=features, target=target, id=id, split=split,
+        group=group,
+    )  # fmt: skip
+    observer.columns(guess)
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = TablePlan(opened, guess.columns, options, config, observer)
+    if is_first_process():
+        write_rejects(folder / REJECTS, plan.rejects)
+    if plan.rejects:
+        observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
+    train, valid = plan.ready()
+    watchers = observer.training(config.epochs, plan.task.monitor)
+    report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS, resume=resume), callbacks=watchers)
+    if not is_first_process():
+        return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
+    measured = {"valid": evaluate(plan.task, valid, device=config.device)}
+    if len(plan.of("test")):
+        measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device)
+    metrics = {split: dict(found.metrics) for split, found in measured.items()}
+    for name, values in metrics.items():
+        observer.measured(name, values)
+    results = results_of(plan, report, metrics)
+    write_report(results, plan, report, measured, folder)
+    save_pretrained(plan.task, folder, card=card(plan, report, metrics))
+    TableNote(columns=guess.columns, source=opened.name).write(folder)
+    return Fitted(task=plan.task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
+
+
+def is_first_process() -> bool:
+    """Whether this process writes and prints, of those that train together."""
+    from lightning.pytorch.utilities import rank_zero_only
+
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def default_config(**changes: object) -> FitConfig:
+    """How a table is trained on unless told otherwise: long enough for a small one, ended when nothing improves.
+
+    Example:
+        >>> default_config(epochs=5).epochs
+        5
+    """
+    usual = {"epochs": 60, "patience": 15, "batch_size": 32, "learning_rate": 1.5e-3, "weight_decay": 0.1}
+    return FitConfig(**{**usual, "progress": False, **changes})  # type: ignore[arg-type]  # FitConfig checks them
+
+
+def _counted(plan: TablePlan) -> str:
+    rows = len({reject.row for reject in plan.rejects if reject.left_out})
+    cells = sum(not reject.left_out for reject in plan.rejects)
+    return f"{rows:,} of {len(plan.samples):,} rows left out, {cells:,} further cells taken for empty"

@@ -1,0 +1,125 @@
+"""Predictions for the rows of a table."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gnnfuse.data.rejects import OnError, Reject, write_rejects
+from gnnfuse.graph import GraphBatch, NumberTarget
+from gnnfuse.tasks import Prediction, Task
+from gnnfuse.workflow.answer_table import Answering, answering, check_rows, checked
+from gnnfuse.workflow.observer import Observer
+from gnnfuse.workflow.row_writers import WRITERS, check_ending, writing
+from gnnfuse.workflow.table_note import TableNote
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """What came of predicting for a table.
+
+    Args:
+        rows: rows that were written.
+        rejects: what was left out and why.
+        path: the file.
+    """
+
+    rows: int
+    rejects: tuple[Reject, ...]
+    path: Path
+
+
+def predict(
+    model: str | os.PathLike[str] | Task,
+    table: object,
+    *,
+    out: str | os.PathLike[str],
+    id: str | None = None,
+    media: str | Path | None = None,
+    allow_outside: bool = False,
+    on_error: OnError = "stop",
+    batch_size: int = 64,
+    workers: int = 0,
+    device: str = "auto",
+    note: TableNote | None = None,
+    observer: Observer | None = None,
+) -> Predicted:
+    """Predict for every row of a table and write one row for each, in the same order.
+
+    A row has the id, `prediction`, and for classes `probability_<class>` of each. Several numbers are
+    `prediction_<column>` each. Whatever is missing in a row is done without, a whole column too; only a table with none
+    of the model's columns is refused. With `on_error` other than "stop", what cannot be read is listed in a file beside
+    `out` whose name ends in `.rejects.csv`.
+
+    Args:
+        model: a folder that `fit` wrote, a hub id, or a task (then with `note`).
+        table: whatever `open_table` opens; targets are not looked at.
+        out: the file to write: .csv, .jsonl, .ndjson or .parquet.
+        id: the column that names the rows; the one of training by default, numbers from 1 without it.
+        media: folder that paths in cells start from; the table's own by default.
+        allow_outside: let such paths lead out of that folder.
+        on_error: "stop", "missing" (a signal that cannot be read is taken for absent), "skip" (the row is left out).
+        batch_size: rows per batch.
+        workers: processes that read.
+        device: as `FitConfig.device`.
+        note: how columns are read, where `model` is no folder.
+        observer: is told how far it is, nobody by default.
+
+    Raises:
+        FileNotFoundError: no model there.
+        ValueError: a table that cannot be read or has none of the model's columns, or an unknown ending.
+    """
+    checked(on_error, batch_size)
+    path, observer = Path(out), Observer() if observer is None else observer
+    check_ending(path, WRITERS)
+    asked = answering(
+        model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
+    )
+    names = _number_names(asked)
+    ids, rows = asked.ids, 0
+    found: list[Reject] = []
+    with writing(path) as writer, observer.counting("predicting", len(asked.samples)) as advance:
+        for place, prediction in asked.each(
+            described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, reject=found.append
+        ):
+            assert isinstance(prediction, Prediction)
+            writer.write({_id_name(asked): ids[place], **row_of(prediction, names)})
+            rows += 1
+    check_rows(rows, found, len(asked.samples))
+    if on_error != "stop":
+        write_rejects(path.with_name(f"{path.name}.rejects.csv"), found)
+    observer.says(f"wrote {rows:,} rows into {path}; {len(asked.samples) - rows:,} left out")
+    return Predicted(rows=rows, rejects=tuple(found), path=path)
+
+
+def described(task: Task, batch: GraphBatch) -> Sequence[Prediction]:
+    """The predictions for a batch."""
+    return task.describe(batch, task(batch))
+
+
+def row_of(prediction: Prediction, names: Sequence[str]) -> Mapping[str, object]:
+    """A prediction as columns.
+
+    Example:
+        >>> row_of(Prediction("a", "cat", {"cat": 0.75, "dog": 0.25}), ())
+        {'prediction': 'cat', 'probability_cat': 0.75, 'probability_dog': 0.25}
+        >>> row_of(Prediction("a", (1.0, 2.0), {}), ("x", "y"))
+        {'prediction_x': 1.0, 'prediction_y': 2.0}
+    """
+    if names:
+        assert isinstance(prediction.label, tuple)
+        return {f"prediction_{name}": number for name, number in zip(names, prediction.label, strict=True)}
+    scores = {f"probability_{name}": score for name, score in prediction.scores.items()}
+    return {"prediction": prediction.label, **scores}
+
+
+def _number_names(asked: Answering) -> tuple[str, ...]:
+    target = asked.task.builder.target
+    if not isinstance(target, NumberTarget) or target.size == 1:
+        return ()
+    columns = asked.note.columns.target
+    return columns if len(columns) == target.size else tuple(str(number + 1) for number in range(target.size))
+
+
+def _id_name(asked: Answering) -> str:
+    return "row" if asked.id_column is None else asked.id_column

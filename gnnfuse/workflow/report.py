@@ -1,0 +1,153 @@
+"""What `fit` writes beside the model: results.json, report.md and its plots."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gnnfuse.model_card import ModelCard
+from gnnfuse.tasks import Classification, MultiLabel, Regression
+from gnnfuse.train import Evaluation, FitReport
+from gnnfuse.workflow.plots import draw_confusion, draw_curves, draw_labels, draw_scatter
+from gnnfuse.workflow.table_plan import TablePlan
+
+Results = dict[str, Any]
+TOLD = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed", "precision", "device")
+
+
+def results_of(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> Results:
+    """Everything that results.json says."""
+    task = plan.task
+    return {
+        "table": plan.table.name,
+        "columns": {role: list(found) for role in _ROLES if (found := plan.columns.of(role))},
+        "task": plan.target.kind,
+        "task_reason": plan.target.reason,
+        "classes": list(getattr(task, "classes", ())),
+        "splits": {"rule": plan.splits.rule, **{name: len(plan.of(name)) for name in ("train", "valid", "test")}},
+        "rows": {"in": plan.survey.rows_in, "left_out": len({r.row for r in plan.rejects if r.left_out})},
+        "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rejects),
+        "present": {split: dict(found) for split, found in plan.survey.present.items()},
+        "model": {
+            "name": plan.options.model,
+            "dim": plan.options.dim,
+            "depth": plan.options.depth,
+            "parameters": sum(parameter.numel() for parameter in task.parameters()),
+            "trained_parameters": sum(p.numel() for p in task.parameters() if p.requires_grad),
+        },
+        "training": {name: getattr(plan.config, name) for name in TOLD}
+        | {"augment": plan.augments, "class_weights": getattr(task, "class_weights", None)},
+        "epochs": report.epochs,
+        "best_epoch": report.best_epoch + 1,
+        "stopped": report.stopped,
+        "seconds": report.seconds,
+        "metrics": {split: dict(found) for split, found in metrics.items()},
+        "history": [dict(entry) for entry in report.history],
+    }
+
+
+_ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "id", "split", "group")
+
+
+def write_report(
+    results: Results, plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluation], folder: Path
+) -> None:
+    """Write results.json, report.md and the plots that it shows."""
+    split = "test" if "test" in measured else "valid"
+    plots = {"curves.png": "Losses and the watched metric by epoch"}
+    draw_curves(report.history, plan.task.monitor, report.best_epoch, folder / "curves.png")
+    plots |= _predictions(plan, measured[split], split, folder)
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    (folder / "report.md").write_text(report_text(results, plots), encoding="utf-8")
+
+
+def _predictions(plan: TablePlan, found: Evaluation, split: str, folder: Path) -> dict[str, str]:
+    """Draw the predictions against the targets."""
+    samples = plan.of(split)
+    targets: list[Any] = [sample.target for sample in samples]
+    labels: list[Any] = [prediction.label for prediction in found.predictions]
+    if isinstance(plan.task, Regression):
+        rows = [target if isinstance(target, tuple) else (target,) for target in targets]
+        said = [label if isinstance(label, tuple) else (label,) for label in labels]
+        names = plan.columns.target if len(plan.columns.target) == len(rows[0]) else _numbered(plan, len(rows[0]))
+        draw_scatter(rows, said, names, folder / "predictions.png")
+        return {"predictions.png": f"Predictions against targets, {split} split"}
+    assert isinstance(plan.task, Classification | MultiLabel)
+    classes = plan.task.classes
+    if isinstance(plan.task, MultiLabel):
+        counts = Counter(name for target in targets for name in target)
+        draw_labels(label_scores(targets, labels, classes), counts, folder / "labels.png")
+        return {"labels.png": f"F1 of each label, {split} split"}
+    draw_confusion(targets, labels, classes, folder / "confusion.png")
+    return {"confusion.png": f"Targets and predictions, {split} split"}
+
+
+def _numbered(plan: TablePlan, count: int) -> tuple[str, ...]:
+    return tuple(f"{plan.columns.target[0]}[{number}]" for number in range(count))
+
+
+def label_scores(
+    targets: list[tuple[str, ...]], labels: list[tuple[str, ...]], classes: tuple[str, ...]
+) -> dict[str, float]:
+    """F1 of each label; 0 where it is neither predicted nor there.
+
+    Example:
+        >>> label_scores([("a",), ("a", "b")], [("a",), ("a",)], ("a", "b"))
+        {'a': 1.0, 'b': 0.0}
+    """
+    scores = {}
+    for name in classes:
+        pairs = [(name in target, name in said) for target, said in zip(targets, labels, strict=True)]
+        right = sum(has and says for has, says in pairs)
+        all_of_both = sum(has + says for has, says in pairs)
+        scores[name] = 2 * right / all_of_both if all_of_both else 0.0
+    return scores
+
+
+def report_text(results: Results, plots: Mapping[str, str]) -> str:
+    """The page to read."""
+    splits = [split for split in ("valid", "test") if split in results["metrics"]]
+    names = list(results["metrics"][splits[0]])
+    lines = [f"# {results['table']}: {results['task']}", ""]
+    lines += [f"{results['task']}, as {results['task_reason']}. Model `{results['model']['name']}`, "]
+    lines[-1] += f"{results['model']['trained_parameters']:,} trained parameters, {results['epochs']} epochs in "
+    lines[-1] += f"{results['seconds']:.0f} s (kept: epoch {results['best_epoch']}; ended by {results['stopped']})."
+    lines += ["", f"| metric | {' | '.join(splits)} |", f"|---|{'---|' * len(splits)}"]
+    for name in names:
+        numbers = " | ".join(f"{results['metrics'][split][name]:.4g}" for split in splits)
+        lines.append(f"| {name.replace('_', ' ')} | {numbers} |")
+    lines += ["", "The epoch was chosen on the validation split; the test split was opened once, after training.", ""]
+    lines += ["## Data", "", *_data_lines(results), ""]
+    for file, what in plots.items():
+        lines += [f"## {what}", "", f"![{what}]({file})", ""]
+    return "\n".join(lines)
+
+
+def _data_lines(results: Results) -> list[str]:
+    splits = results["splits"]
+    lines = [
+        f"- Splits: {splits['train']:,} train, {splits['valid']:,} valid, {splits['test']:,} test; {splits['rule']}."
+    ]
+    lines += [f"- {role}: {', '.join(f'`{name}`' for name in names)}" for role, names in results["columns"].items()]
+    train = results["present"].get("train", {})
+    total = splits["train"]
+    for signal, count in train.items():
+        lines.append(f"- `{signal}` is there in {count:,} of {total:,} training rows")
+    left, cells = results["rows"]["left_out"], results["cells_taken_for_empty"]
+    lines.append(f"- {left:,} of {results['rows']['in']:,} rows were left out and {cells:,} cells taken for empty")
+    lines[-1] += " (rejects.csv)." if left or cells else "."
+    return lines
+
+
+def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> ModelCard:
+    """What the model card says of this run."""
+    split = "test" if "test" in metrics else "valid"
+    hub = tuple(name for name in plan.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/")))
+    return ModelCard(
+        data=f"{plan.table.name}: {len(plan.of('train')):,} training rows; {plan.splits.rule}",
+        metrics=dict(metrics[split]),
+        split=split,
+        base_models=tuple(name for name in hub if not Path(name).exists()),
+        training={name: getattr(plan.config, name) for name in TOLD} | {"epochs trained": report.epochs},
+    )

@@ -1,0 +1,163 @@
+"""Answers into a file, row by row: CSV, JSON Lines or Parquet, complete or not there at all."""
+
+import csv
+import json
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+SEPARATOR = "|"
+ROWS_AT_ONCE = 4096
+
+
+class RowWriter(ABC):
+    """Takes rows; what they hold is the same columns in each.
+
+    Args:
+        path: the file to write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @abstractmethod
+    def write(self, row: Mapping[str, object]) -> None:
+        """One row."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """After the last row."""
+
+
+class CsvRows(RowWriter):
+    """Comma-separated values in UTF-8; several labels are joined by "|"."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer: csv.DictWriter[str] | None = None
+
+    def write(self, row: Mapping[str, object]) -> None:
+        """One line; the first row's columns are the header."""
+        if self._writer is None:
+            self._writer = csv.DictWriter(self._file, list(row))
+            self._writer.writeheader()
+        self._writer.writerow({name: _cell(value) for name, value in row.items()})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class JsonRows(RowWriter):
+    """A JSON object per line."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file = path.open("w", encoding="utf-8")
+
+    def write(self, row: Mapping[str, object]) -> None:
+        """One line."""
+        self._file.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class ParquetRows(RowWriter):
+    """Parquet, some thousand rows to a group."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._rows: list[Mapping[str, object]] = []
+        self._writer: Any = None
+
+    def write(self, row: Mapping[str, object]) -> None:
+        """One row, written with others."""
+        self._rows.append(row)
+        if len(self._rows) >= ROWS_AT_ONCE:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self._rows and self._writer is not None:
+            return
+        plain = [{name: _plain_cell(value) for name, value in row.items()} for row in self._rows]
+        table = pa.Table.from_pylist(plain, schema=None if self._writer is None else self._writer.schema)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, table.schema)
+        self._writer.write_table(table)
+        self._rows = []
+
+
+WRITERS: Mapping[str, type[RowWriter]] = {
+    ".csv": CsvRows,
+    ".jsonl": JsonRows,
+    ".ndjson": JsonRows,
+    ".parquet": ParquetRows,
+}
+
+
+def check_ending(path: Path, known: Mapping[str, object]) -> None:
+    """Refuse a file whose ending says nothing.
+
+    Raises:
+        ValueError: names the known endings.
+    """
+    if path.suffix.lower() not in known:
+        raise ValueError(f"{path}: found ending {path.suffix!r}, expected one of {', '.join(known)}")
+
+
+@contextmanager
+def writing(path: Path) -> "Iterator[RowWriter]":
+    """A writer whose file takes its place when all is written; nothing is there if it is not.
+
+    Raises:
+        ValueError: an unknown ending.
+    """
+    check_ending(path, WRITERS)
+    with replacing(path) as partial:
+        writer = WRITERS[path.suffix.lower()](partial)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside another, which takes its place if nothing goes wrong."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid4().hex}{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return SEPARATOR.join(str(item) for item in value)
+    return repr(value) if isinstance(value, float) else value
+
+
+def _plain_cell(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _plain(value: object) -> object:
+    return list(value) if hasattr(value, "__iter__") else str(value)

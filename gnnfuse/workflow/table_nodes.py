@@ -1,0 +1,174 @@
+"""From the columns of a table to node types and edge rules."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+from torch import nn
+
+from gnnfuse.data.tables import Columns
+from gnnfuse.data.tables.columns import FEATURES
+from gnnfuse.edges import Complete, EdgeRule, Grid, Window
+from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeType, TextTokens
+from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, InTurn
+from gnnfuse.nodes.frame_encoders import LogMelFrames
+from gnnfuse.nodes.patch_encoders import ConvPatches
+from gnnfuse.nodes.pretrained import PretrainedAudio, PretrainedImage, PretrainedText
+from gnnfuse.sample import Audio, Sample
+
+HUB = "hub"
+LOOK = 50  # recordings whose rate is looked at
+MOST_PATCHES, MOST_FRAMES, MOST_TOKENS = 256, 256, 512
+USUAL_RATE = 16_000
+LEAST_AREA, SHIFT, GAIN, NOISE, LETTERS = 0.6, 0.1, 6.0, 0.005, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoders:
+    """Pretrained encoders by kind of signal, as `PretrainedImage` and its like name them.
+
+    Args:
+        image: such as "torchvision/resnet50"; None trains small convolutions from scratch.
+        audio: such as "torchaudio/WAV2VEC2_BASE"; None trains convolutions over log-mel spectra from scratch.
+        text: such as "FacebookAI/roberta-base"; None trains embeddings of bytes from scratch.
+        fine_tune: train their weights too.
+    """
+
+    image: str | None = None
+    audio: str | None = None
+    text: str | None = None
+    fine_tune: bool = False
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Those that are given."""
+        return tuple(name for name in (self.image, self.audio, self.text) if name is not None)
+
+
+def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders) -> tuple[NodeType, ...]:
+    """A node type per signal of a table, and a hub.
+
+    Args:
+        columns: which column is what.
+        samples: some of the table's samples: recordings tell their rate, rows of numbers their width.
+        encoders: pretrained encoders.
+
+    Raises:
+        ValueError: no column holds a signal, or a column of rows is empty in all samples.
+
+    Example:
+        >>> found = table_nodes(Columns(text=("caption",)), [], Encoders())
+        >>> [node_type.name for node_type in found]
+        ['caption', 'hub']
+    """
+    if not columns.signals:
+        raise ValueError("found no column with pictures, recordings, texts or numbers; name one, such as --text NAME")
+    looked = list(islice(samples, LOOK))
+    names = node_names(columns.signals)
+    found: list[NodeType] = [_image(name, names[name], encoders) for name in columns.image]
+    found += [_audio(name, names[name], encoders, looked) for name in columns.audio]
+    found += [_text(name, names[name], encoders) for name in (*columns.text, *columns.text_file)]
+    found += [_rows(name, names[name], looked) for name in columns.rows]
+    if columns.features:
+        width = len(columns.features)
+        found.append(Features(signal=FEATURES, name=names[FEATURES], width=width, blanks=True, noise=0.1))
+    return (*found, Hub(name=HUB))
+
+
+def table_rules(node_types: Sequence[NodeType]) -> tuple[EdgeRule, ...]:
+    """Neighbours within grids and sequences, and everything with the hub, as far as the node types allow."""
+    rules: list[EdgeRule] = [
+        Grid(),
+        Window(size=2),
+        Complete(dst=HUB, name="to_hub"),
+        Complete(src=HUB, name="from_hub"),
+    ]
+    pairs = [(src, dst) for src in node_types for dst in node_types]
+    return tuple(rule for rule in rules if any(rule.applies(*pair) for pair in pairs))
+
+
+def node_names(signals: Iterable[str]) -> dict[str, str]:
+    """Names of node types for signals: columns may be called what a node type may not be.
+
+    Example:
+        >>> node_names(["photo", "a.b", "hub", "keys"])
+        {'photo': 'photo', 'a.b': 'a_b', 'hub': 'hub_', 'keys': 'keys_'}
+    """
+    names: dict[str, str] = {}
+    for signal in signals:
+        name = signal.replace(".", "_")
+        while name == HUB or name in names.values() or hasattr(nn.ModuleDict(), name):
+            name += "_"
+        names[signal] = name
+    return names
+
+
+def _image(signal: str, name: str, encoders: Encoders) -> NodeType:
+    crop = ImageCrop(LEAST_AREA)
+    if encoders.image is not None:
+        frozen = not encoders.fine_tune
+        return PretrainedImage(model=encoders.image, signal=signal, name=name, frozen=frozen, augmentation=crop)
+    encoding = ConvPatches(width=16)
+    return ImagePatches(
+        signal=signal, name=name, patch=16, encoding=encoding, max_nodes=MOST_PATCHES, augmentation=crop
+    )
+
+
+def _audio(signal: str, name: str, encoders: Encoders, samples: Sequence[Sample]) -> NodeType:
+    rate = min(USUAL_RATE, usual_rate(samples, signal) or USUAL_RATE)
+    change = InTurn((AudioShift(int(SHIFT * rate)), AudioGain(GAIN), AudioNoise(NOISE)))
+    if encoders.audio is not None:
+        frozen = not encoders.fine_tune
+        return PretrainedAudio(model=encoders.audio, signal=signal, name=name, frozen=frozen, augmentation=change)
+    return AudioFrames(
+        signal=signal,
+        name=name,
+        sample_rate=rate,
+        hop=0.06,
+        window=0.12,
+        encoding=LogMelFrames(mels=32 if rate < USUAL_RATE else 40),
+        max_nodes=MOST_FRAMES,
+        overflow="pool",
+        augmentation=change,
+    )
+
+
+def _text(signal: str, name: str, encoders: Encoders) -> NodeType:
+    if encoders.text is not None:
+        frozen = not encoders.fine_tune
+        return PretrainedText(model=encoders.text, signal=signal, name=name, frozen=frozen, word_dropout=LETTERS)
+    return TextTokens(signal=signal, name=name, max_nodes=MOST_TOKENS, word_dropout=LETTERS)
+
+
+def _rows(signal: str, name: str, samples: Sequence[Sample]) -> NodeType:
+    for sample in samples:
+        shape = getattr(sample.signals.get(signal), "shape", None)
+        if shape:
+            return Features(signal=signal, name=name, width=int(shape[-1]), ordered=len(shape) > 1, noise=0.1)
+    raise ValueError(f"column {signal!r}: found no list of numbers in the first {len(samples)} rows, expected some")
+
+
+def usual_rate(samples: Iterable[Sample], signal: str) -> int | None:
+    """The most frequent sample rate of some samples' recordings in Hz; None where none can be told."""
+    found = Counter(rate for sample in samples if (rate := _rate(sample.signals.get(signal))) is not None)
+    return found.most_common(1)[0][0] if found else None
+
+
+def _rate(value: object) -> int | None:
+    if isinstance(value, Audio):
+        return value.sample_rate
+    if isinstance(value, Mapping):
+        value = value.get("sampling_rate") or value.get("bytes") or value.get("path")
+    if isinstance(value, int):
+        return value
+    if not isinstance(value, bytes | str | Path) or (isinstance(value, str | Path) and not Path(value).is_file()):
+        return None
+    import soundfile
+
+    try:
+        return int(soundfile.info(BytesIO(value) if isinstance(value, bytes) else str(value)).samplerate)
+    except (OSError, RuntimeError):  # whoever reads it says what is wrong
+        return None

@@ -1,0 +1,314 @@
+"""A table in; a model, its report and its answers out."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from gnnfuse.data.tables import Guess
+from gnnfuse.saving import from_pretrained
+from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, predict
+
+ROWS = 40
+SMALL = FitOptions(dim=16, depth=1)
+
+
+def quick(**changes: Any) -> Any:
+    return default_config(**{"epochs": 2, "device": "cpu", "batch_size": 8, **changes})
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures, recordings, words and a number; every fifth recording and every seventh word is missing."""
+    folder = tmp_path_factory.mktemp("pets")
+    rng = np.random.default_rng(0)
+    lines = ["name,photo,clip,word,weight,species"]
+    for number in range(ROWS):
+        species = ("cat", "dog")[number % 2]
+        pixels = rng.integers(0, 80, (24, 24, 3)) + (150 if species == "cat" else 0)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+        soundfile.write(folder / f"{number}.wav", rng.uniform(-0.1, 0.1, 1600), 8000)
+        clip = f"{number}.wav" if number % 5 else ""
+        word = f"{species} number {number}" if number % 7 else ""
+        lines.append(f"pet {number},{number}.png,{clip},{word},{number % 2 + rng.random():.2f},{species}")
+    (folder / "pets.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    out = tmp_path_factory.mktemp("model")
+    return fit(media / "pets.csv", out=out, id="name", target=["species"], options=SMALL, config=quick())
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_kind_of_column_becomes_nodes(fitted: Fitted) -> None:
+    names = {node_type.name for node_type in fitted.task.builder.node_types}
+    assert names == {"photo", "clip", "word", "features", "hub"}
+    assert isinstance(fitted.task, Classification)
+    assert fitted.task.classes == ("cat", "dog")
+
+
+def test_the_folder_holds_model_report_and_results(fitted: Fitted) -> None:
+    files = {path.name for path in fitted.folder.iterdir()}
+    assert {"config.json", "model.safetensors", "README.md", "table.json", "results.json", "report.md"} <= files
+    assert {"curves.png", "confusion.png", "rejects.csv"} <= files
+    results = json.loads((fitted.folder / "results.json").read_text())
+    assert results["metrics"]["test"] == fitted.metrics["test"]
+    assert sum(results["splits"][name] for name in ("train", "valid", "test")) == ROWS == results["rows"]["in"]
+    report = (fitted.folder / "report.md").read_text()
+    assert f"{fitted.metrics['test']['accuracy']:.4g}" in report
+    assert "![" in report
+
+
+def test_a_saved_model_says_what_the_fitted_one_says(fitted: Fitted, media: Path, tmp_path: Path) -> None:
+    note = TableNote.read(fitted.folder)
+    predict(fitted.folder, media / "pets.csv", out=tmp_path / "saved.csv", device="cpu")
+    predict(fitted.task, media / "pets.csv", out=tmp_path / "fitted.csv", device="cpu", note=note)
+    assert (tmp_path / "saved.csv").read_text() == (tmp_path / "fitted.csv").read_text()
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_one_row_out_for_every_row_in(fitted: Fitted, media: Path, tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"said.{ending}"
+    predict(fitted.folder, media / "pets.csv", out=path, device="cpu", batch_size=7)
+    if ending == "csv":
+        found: list[dict[str, Any]] = list(rows_of(path))
+    elif ending == "jsonl":
+        found = [json.loads(line) for line in path.read_text().splitlines()]
+    else:
+        found = pq.read_table(path).to_pylist()
+    assert [row["name"] for row in found] == [f"pet {number}" for number in range(ROWS)]
+    for row in found:
+        scores = {name: float(row[f"probability_{name}"]) for name in ("cat", "dog")}
+        assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
+        assert row["prediction"] == max(scores, key=lambda name: scores[name])
+
+
+def test_predictions_do_not_depend_on_the_batch(fitted: Fitted, media: Path, tmp_path: Path) -> None:
+    for size in (1, 64):
+        predict(fitted.folder, media / "pets.csv", out=tmp_path / f"{size}.csv", device="cpu", batch_size=size)
+    alone, together = (rows_of(tmp_path / f"{size}.csv") for size in (1, 64))
+    for one, other in zip(alone, together, strict=True):
+        assert float(one["probability_cat"]) == pytest.approx(float(other["probability_cat"]), abs=1e-5)
+
+
+@pytest.mark.parametrize("column", ["photo", "clip", "word", "weight"])
+def test_a_missing_column_is_a_missing_modality(fitted: Fitted, media: Path, tmp_path: Path, column: str) -> None:
+    rows = rows_of(media / "pets.csv")
+    without = [{name: cell for name, cell in row.items() if name != column} for row in rows]
+    emptied = [{**row, column: ""} for row in rows]
+    said: list[str] = []
+    for name, table in (("without", without), ("emptied", emptied)):
+        predict(
+            fitted.folder, table, out=tmp_path / f"{name}.csv", media=media, device="cpu", observer=Told(said.append)
+        )
+    assert (tmp_path / "without.csv").read_text() == (tmp_path / "emptied.csv").read_text()
+    assert f"missing columns, taken for empty: {column}" in said
+
+
+def test_a_table_with_none_of_the_columns_is_refused(fitted: Fitted, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="found none of the columns photo, clip, word, weight"):
+        predict(fitted.folder, [{"other": "x"}], out=tmp_path / "said.csv", device="cpu")
+    assert not list(tmp_path.iterdir())  # nothing half-written
+
+
+def test_fused_vectors_are_written_with_ids(fitted: Fitted, media: Path, tmp_path: Path) -> None:
+    for ending in ("npy", "parquet"):
+        embed(fitted.folder, media / "pets.csv", out=tmp_path / f"vectors.{ending}", device="cpu")
+    array = np.load(tmp_path / "vectors.npy", allow_pickle=False)
+    table = pq.read_table(tmp_path / "vectors.parquet").to_pylist()
+    ids = [row["name"] for row in rows_of(tmp_path / "vectors.npy.ids.csv")]
+    assert array.shape == (ROWS, 16)
+    assert array.dtype == np.float32
+    assert ids == [row["name"] for row in table] == [f"pet {number}" for number in range(ROWS)]
+    np.testing.assert_array_equal(array, np.array([row["embedding"] for row in table], dtype=np.float32))
+
+
+def test_unknown_endings_are_refused_before_anything_is_read(fitted: Fitted, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"found ending '\.xls', expected one of \.csv"):
+        predict(fitted.folder, [{"word": "x"}], out=tmp_path / "said.xls")
+    with pytest.raises(ValueError, match=r"found ending '\.csv', expected one of \.parquet, \.npy"):
+        embed(fitted.folder, [{"word": "x"}], out=tmp_path / "vectors.csv")
+
+
+def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    Image.new("RGB", (24, 24)).save(tmp_path / "good.png")
+    table = [{"name": "a", "photo": "good.png", "word": "x"}, {"name": "b", "photo": "bad.png", "word": "y"}]
+
+    def said(on_error: Any) -> list[dict[str, str]]:
+        out = tmp_path / f"{on_error}.csv"
+        predict(fitted.folder, table, out=out, media=tmp_path, on_error=on_error, device="cpu")
+        return rows_of(out)
+
+    with pytest.raises(ValueError, match="row 2, 'b', column 'photo': found unreadable picture"):
+        said("stop")
+    assert not (tmp_path / "stop.csv").exists()
+    assert [row["name"] for row in said("missing")] == ["a", "b"]
+    assert [row["name"] for row in said("skip")] == ["a"]
+    (reject,) = rows_of(tmp_path / "skip.csv.rejects.csv")
+    assert (reject["row"], reject["id"], reject["column"], reject["left_out"]) == ("2", "b", "photo", "row")
+    predict(fitted.folder, [{**table[1], "photo": ""}], out=tmp_path / "empty.csv", device="cpu")
+    assert said("missing")[1] == rows_of(tmp_path / "empty.csv")[0]
+
+
+def numbers_table() -> list[dict[str, object]]:
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(ROWS, 2))
+    return [{"x": float(x), "y": float(y), "both": float(x + y), "less": float(x - y)} for x, y in values]
+
+
+def test_several_numbers_are_a_vector(tmp_path: Path) -> None:
+    found = fit(
+        numbers_table(), out=tmp_path / "model", features=["x", "y"], target=["both", "less"], options=SMALL,
+        config=quick(),
+    )  # fmt: skip
+    assert isinstance(found.task, Regression)
+    assert (tmp_path / "model" / "predictions.png").exists()
+    predict(found.folder, numbers_table(), out=tmp_path / "said.csv", device="cpu")
+    assert list(rows_of(tmp_path / "said.csv")[0]) == ["row", "prediction_both", "prediction_less"]
+
+
+def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
+    tags = ["red|round", "red", "round", "blue|round"]
+    table = [{"text": tags[number % 4] * 2, "tags": tags[number % 4]} for number in range(ROWS)]
+    found = fit(table, out=tmp_path / "model", text=["text"], target=["tags"], options=SMALL, config=quick())
+    assert isinstance(found.task, MultiLabel)
+    assert found.task.classes == ("blue", "red", "round")
+    assert (tmp_path / "model" / "labels.png").exists()
+    predict(found.folder, table, out=tmp_path / "said.csv", device="cpu")
+    said = rows_of(tmp_path / "said.csv")[0]
+    chosen = {name for name in found.task.classes if float(said[f"probability_{name}"]) >= 0.5}
+    assert set(filter(None, said["prediction"].split("|"))) == chosen
+
+
+def words_table() -> list[dict[str, object]]:
+    return [{"text": word, "label": word, "part": "train"} for word in ("yes", "no") * 10]
+
+
+def test_a_model_learns_what_a_column_says(tmp_path: Path) -> None:
+    found = fit(
+        words_table() * 2, out=tmp_path, text=["text"], target=["label"], split=None, options=SMALL,
+        config=quick(epochs=12),
+    )  # fmt: skip
+    assert found.metrics["test"]["accuracy"] == 1.0
+
+
+def test_classes_that_training_does_not_know_stop_or_go(tmp_path: Path) -> None:
+    table = [*words_table(), *({"text": "yes", "label": "yes", "part": "valid"} for _ in range(2))]
+    table.append({"text": "maybe", "label": "maybe", "part": "valid"})
+
+    def run(on_error: Any) -> Fitted:
+        options = FitOptions(dim=16, depth=1, on_error=on_error)
+        return fit(
+            table, out=tmp_path / on_error, text=["text"], target=["label"], split="part", options=options,
+            config=quick(epochs=1),
+        )  # fmt: skip
+
+    with pytest.raises(ValueError, match="row 23, 'row 23', column 'label': found class 'maybe' in the valid split"):
+        run("stop")
+    run("skip")
+    (reject,) = rows_of(tmp_path / "skip" / "rejects.csv")
+    assert (reject["row"], reject["column"], reject["left_out"]) == ("23", "label", "row")
+
+
+def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path) -> None:
+    def run(name: str, *, resume: bool = False, observer: Observer | None = None) -> Task:
+        return fit(
+            media / "pets.csv", out=tmp_path / name, text=["word"], audio=[], id="name", target=["species"],
+            options=SMALL, config=quick(epochs=3), resume=resume, observer=observer,
+        ).task  # fmt: skip
+
+    whole = run("whole")
+    with pytest.raises(RuntimeError, match="cut"):
+        run("cut", observer=CutsAfter(1))
+    assert list((tmp_path / "cut" / "checkpoints").iterdir())
+    resumed = run("cut", resume=True)
+    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_observer_is_told_columns_splits_and_metrics(media: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    told = Told(said.append)
+    fit(
+        media / "pets.csv",
+        out=tmp_path,
+        id="name",
+        target=["species"],
+        options=SMALL,
+        config=quick(epochs=1),
+        observer=told,
+    )
+    assert said[0] == "columns"
+    assert any(line.startswith("classification: ") for line in said)
+    assert any("train" in line and "by rule" in line for line in said)
+    assert said[-1] == "measured test"
+    assert told.counted["reading rows"] == ROWS
+
+
+def test_a_folder_that_fit_did_not_write_is_refused(fitted: Fitted, tmp_path: Path) -> None:
+    from_pretrained(fitted.folder).save_pretrained(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"found no table\.json"):
+        predict(tmp_path, [{"word": "x"}], out=tmp_path / "said.csv")
+    (tmp_path / "table.json").write_text('{"format": 99, "columns": {}, "source": ""}')
+    with pytest.raises(ValueError, match="format 99, expected 1"):
+        predict(tmp_path, [{"word": "x"}], out=tmp_path / "said.csv")
+
+
+class Told(Observer):
+    """Notes what it is told."""
+
+    def __init__(self, note: Callable[[str], object]) -> None:
+        self.note = note
+        self.counted: dict[str, int] = {}
+
+    def says(self, line: str) -> None:
+        self.note(line)
+
+    def columns(self, guess: Guess) -> None:
+        self.note("columns")
+
+    @contextmanager
+    def counting(self, what: str, total: int | None) -> Iterator[Callable[[], object]]:
+        def advance() -> None:
+            self.counted[what] = self.counted.get(what, 0) + 1
+
+        yield advance
+
+    def measured(self, split: str, metrics: Any) -> None:
+        self.note(f"measured {split}")
+
+
+class CutsAfter(Observer):
+    """Ends training with an error after so many epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def training(self, epochs: int, monitor: str) -> Any:
+        from lightning.pytorch.callbacks import Callback
+
+        limit = self.epochs
+
+        class Cut(Callback):
+            def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+                if trainer.current_epoch == limit:
+                    raise RuntimeError("cut")
+
+        return [Cut()]
