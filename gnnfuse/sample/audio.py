@@ -1,5 +1,6 @@
 """Recordings: from memory or from files, mixed to one channel, at the rate a node type asks for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -97,10 +98,11 @@ def read_audio(
     _refuse_long(sample, signal, samples.shape[-1], found_rate, sample_rate, max_seconds)
     if samples.ndim == 2:
         samples = samples.mean(dim=0)
-    bad = int((~torch.isfinite(samples)).sum())
-    if bad:
+    low, high = (float(end) for end in torch.aminmax(samples))  # NaN where any sample is
+    peak = max(-low, high)
+    if not math.isfinite(peak):
+        bad = int((~torch.isfinite(samples)).sum())
         raise SignalError(sample, signal, f"{bad} samples that are NaN or infinite", "finite samples")
-    peak = float(samples.abs().max())
     if peak > LOUDEST:
         raise SignalError(sample, signal, f"samples up to {peak:g}", "samples in -1..1 (floats are not rescaled)")
     if found_rate == sample_rate:
