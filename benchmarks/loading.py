@@ -1,7 +1,8 @@
 """Loading: raw media to batches against the decoders alone, and how busy training on cached features keeps a processor.
 
 Media are made from a seed in a temporary folder: 224x224 JPEG pictures, five seconds of speech-like sound at 16 kHz as
-FLAC, captions. All contenders read the same files in turns, on one thread, and their process time counts:
+FLAC, WAV and
+MP3, captions. All contenders read the same files in turns, on one thread, and their process time counts:
 
     decoders      pillow to an RGB array, soundfile to a float array, the tokenizer: nothing of this library
     readers       read_image, read_audio, read_text: what is found is checked, and comes as float tensors in 0..1
@@ -9,8 +10,9 @@ FLAC, captions. All contenders read the same files in turns, on one thread, and 
     graphs        ... and edges are made
     batches       ... and samples are collated: all that a loader does
 
-The second part trains on features in a cache, loading in the training process, and says which share of the time the
-process was on a core, and which share it did not wait for its next batch.
+The second part trains on features in a cache, loading in the training process (0 workers) or beside it (1), and says
+which share of an epoch it spent in training steps, and which share the training thread was on a core or, where other
+programs had both, waiting for one (from the kernel's scheduler; the rest it slept, for the disk or for a worker).
 
     python benchmarks/loading.py --out benchmarks/results/loading-cpu.json
 """
@@ -21,17 +23,20 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
 import torch
+import transformers
+from lightning.pytorch.callbacks import Callback
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from torchvision.models import resnet18
 
 import gnnfuse as gf
 from gnnfuse.nodes import WaveformFrames
@@ -92,7 +97,7 @@ def tokenizer(texts: Sequence[str]) -> Any:
     made = Tokenizer(models.BPE(unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
     made.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=200, special_tokens=["[UNK]"], show_progress=False))
-    fast: Any = PreTrainedTokenizerFast
+    fast: Any = transformers.PreTrainedTokenizerFast
     return fast(tokenizer_object=made, unk_token="[UNK]")
 
 
@@ -172,6 +177,82 @@ def loading(count: int, batch_size: int, rounds: int, sound: str) -> list[dict[s
     ]
 
 
+def cached_types(folder: Path, samples: Sequence[Sample]) -> list[gf.CachedNodes]:
+    """ResNet-18 (7 x 7 nodes of 512) and a small BERT, with random weights: training does not ask for better ones."""
+    path = folder / "resnet18.pth"
+    torch.manual_seed(0)
+    torch.save(resnet18().state_dict(), path)
+    config = transformers.BertConfig(hidden_size=256, num_hidden_layers=2, num_attention_heads=4, vocab_size=200)
+    transformers.BertModel(config).save_pretrained(folder / "bert")
+    tokenizer([str(sample.signals["text"]) for sample in samples]).save_pretrained(folder / "bert")
+    types = [
+        gf.PretrainedImage(model="torchvision/resnet18", weights=str(path)),
+        gf.PretrainedText(model=str(folder / "bert")),
+    ]
+    return [report.node_type for report in gf.cache_samples(samples, types, folder / "cache", device="cpu")]
+
+
+def runnable() -> float:
+    """Seconds that this thread was on a core or waiting for one."""
+    on_core, waiting, _ = Path("/proc/thread-self/schedstat").read_text().split()
+    return (int(on_core) + int(waiting)) / 1e9
+
+
+class Steps(Callback):
+    """Seconds within training steps; the rest of an epoch is waiting for batches."""
+
+    def __init__(self) -> None:
+        self.within = self.began = self.first = self.last = 0.0
+        self.cpu = 0.0
+
+    def on_train_batch_start(self, *_: object) -> None:
+        """A batch is there."""
+        self.began = time.perf_counter()
+        if not self.first:
+            self.first, self.cpu = self.began, -runnable()
+
+    def on_train_batch_end(self, *_: object) -> None:
+        """It was learnt from."""
+        self.last = time.perf_counter()
+        self.within += self.last - self.began
+
+    def on_train_epoch_end(self, *_: object) -> None:
+        """Before validation."""
+        self.cpu += runnable()
+
+
+def training(count: int, rounds: int) -> list[dict[str, Any]]:
+    """Epochs of training on cached features, with and without a loader process."""
+    found: dict[int, list[tuple[float, float, float]]] = {0: [], 1: []}
+    with tempfile.TemporaryDirectory() as folder:
+        samples = [
+            replace(sample, target="ab"[number % 2]) for number, sample in enumerate(media(Path(folder), count, "wav"))
+        ]
+        rules = [gf.Grid(), gf.Window(size=2), gf.Complete(dst="hub", name="to_hub")]
+        types = cached_types(Path(folder), samples)
+        made = gf.GraphBuilder([*types, gf.Hub()], rules, target=gf.ClassTarget(("a", "b")))
+        for turn in range(rounds + 1):
+            for workers, shares in found.items():
+                torch.manual_seed(0)
+                task = gf.Classification(gf.GraphFusion(made.node_types, made.relations, dim=96, depth=3), made)
+                steps = Steps()
+                config = gf.FitConfig(epochs=1, batch_size=32, progress=False, device="cpu", workers=workers)
+                gf.fit_task(task, samples, samples[:8], config, callbacks=[steps])
+                wall = steps.last - steps.first
+                if turn:
+                    shares.append((steps.within / wall, steps.cpu / wall, count / wall))
+    return [
+        {
+            "work": f"{count} samples of 49 x 512 and 12 x 256 features, dim 96, 3 layers, batches of 32",
+            "workers": workers,
+            "share_in_steps": round(statistics.median(share for share, _, _ in shares), 3),
+            "share_runnable": round(statistics.median(share for _, share, _ in shares), 3),
+            "samples_per_second": round(statistics.median(rate for _, _, rate in shares)),
+        }
+        for workers, shares in found.items()
+    ]
+
+
 def show(rows: Sequence[Mapping[str, Any]], title: str) -> None:
     table = Table(*rows[0], title=title)
     for row in rows:
@@ -184,16 +265,18 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--sounds", nargs="+", default=["flac", "wav"])
+    parser.add_argument("--sounds", nargs="+", default=["flac", "wav", "mp3"])
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows = [row for sound in given.sounds for row in loading(given.samples, given.batch_size, given.rounds, sound)]
     show(rows, "Raw media to batches: medians of one thread's process time")
+    trained = training(4 * given.samples, max(1, given.rounds // 3))
+    show(trained, "Training on cached features: one epoch, medians")
     if given.out is not None:
         known = environment("cpu")
         known["packages"] |= {name: installed(name) for name in PACKAGES}
-        given.out.write_text(json.dumps({"environment": known, "loading": rows}, indent=2) + "\n")
+        given.out.write_text(json.dumps({"environment": known, "loading": rows, "training": trained}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ class Watch(threading.Thread):
 
     def look(self) -> int:
         """What it is now."""
-        import psutil
+        import psutil  # type: ignore[import-untyped]
 
         own = psutil.Process()
         found = int(own.memory_info().rss)
