@@ -203,22 +203,19 @@ class Steps(Callback):
 
     def __init__(self) -> None:
         self.within = self.began = self.first = self.last = 0.0
-        self.cpu = 0.0
+        self.cpu = self.ran = 0.0
 
     def on_train_batch_start(self, *_: object) -> None:
         """A batch is there."""
         self.began = time.perf_counter()
         if not self.first:
-            self.first, self.cpu = self.began, -runnable()
+            self.first, self.ran = self.began, runnable()
 
     def on_train_batch_end(self, *_: object) -> None:
         """It was learnt from."""
         self.last = time.perf_counter()
         self.within += self.last - self.began
-
-    def on_train_epoch_end(self, *_: object) -> None:
-        """Before validation."""
-        self.cpu += runnable()
+        self.cpu = runnable() - self.ran
 
 
 def training(count: int, rounds: int) -> list[dict[str, Any]]:
