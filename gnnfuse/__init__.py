@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gnnfuse.message_passing import RelationAttention as RelationAttention
     from gnnfuse.message_passing import SimMIM as SimMIM
     from gnnfuse.nodes import AudioFrames as AudioFrames
+    from gnnfuse.nodes import CachedNodes as CachedNodes
     from gnnfuse.nodes import Features as Features
     from gnnfuse.nodes import Hub as Hub
     from gnnfuse.nodes import ImagePatches as ImagePatches
@@ -59,12 +60,15 @@ if TYPE_CHECKING:
     from gnnfuse.saving import ModelCard as ModelCard
     from gnnfuse.saving import from_pretrained as from_pretrained
     from gnnfuse.saving import save_pretrained as save_pretrained
+    from gnnfuse.saving import uncached as uncached
     from gnnfuse.tasks import Classification as Classification
     from gnnfuse.tasks import MultiLabel as MultiLabel
     from gnnfuse.tasks import Regression as Regression
     from gnnfuse.train import FitConfig as FitConfig
+    from gnnfuse.train import cache as cache
 
     # Not from the package: mypy would take them for the modules of their names.
+    from gnnfuse.train.cache_samples import cache_samples as cache_samples
     from gnnfuse.train.evaluate import evaluate as evaluate
     from gnnfuse.train.fit_task import fit_task as fit_task
     from gnnfuse.workflow import embed as embed
@@ -92,6 +96,7 @@ _PUBLIC = {
     ),
     "nodes": (
         "AudioFrames",
+        "CachedNodes",
         "Features",
         "Hub",
         "ImagePatches",
@@ -105,9 +110,9 @@ _PUBLIC = {
     ),
     "readout": ("AttentionReadout", "HubReadout", "InteractionReadout", "JoinedReadout", "MeanReadout", "TypedReadout"),
     "sample": ("Audio", "Rows", "Sample"),
-    "saving": ("ModelCard", "from_pretrained", "save_pretrained"),
+    "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
-    "train": ("FitConfig", "evaluate", "fit_task"),
+    "train": ("FitConfig", "cache", "cache_samples", "evaluate", "fit_task"),
     "workflow": ("embed", "fit", "predict"),
 }
 _HOME = {name: stage for stage, names in _PUBLIC.items() for name in names}

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 import gnnfuse
+from gnnfuse.cli_cache import cache
 from gnnfuse.cli_tables import embed, fit, predict
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def _version(
 app.command(name="fit")(fit)
 app.command(name="predict")(predict)
 app.command(name="embed")(embed)
+app.command(name="cache")(cache)
 
 
 @app.command()

@@ -52,7 +52,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "workflow": (*UP_TO_TRAIN, "model_card"),
     "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow"),
     "cli_tables": (*UP_TO_TRAIN, "workflow"),
-    "cli": (*UP_TO_TRAIN, "explain", "testing", "workflow", "bench", "diagnosis", "cli_tables"),
+    "cache_progress": UP_TO_TRAIN,
+    "cli_cache": ("cli_tables", "cache_progress", "train"),
+    "cli": (*UP_TO_TRAIN, "explain", "testing", "workflow", "bench", "diagnosis", "cli_tables", "cli_cache"),
 }
 LIGHT_STAGES = (
     *("catalog", *SAVED, "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks"),

@@ -2,6 +2,7 @@
 
 from gnnfuse.nodes.audio_frames import AudioFrames
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, ImageFlip, ImageShift, InTurn
+from gnnfuse.nodes.cached import CachedEncoder, CachedNodes, CacheError, NotCachedError
 from gnnfuse.nodes.features import Features, RowEncoder
 from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames, WaveformFrames
 from gnnfuse.nodes.hub import Hub
@@ -38,6 +39,9 @@ __all__ = [
     "AudioNoise",
     "AudioShift",
     "Backbone",
+    "CacheError",
+    "CachedEncoder",
+    "CachedNodes",
     "ConvPatches",
     "Features",
     "FrameEncoding",
@@ -55,6 +59,7 @@ __all__ = [
     "NodeEncoder",
     "NodeSet",
     "NodeType",
+    "NotCachedError",
     "PatchEncoding",
     "PositionEncoding",
     "PretrainedAudio",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -101,13 +102,20 @@ def square_patches(pixels: Float[Tensor, "channels height width"], patch: int, s
     channels, height, width = pixels.shape
     rows, columns = _patches(height, patch, stride), _patches(width, patch, stride)
     full_height, full_width = ((n - 1) * stride + patch for n in (rows, columns))
-    padded = F.pad(pixels.unsqueeze(0), (0, full_width - width, 0, full_height - height), mode="replicate")[0]
-    slices = padded.unfold(1, patch, stride).unfold(2, patch, stride)
+    if (full_height, full_width) != (height, width):
+        border = (0, full_width - width, 0, full_height - height)
+        pixels = F.pad(pixels.unsqueeze(0), border, mode="replicate")[0]
+    slices = pixels.unfold(1, patch, stride).unfold(2, patch, stride)
     values = slices.permute(1, 2, 0, 3, 4).reshape(rows * columns, channels, patch, patch)
+    return NodeSet(values.contiguous(), (rows, columns), _centres(rows, columns, patch, stride).clone())
+
+
+@lru_cache(maxsize=256)
+def _centres(rows: int, columns: int, patch: int, stride: int) -> Float[Tensor, "patches 2"]:
+    """The patches' centres as fractions of the picture; pictures of one size have the same."""
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     corner = torch.stack([row, column], dim=-1).reshape(-1, 2) * float(stride)
-    position = (corner + patch / 2) / torch.tensor([full_height, full_width])
-    return NodeSet(values.contiguous(), (rows, columns), position)
+    return (corner + patch / 2) / torch.tensor([(n - 1) * stride + patch for n in (rows, columns)])
 
 
 def limit_patches(

@@ -1,6 +1,7 @@
 """The first stage: files, arrays and texts become samples, and samples are read."""
 
 from gnnfuse.sample.audio import Audio, read_audio
+from gnnfuse.sample.content import media_digest, text_digest
 from gnnfuse.sample.image import read_image
 from gnnfuse.sample.rows import Rows, TensorRows, read_rows
 from gnnfuse.sample.sample import Sample, SignalError
@@ -15,9 +16,11 @@ __all__ = [
     "TensorRows",
     "TextFile",
     "Unreadable",
+    "media_digest",
     "read_audio",
     "read_image",
     "read_rows",
     "read_text",
     "signal_of",
+    "text_digest",
 ]

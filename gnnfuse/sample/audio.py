@@ -1,5 +1,6 @@
 """Recordings: from memory or from files, mixed to one channel, at the rate a node type asks for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -97,10 +98,11 @@ def read_audio(
     _refuse_long(sample, signal, samples.shape[-1], found_rate, sample_rate, max_seconds)
     if samples.ndim == 2:
         samples = samples.mean(dim=0)
-    bad = int((~torch.isfinite(samples)).sum())
-    if bad:
+    low, high = (float(end) for end in torch.aminmax(samples))  # NaN where any sample is
+    peak = max(-low, high)
+    if not math.isfinite(peak):
+        bad = int((~torch.isfinite(samples)).sum())
         raise SignalError(sample, signal, f"{bad} samples that are NaN or infinite", "finite samples")
-    peak = float(samples.abs().max())
     if peak > LOUDEST:
         raise SignalError(sample, signal, f"samples up to {peak:g}", "samples in -1..1 (floats are not rescaled)")
     if found_rate == sample_rate:
@@ -171,14 +173,20 @@ def _decode(
 
 def _mono(file: "SoundFile") -> Float[Tensor, "frames"]:
     """Channels are averaged block by block; a file that goes on beyond its announced frames is cut there."""
-    blocks, left = [], int(file.frames)
-    while left > 0:
-        block = file.read(min(left, BLOCK), dtype="float32", always_2d=True)
-        if not len(block):
+    frames, found = int(file.frames), 0
+    mono = np.empty(frames, np.float32)  # takes memory only as far as it is written
+    while found < frames:
+        part = mono[found : found + BLOCK]
+        if file.channels == 1:
+            count = len(file.read(out=part))
+        else:
+            block = file.read(len(part), dtype="float32", always_2d=True)
+            count = len(block)
+            part[:count] = torch.from_numpy(block.T).mean(dim=0).numpy()
+        if not count:
             break
-        blocks.append(torch.from_numpy(block.T).mean(dim=0) if block.shape[1] > 1 else torch.from_numpy(block[:, 0]))
-        left -= len(block)
-    return torch.cat(blocks) if blocks else torch.zeros(0)
+        found += count
+    return torch.from_numpy(mono[:found])
 
 
 @cache

@@ -77,7 +77,8 @@ def _decode(sample: Sample, signal: str, name: str, source: Path | BytesIO, *, m
     try:
         with Image.open(source, formats=known) as image:
             _refuse_large(sample, signal, image, max_pixels)
-            return _from_pil(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)  # would copy a picture that is upright
+            return _from_pil(image)
     except SignalError:
         raise
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
@@ -132,13 +133,27 @@ def _from_pil(image: "Image") -> Tensor:
         image = image.convert("LA")
     elif image.mode not in ("L", "RGB", "RGBA", "LA"):
         image = image.convert("RGB")
+    if image.mode == "RGB":
+        return _planes(image)
     pixels = np.array(image)
     return torch.from_numpy(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0).copy())
+
+
+def _planes(image: "Image") -> Tensor:
+    """A picture of three colours as `[3, height, width]`.
+
+    Pillow takes it apart line by line ("RGB;L"), which leaves whole lines to move: half the time that moving one byte
+    of three takes.
+    """
+    lines = np.frombuffer(image.tobytes("raw", "RGB;L"), np.uint8).reshape(image.height, 3, image.width)
+    return torch.from_numpy(lines.transpose(1, 0, 2).copy())
 
 
 def _to_unit(sample: Sample, signal: str, pixels: Tensor) -> Tensor:
     if pixels.dtype == torch.bool:
         return pixels.float()
+    if pixels.dtype == torch.uint8:
+        return pixels.float().div_(255.0)  # cannot be out of range
     scale = 1.0 if pixels.is_floating_point() else 255.0
     pixels = pixels.float() / scale
     low, high = float(pixels.min()), float(pixels.max())

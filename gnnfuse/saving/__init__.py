@@ -7,6 +7,7 @@ from gnnfuse.saving.describe import describe, lost_arguments
 from gnnfuse.saving.export import batch_tensors, export
 from gnnfuse.saving.hub import push_to_hub
 from gnnfuse.saving.pretrained import from_pretrained, save_pretrained
+from gnnfuse.saving.whole_encoders import uncached
 
 __all__ = [
     "ModelCard",
@@ -19,4 +20,5 @@ __all__ = [
     "lost_arguments",
     "push_to_hub",
     "save_pretrained",
+    "uncached",
 ]

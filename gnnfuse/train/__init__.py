@@ -1,6 +1,8 @@
 """Training through Lightning."""
 
 from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.cache_samples import CacheReport, cache_samples
+from gnnfuse.train.cache_table import cache
 from gnnfuse.train.evaluate import Evaluation, device_of, evaluate
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.fit_task import FitReport, fit_task
@@ -11,6 +13,7 @@ from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
 __all__ = [
     "Batches",
+    "CacheReport",
     "EpochSampler",
     "Evaluation",
     "FitConfig",
@@ -21,6 +24,8 @@ __all__ = [
     "Survey",
     "UsableSamples",
     "UsableStream",
+    "cache",
+    "cache_samples",
     "device_of",
     "evaluate",
     "fit_task",

@@ -66,6 +66,11 @@ def weights_follow() -> Iterator[None]:
         _weights_follow.reset(token)
 
 
+def weights_are_to_follow() -> bool:
+    """Whether a saved model is being built, whose weights are loaded next."""
+    return _weights_follow.get()
+
+
 def make_module(network: Network, model: str, weights: str | None) -> nn.Module:
     """The network's module: pretrained, or with random weights where those of a saved model follow."""
     module = network.module() if _weights_follow.get() else network.pretrained(model, weights)

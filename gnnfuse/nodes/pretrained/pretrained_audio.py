@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,8 @@ from gnnfuse.nodes.pretrained.audio_backbone import AudioBackbone
 from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
-from gnnfuse.sample import Sample, read_audio
-from gnnfuse.sample.audio import MAX_SECONDS
+from gnnfuse.sample import Sample, media_digest, read_audio
+from gnnfuse.sample.audio import EXPECTED, MAX_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ class PretrainedAudio(PretrainedNodes):
         ValueError: an unknown model, or a number out of range.
     """
 
+    modality: ClassVar[str] = "audio"
+    readers: ClassVar[tuple[str, ...]] = ("soundfile", "torchaudio")
     model: str
     signal: str = "audio"
     name: str = ""
@@ -110,6 +113,10 @@ class PretrainedAudio(PretrainedNodes):
         edges = (torch.arange(count + 1).double() * made.hop / made.sample_rate).float()  # from whole samples
         nodes = NodeSet(slices, (count,), time=torch.stack([edges[:-1], edges[1:]], dim=1))
         return limit_slices(nodes, self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal)
+
+    def content(self, sample: Sample) -> bytes | None:
+        """SHA-256 of the recording's file, or of its samples where it is in memory."""
+        return media_digest(sample, self.signal, self._read, expected=EXPECTED)
 
     def around(self, module: nn.Module) -> AudioBackbone:
         """Recordings put together, and the network over them."""

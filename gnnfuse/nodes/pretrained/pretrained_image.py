@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,8 @@ from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture, image
 from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
 from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
-from gnnfuse.sample import Sample, read_image
-from gnnfuse.sample.image import MAX_PIXELS
+from gnnfuse.sample import Sample, media_digest, read_image
+from gnnfuse.sample.image import EXPECTED, MAX_PIXELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,8 @@ class PretrainedImage(PretrainedNodes):
         ValueError: an unknown model, a size that it does not take, or more nodes per picture than `max_nodes`.
     """
 
+    modality: ClassVar[str] = "image"
+    readers: ClassVar[tuple[str, ...]] = ("pillow",)
     model: str
     signal: str = "image"
     name: str = ""
@@ -127,6 +130,10 @@ class PretrainedImage(PretrainedNodes):
         return limit_patches(
             pixels, made.stride, made.stride, self.max_nodes, self.overflow, sample=sample, signal=self.signal
         )
+
+    def content(self, sample: Sample) -> bytes | None:
+        """SHA-256 of the picture's file, or of its pixels where it is in memory."""
+        return media_digest(sample, self.signal, self._read, expected=EXPECTED)
 
     def around(self, module: nn.Module) -> ImageBackbone:
         """Pictures put together, and the network over them."""

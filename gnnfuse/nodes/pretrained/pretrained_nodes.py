@@ -5,6 +5,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from importlib.metadata import version
+from typing import ClassVar
 
 from torch import nn
 
@@ -12,9 +13,11 @@ from gnnfuse.nodes.node_type import NodeEncoder, NodeType
 from gnnfuse.nodes.pretrained.backbone import Backbone, weights_digest
 from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
 from gnnfuse.nodes.pretrained.network import Network, make_module
+from gnnfuse.sample import Sample
 
 FEATURES = 1  # raised when backbones give other features for the same weights and arguments
-NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "gradient_checkpointing", "augmentation", "word_dropout"})
+AUGMENTING = frozenset({"augmentation", "word_dropout"})  # arguments that change signals at random in training
+NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "gradient_checkpointing"}) | AUGMENTING
 
 
 class PretrainedNodes(NodeType):
@@ -25,8 +28,13 @@ class PretrainedNodes(NodeType):
         weights: which of its weights.
         frozen: only the projection is trained.
         gradient_checkpointing: inner states are computed again in the backward pass.
+        modality: "image", "audio" or "text".
+        readers: the distributions that decode its signals; their versions belong to what a signal becomes.
     """
 
+    modality: ClassVar[str]
+    readers: ClassVar[tuple[str, ...]]
+    signal: str
     model: str
     weights: str | None
     frozen: bool
@@ -41,6 +49,19 @@ class PretrainedNodes(NodeType):
     def width(self) -> int:
         """Features per node that the backbone gives."""
         return self.network.width
+
+    @property
+    def augments(self) -> bool:
+        """Whether signals are changed at random in training."""
+        return any(getattr(self, f.name) for f in dataclasses.fields(self) if f.name in AUGMENTING)  # type: ignore[arg-type]
+
+    @abstractmethod
+    def content(self, sample: Sample) -> bytes | None:
+        """SHA-256 of what the signal holds, read but not decoded; None where it is absent.
+
+        Raises:
+            SignalError: it cannot be read.
+        """
 
     @abstractmethod
     def projection(self, dim: int) -> NodeEncoder:
@@ -86,7 +107,7 @@ class PretrainedNodes(NodeType):
             "features": FEATURES,
             "type": type(self).__name__,
             "arguments": own,
-            "versions": {name: version(name) for name in sorted({"torch", self.network.library})},
+            "versions": {name: version(name) for name in sorted({"torch", self.network.library, *self.readers})},
             "weights": weights_digest(self.backbone() if backbone is None else backbone),
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True, default=_plain).encode()).hexdigest()

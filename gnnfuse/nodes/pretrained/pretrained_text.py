@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from jaxtyping import Int
@@ -18,7 +18,7 @@ from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_tra
 from gnnfuse.nodes.pretrained.text_architecture import TextArchitecture, text_architecture
 from gnnfuse.nodes.pretrained.text_backbone import TextBackbone
 from gnnfuse.nodes.tokenizer_files import TokenizerFiles
-from gnnfuse.sample import Sample, SignalError, read_text
+from gnnfuse.sample import Sample, SignalError, read_text, text_digest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -53,6 +53,8 @@ class PretrainedText(PretrainedNodes):
         ValueError: an unknown model, or a number out of range.
     """
 
+    modality: ClassVar[str] = "text"
+    readers: ClassVar[tuple[str, ...]] = ("tokenizers",)
     model: str
     signal: str = "text"
     name: str = ""
@@ -152,6 +154,10 @@ class PretrainedText(PretrainedNodes):
             return NodeSet(ids, (len(ids),), dropped=dropped)
         nodes = NodeSet(ids, (len(ids),))
         return limit_slices(nodes, self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal)
+
+    def content(self, sample: Sample) -> bytes | None:
+        """SHA-256 of the text."""
+        return text_digest(sample, self.signal)
 
     def token_texts(self, ids: Int[Tensor, "tokens"]) -> list[str]:
         """What each token reads as, for drawings and explanations."""

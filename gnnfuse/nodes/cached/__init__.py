@@ -1,0 +1,21 @@
+"""Features of frozen encoders, kept on disk: nodes that were encoded once."""
+
+from gnnfuse.nodes.cached.cached_encoder import CachedEncoder
+from gnnfuse.nodes.cached.cached_nodes import CachedNodes
+from gnnfuse.nodes.cached.errors import CacheError, NotCachedError
+from gnnfuse.nodes.cached.feature_store import FeatureStore
+from gnnfuse.nodes.cached.feature_writer import FeatureWriter
+from gnnfuse.nodes.cached.key_index import KeyIndex
+from gnnfuse.nodes.cached.place import Place, StoredType
+
+__all__ = [
+    "CacheError",
+    "CachedEncoder",
+    "CachedNodes",
+    "FeatureStore",
+    "FeatureWriter",
+    "KeyIndex",
+    "NotCachedError",
+    "Place",
+    "StoredType",
+]

@@ -1,0 +1,146 @@
+"""Nodes of a frozen encoder whose features were made before and are read from disk."""
+
+import os
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gnnfuse.nodes.cached.cached_encoder import CachedEncoder
+from gnnfuse.nodes.cached.errors import CacheError, NotCachedError
+from gnnfuse.nodes.cached.feature_store import FeatureStore
+from gnnfuse.nodes.cached.place import Place, StoredType
+from gnnfuse.nodes.cached.shard import Row
+from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType
+from gnnfuse.nodes.pretrained.network import weights_are_to_follow
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
+from gnnfuse.sample import Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachedNodes(NodeType):
+    """A frozen pretrained node type whose features are read from a cache, which `gnnfuse.cache_samples` makes.
+
+    The nodes are the same, their values are the features `[nodes, width]` that the backbone gave, and the encoder is
+    the projection alone. A signal is looked up by its content, which is hashed at every reading, and by the encoder's
+    fingerprint (weights, arguments, versions of the libraries): what was made of other bytes or by another encoder is
+    never used. A signal that cannot be read is an error here as it is without a cache.
+
+    A trained model needs the cache to predict; `gnnfuse.saving.uncached` turns it into one that runs the encoder.
+
+    Args:
+        of: the node type, frozen, without augmentation.
+        folder: the cache.
+        dtype: how features are stored: "float32", bit for bit what the backbone gave, or "float16", half the size.
+        fingerprint: of the encoder whose features a model was trained on; read from the encoder by default, and kept in
+            saved models. Another than the encoder has now is an error when the cache is used.
+
+    Raises:
+        FileNotFoundError: the encoder's weights are not here.
+        ValueError: the encoder is trained, or its signals are augmented: its features change.
+    """
+
+    of: PretrainedNodes
+    folder: str
+    dtype: StoredType = "float32"
+    fingerprint: str = field(default="", repr=False)
+    name: str = field(init=False)
+    signal: str = field(init=False)
+    provides: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for own in ("name", "signal", "provides"):
+            object.__setattr__(self, own, getattr(self.of, own))
+        object.__setattr__(self, "folder", os.fspath(self.folder))
+        if self.dtype not in get_args(StoredType):
+            raise ValueError(f"node type {self.name!r}: dtype {self.dtype!r}, expected one of {get_args(StoredType)}")
+        if not self.of.frozen:
+            raise ValueError(f"node type {self.name!r}: features of an encoder that is trained change, expected frozen")
+        if self.of.augments:
+            raise ValueError(
+                f"node type {self.name!r}: found augmentation, which features that are cached cannot follow"
+            )
+        if not self.fingerprint and not weights_are_to_follow():
+            object.__setattr__(self, "fingerprint", self.of.fingerprint())
+            self.__dict__["_current"] = self.fingerprint
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_store"}  # each process maps its own
+
+    @property
+    def command(self) -> str:
+        """The command that makes the features."""
+        words = ["gnnfuse", "cache", "TABLE", f"--{self.of.modality}-encoder", self.of.model]
+        words += [] if self.of.weights is None else [f"--{self.of.modality}-weights", self.of.weights]
+        words += ["--out", self.folder] + ([] if self.dtype == "float32" else ["--dtype", self.dtype])
+        called = f"gnnfuse.cache_samples(samples, [{type(self.of).__name__}(...)], {self.folder!r})"
+        return f"{shlex.join(words)} (or in Python {called})"
+
+    def empty(self) -> NodeSet:
+        """No nodes."""
+        whole = self.of.empty()
+        return NodeSet(torch.zeros(0, self.of.width), whole.shape, whole.position, whole.time)
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The sample's features, float32: `[nodes, width]`.
+
+        Raises:
+            NotCachedError: the cache has none of this content.
+            CacheError: the cache was made by another encoder, is unfinished or damaged.
+            SignalError: the signal cannot be read.
+        """
+        key = self.of.content(sample)
+        if key is None:
+            return None
+        row = self._opened().find(key)
+        if row is None:
+            raise NotCachedError(sample, self.signal, self.folder, self.command)
+        if not row.readable:
+            self.of.nodes(sample)  # tells what is wrong with it
+            raise CacheError(
+                f"sample {sample.id!r}, signal {self.signal!r}: it could not be read when the cache was made and can "
+                f"be now; try again: {self.command}"
+            )
+        return self._nodes(row)
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """The projection alone."""
+        return CachedEncoder(self.of.projection(dim))
+
+    def check_encoder(self) -> None:
+        """Refuse an encoder that is not the one whose features a model was trained on.
+
+        Raises:
+            CacheError: weights, arguments or versions differ.
+        """
+        if "_current" not in self.__dict__:
+            self.__dict__["_current"] = self.of.fingerprint()
+        if self.fingerprint and self.__dict__["_current"] != self.fingerprint:
+            raise CacheError(
+                f"node type {self.name!r}: {self.of.model} is not the encoder whose features the model was trained on: "
+                "its weights, arguments or the versions of its libraries differ"
+            )
+
+    def _opened(self) -> FeatureStore:
+        store: FeatureStore | None = self.__dict__.get("_store")
+        if store is None:
+            self.check_encoder()
+            place = Place(Path(self.folder), self.__dict__["_current"], self.dtype, self.command)
+            store = self.__dict__["_store"] = FeatureStore(place)
+        return store
+
+    def _nodes(self, row: Row) -> NodeSet:
+        nodes, empty = len(row.values) // self.of.width, self.of.empty()
+        position = None if empty.position is None else _tensor(row.position, nodes, empty.position.shape[1])
+        time = None if empty.time is None else _tensor(row.time, nodes, 2)
+        values = _tensor(row.values, nodes, self.of.width)
+        return NodeSet(values, tuple(row.shape.tolist()), position, time, row.dropped)
+
+
+def _tensor(numbers: NDArray[Any], rows: int, columns: int) -> Tensor:
+    return torch.from_numpy(numbers.astype(np.float32, copy=False)).reshape(rows, columns)

@@ -1,0 +1,164 @@
+"""Adding features to a cache so that a kill at any moment loses at most the shard that was being gathered."""
+
+import hashlib
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import numpy as np
+
+from gnnfuse.nodes.cached.errors import CacheError
+from gnnfuse.nodes.cached.key_index import KeyIndex, Keys, encode_index, sort_keys
+from gnnfuse.nodes.cached.place import SHARDS, Manifest, Place, is_whole, shard_name
+from gnnfuse.nodes.cached.shard import Row, Shard, encode_shard, row_of
+from gnnfuse.nodes.cached.whole_file import remove_unfinished, write_whole
+from gnnfuse.nodes.node_type import NodeSet
+
+SHARD_BYTES = 64 * 1024 * 1024
+SHARD_SECONDS = 60.0
+INDEX = "index-"
+
+
+class FeatureWriter:
+    """Adds to the features of one encoder; used in a `with` statement.
+
+    Opening it checks every shard by its SHA-256; one that is damaged is removed, so that what it held counts as not
+    there. Shards are written whole or not at all. Leaving the `with` statement, also by an error, writes what has been
+    gathered, the index and the list of files; of a process that is killed only the last shard is lost.
+
+    Args:
+        place: of the features.
+        encoder: a few words on the encoder, for people who look.
+        shard_bytes: about how large a shard is.
+        shard_seconds: how old a shard grows before it is written, whatever its size.
+
+    Attributes:
+        damaged: the shards that were removed.
+        made: rows added so far.
+
+    Raises:
+        CacheError: another process is writing there.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        encoder: Mapping[str, object],
+        *,
+        shard_bytes: int = SHARD_BYTES,
+        shard_seconds: float = SHARD_SECONDS,
+    ) -> None:
+        self.place = place
+        self.damaged: list[Path] = []
+        self.made = 0
+        self._encoder = encoder
+        self._limits = shard_bytes, shard_seconds
+        place.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(place)
+        remove_unfinished(place.folder)
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._keys: list[tuple[str, Keys, np.ndarray]] = []
+        for path in sorted(place.folder.glob(SHARDS)):
+            if not path.name.startswith(INDEX):
+                self._take(path)
+        self._known = self._sorted()
+        self._new: dict[bytes, bool] = {}
+        self._rows: list[Row] = []
+        self._gathered = 0
+        self._since = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.flush()
+            self._finish()
+        finally:
+            if self._lock is not None:
+                self._lock.close()
+
+    def complete(self) -> KeyIndex:
+        """The contents whose features were there on opening; those found to be unreadable are tried again."""
+        held = [(keys[readable], readable[readable]) for _, keys, readable in self._keys]
+        return sort_keys([keys for keys, _ in held], [readable for _, readable in held])
+
+    def has(self, key: bytes, *, readable: bool = True) -> bool:
+        """Whether there is an entry of this kind, or a better one, for a content."""
+        if self._new.get(key, False) or (not readable and key in self._new):
+            return True
+        found = self._known.find(key)
+        return found is not None and (not readable or bool(self._keys[found[0]][2][found[1]]))
+
+    def add(self, key: bytes, nodes: NodeSet | None) -> None:
+        """Keep a sample's features (`values` is `[nodes, width]`); None records that the signal cannot be read.
+
+        What is there already is left as it is.
+
+        Raises:
+            ValueError: a feature is too large for the number type.
+        """
+        if self.has(key, readable=nodes is not None):
+            return
+        row = row_of(key, nodes, self.place.dtype)
+        self._new[key] = row.readable
+        self._rows.append(row)
+        self._gathered += row.num_bytes
+        self.made += 1
+        most, longest = self._limits
+        if self._gathered >= most or time.monotonic() - self._since >= longest:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been gathered as a shard."""
+        if self._rows:
+            content = encode_shard(self._rows)
+            name = shard_name(content)
+            write_whole(self.place.folder / name, content)
+            self._sizes[name] = len(content), len(self._rows)
+            keys = np.frombuffer(b"".join(row.key for row in self._rows), np.uint8).reshape(len(self._rows), -1)
+            self._keys.append((name, keys, np.array([row.readable for row in self._rows])))
+        self._rows, self._gathered, self._since = [], 0, time.monotonic()
+
+    def _take(self, path: Path) -> None:
+        if not is_whole(path):
+            path.unlink()
+            self.damaged.append(path)
+            return
+        shard = Shard(path, self.place.dtype)
+        self._sizes[path.name] = path.stat().st_size, len(shard)
+        self._keys.append((path.name, shard.keys.copy(), shard.readable))
+
+    def _sorted(self) -> KeyIndex:
+        return sort_keys([keys for _, keys, _ in self._keys], [readable for _, _, readable in self._keys])
+
+    def _finish(self) -> None:
+        self._keys.sort(key=lambda shard: shard[0])  # the index numbers shards by name
+        content = encode_index(self._sorted())
+        digest = hashlib.sha256(content).hexdigest()
+        name = f"{INDEX}{digest[:16]}.arrow"
+        write_whole(self.place.folder / name, content)
+        self.place.write_manifest(Manifest((name, digest), self._sizes), self._encoder)
+        for path in self.place.folder.glob(f"{INDEX}*"):
+            if path.name != name:
+                path.unlink()  # whoever has it mapped keeps it
+
+
+def _lock(place: Place) -> IO[bytes] | None:
+    """Held as long as the process lives, however it ends; not where the system has no such locks."""
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    file = (place.folder / ".lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise CacheError(f"{place.folder}: another process is writing there, let it end first") from error
+    return file

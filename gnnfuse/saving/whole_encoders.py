@@ -1,0 +1,78 @@
+"""From a model that reads cached features to one that runs the whole encoders."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import torch
+
+from gnnfuse.fusion import FusionModel
+from gnnfuse.nodes import CachedNodes
+from gnnfuse.saving.build import build
+from gnnfuse.saving.describe import Json, describe, place_of
+from gnnfuse.tasks import Task
+
+Module = TypeVar("Module", Task, FusionModel)
+CACHED = place_of(CachedNodes)
+
+
+def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool = False) -> Module:
+    """A task or model that reads signals themselves in the place of one that was trained on cached features.
+
+    It is built anew from the description of the old one, each `CachedNodes` replaced by what it stands for; the
+    encoders' weights come from where they came from, all others from the old one, which is left as it is.
+
+    Args:
+        module: the task or model.
+        classes: the caller's own node types, rules, layers, readouts, models or tasks in it, as `from_pretrained` takes
+            them.
+        any_version: take an encoder that is not, bit for bit and library for library, the one whose features the model
+            was trained on. Outputs are then no longer the same.
+
+    Returns:
+        One of the same class, on the same device, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: an encoder's weights are not here.
+        ValueError: nothing in it is cached, or its encoder's weights, arguments or library versions have changed.
+
+    Example:
+        >>> from gnnfuse.fusion import Concat
+        >>> from gnnfuse.nodes import TextTokens
+        >>> uncached(Concat([TextTokens()], dim=8, depth=1))
+        Traceback (most recent call last):
+        ...
+        ValueError: Concat: found no node type that reads cached features
+    """
+    found: dict[str, CachedNodes] = {}
+    described = _without_cache(describe(module), classes, found)
+    if not found:
+        raise ValueError(f"{type(module).__name__}: found no node type that reads cached features")
+    for cached in found.values():
+        if not any_version:
+            cached.check_encoder()
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        made = build(described, classes=classes)
+    assert isinstance(made, type(module))
+    _load(made, module.state_dict())
+    return made.to(next(module.parameters()).device).eval()
+
+
+def _without_cache(described: Json, classes: Sequence[type], found: dict[str, CachedNodes]) -> Json:
+    if isinstance(described, list):
+        return [_without_cache(item, classes, found) for item in described]
+    if not isinstance(described, dict):
+        return copy.copy(described)
+    if described.get("class") == CACHED and "arguments" in described:
+        cached = build(described, classes=classes)
+        assert isinstance(cached, CachedNodes)
+        found[cached.name] = cached
+        return described["arguments"]["of"]  # type: ignore[no-any-return]
+    return {name: _without_cache(item, classes, found) for name, item in described.items()}
+
+
+def _load(made: Any, weights: Mapping[str, torch.Tensor]) -> None:
+    """All weights of the old module; what only the new one has belongs to backbones."""
+    missing, unexpected = made.load_state_dict(weights, strict=False)
+    stray = [*unexpected, *(name for name in missing if ".backbone." not in f".{name}")]
+    assert not stray, f"weights that only one of the two modules has: {stray[:5]}"

@@ -1,0 +1,139 @@
+"""Reading samples to encode them: the content of each, and its nodes where they are not known yet."""
+
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+
+from gnnfuse.data.sample_stream import SampleStream
+from gnnfuse.graph import GraphBuilder, SampleGraph
+from gnnfuse.nodes import PretrainedNodes
+from gnnfuse.nodes.cached import KeyIndex
+from gnnfuse.sample import Sample, SignalError
+from gnnfuse.train.worker import start_worker
+
+CHUNK = 8  # readings that a worker hands over at once
+
+
+@dataclass(frozen=True)
+class ContentReading:
+    """What came of reading one sample for one node type.
+
+    Args:
+        number: the sample's number among all, from 0.
+        id: its id, or its number.
+        key: of its content; None where the signal is absent, or cannot be opened at all.
+        packed: its graph, pickled (tensors would each hold a file open on their way from a worker); None where the
+            features are known, or the signal is absent or unreadable.
+        reason: why the signal cannot be read.
+    """
+
+    number: int
+    id: str
+    key: bytes | None = None
+    packed: bytes | None = None
+    reason: str | None = None
+
+    @property
+    def graph(self) -> SampleGraph:
+        """The sample's nodes."""
+        assert self.packed is not None
+        found = pickle.loads(self.packed)
+        assert isinstance(found, SampleGraph)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class ContentReader:
+    """Reads one sample after another.
+
+    Args:
+        builder: of the node type alone.
+        node_type: whose signal is read.
+        known: contents whose features are there: they are not decoded.
+    """
+
+    builder: GraphBuilder
+    node_type: PretrainedNodes
+    known: KeyIndex
+
+    def read(self, number: int, sample: Sample) -> ContentReading:
+        """The content and, where it is not known, the nodes.
+
+        Raises:
+            ValueError: nodes that contradict their type.
+        """
+        named, key = Sample(sample.signals, None, sample.id).named(number), None
+        assert named.id is not None
+        try:
+            key = self.node_type.content(named)
+            if key is None or key in self.known:
+                return ContentReading(number, named.id, key)
+            graph = self.builder.graph(named)
+            changed = self.node_type.content(named) != key
+        except SignalError as error:
+            reason = f"found {error.reason[2]}, expected {error.reason[3]}"
+            return ContentReading(number, named.id, key, reason=reason)
+        if changed:
+            return ContentReading(number, named.id, reason="found a file that was changed while it was read")
+        return ContentReading(number, named.id, key, pickle.dumps(graph, pickle.HIGHEST_PROTOCOL))
+
+
+def content_readings(
+    builder: GraphBuilder,
+    node_type: PretrainedNodes,
+    samples: Sequence[Sample] | SampleStream,
+    known: KeyIndex,
+    workers: int,
+) -> Iterator[ContentReading]:
+    """A reading per sample, in the order of samples.
+
+    Args:
+        builder: of the node type alone.
+        node_type: whose signal is read.
+        samples: what is read.
+        known: contents whose features are there.
+        workers: processes that read; 0 reads in this one.
+    """
+    reader = ContentReader(builder, node_type, known)
+    stream = isinstance(samples, SampleStream)
+    readings: DataLoader[ContentReading] = DataLoader(
+        StreamContents(reader, samples) if isinstance(samples, SampleStream) else SequenceContents(reader, samples),
+        batch_size=None if stream else CHUNK,
+        collate_fn=None if stream else list,
+        num_workers=workers,
+        worker_init_fn=start_worker,
+        generator=torch.Generator().manual_seed(0),  # or the loader would draw from the global one
+    )
+    for found in readings:
+        yield from [found] if stream else found
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceContents(Dataset[ContentReading]):
+    """Readings by number, for loader workers."""
+
+    reader: ContentReader
+    samples: Sequence[Sample]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, number: int) -> ContentReading:
+        return self.reader.read(number, self.samples[number])
+
+
+@dataclass(frozen=True, eq=False)
+class StreamContents(IterableDataset[ContentReading]):
+    """Readings in the order of numbers, shared among loader workers."""
+
+    reader: ContentReader
+    stream: SampleStream
+
+    def __iter__(self) -> Iterator[ContentReading]:
+        worker = get_worker_info()
+        index, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for number, sample in self.stream.share(index, count):
+            yield self.reader.read(number, sample)
