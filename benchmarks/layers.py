@@ -141,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 asked.out.write_text(json.dumps(result, indent=1) + "\n")
     except DisagreementError as error:
         progress.print(f"nothing is reported: {error}", style="bold red", highlight=False)
+        if asked.out and result:  # of works before, which agreed: who asked for all gets none
+            asked.out.unlink()
         return 1
     for name in asked.work:
         print_work(console, [row for row in result["rows"] if row["work"] == name])

@@ -1,6 +1,7 @@
 """What Lightning changes around itself, put back."""
 
 import logging
+import os
 import signal
 import threading
 import warnings
@@ -24,6 +25,17 @@ def interruptible() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def environment_as_it_was() -> Iterator[None]:
+    """Take back the environment variables that are set meanwhile."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Lightning's trainer, from our configuration."""
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gnnfuse.train.checkpoint_files import CheckpointFiles
 from gnnfuse.train.checkpoints import Checkpoints
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.lightning_task import LightningTask
+from gnnfuse.train.surroundings import environment_as_it_was
 
 
 def make_trainer(config: FitConfig, device: torch.device, callbacks: Sequence[Callback]) -> lightning.Trainer:
@@ -69,6 +71,8 @@ def _loggers(config: FitConfig) -> list[Logger]:
     if "csv" in config.logs:
         made["csv"] = CSVLogger(folder, name="csv")
     if "tensorboard" in config.logs:
+        with environment_as_it_was():  # tensorboardX sets a variable when it is imported
+            importlib.import_module("tensorboardX")
         made["tensorboard"] = TensorBoardLogger(folder, name="", version="tensorboard")
     return list(made.values())
 
