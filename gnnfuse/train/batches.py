@@ -14,7 +14,7 @@ from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, Key
 from gnnfuse.train.plan import Plan, indexed_plan, streamed_plan, worker_turns
 from gnnfuse.train.streamed import Reading, StreamedParts, share_sizes
-from gnnfuse.train.worker import start_worker
+from gnnfuse.train.worker import worker_start
 
 Samples = Sequence[Sample] | Sequence[SampleGraph] | SampleStream
 
@@ -134,7 +134,7 @@ class Batches:
             num_workers=self.config.workers,
             pin_memory=self.pin_memory,
             generator=torch.Generator().manual_seed(self.config.seed),
-            worker_init_fn=start_worker,
+            worker_init_fn=worker_start(),
             **options,
         )
         return made

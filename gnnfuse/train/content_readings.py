@@ -12,7 +12,7 @@ from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.nodes import PretrainedNodes
 from gnnfuse.nodes.cached import KeyIndex
 from gnnfuse.sample import Sample, SignalError
-from gnnfuse.train.worker import start_worker
+from gnnfuse.train.worker import worker_start
 
 CHUNK = 8  # readings that a worker hands over at once
 
@@ -104,7 +104,7 @@ def content_readings(
         batch_size=None if stream else CHUNK,
         collate_fn=None if stream else list,
         num_workers=workers,
-        worker_init_fn=start_worker,
+        worker_init_fn=worker_start(),
         generator=torch.Generator().manual_seed(0),  # or the loader would draw from the global one
     )
     for found in readings:

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,15 +111,19 @@ def fit_task(
     best, limit = KeepBest(f"valid_{task.monitor}", task.higher_is_better, config.patience), TimeLimit(config.seconds)
     checkpoint, terms = (None, {}) if config.out is None else _continue(task, batches, valid_batches, config)
     started = time.monotonic()
-    with quiet_lightning(), isolated_random(config.seed, device), tempfile.TemporaryDirectory() as folder:
+    with (
+        quiet_lightning(),
+        isolated_random(config.seed, device),
+        closing(batches),
+        closing(valid_batches),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         module = LightningTask(task, config, batches, valid_batches, terms=terms)
         handback = Handback(Path(folder) / "state", (best, limit))
         trainer = make_trainer(config, device, [limit, best, handback, *callbacks])
         with interruptible(), compiled(task, config.compile):
             trainer.fit(module, batches, valid_batches, ckpt_path=checkpoint, weights_only=True)
         handback.take(module)
-        batches.close()
-        valid_batches.close()
         best.restore(task)
         task.eval()
     stopped = "seconds" if limit.reached else "patience" if best.gave_up else "epochs"
