@@ -75,7 +75,7 @@ def predict(
     asked = answering(
         model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
     )
-    names = _number_names(asked)
+    name, names = _id_name(asked), _number_names(asked)
     ids, rows = asked.ids, 0
     found: list[Reject] = []
     with writing(path) as writer, observer.counting("predicting", len(asked.samples)) as advance:
@@ -83,7 +83,12 @@ def predict(
             described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, reject=found.append
         ):
             assert isinstance(prediction, Prediction)
-            writer.write({_id_name(asked): ids[place], **row_of(prediction, names)})
+            row = row_of(prediction, names)
+            if name in row:
+                raise ValueError(
+                    f"the id column is called {name!r}, as a column of predictions is; choose another by id="
+                )
+            writer.write({name: ids[place], **row})
             rows += 1
     check_rows(rows, found, len(asked.samples))
     if on_error != "stop":

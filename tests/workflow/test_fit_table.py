@@ -146,6 +146,13 @@ def test_unknown_endings_are_refused_before_anything_is_read(fitted: Fitted, tmp
         embed(fitted.folder, [{"word": "x"}], out=tmp_path / "vectors.csv")
 
 
+def test_an_id_column_that_would_be_overwritten_is_refused(fitted: Fitted, tmp_path: Path) -> None:
+    table = [{"prediction": "a", "word": "x"}]
+    with pytest.raises(ValueError, match="the id column is called 'prediction'"):
+        predict(fitted.folder, table, out=tmp_path / "said.csv", id="prediction", device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
 def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no picture")
     Image.new("RGB", (24, 24)).save(tmp_path / "good.png")
