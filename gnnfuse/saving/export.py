@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -129,29 +128,15 @@ class _OfTensors(nn.Module):
 
 @contextmanager
 def _free_sizes() -> Iterator[None]:
-    """Where nothing that is traced looks at a size to choose what to do: the program would refuse other sizes.
-
-    "auto" takes the operator without a look at sizes, and 0 and 1 are sizes like others. One export at a time, as this
-    replaces two functions of `gnnfuse.ops` for its duration; another thread's results are the same up to rounding.
-    """
+    """Where 0 and 1 are sizes like others, and attention's choice of a kernel looks at none; one export at a time."""
     from torch.fx.experimental import _config
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    from gnnfuse.ops.attention import attention
-    from gnnfuse.ops.segment import segment
-
     shapes: Any = _config  # its attributes are made when it is imported
-    choose = segment.choose
-
-    def always(impl: Any, *given: Any) -> str:
-        return "reference" if impl == "auto" else choose(impl, *given)
-
     with (
         LOCK,
         shapes.patch(backed_size_oblivious=True),
         sdpa_kernel([SDPBackend.MATH]),  # while tracing: the others' checks look at the number of graphs
-        patch.object(segment, "choose", always),
-        patch.object(attention, "nearly_complete", lambda inputs: False),
     ):
         yield
 

@@ -13,9 +13,12 @@ PADDING = 4  # the padded matrices are at most so many times the pairs
 def nearly_complete(inputs: AttentionInputs) -> bool:
     """Whether so many pairs have an edge that "dense" is the fastest here, and its matrices are not too large.
 
-    On the CPU alone, for the dot product. Under torch.compile only shapes are looked at, as if all graphs were of
-    one size; `dense` then takes them whatever their sizes are.
+    On the CPU alone, for the dot product; not for torch.export, as a program would refuse the sizes for which the
+    answer is another. Under torch.compile only shapes are looked at, as if all graphs were of one size; `dense` then
+    takes them whatever their sizes are.
     """
+    if torch.compiler.is_exporting():
+        return False
     query, edges, num_graphs = inputs.query, inputs.edges, inputs.num_graphs
     nodes, heads, _ = query.shape
     rows = inputs.key.shape[0]
