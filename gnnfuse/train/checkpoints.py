@@ -15,8 +15,7 @@ from gnnfuse.graph import GraphBatch
 from gnnfuse.train.checkpoint_files import next_path, tidy
 from gnnfuse.train.lightning_task import LightningTask
 from gnnfuse.train.processes import highest
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from gnnfuse.train.surroundings import SIGNALS
 
 
 class Checkpoints(Checkpoint):

@@ -4,14 +4,13 @@ import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
-
 from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.nodes import PretrainedNodes
 from gnnfuse.nodes.cached import KeyIndex
 from gnnfuse.sample import Sample, SignalError
+from gnnfuse.train.read_in_order import read_in_order
+from gnnfuse.train.reading import column_and_reason
 from gnnfuse.train.worker import worker_start
 
 CHUNK = 8  # readings that a worker hands over at once
@@ -74,8 +73,7 @@ class ContentReader:
             graph = self.builder.graph(named)
             changed = self.node_type.content(named) != key
         except SignalError as error:
-            reason = f"found {error.reason[2]}, expected {error.reason[3]}"
-            return ContentReading(number, named.id, key, reason=reason)
+            return ContentReading(number, named.id, key, reason=column_and_reason(error)[1])
         if changed:
             return ContentReading(number, named.id, reason="found a file that was changed while it was read")
         return ContentReading(number, named.id, key, pickle.dumps(graph, pickle.HIGHEST_PROTOCOL))
@@ -98,42 +96,4 @@ def content_readings(
         workers: processes that read; 0 reads in this one.
     """
     reader = ContentReader(builder, node_type, known)
-    stream = isinstance(samples, SampleStream)
-    readings: DataLoader[ContentReading] = DataLoader(
-        StreamContents(reader, samples) if isinstance(samples, SampleStream) else SequenceContents(reader, samples),
-        batch_size=None if stream else CHUNK,
-        collate_fn=None if stream else list,
-        num_workers=workers,
-        worker_init_fn=worker_start(),
-        generator=torch.Generator().manual_seed(0),  # or the loader would draw from the global one
-    )
-    for found in readings:
-        yield from [found] if stream else found
-
-
-@dataclass(frozen=True, eq=False)
-class SequenceContents(Dataset[ContentReading]):
-    """Readings by number, for loader workers."""
-
-    reader: ContentReader
-    samples: Sequence[Sample]
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, number: int) -> ContentReading:
-        return self.reader.read(number, self.samples[number])
-
-
-@dataclass(frozen=True, eq=False)
-class StreamContents(IterableDataset[ContentReading]):
-    """Readings in the order of numbers, shared among loader workers."""
-
-    reader: ContentReader
-    stream: SampleStream
-
-    def __iter__(self) -> Iterator[ContentReading]:
-        worker = get_worker_info()
-        index, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for number, sample in self.stream.share(index, count):
-            yield self.reader.read(number, sample)
+    return read_in_order(reader.read, samples, workers=workers, chunk=CHUNK, start=worker_start())

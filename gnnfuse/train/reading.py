@@ -1,11 +1,7 @@
 """Whether a sample can be read for a builder, and what of it cannot."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from torch.utils.data import Dataset, IterableDataset, get_worker_info
-
-from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.sample import Sample, SignalError, Unreadable
 
@@ -42,10 +38,16 @@ def read_once(builder: GraphBuilder, number: int, sample: Sample) -> Reading:
             if node_type.nodes(named) is not None:
                 present.add(signal)
         except SignalError as error:
-            value = sample.signals.get(error.reason[1])
-            column = value.column if isinstance(value, Unreadable) and value.column else error.reason[1]
-            bad[signal] = (column, f"found {error.reason[2]}, expected {error.reason[3]}")
+            bad[signal] = column_and_reason(error)
     return Reading(number, sample.id, bad, frozenset(present - bad.keys()), _told(builder, named))
+
+
+def column_and_reason(error: SignalError) -> tuple[str, str]:
+    """The column that holds what cannot be read (the signal's name, unless it knows better), and why."""
+    sample, signal, found, expected = error.reason
+    value = sample.signals.get(signal)
+    column = value.column if isinstance(value, Unreadable) and value.column else signal
+    return column, f"found {found}, expected {expected}"
 
 
 def _told(builder: GraphBuilder, sample: Sample) -> object:
@@ -57,41 +59,3 @@ def _told(builder: GraphBuilder, sample: Sample) -> object:
     except ValueError as error:
         return Unreadable(str(error), "a target that can be encoded")
     return sample.target
-
-
-@dataclass(frozen=True)
-class SequenceReadings(Dataset[Reading]):
-    """Readings by number, for loader workers.
-
-    Args:
-        builder: whose node types read.
-        samples: what is read.
-    """
-
-    builder: GraphBuilder
-    samples: Sequence[Sample]
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, number: int) -> Reading:
-        return read_once(self.builder, number, self.samples[number])
-
-
-@dataclass(frozen=True)
-class StreamReadings(IterableDataset[Reading]):
-    """Readings in the order of numbers, shared among loader workers.
-
-    Args:
-        builder: whose node types read.
-        stream: what is read.
-    """
-
-    builder: GraphBuilder
-    stream: SampleStream
-
-    def __iter__(self) -> Iterator[Reading]:
-        worker = get_worker_info()
-        index, count = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for number, sample in self.stream.share(index, count):
-            yield read_once(self.builder, number, sample)

@@ -1,19 +1,19 @@
 """One pass over all samples before training or predicting: what can be read, what not, and what there is of what."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar, overload
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader
 
 from gnnfuse.data.rejects import OnError, Reject, check_on_error
 from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.sample import Sample, Unreadable
-from gnnfuse.train.reading import Reading, SequenceReadings, StreamReadings
+from gnnfuse.train.read_in_order import read_in_order
+from gnnfuse.train.reading import Reading, read_once
 from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
 Usable = TypeVar("Usable", UsableSamples, UsableStream)
@@ -123,7 +123,7 @@ def survey(
     check_on_error(on_error)
     judge = _Judge(builder, on_error, targets, empty, target_column, numbers)
     count = Counts(_split_of(splits, samples))
-    for reading in _readings(builder, samples, workers):
+    for reading in read_in_order(partial(read_once, builder), samples, workers=workers, chunk=CHUNK):
         if judge.keeps(reading):
             count.add(reading)
         if advance is not None:
@@ -163,25 +163,6 @@ class _Found:
             present=count.present,
             without_target=self.without_target,
         )
-
-
-def _readings(builder: GraphBuilder, samples: Sequence[Sample] | SampleStream, workers: int) -> Iterator[Reading]:
-    """In the order of numbers, where these have no gaps: loader workers are asked in turn, and hold them in turn."""
-    generator = torch.Generator().manual_seed(0)  # or the loader would draw from the global one
-    if isinstance(samples, SampleStream):
-        yield from DataLoader(
-            StreamReadings(builder, samples), batch_size=None, num_workers=workers, generator=generator
-        )
-        return
-    chunks: DataLoader[Reading] = DataLoader(
-        SequenceReadings(builder, samples),
-        batch_size=CHUNK,
-        num_workers=workers,
-        collate_fn=list,
-        generator=generator,
-    )
-    for chunk in chunks:
-        yield from chunk
 
 
 def _split_of(

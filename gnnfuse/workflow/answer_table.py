@@ -3,21 +3,26 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gnnfuse.data.rejects import OnError, Reject, check_on_error
+from gnnfuse.data.rejects import OnError, Reject, check_on_error, write_rejects
 from gnnfuse.data.tables import Table, TableSamples, open_table
 from gnnfuse.graph import GraphBatch
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Task
 from gnnfuse.train import device_of
+from gnnfuse.train.read_in_order import read_in_order
 from gnnfuse.workflow.observer import Observer
-from gnnfuse.workflow.read_graphs import read_in_batches
+from gnnfuse.workflow.read_graphs import GraphReader
 from gnnfuse.workflow.table_note import TableNote
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,23 +44,21 @@ class Answering:
     id_column: str | None
 
     @property
-    def ids(self) -> tuple[object, ...]:
-        """What stands in the id column; numbers from 1 without one."""
-        if self.id_column is None:
-            return tuple(range(1, len(self.samples) + 1))
-        return tuple(self.samples.ids())
+    def name(self) -> str:
+        """What the column of ids is called in answers."""
+        return "row" if self.id_column is None else self.id_column
 
     def each(
         self,
-        answer: Callable[[Task, GraphBatch], Sequence[object]],
+        answer: Callable[[Task, GraphBatch], Sequence[Answer]],
         *,
         on_error: OnError,
         batch_size: int,
         workers: int,
         advance: Callable[[], object],
-        reject: Callable[[Reject], object],
-    ) -> Iterator[tuple[int, object]]:
-        """The place of each row that can be answered for, with the answer, in order.
+        rejects: list[Reject],
+    ) -> Iterator[tuple[object, Answer]]:
+        """What names each row that can be answered for (its id, or its number from 1), with the answer, in order.
 
         Args:
             answer: one answer per graph of a batch.
@@ -63,24 +66,25 @@ class Answering:
             batch_size: rows per batch.
             workers: processes that read.
             advance: called after each row.
-            reject: called with what was left out.
+            rejects: what was left out is added here.
         """
         device = next(self.task.parameters()).device
-        reads = read_in_batches(
-            self.task.builder, self.samples, on_error=on_error, batch_size=batch_size, workers=workers
-        )
+        reader = GraphReader(self.task.builder, on_error)
+        reads = read_in_order(reader.read, self.samples, workers=workers, chunk=batch_size)
+        answered = 0
         with torch.no_grad():
-            for batch in reads:
-                for found in batch:
-                    for what in found.rejects:
-                        reject(what)
-                kept = [found for found in batch if found.graph is not None]
-                graphs = [found.graph for found in kept if found.graph is not None]
+            while batch := list(islice(reads, batch_size)):
+                rejects += [reject for found in batch for reject in found.rejects]
+                kept = [(found, found.graph) for found in batch if found.graph is not None]
+                graphs = [graph for _, graph in kept]
                 answers = answer(self.task, self.task.builder.collate(graphs).to(device)) if graphs else ()
-                for found, each in zip(kept, answers, strict=True):
-                    yield found.number, each
+                for (found, _), each in zip(kept, answers, strict=True):
+                    yield (found.number + 1 if self.id_column is None else found.id), each
+                answered += len(kept)
                 for _ in batch:
                     advance()
+        left_out = len({reject.row for reject in rejects if reject.left_out})
+        assert answered + left_out == len(self.samples), (answered, left_out, len(self.samples))
 
 
 def answering(
@@ -124,10 +128,10 @@ def answering(
     return Answering(task=task, note=note, table=opened, samples=samples, id_column=named)
 
 
-def check_rows(answers: int, rejects: Sequence[Reject], rows: int) -> None:
-    """Rows in are rows out and rows left out."""
-    left_out = len({reject.row for reject in rejects if reject.left_out})
-    assert answers + left_out == rows, (answers, left_out, rows)
+def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> None:
+    """The rejects, in a file beside the answers; with "stop" there are none to list."""
+    if on_error != "stop":
+        write_rejects(path.with_name(f"{path.name}.rejects.csv"), rejects)
 
 
 def vectors_of(task: Task, batch: GraphBatch) -> list[np.ndarray]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gnnfuse.data.rejects import OnError, Reject, write_rejects
+from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.tasks import Task
-from gnnfuse.workflow.answer_table import answering, check_rows, checked, vectors_of
+from gnnfuse.workflow.answer_table import answering, checked, vectors_of, write_beside
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.predict_table import Predicted
 from gnnfuse.workflow.row_writers import check_ending, replacing, writing
@@ -62,31 +62,27 @@ def embed(
         model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
     )
     rejects: list[Reject] = []
-    name, ids = asked.id_column or "row", asked.ids
     with observer.counting("embedding", len(asked.samples)) as advance:
         vectors = asked.each(
-            vectors_of, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance,
-            reject=rejects.append,
-        )  # fmt: skip
+            vectors_of, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
+        )
         if path.suffix.lower() == ".parquet":
             rows = 0
             with writing(path) as writer:
-                for place, vector in vectors:
-                    writer.write({name: ids[place], "embedding": vector})
+                for id_of_row, vector in vectors:
+                    writer.write({asked.name: id_of_row, "embedding": vector})
                     rows += 1
         else:
             found = list(vectors)
             rows = len(found)
-            _write_array(path, name, [(ids[place], vector) for place, vector in found], asked.task.model.dim)
-    check_rows(rows, rejects, len(asked.samples))
-    if on_error != "stop":
-        write_rejects(path.with_name(f"{path.name}.rejects.csv"), rejects)
+            _write_array(path, asked.name, found, asked.task.model.dim)
+    write_beside(path, rejects, on_error)
     observer.says(f"wrote {rows:,} vectors of {asked.task.model.dim} numbers into {path}")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 
-def _write_array(path: Path, name: str, found: list[tuple[object, object]], dim: int) -> None:
-    array = np.stack([np.asarray(vector) for _, vector in found]) if found else np.zeros((0, dim), np.float32)
+def _write_array(path: Path, name: str, found: list[tuple[object, np.ndarray]], dim: int) -> None:
+    array = np.stack([vector for _, vector in found]) if found else np.zeros((0, dim), np.float32)
     ids = path.with_name(f"{path.name}.ids.csv")
     with replacing(ids) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([(name,), *((each,) for each, _ in found)])

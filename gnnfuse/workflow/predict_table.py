@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gnnfuse.data.rejects import OnError, Reject, write_rejects
+from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
 from gnnfuse.tasks import Prediction, Task
-from gnnfuse.workflow.answer_table import Answering, answering, check_rows, checked
+from gnnfuse.workflow.answer_table import Answering, answering, checked, write_beside
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.row_writers import WRITERS, check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
@@ -75,26 +75,22 @@ def predict(
     asked = answering(
         model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
     )
-    name, names = _id_name(asked), _number_names(asked)
-    ids, rows = asked.ids, 0
-    found: list[Reject] = []
+    name, names, rows = asked.name, _number_names(asked), 0
+    rejects: list[Reject] = []
     with writing(path) as writer, observer.counting("predicting", len(asked.samples)) as advance:
-        for place, prediction in asked.each(
-            described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, reject=found.append
+        for id_of_row, prediction in asked.each(
+            described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         ):
-            assert isinstance(prediction, Prediction)
             row = row_of(prediction, names)
             if name in row:
                 raise ValueError(
                     f"the id column is called {name!r}, as a column of predictions is; choose another by id="
                 )
-            writer.write({name: ids[place], **row})
+            writer.write({name: id_of_row, **row})
             rows += 1
-    check_rows(rows, found, len(asked.samples))
-    if on_error != "stop":
-        write_rejects(path.with_name(f"{path.name}.rejects.csv"), found)
+    write_beside(path, rejects, on_error)
     observer.says(f"wrote {rows:,} rows into {path}; {len(asked.samples) - rows:,} left out")
-    return Predicted(rows=rows, rejects=tuple(found), path=path)
+    return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 
 def described(task: Task, batch: GraphBatch) -> Sequence[Prediction]:
@@ -124,7 +120,3 @@ def _number_names(asked: Answering) -> tuple[str, ...]:
         return ()
     columns = asked.note.columns.target
     return columns if len(columns) == target.size else tuple(str(number + 1) for number in range(target.size))
-
-
-def _id_name(asked: Answering) -> str:
-    return "row" if asked.id_column is None else asked.id_column
