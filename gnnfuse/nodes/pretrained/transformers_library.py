@@ -71,6 +71,7 @@ def load_model(described: Mapping[str, Any], model: str, revision: str | None) -
         weights_only=True,
         output_loading_info=True,
     )
+    _leave_file(whole)
     parameters = dict(whole.named_parameters(remove_duplicate=False))
     return _encoder_of(whole), [parameters[name] for name in report["missing_keys"] if name in parameters]
 
@@ -108,6 +109,16 @@ def _fetch(read: Callable[..., Any], model: str, revision: str | None, **argumen
             raise FileNotFoundError(f"folder {model!r} is no complete model of transformers: {error}") from error
         command = f"hf download {model}" + (f" --revision {revision}" if revision is not None else "")
         raise missing_weights(f"weights of {model!r}", command, error) from error
+
+
+def _leave_file(model: nn.Module) -> None:
+    """Give a model memory of its own: what transformers loads lies in the weights' file, at any address.
+
+    Matrix products add up in an order that depends on addresses, so the same weights elsewhere gave other last bits;
+    and a file that somebody writes anew would have changed a model that runs.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def _encoder_of(model: Any) -> Any:

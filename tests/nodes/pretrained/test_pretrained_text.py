@@ -164,3 +164,22 @@ def test_numbers_out_of_range_are_refused(tiny: Path) -> None:
         transformers_text(tiny, "bert", max_nodes=2, special_tokens="keep")
     with pytest.raises(ValueError, match="max_pool must be at least 1"):
         transformers_text(tiny, "bert", max_pool=0)
+
+
+@pytest.mark.parametrize("kind", LANGUAGE)
+def test_a_loaded_model_is_apart_from_the_file_of_its_weights(kind: str, tiny: Path) -> None:
+    """It lies where all tensors lie, as last bits depend on addresses, and a file written anew does not change it."""
+    node_type = transformers_text(tiny, kind)
+    backbone = node_type.backbone()
+    before = [parameter.clone() for parameter in backbone.parameters()]
+    file = Path(node_type.model) / "model.safetensors"
+    kept = file.read_bytes()
+    try:
+        with file.open("r+b") as weights:
+            weights.seek(-64, 2)
+            weights.write(bytes(64))
+        after = list(backbone.parameters())
+        assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+        assert {parameter.data_ptr() % 64 for parameter in after} == {0}
+    finally:
+        file.write_bytes(kept)
