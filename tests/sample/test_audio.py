@@ -229,3 +229,17 @@ def test_nearly_equal_rates_resample_like_their_neighbours() -> None:
     assert odd is not None
     assert even is not None
     assert (odd[: len(even) - 100] - even[: len(odd)][: len(even) - 100]).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("kind", ["wav", "aiff", "flac"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_integers_in_files_become_the_floats_that_libsndfile_makes(
+    tmp_path: Path, kind: str, subtype: str, channels: int
+) -> None:
+    every = np.arange(-(2**15), 2**15, dtype=np.int16)
+    samples = np.stack([np.roll(every, 7 * channel) for channel in range(channels)], axis=1).repeat(3, axis=0)
+    soundfile.write(tmp_path / f"a.{kind}", samples, 16000, subtype=subtype)  # longer than one block
+    floats, _ = soundfile.read(tmp_path / f"a.{kind}", dtype="float32", always_2d=True)
+    expected = torch.from_numpy(floats[:, 0]) if channels == 1 else torch.from_numpy(floats.T).mean(dim=0)
+    assert torch.equal(read(tmp_path / f"a.{kind}"), expected)
