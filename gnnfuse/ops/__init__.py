@@ -6,6 +6,7 @@ from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
 from gnnfuse.ops.kept_memory import release_memory
 from gnnfuse.ops.merge_edges import PackedEdges, merge_edges, pack_edges
 from gnnfuse.ops.neighbor_sum import neighbor_sum
+from gnnfuse.ops.pixel_patches import pixel_patches
 from gnnfuse.ops.relation_matmul import relation_matmul
 from gnnfuse.ops.relation_rows import relation_rows
 from gnnfuse.ops.segment import segment_reduce, segment_softmax
@@ -21,6 +22,7 @@ __all__ = [
     "merge_edges",
     "neighbor_sum",
     "pack_edges",
+    "pixel_patches",
     "relation_matmul",
     "relation_rows",
     "release_memory",

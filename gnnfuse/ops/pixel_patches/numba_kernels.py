@@ -1,0 +1,35 @@
+"""The kernel behind `pixel_patches(impl="numba")`. What it computes is in README.md."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gnnfuse.ops.numba_compile import compiled
+
+Numbers = NDArray[Any]
+
+# How far red, green and blue lie from the lowest bits of a pixel.
+SHIFTS = (0, 8, 16) if sys.byteorder == "little" else (24, 16, 8)
+
+
+@compiled
+def pixel_patches_kernel(pixels: Numbers, width: int, out: Numbers, patch: int, stride: int) -> None:
+    """Writes the patches of a picture so wide; `pixels` of four bytes and `out` one after the other.
+
+    Unsigned places: of others the compiler asks at every number whether they count from the end.
+    """
+    rows = (len(pixels) // width - patch) // stride + 1
+    columns = (width - patch) // stride + 1
+    highest, byte = np.float32(255), np.uint32(255)
+    side, place = np.uint64(patch), np.uint64(0)
+    for row in range(rows):
+        for column in range(columns):
+            for color in range(3):
+                shift = np.uint32(SHIFTS[color])
+                for line in range(patch):
+                    first = np.uint64((row * stride + line) * width + column * stride)
+                    for i in range(side):
+                        out[place + i] = np.float32(np.int32((pixels[first + i] >> shift) & byte)) / highest
+                    place += side
