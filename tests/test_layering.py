@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "saveable": ("model_card",),  # reaches saving through catalog.later, when a method is called
     "sample": (),
     "ops": (),
-    "nodes": ("sample",),
+    "nodes": ("sample", "ops"),
     "edges": ("sample", "nodes"),
     "graph": ("sample", "nodes", "edges", "ops"),
     "message_passing": ("ops", "graph"),

@@ -7,7 +7,16 @@ from gnnfuse.nodes.features import Features, RowEncoder
 from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames, WaveformFrames
 from gnnfuse.nodes.hub import Hub
 from gnnfuse.nodes.image_patches import ImagePatches
-from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, check_node_type, check_nodes
+from gnnfuse.nodes.node_type import (
+    Layout,
+    NewValues,
+    NodeEncoder,
+    NodeSet,
+    NodeType,
+    check_node_type,
+    check_nodes,
+    new_values,
+)
 from gnnfuse.nodes.patch_encoders import ConvPatches, LinearPatches, PatchEncoding
 from gnnfuse.nodes.position import PositionEncoding
 from gnnfuse.nodes.pretrained import (
@@ -56,6 +65,7 @@ __all__ = [
     "LinearPatches",
     "LogMelFrames",
     "Network",
+    "NewValues",
     "NodeEncoder",
     "NodeSet",
     "NodeType",
@@ -80,5 +90,6 @@ __all__ = [
     "WaveformFrames",
     "check_node_type",
     "check_nodes",
+    "new_values",
     "weights_follow",
 ]

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from gnnfuse.nodes.augmentation import augment_audio
 from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames
 from gnnfuse.nodes.limit import check_limit, limit_sequence
-from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
+from gnnfuse.nodes.node_type import NewValues, NodeEncoder, NodeSet, NodeType, Overflow, new_values
 from gnnfuse.sample import Sample, read_audio
-from gnnfuse.sample.audio import MAX_SECONDS
+from gnnfuse.sample.audio import MAX_SECONDS, read_audio_into
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,19 +89,39 @@ class AudioFrames(NodeType):
         values = self.encoding.prepare(torch.zeros(0, self.window_samples), self.sample_rate)
         return NodeSet(values, (0,), time=torch.zeros(0, 2))
 
-    def nodes(self, sample: Sample) -> NodeSet | None:
+    def nodes(self, sample: Sample, *, new: NewValues = new_values) -> NodeSet | None:
         """The recording's frames, prepared by the encoding: `[nodes, ...]`."""
-        waveform = self._read(sample)
+        hop, window = self.hop_samples, self.window_samples
+        slices = torch.empty(0, window)
+
+        def room(frames: int) -> Tensor:
+            """Slices end to end, and silence behind so many frames."""
+            nonlocal slices
+            count = _count(frames, hop, window)
+            own = type(self.encoding).prepare is FrameEncoding.prepare  # slices become values as they are
+            fits = self.max_nodes is None or count <= self.max_nodes
+            slices = (new if own and fits else new_values)((count, window), torch.float32)
+            samples = slices.view(-1)
+            if frames == count * window:
+                return samples
+            samples[frames:] = 0
+            return samples[:frames]
+
+        if hop == window:
+            rate, longest = self.sample_rate, self.max_seconds
+            waveform = read_audio_into(room, sample, self.signal, sample_rate=rate, max_seconds=longest)
+        else:
+            waveform = self._read(sample)
         if waveform is None:
             return None
-        count = max(0, -(-(len(waveform) - self.window_samples) // self.hop_samples)) + 1
-        length = (count - 1) * self.hop_samples + self.window_samples
-        slices = F.pad(waveform, (0, length - len(waveform))).unfold(0, self.window_samples, self.hop_samples)
-        start = torch.arange(count) * self.hop_samples
-        bounds = torch.stack([start, start + self.window_samples], dim=1)
-        time = (bounds.double() / self.sample_rate).float()  # from whole samples: one frame's end is another's start
-        values = self.encoding.prepare(slices, self.sample_rate)
-        nodes = NodeSet(values, (count,), time=time)
+        count = _count(len(waveform), hop, window)
+        if hop != window:
+            length = (count - 1) * hop + window
+            slices = F.pad(waveform, (0, length - len(waveform))).unfold(0, window, hop)
+        elif waveform.data_ptr() != slices.data_ptr():  # from memory, or resampled
+            room(len(waveform)).copy_(waveform)
+        time = _times(count, hop, window, self.sample_rate).clone()
+        nodes = NodeSet(self.encoding.prepare(slices, self.sample_rate), (count,), time=time)
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
     def encoder(self, dim: int) -> NodeEncoder:
@@ -109,3 +131,15 @@ class AudioFrames(NodeType):
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its recording changed at random."""
         return augment_audio(sample, self.signal, self.sample_rate, self._read, self.augmentation, generator)
+
+
+def _count(frames: int, hop: int, window: int) -> int:
+    return max(0, -(-(frames - window) // hop)) + 1
+
+
+@lru_cache(maxsize=64)
+def _times(count: int, hop: int, window: int, sample_rate: int) -> Float[Tensor, "nodes 2"]:
+    """The frames' starts and ends in seconds; recordings of one length have the same."""
+    start = torch.arange(count) * hop
+    bounds = torch.stack([start, start + window], dim=1)
+    return (bounds.double() / sample_rate).float()  # from whole samples: one frame's end is another's start

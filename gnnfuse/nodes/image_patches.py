@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,10 +12,11 @@ from torch.nn import functional as F
 
 from gnnfuse.nodes.augmentation import augment_image
 from gnnfuse.nodes.limit import check_limit, refuse_overflow
-from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
+from gnnfuse.nodes.node_type import NewValues, NodeEncoder, NodeSet, NodeType, Overflow, new_values
 from gnnfuse.nodes.patch_encoders import LinearPatches, PatchEncoding
+from gnnfuse.ops import pixel_patches
 from gnnfuse.sample import Sample, read_image
-from gnnfuse.sample.image import MAX_PIXELS
+from gnnfuse.sample.image import MAX_PIXELS, Packed, read_pixels, unpacked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +81,19 @@ class ImagePatches(NodeType):
         values = torch.zeros(0, self.channels, self.patch, self.patch)
         return NodeSet(values, (0, 0), torch.zeros(0, 2))
 
-    def nodes(self, sample: Sample) -> NodeSet | None:
+    def nodes(self, sample: Sample, *, new: NewValues = new_values) -> NodeSet | None:
         """The picture's patches row by row: `[nodes, channels, patch, patch]`."""
-        pixels = self._read(sample)
+        pixels = read_pixels(sample, self.signal, channels=self.channels, max_pixels=self.max_pixels)
         if pixels is None:
             return None
+        if isinstance(pixels, np.ndarray):
+            height, width = pixels.shape[:2]
+            found = _patches(height, self.patch, self._stride) * _patches(width, self.patch, self._stride)
+            if self.max_nodes is None or found <= self.max_nodes:
+                return packed_patches(pixels, self.patch, self._stride, new)
+            pixels = unpacked(pixels)
         return limit_patches(
-            pixels, self.patch, self._stride, self.max_nodes, self.overflow, sample=sample, signal=self.signal
+            pixels, self.patch, self._stride, self.max_nodes, self.overflow, sample=sample, signal=self.signal, new=new
         )
 
     def encoder(self, dim: int) -> NodeEncoder:
@@ -97,7 +105,9 @@ class ImagePatches(NodeType):
         return augment_image(sample, self.signal, self._read, self.augmentation, generator)
 
 
-def square_patches(pixels: Float[Tensor, "channels height width"], patch: int, stride: int) -> NodeSet:
+def square_patches(
+    pixels: Float[Tensor, "channels height width"], patch: int, stride: int, new: NewValues = new_values
+) -> NodeSet:
     """The patches of a picture row by row; its last pixels are repeated until patches fill it."""
     channels, height, width = pixels.shape
     rows, columns = _patches(height, patch, stride), _patches(width, patch, stride)
@@ -106,8 +116,21 @@ def square_patches(pixels: Float[Tensor, "channels height width"], patch: int, s
         border = (0, full_width - width, 0, full_height - height)
         pixels = F.pad(pixels.unsqueeze(0), border, mode="replicate")[0]
     slices = pixels.unfold(1, patch, stride).unfold(2, patch, stride)
-    values = slices.permute(1, 2, 0, 3, 4).reshape(rows * columns, channels, patch, patch)
-    return NodeSet(values.contiguous(), (rows, columns), _centres(rows, columns, patch, stride).clone())
+    values = new((rows * columns, channels, patch, patch), pixels.dtype)
+    values.view(rows, columns, channels, patch, patch).copy_(slices.permute(1, 2, 0, 3, 4))
+    return NodeSet(values, (rows, columns), _centres(rows, columns, patch, stride).clone())
+
+
+def packed_patches(pixels: Packed, patch: int, stride: int, new: NewValues) -> NodeSet:
+    """As `square_patches` of the unpacked pixels, in one pass."""
+    height, width = pixels.shape[:2]
+    rows, columns = _patches(height, patch, stride), _patches(width, patch, stride)
+    below, right = (rows - 1) * stride + patch - height, (columns - 1) * stride + patch - width
+    if below or right:
+        pixels = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+    values = new((rows * columns, 3, patch, patch), torch.float32)
+    pixel_patches(pixels, patch=patch, stride=stride, out=values)
+    return NodeSet(values, (rows, columns), _centres(rows, columns, patch, stride).clone())
 
 
 @lru_cache(maxsize=256)
@@ -127,6 +150,7 @@ def limit_patches(
     *,
     sample: Sample,
     signal: str,
+    new: NewValues = new_values,
 ) -> NodeSet:
     """The patches of a picture, within `max_nodes`.
 
@@ -136,11 +160,11 @@ def limit_patches(
     height, width = pixels.shape[1:]
     found = _patches(height, patch, stride) * _patches(width, patch, stride)
     if max_nodes is None or found <= max_nodes:
-        return square_patches(pixels, patch, stride)
+        return square_patches(pixels, patch, stride, new)
     if overflow == "raise":
         raise refuse_overflow(sample, signal, found, max_nodes)
     if overflow == "pool":
-        pooled = square_patches(_shrink(pixels, patch, stride, max_nodes), patch, stride)
+        pooled = square_patches(_shrink(pixels, patch, stride, max_nodes), patch, stride, new)
         return replace(pooled, dropped=found - pooled.num_nodes)
     return _first_rows(square_patches(pixels, patch, stride), max_nodes)
 

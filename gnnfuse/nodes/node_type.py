@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -14,6 +14,12 @@ from gnnfuse.sample import Sample
 
 PROVIDABLE = frozenset({"order", "grid", "position", "time", "features"})
 Overflow = Literal["truncate", "pool", "raise"]
+NewValues = Callable[[tuple[int, ...], torch.dtype], Tensor]
+
+
+def new_values(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Memory for a node set's values, with nothing written yet: what `NewValues` means, and new memory."""
+    return torch.empty(shape, dtype=dtype)
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
@@ -42,8 +48,8 @@ class NodeSet:
     dropped: int = 0
 
     def __post_init__(self) -> None:
-        nodes = len(self.values)
-        if self.position is not None and (self.position.ndim != 2 or len(self.position) != nodes):
+        nodes = self.values.shape[0]
+        if self.position is not None and (self.position.ndim != 2 or self.position.shape[0] != nodes):
             raise ValueError(f"position needs shape [{nodes}, coordinates], found {list(self.position.shape)}")
         if self.time is not None and self.time.shape != (nodes, 2):
             raise ValueError(f"time needs shape [{nodes}, 2], found {list(self.time.shape)}")
@@ -117,6 +123,9 @@ class NodeType(ABC):
     @abstractmethod
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The sample's nodes; None where the signal is absent. Pure; runs in loader workers.
+
+        It may take `new: NewValues = new_values`, by which a builder says where values are best written: in the memory
+        of the batch that the sample is read for. Asked once, for just the values that are returned, it saves copying.
 
         Raises:
             SignalError: the signal cannot be read.

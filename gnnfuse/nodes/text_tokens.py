@@ -100,10 +100,11 @@ class TextTokens(NodeType):
     def token_ids(self, text: str) -> Int[Tensor, "tokens"]:
         """The text's token ids."""
         if self.tokenizer == "bytes":
-            ids = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + BYTE_OFFSET
-            return torch.from_numpy(ids)
+            letters = np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int64) + BYTE_OFFSET
+            return torch.from_numpy(letters)
         tokenizer = self._kept.tokenizer()
-        return torch.tensor(tokenizer.encode(text, add_special_tokens=self.special_tokens), dtype=torch.int64)
+        ids = tokenizer.encode(text, add_special_tokens=self.special_tokens)
+        return torch.from_numpy(np.array(ids, dtype=np.int64))  # half of what torch.tensor takes
 
     def token_texts(self, ids: Int[Tensor, "tokens"]) -> list[str]:
         """What each token reads as, for drawings and explanations."""

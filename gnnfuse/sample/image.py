@@ -1,5 +1,6 @@
 """Pictures: from memory or from files, as floats with the number of channels a node type asks for."""
 
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from gnnfuse.sample.files import media_source
@@ -25,6 +26,8 @@ EXPECTED = (
 # Pillow knows others, of which some run programs (EPS) and some begin with no mark, so that damaged files may pass.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO")
 MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs; a gigabyte as RGB floats
+# Red, green, blue and a byte that means nothing; read-only.
+Packed = UInt8[np.ndarray, "height width 4"]
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
 
 
@@ -58,19 +61,48 @@ def read_image(
         >>> read_image(sample, "image", channels=3).shape
         torch.Size([3, 8, 6])
     """
+    found = read_pixels(sample, signal, channels=channels, max_pixels=max_pixels)
+    return unpacked(found) if isinstance(found, np.ndarray) else found
+
+
+def read_pixels(
+    sample: Sample, signal: str, *, channels: int = 3, max_pixels: int = MAX_PIXELS
+) -> Float[Tensor, "channels height width"] | Packed | None:
+    """As `read_image`, but a picture that comes out of Pillow in three colours, and is asked for in three, is `Packed`.
+
+    Whoever makes something else of it saves a pass over its floats.
+    """
     value = signal_of(sample, signal)
     if value is None:
         return None
     source = media_source(sample, signal, value, expected=EXPECTED)
     if source is not None:
         value = _decode(sample, signal, *source, max_pixels=max_pixels)
-    pixels = _channels_first(sample, signal, value, max_pixels)
+    elif not isinstance(value, Tensor | np.ndarray):
+        value = _in_memory(sample, signal, value, max_pixels)
+    if isinstance(value, _Colors):
+        if channels == 3 and 0 not in value.packed.shape:
+            return value.packed
+        value = _planes(value.packed)
+    pixels = _channels_first(sample, signal, value)
     if 0 in pixels.shape:
         raise SignalError(sample, signal, f"a picture of shape {tuple(pixels.shape)}", "a width and a height above 0")
     return _with_channels(sample, signal, _to_unit(sample, signal, pixels), channels)
 
 
-def _decode(sample: Sample, signal: str, name: str, source: Path | BytesIO, *, max_pixels: int) -> Tensor:
+def unpacked(pixels: Packed) -> Float[Tensor, "3 height width"]:
+    """Packed pixels as `read_image` gives them."""
+    return _planes(pixels).float().div_(255.0)
+
+
+@dataclass(frozen=True)
+class _Colors:
+    """A picture of three colours, to be told from an array that a sample holds."""
+
+    packed: Packed
+
+
+def _decode(sample: Sample, signal: str, name: str, source: Path | BytesIO, *, max_pixels: int) -> Tensor | _Colors:
     from PIL import Image, ImageOps
 
     known = [known for known in FORMATS if known in _formats()]
@@ -104,26 +136,27 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _channels_first(sample: Sample, signal: str, value: object, max_pixels: int) -> Tensor:
-    if isinstance(value, Tensor | np.ndarray):
-        pixels = as_tensor(sample, signal, "pixels", value, expected=EXPECTED)
-        pixels = pixels.permute(2, 0, 1) if pixels.ndim == 3 and isinstance(value, np.ndarray) else pixels
-    else:
-        from PIL import Image
+def _in_memory(sample: Sample, signal: str, value: object, max_pixels: int) -> Tensor | _Colors:
+    from PIL import Image
 
-        if not isinstance(value, Image.Image):
-            raise SignalError(sample, signal, f"a {type(value).__name__}", EXPECTED)
-        _refuse_large(sample, signal, value, max_pixels)
-        try:
-            pixels = _from_pil(value)
-        except Exception as error:  # decoding may begin only here
-            raise SignalError(sample, signal, f"unreadable picture {value!r} ({_reason(error)})", EXPECTED) from error
+    if not isinstance(value, Image.Image):
+        raise SignalError(sample, signal, f"a {type(value).__name__}", EXPECTED)
+    _refuse_large(sample, signal, value, max_pixels)
+    try:
+        return _from_pil(value)
+    except Exception as error:  # decoding may begin only here
+        raise SignalError(sample, signal, f"unreadable picture {value!r} ({_reason(error)})", EXPECTED) from error
+
+
+def _channels_first(sample: Sample, signal: str, value: Tensor | np.ndarray) -> Tensor:
+    pixels = as_tensor(sample, signal, "pixels", value, expected=EXPECTED)
+    pixels = pixels.permute(2, 0, 1) if pixels.ndim == 3 and isinstance(value, np.ndarray) else pixels
     if pixels.ndim not in (2, 3):
         raise SignalError(sample, signal, f"pixels of shape {tuple(pixels.shape)}", EXPECTED)
     return pixels.unsqueeze(0) if pixels.ndim == 2 else pixels
 
 
-def _from_pil(image: "Image") -> Tensor:
+def _from_pil(image: "Image") -> Tensor | _Colors:
     if image.mode.startswith(("I", "F")):
         pixels = np.asarray(image, dtype=np.float32)
         return torch.from_numpy(pixels / (65535.0 if image.mode != "F" else 1.0))
@@ -134,19 +167,14 @@ def _from_pil(image: "Image") -> Tensor:
     elif image.mode not in ("L", "RGB", "RGBA", "LA"):
         image = image.convert("RGB")
     if image.mode == "RGB":
-        return _planes(image)
+        lines = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8)  # as they lie in Pillow's memory
+        return _Colors(lines.reshape(image.height, image.width, 4))
     pixels = np.array(image)
     return torch.from_numpy(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0).copy())
 
 
-def _planes(image: "Image") -> Tensor:
-    """A picture of three colours as `[3, height, width]`.
-
-    Pillow takes it apart line by line ("RGB;L"), which leaves whole lines to move: half the time that moving one byte
-    of three takes.
-    """
-    lines = np.frombuffer(image.tobytes("raw", "RGB;L"), np.uint8).reshape(image.height, 3, image.width)
-    return torch.from_numpy(lines.transpose(1, 0, 2).copy())
+def _planes(pixels: Packed) -> UInt8[Tensor, "3 height width"]:
+    return torch.from_numpy(pixels[:, :, :3].transpose(2, 0, 1).copy())
 
 
 def _to_unit(sample: Sample, signal: str, pixels: Tensor) -> Tensor:

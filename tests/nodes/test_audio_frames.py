@@ -1,14 +1,17 @@
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
 from gnnfuse.edges import Aligned
 from gnnfuse.nodes import AudioFrames, LogMelFrames, NodeSet, WaveformFrames
-from gnnfuse.sample import Audio, Sample, SignalError
+from gnnfuse.sample import Audio, Sample, SignalError, read_audio
 
 
 def wave(samples: int) -> Tensor:
@@ -125,3 +128,27 @@ def test_silence_has_finite_spectra() -> None:
 
 def test_it_provides_order_and_times() -> None:
     assert AudioFrames().provides == {"order", "time"}
+
+
+@pytest.mark.parametrize("frames", [1, 99, 100, 101, 250, 300])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("kind", ["PCM_16", "PCM_U8", "FLOAT", "flac"])
+@pytest.mark.parametrize("options", [{}, {"window": 0.15}, {"sample_rate": 500}, {"max_nodes": 2}])
+def test_a_file_gives_what_its_waveform_gives(
+    tmp_path: Path, frames: int, channels: int, kind: str, options: dict[str, Any]
+) -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (frames, channels)).astype(np.float32)
+    path = tmp_path / ("a.flac" if kind == "flac" else "a.wav")
+    soundfile.write(path, samples, 1000, subtype=None if kind == "flac" else kind)
+    for encoding in (WaveformFrames(), LogMelFrames(mels=4)):
+        node_type = AudioFrames(**{"sample_rate": 1000, "hop": 0.1, "encoding": encoding, **options})
+        sample = Sample({"audio": path})
+        waveform = read_audio(sample, "audio", sample_rate=node_type.sample_rate)
+        assert waveform is not None
+        found, expected = node_type.nodes(sample), nodes_of(node_type, waveform)
+        assert found is not None
+        assert found.time is not None
+        assert expected.time is not None
+        assert torch.equal(found.values, expected.values)
+        assert torch.equal(found.time, expected.time)
+        assert (found.shape, found.dropped) == (expected.shape, expected.dropped)

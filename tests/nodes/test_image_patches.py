@@ -1,12 +1,15 @@
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gnnfuse.nodes import ImagePatches, NodeSet
-from gnnfuse.sample import Sample, SignalError
+from gnnfuse.sample import Sample, SignalError, read_image
 
 SIZES = [(1, 1), (1, 9), (3, 2), (4, 4), (5, 4), (7, 11), (8, 12), (13, 5)]
 
@@ -131,3 +134,42 @@ def test_it_provides_a_grid_and_positions_under_the_signals_name() -> None:
     assert ImagePatches().provides == {"grid", "position"}
     assert ImagePatches(signal="photo").name == "photo"
     assert ImagePatches(signal="photo", name="near").name == "near"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "P", "1", "CMYK", "I;16"])
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (16, 16), (31, 50)])
+@pytest.mark.parametrize("options", [{}, {"stride": 3}, {"channels": 1}, {"max_nodes": 4}])
+def test_a_picture_from_pillow_gives_what_its_floats_give(
+    mode: str, size: tuple[int, int], options: dict[str, Any]
+) -> None:
+    height, width = size
+    colors = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    image = Image.fromarray(colors).convert("L").convert(mode) if mode == "I;16" else Image.fromarray(colors)
+    sample = Sample({"image": image if mode == "I;16" else image.convert(mode)})
+    node_type = ImagePatches(patch=4, **options)
+    floats = read_image(sample, "image", channels=node_type.channels)
+    assert floats is not None
+    found, expected = node_type.nodes(sample), nodes_of(node_type, floats)
+    assert found is not None
+    assert torch.equal(found.values, expected.values)
+    assert torch.equal(as_given(found.position), as_given(expected.position))
+    assert (found.shape, found.dropped) == (expected.shape, expected.dropped)
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp"])
+def test_a_damaged_file_is_refused_as_its_reader_refuses_it(tmp_path: Path, kind: str) -> None:
+    colors = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(colors).save(tmp_path / f"a.{kind}")
+    whole = (tmp_path / f"a.{kind}").read_bytes()
+    (tmp_path / f"a.{kind}").write_bytes(whole[: len(whole) // 2])
+    sample = Sample({"image": tmp_path / f"a.{kind}"}, id="seven")
+    with pytest.raises(SignalError) as of_reader:
+        read_image(sample, "image")
+    with pytest.raises(SignalError) as of_nodes:
+        ImagePatches(patch=8).nodes(sample)
+    assert str(of_nodes.value) == str(of_reader.value)
+
+
+def as_given(tensor: Tensor | None) -> Tensor:
+    assert tensor is not None
+    return tensor
