@@ -1,12 +1,14 @@
 """The fourth stage: samples become one batch of graphs."""
 
 from gnnfuse.edges import Relation
+from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.graph_builder import GraphBuilder
 from gnnfuse.graph.sample_graph import SampleGraph
 from gnnfuse.graph.target import ClassTarget, MultiLabelTarget, NumberTarget, TargetEncoding
 
 __all__ = [
+    "BatchMemory",
     "ClassTarget",
     "GraphBatch",
     "GraphBuilder",

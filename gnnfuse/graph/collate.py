@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.edges import Relation
+from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.sample_graph import DROPPED, NODES, PRESENT, SHAPE, SampleGraph, measure
 from gnnfuse.nodes import Layout, NodeSet
@@ -24,6 +25,7 @@ def collate(
     relations: tuple[Relation, ...],
     *,
     merge: Callable[[Sequence[PackedEdges]], Edges] = merge_edges,
+    memory: BatchMemory | None = None,
 ) -> GraphBatch:
     """Number the nodes of all samples type by type and merge their edges.
 
@@ -33,6 +35,7 @@ def collate(
         modalities: the node types that are read from a signal.
         relations: in the order of numbering; none leaves the graphs' edges out.
         merge: `gnnfuse.ops.merge_edges`, or what gives the same.
+        memory: what the samples' values may have been written into.
 
     Raises:
         ValueError: no sample, or only some of the samples have a target.
@@ -48,10 +51,10 @@ def collate(
     layouts = {
         name: _layout(found[name], graph_id, sizes[name]) for graph_id, name in zip(graph_ids, empties, strict=False)
     }
-    values = _cat([[nodes.values for nodes in sets] for sets in found.values()])
+    values = _values({name: [nodes.values for nodes in sets] for name, sets in found.items()}, memory)
     present = np.array([sizes[name][PRESENT] for name in modalities], dtype=bool).reshape(-1, len(graphs))
     return GraphBatch(
-        values=dict(zip(empties, values, strict=True)),
+        values=values,
         layout=layouts,
         edges=merge([graph.edges for graph in graphs]) if relations else _no_edges(len(graph_ids[-1])),
         relations=relations,
@@ -115,6 +118,13 @@ def _layout(found: Sequence[NodeSet], graph_id: Tensor, sizes: NDArray[np.int64]
         time=None if found[0].time is None else torch.cat([cast(Tensor, nodes.time) for nodes in found]),
         dropped=torch.from_numpy(sizes[DROPPED].copy()),
     )
+
+
+def _values(parts: Mapping[str, Sequence[Tensor]], memory: BatchMemory | None) -> dict[str, Tensor]:
+    """Each type's values end to end: copied there, where they do not lie so."""
+    joined = {name: None if memory is None else memory.joined(name, tensors) for name, tensors in parts.items()}
+    copied = iter(_cat([parts[name] for name, found in joined.items() if found is None]))
+    return {name: next(copied) if found is None else found for name, found in joined.items()}
 
 
 def _cat(lists: Sequence[Sequence[Tensor]]) -> list[Tensor]:

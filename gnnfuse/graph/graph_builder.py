@@ -4,7 +4,8 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Literal
+from inspect import signature
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gnnfuse.edges import EdgeRule, Relation
+from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.collate import collate, empty_batch
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges
@@ -90,6 +92,8 @@ class GraphBuilder:
         self.empties = {node_type.name: node_type.empty() for node_type in self.node_types}
         self.modalities = tuple(node_type.name for node_type in self.node_types if node_type.signal is not None)
         self._axes = {name: len(empty.shape) for name, empty in self.empties.items()}
+        self._placing = {t.name for t in self.node_types if "new" in signature(t.nodes).parameters}
+        self._usual: dict[str, float] = {}
         self._kept: OrderedDict[Hashable, PackedEdges | Tensor] = OrderedDict()
         self._merged: OrderedDict[tuple[PackedEdges, int, MergeImpl], Edges] = OrderedDict()
 
@@ -103,18 +107,31 @@ class GraphBuilder:
         strangers = [found for found in listed if not isinstance(found, Sample)]
         if strangers:
             raise ValueError(f"found a {type(strangers[0]).__name__} among the samples, expected Sample objects")
-        return self.collate([self.graph(sample.named(place)) for place, sample in enumerate(listed)])
+        memory = self.batch_memory(len(listed))
+        graphs = [self.graph(sample.named(place), memory=memory) for place, sample in enumerate(listed)]
+        return self.collate(graphs, memory=memory)
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_kept": OrderedDict(), "_merged": OrderedDict()}  # workers start with nothing kept
 
-    def graph(self, sample: Sample, *, augment: tuple[int, int, int] | None = None) -> SampleGraph:
+    def batch_memory(self, samples: int) -> BatchMemory:
+        """Memory for a batch of so many samples, for loaders that know the batch before they read its samples.
+
+        Given to `graph` for each of them and then to `collate`, it saves the copy that collating otherwise makes: the
+        graphs' values are then the batch's own memory, and are not to be kept.
+        """
+        return BatchMemory(samples, self._usual)
+
+    def graph(
+        self, sample: Sample, *, augment: tuple[int, int, int] | None = None, memory: BatchMemory | None = None
+    ) -> SampleGraph:
         """One sample's nodes and sorted edges.
 
         Args:
             sample: the sample.
             augment: (seed, epoch, sample index) changes the signals at random as the node types say; the same three
                 numbers give the same change. None changes nothing.
+            memory: of the batch that the sample is read for.
 
         Raises:
             SignalError: a signal cannot be read.
@@ -122,11 +139,13 @@ class GraphBuilder:
         """
         if augment is not None:
             sample = self._augmented(sample, augment)
-        nodes = {node_type.name: self._nodes(node_type, sample) for node_type in self.node_types}
+        nodes = {node_type.name: self._nodes(node_type, sample, memory) for node_type in self.node_types}
         target = None if self.target is None or sample.target is None else self.target.encode(sample)
         return SampleGraph(nodes, self._edges(nodes), target, sample.id, measure(nodes, self._axes))
 
-    def collate(self, graphs: Sequence[SampleGraph], *, impl: MergeImpl = "auto") -> GraphBatch:
+    def collate(
+        self, graphs: Sequence[SampleGraph], *, impl: MergeImpl = "auto", memory: BatchMemory | None = None
+    ) -> GraphBatch:
         """Merge sample graphs into a batch.
 
         Where all samples have the same edges, as pictures and clips of one size do, the batches of one length share
@@ -135,12 +154,13 @@ class GraphBuilder:
         Args:
             graphs: what `graph` gave.
             impl: of `gnnfuse.ops.merge_edges`; the batch is the same.
+            memory: what `graph` was given for these samples, in this order; with another the batch is the same.
 
         Raises:
             ValueError: no graphs, or targets in only some of them.
         """
         merge = partial(self._merge, impl=impl)
-        return collate(graphs, self.empties, self.modalities, self.relations, merge=merge)
+        return collate(graphs, self.empties, self.modalities, self.relations, merge=merge, memory=memory)
 
     def no_samples(self) -> GraphBatch:
         """A batch of no sample: for a process that has nothing to do in a step in which others have.
@@ -188,13 +208,19 @@ class GraphBuilder:
         kept = {name: signal for name, signal in sample.signals.items() if name not in gone}
         return Sample(kept, sample.target, sample.id)
 
-    def _nodes(self, node_type: NodeType, sample: Sample) -> NodeSet | None:
-        nodes = node_type.nodes(sample)
+    def _nodes(self, node_type: NodeType, sample: Sample, memory: BatchMemory | None) -> NodeSet | None:
+        nodes_of: Any = node_type.nodes
+        if memory is None or node_type.name not in self._placing:
+            nodes: NodeSet | None = nodes_of(sample)
+        else:
+            nodes = nodes_of(sample, new=memory.of(node_type.name))
         if nodes is None:
             return None
         check_nodes(
             node_type, nodes, self.empties[node_type.name], f"sample {sample.id!r}, node type {node_type.name!r}"
         )
+        if memory is not None:
+            memory.place(node_type.name, nodes.values)
         if nodes.dropped:
             warnings.warn(
                 f"node type {node_type.name!r}: a sample has more nodes than max_nodes and was truncated or pooled; "

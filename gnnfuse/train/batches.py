@@ -11,7 +11,7 @@ from gnnfuse.data import SampleStream
 from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph
 from gnnfuse.sample import Sample
 from gnnfuse.train.fit_config import FitConfig
-from gnnfuse.train.graphs import EpochSampler, GraphDataset, Key
+from gnnfuse.train.graphs import EpochSampler, GraphDataset, GraphParts, Key
 from gnnfuse.train.plan import Plan, indexed_plan, streamed_plan, worker_turns
 from gnnfuse.train.streamed import Reading, StreamedParts, share_sizes
 from gnnfuse.train.worker import worker_start
@@ -161,7 +161,7 @@ class _Indexed:
         if self._loader is None:
             workers = self.of.config.workers > 0
             self._loader = self.of.loader(
-                self.dataset, batch_sampler=self, collate_fn=self.of.builder.collate, persistent_workers=workers
+                GraphParts(self.dataset), sampler=self, batch_size=None, persistent_workers=workers
             )
         yield from self._loader
 

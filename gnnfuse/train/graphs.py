@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from gnnfuse.graph import GraphBuilder, SampleGraph
+from gnnfuse.graph import BatchMemory, GraphBatch, GraphBuilder, SampleGraph
 from gnnfuse.sample import Sample
 
 Key = tuple[int, int]  # epoch and sample index
@@ -34,7 +34,12 @@ def prepare(
 
 
 def graph_of(
-    builder: GraphBuilder, sample: Sample, place: int, *, augment: tuple[int, int, int] | None = None
+    builder: GraphBuilder,
+    sample: Sample,
+    place: int,
+    *,
+    augment: tuple[int, int, int] | None = None,
+    memory: BatchMemory | None = None,
 ) -> SampleGraph:
     """A sample's graph; refuses to learn from, or be measured on, a sample that shows nothing.
 
@@ -45,12 +50,13 @@ def graph_of(
         sample: the sample.
         place: names a sample that has no id.
         augment: as `GraphBuilder.graph` takes it.
+        memory: as `GraphBuilder.graph` takes it.
 
     Raises:
         SignalError: a signal cannot be read.
         ValueError: the sample has none of the signals that the builder reads.
     """
-    graph = builder.graph(sample.named(place), augment=augment)
+    graph = builder.graph(sample.named(place), augment=augment, memory=memory)
     read = [node_type for node_type in builder.node_types if node_type.signal is not None]
     if all(graph.nodes[node_type.name] is None for node_type in read):
         expected = ", ".join(str(node_type.signal) for node_type in read)
@@ -87,12 +93,34 @@ class GraphDataset(Dataset[SampleGraph]):
         return len(self.samples)
 
     def __getitem__(self, key: Key) -> SampleGraph:
+        return self._graph(key, None)
+
+    def batch(self, keys: Sequence[Key]) -> GraphBatch:
+        """Those samples' batch."""
+        memory = self.builder.batch_memory(len(keys))
+        return self.builder.collate([self._graph(key, memory) for key in keys], memory=memory)
+
+    def _graph(self, key: Key, memory: BatchMemory | None) -> SampleGraph:
         epoch, index = key
         sample = self.samples[index]
         if isinstance(sample, SampleGraph):
             return sample
         augment = None if self.augment_seed is None else (self.augment_seed, epoch, index)
-        return graph_of(self.builder, sample, index, augment=augment)
+        return graph_of(self.builder, sample, index, augment=augment, memory=memory)
+
+
+class GraphParts(Dataset[GraphBatch]):
+    """Batches by their samples' keys.
+
+    Args:
+        graphs: where the samples' graphs come from.
+    """
+
+    def __init__(self, graphs: GraphDataset) -> None:
+        self.graphs = graphs
+
+    def __getitem__(self, keys: Sequence[Key]) -> GraphBatch:
+        return self.graphs.batch(keys)
 
 
 class EpochSampler(Sampler[Key]):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from gnnfuse.data import SampleStream
-from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph
+from gnnfuse.graph import BatchMemory, GraphBatch, GraphBuilder, SampleGraph
 from gnnfuse.sample import Sample
 from gnnfuse.train.graphs import graph_of
 
@@ -64,7 +64,8 @@ class StreamedParts(IterableDataset[GraphBatch]):
             numbered = shuffled(numbered, held, np.random.default_rng((seed, reading.epoch, index)))
         rest = islice(numbered, over * reading.part_size, None)
         while part := list(islice(rest, reading.part_size)):
-            yield self.builder.collate([self._graph(number, sample) for number, sample in part])
+            memory = self.builder.batch_memory(len(part))
+            yield self.builder.collate([self._graph(number, sample, memory) for number, sample in part], memory=memory)
 
     def _checked(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
         last = -1
@@ -77,10 +78,10 @@ class StreamedParts(IterableDataset[GraphBatch]):
             yield number, sample
             last = number
 
-    def _graph(self, number: int, sample: Sample) -> SampleGraph:
+    def _graph(self, number: int, sample: Sample, memory: BatchMemory) -> SampleGraph:
         reading = self.reading
         augment = None if reading.augment_seed is None else (reading.augment_seed, reading.epoch, number)
-        return graph_of(self.builder, sample, number, augment=augment)
+        return graph_of(self.builder, sample, number, augment=augment, memory=memory)
 
 
 def shuffled(items: Iterable[T], held: int, generator: np.random.Generator) -> Iterator[T]:
