@@ -6,9 +6,9 @@ MP3, captions. All contenders read the same files in turns, on one thread, and t
 
     decoders      pillow to an RGB array, soundfile to a float array, the tokenizer: nothing of this library
     readers       read_image, read_audio, read_text: what is found is checked, and comes as float tensors in 0..1
-    nodes         ... and is cut into patches, frames and tokens
+    nodes         patches, frames and tokens: checked likewise; a picture's bytes become patches in one pass
     graphs        ... and edges are made
-    batches       ... and samples are collated: all that a loader does
+    batches       ... and samples are collated, their values written where the batch has them: all that a loader does
 
 The second part trains on features in a cache, loading in the training process (0 workers) or beside it (1), and says
 which share of an epoch it spent in training steps, and which share the training thread was on a core or, where other
