@@ -43,6 +43,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "attention": "gnnfuse.readout.attention:AttentionReadout",
         "hub": "gnnfuse.readout.hub:HubReadout",
         "typed": "gnnfuse.readout.typed:TypedReadout",
+        "additive": "gnnfuse.readout.additive:AdditiveReadout",
         "joined": "gnnfuse.readout.joined:JoinedReadout",
         "interaction": "gnnfuse.readout.interaction:InteractionReadout",
     },

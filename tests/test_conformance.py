@@ -48,6 +48,7 @@ from gnnfuse.nodes import (
     WaveformFrames,
 )
 from gnnfuse.readout import (
+    AdditiveReadout,
     AttentionReadout,
     HubReadout,
     InteractionReadout,
@@ -209,6 +210,9 @@ READOUTS: Mapping[str, Callable[[], Readout]] = {
     "mean": MeanReadout,
     "attention": lambda: AttentionReadout(DIM, heads=2),
     "hub": lambda: HubReadout("hub"),
+    "additive": lambda: AdditiveReadout(
+        DIM, [node_type.name for node_type in lidar_builder().node_types if node_type.signal is not None], dropout=0.3
+    ),
     "joined": JoinedReadout,
     "interaction": lambda: InteractionReadout(DIM),
     "typed": lambda: TypedReadout(DIM, [node_type.name for node_type in lidar_builder().node_types]),

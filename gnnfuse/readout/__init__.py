@@ -1,5 +1,6 @@
 """The sixth stage: one vector per graph."""
 
+from gnnfuse.readout.additive import AdditiveReadout
 from gnnfuse.readout.attention import AttentionReadout
 from gnnfuse.readout.hub import HubReadout
 from gnnfuse.readout.interaction import InteractionReadout
@@ -9,6 +10,7 @@ from gnnfuse.readout.readout import Readout
 from gnnfuse.readout.typed import TypedReadout
 
 __all__ = [
+    "AdditiveReadout",
     "AttentionReadout",
     "HubReadout",
     "InteractionReadout",
