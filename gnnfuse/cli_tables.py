@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from gnnfuse import fit_defaults
+
 OnErrorName = Literal["stop", "missing", "skip"]
+FRACTIONS = ",".join(f"{share:g}" for share in fit_defaults.FRACTIONS)
 COLUMNS, TRAINING, MODEL, SAVING = "Columns", "Training", "Model", "Several devices and interruptions"
 
 TableArgument = Annotated[
@@ -30,7 +33,32 @@ IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names th
 
 
 def _columns(what: str) -> object:
-    return typer.Option(help=f"{what} Several by repeating the option.", rich_help_panel=COLUMNS)
+    return typer.Option(help=f"{what} Several by repeating the option; '' for none.", rich_help_panel=COLUMNS)
+
+
+def _given(names: list[str] | None) -> list[str] | None:
+    """Names of columns as the call takes them: None guesses, an empty list is none."""
+    return None if names is None else [name for name in names if name]
+
+
+def _fractions(written: str) -> tuple[float, float, float]:
+    """Shares of training, validation and test rows as they are written on a command line.
+
+    Raises:
+        ValueError: something else stands there; what the shares must be is checked where they are used.
+
+    Example:
+        >>> _fractions("0.8, 0.1, 0.1")
+        (0.8, 0.1, 0.1)
+    """
+    try:
+        train, valid, test = (float(part) for part in written.split(","))
+    except ValueError as error:
+        raise ValueError(
+            f"found --fractions {written!r}, expected three numbers between commas, the shares of train, valid and "
+            f"test rows, such as {FRACTIONS}"
+        ) from error
+    return train, valid, test
 
 
 def fit(
@@ -39,9 +67,15 @@ def fit(
     image: Annotated[list[str] | None, _columns("Column of pictures: paths or bytes.")] = None,
     audio: Annotated[list[str] | None, _columns("Column of recordings: paths or bytes.")] = None,
     text: Annotated[list[str] | None, _columns("Column of texts.")] = None,
+    text_file: Annotated[list[str] | None, _columns("Column of paths of files that hold a text.")] = None,
     rows: Annotated[list[str] | None, _columns("Column of lists of numbers.")] = None,
     features: Annotated[list[str] | None, _columns("Column of numbers.")] = None,
-    target: Annotated[list[str] | None, _columns("Column that the model should say.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column that the model should say. Several numbers by repeating the option.", rich_help_panel=COLUMNS
+        ),
+    ] = None,
     id: IdColumn = None,
     split: Annotated[
         str | None,
@@ -55,6 +89,14 @@ def fit(
             help="Column of what must stay together in one split: a person, a session.", rich_help_panel=COLUMNS
         ),
     ] = None,
+    fractions: Annotated[
+        str,
+        typer.Option(
+            help="Shares of train, valid and test rows, where no column says which are which (or names no valid rows: "
+            "then of train and valid rows together).",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = FRACTIONS,
     media: Media = None,
     allow_outside: Outside = False,
     on_error: OnErrorOption = "stop",
@@ -67,9 +109,9 @@ def fit(
     ] = None,
     model: Annotated[
         str, typer.Option(help="Fusion model: gnnfuse names model lists them.", rich_help_panel=MODEL)
-    ] = "graph",
-    dim: Annotated[int, typer.Option(min=1, help="Size of the states.", rich_help_panel=MODEL)] = 96,
-    depth: Annotated[int, typer.Option(min=1, help="Layers.", rich_help_panel=MODEL)] = 3,
+    ] = fit_defaults.MODEL,
+    dim: Annotated[int, typer.Option(min=1, help="Size of the states.", rich_help_panel=MODEL)] = fit_defaults.DIM,
+    depth: Annotated[int, typer.Option(min=1, help="Layers.", rich_help_panel=MODEL)] = fit_defaults.DEPTH,
     image_encoder: Annotated[
         str | None,
         typer.Option(
@@ -93,17 +135,29 @@ def fit(
     ] = False,
     epochs: Annotated[
         int, typer.Option(min=1, help="Most passes over the training rows.", rich_help_panel=TRAINING)
-    ] = 60,
+    ] = fit_defaults.EPOCHS,
     patience: Annotated[
         int,
-        typer.Option(min=1, help="Epochs without a better validation metric until it ends.", rich_help_panel=TRAINING),
-    ] = 15,
+        typer.Option(
+            min=0,
+            help="Epochs without a better validation metric until it ends; 0 for no such end.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = fit_defaults.PATIENCE,
     minutes: Annotated[float | None, typer.Option(help="Most minutes of training.", rich_help_panel=TRAINING)] = None,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Rows per step, over all devices.", rich_help_panel=TRAINING)
-    ] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW, at its highest.", rich_help_panel=TRAINING)] = 1.5e-3,
-    weight_decay: Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=TRAINING)] = 0.1,
+    ] = fit_defaults.BATCH_SIZE,
+    learning_rate: Annotated[
+        float, typer.Option(help="Of AdamW, at its highest.", rich_help_panel=TRAINING)
+    ] = fit_defaults.LEARNING_RATE,
+    weight_decay: Annotated[
+        float, typer.Option(help="Of AdamW.", rich_help_panel=TRAINING)
+    ] = fit_defaults.WEIGHT_DECAY,
+    warmup: Annotated[
+        float, typer.Option(help="Share of the run in which the learning rate rises.", rich_help_panel=TRAINING)
+    ] = fit_defaults.WARMUP,
+    clip: Annotated[float, typer.Option(help="Largest gradient norm.", rich_help_panel=TRAINING)] = fit_defaults.CLIP,
     augment: Annotated[
         bool | None,
         typer.Option(
@@ -136,6 +190,12 @@ def fit(
         int, typer.Option(min=1, help="Parts that a step is computed in, to need less memory.", rich_help_panel=SAVING)
     ] = 1,
     compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=SAVING)] = False,
+    every_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Time between checkpoints within an epoch; 0 for ends of epochs only.", rich_help_panel=SAVING
+        ),
+    ] = fit_defaults.EVERY_SECONDS,
     log: Annotated[
         list[str] | None,
         typer.Option(help="Write logs: csv or tensorboard; both by repeating.", rich_help_panel=SAVING),
@@ -168,17 +228,20 @@ def fit(
         encoders=Encoders(image=image_encoder, audio=audio_encoder, text=text_encoder, fine_tune=fine_tune),
         kind=kind,
         separator=separator,
+        fractions=_fractions(fractions),
         on_error=on_error,
         augment=augment,
         class_weights=class_weights,
     )
     config = FitConfig(
         epochs=epochs,
-        patience=patience,
+        patience=patience or None,
         seconds=None if minutes is None else 60 * minutes,
         batch_size=batch_size,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        warmup=warmup,
+        clip=clip,
         seed=seed,
         device=device,
         workers=workers,
@@ -189,14 +252,15 @@ def fit(
         accumulate=accumulate,
         compile=compile,
         progress=False,
+        every_seconds=every_seconds or None,
         out=out,
         logs=tuple(log or ()),  # type: ignore[arg-type]  # FitConfig checks them
     )
     observer = Terminal() if is_first_process() else Observer()
     fitted = run(
-        table, out=out, image=image, audio=audio, text=text, rows=rows, features=features, target=target, id=id,
-        split=split, group=group, media=media, allow_outside=allow_outside, options=options, config=config,
-        resume=resume, observer=observer,
+        table, out=out, image=_given(image), audio=_given(audio), text=_given(text), text_file=_given(text_file),
+        rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group, media=media,
+        allow_outside=allow_outside, options=options, config=config, resume=resume, observer=observer,
     )  # fmt: skip
     observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import write_rejects
 from gnnfuse.data.tables import Columns, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
@@ -17,6 +18,10 @@ from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan
 
 CHECKPOINTS, REJECTS = "checkpoints", "rejects.csv"
+CONFIGURED = (  # in `fit_defaults`, by these names
+    *("epochs", "patience", "batch_size", "learning_rate", "weight_decay", "warmup", "clip"),
+    *("shuffle_buffer", "every_seconds"),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,6 +51,7 @@ def fit(
     image: Sequence[str] | None = None,
     audio: Sequence[str] | None = None,
     text: Sequence[str] | None = None,
+    text_file: Sequence[str] | None = None,
     rows: Sequence[str] | None = None,
     features: Sequence[str] | None = None,
     target: Sequence[str] | None = None,
@@ -71,6 +77,7 @@ def fit(
         image: columns of pictures.
         audio: columns of recordings.
         text: columns of texts.
+        text_file: columns of paths of files that hold a text.
         rows: columns of lists of numbers.
         features: columns of numbers.
         target: the column that a model should say; several for a vector of numbers.
@@ -105,8 +112,8 @@ def fit(
     for note in opened.notes:
         observer.says(note)
     guess = guess_columns(
-        opened, image=image, audio=audio, text=text, rows=rows, features=features, target=target, id=id, split=split,
-        group=group,
+        opened, image=image, audio=audio, text=text, text_file=text_file, rows=rows, features=features, target=target,
+        id=id, split=split, group=group,
     )  # fmt: skip
     observer.columns(guess)
     folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +154,7 @@ def default_config(**changes: object) -> FitConfig:
         >>> default_config(epochs=5).epochs
         5
     """
-    usual = {"epochs": 60, "patience": 15, "batch_size": 32, "learning_rate": 1.5e-3, "weight_decay": 0.1}
+    usual: dict[str, object] = {name: getattr(fit_defaults, name.upper()) for name in CONFIGURED}
     return FitConfig(**{**usual, "progress": False, **changes})  # type: ignore[arg-type]  # FitConfig checks them
 
 

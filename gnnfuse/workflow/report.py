@@ -25,7 +25,11 @@ def results_of(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping
         "task": plan.target.kind,
         "task_reason": plan.target.reason,
         "classes": list(getattr(task, "classes", ())),
-        "splits": {"rule": plan.splits.rule, **{name: len(plan.of(name)) for name in ("train", "valid", "test")}},
+        "splits": {
+            "rule": plan.splits.rule,
+            "fractions": None if plan.splits.fractions is None else list(plan.splits.fractions),
+            **{name: len(plan.of(name)) for name in ("train", "valid", "test")},
+        },
         "rows": {"in": plan.survey.rows_in, "left_out": len({r.row for r in plan.rejects if r.left_out})},
         "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rejects),
         "present": {split: dict(found) for split, found in plan.survey.present.items()},

@@ -59,6 +59,11 @@ class TablePlan:
         )  # fmt: skip
         sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in self.splits.named.items())
         observer.says(f"rows: {sizes}; {self.splits.rule}")
+        if not len(self.splits.valid):
+            raise ValueError(
+                f"table {table.name}: found no validation rows ({self.splits.rule}), expected at least one: the epoch "
+                "that is kept is chosen on them"
+            )
         self.samples = TableSamples(table, columns, self.target)
         self.survey = self._survey()
         self.usable, unknown = self._usable()
