@@ -133,6 +133,32 @@ def fit(
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Train pretrained encoders too.", rich_help_panel=MODEL)
     ] = False,
+    image_weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Listed weights of torchvision, a file of them, or a revision on the hub.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    audio_weights: Annotated[
+        str | None,
+        typer.Option(help="File of weights for torchaudio, or a revision on the hub.", rich_help_panel=MODEL),
+    ] = None,
+    text_weights: Annotated[
+        str | None,
+        typer.Option(help="Revision on the hub.", rich_help_panel=MODEL),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps what frozen pretrained encoders give, as gnnfuse cache does: what it lacks is made "
+            "first, and training reads it. Augmentation cannot act on it. The saved model does not need it.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    cache_dtype: Annotated[
+        Literal["float32", "float16"],
+        typer.Option(help="How features are kept in it: every bit, or half the space.", rich_help_panel=MODEL),
+    ] = "float32",
     epochs: Annotated[
         int, typer.Option(min=1, help="Most passes over the training rows.", rich_help_panel=TRAINING)
     ] = fit_defaults.EPOCHS,
@@ -225,7 +251,17 @@ def fit(
         model=model,
         dim=dim,
         depth=depth,
-        encoders=Encoders(image=image_encoder, audio=audio_encoder, text=text_encoder, fine_tune=fine_tune),
+        encoders=Encoders(
+            image=image_encoder,
+            audio=audio_encoder,
+            text=text_encoder,
+            fine_tune=fine_tune,
+            image_weights=image_weights,
+            audio_weights=audio_weights,
+            text_weights=text_weights,
+            cache=cache,
+            cache_dtype=cache_dtype,
+        ),
         kind=kind,
         separator=separator,
         fractions=_fractions(fractions),

@@ -69,7 +69,8 @@ def fit(
 
     Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
     chosen from what stands in its column, and splits are made by rule where no column says them. Test rows are opened
-    once, after training. Checkpoints are kept in `out`/checkpoints.
+    once, after training. Checkpoints are kept in `out`/checkpoints. Where `options.encoders` name a cache, training
+    reads the features of frozen encoders from it; the model that is saved runs the encoders.
 
     Args:
         table: a file, a folder, a data set, a data frame or a list of mappings: whatever `open_table` opens.
@@ -133,11 +134,12 @@ def fit(
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
         observer.measured(name, values)
-    results = results_of(plan, report, metrics)
+    task = plan.whole()
+    results = results_of(plan, task, report, metrics)
     write_report(results, plan, report, measured, folder)
-    save_pretrained(plan.task, folder, card=card(plan, report, metrics))
+    save_pretrained(task, folder, card=card(plan, report, metrics))
     TableNote(columns=guess.columns, source=opened.name).write(folder)
-    return Fitted(task=plan.task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
+    return Fitted(task=task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
 
 
 def is_first_process() -> bool:

@@ -11,9 +11,12 @@ import torch
 from gnnfuse.data.rejects import Reject
 from gnnfuse.data.tables import Columns, Table, TableSamples, split_rows, target_kind
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, SampleGraph, TargetEncoding
+from gnnfuse.nodes import CachedNodes, NodeType
 from gnnfuse.sample import Sample
+from gnnfuse.saving import uncached
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task, balanced_weights, positive_weights
 from gnnfuse.train import FitConfig, Survey, UsableSamples, prepare, survey
+from gnnfuse.workflow.cached_nodes import cached_nodes
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.models import expand, make_model
 from gnnfuse.workflow.observer import Observer
@@ -69,6 +72,8 @@ class TablePlan:
         self.usable, unknown = self._usable()
         self.rejects = tuple(sorted((*self.survey.rejects, *unknown), key=lambda reject: reject.row))
         self.task = self._task()
+        if self.cached:
+            observer.says(self._what_changes())
 
     def of(self, split: str) -> UsableSamples:
         """The usable samples of a split."""
@@ -79,8 +84,8 @@ class TablePlan:
         train, valid = self.of("train"), self.of("valid")
         if not len(valid):
             raise ValueError(f"table {self.table.name}: found no usable validation rows, expected at least one")
-        keep_train = not self.augments and len(train) <= IN_MEMORY
-        keep_valid = len(valid) <= IN_MEMORY
+        keep_train = not self.augments and not self.cached and len(train) <= IN_MEMORY
+        keep_valid = not self.cached and len(valid) <= IN_MEMORY
         total = len(train) * keep_train + len(valid) * keep_valid
         with self.observer.counting("building graphs", total) as advance:
             builder = self.task.builder
@@ -90,16 +95,45 @@ class TablePlan:
 
     @property
     def augments(self) -> bool:
-        """Whether training samples are changed at random."""
-        return len(self.splits.train) < SMALL if self.options.augment is None else self.options.augment
+        """Whether training samples are changed at random; cached features never are."""
+        wanted = len(self.splits.train) < SMALL if self.options.augment is None else self.options.augment
+        return wanted and (self.task.builder.signal_dropout > 0 or bool(self._changing))
+
+    @property
+    def cached(self) -> tuple[str, ...]:
+        """The signals whose features are read from a cache."""
+        return tuple(node_type.signal for node_type in self._nodes if isinstance(node_type, CachedNodes))
+
+    @property
+    def _changing(self) -> tuple[str, ...]:
+        """The signals that node types know how to change at random."""
+        changing = (node_type for node_type in self._nodes if type(node_type).augment is not NodeType.augment)
+        return tuple(node_type.signal for node_type in changing if node_type.signal is not None)
+
+    def whole(self) -> Task:
+        """The task as it is saved: it reads signals themselves, also where it was trained on cached features."""
+        return uncached(self.task) if self.cached else self.task
 
     def training(self, folder: Path, *, resume: bool) -> FitConfig:
         """How the task is trained, with checkpoints in a folder."""
         return replace(self.config, out=folder, augment=self.augments, resume=resume or self.config.resume)
 
+    def _what_changes(self) -> str:
+        """What augmentation does where it cannot act on cached features."""
+        if not self.augments:
+            return f"cached features ({', '.join(self.cached)}) are not changed at random, nor is anything else"
+        acts = ["leaves out whole signals"] if self.task.builder.signal_dropout else []
+        acts += [f"changes {', '.join(self._changing)}"] if self._changing else []
+        return f"augmentation {' and '.join(acts)}; it cannot change cached features ({', '.join(self.cached)})"
+
     def _survey(self) -> Survey[UsableSamples]:
         some = (self.samples[row] for row in self.splits.train.tolist())
         nodes = table_nodes(self.columns, some, self.options.encoders)
+        if self.options.encoders.cache is not None:
+            nodes = cached_nodes(
+                nodes, self.samples, self.options.encoders, rows=len(self.samples), on_error=self.options.on_error,
+                config=self.config, observer=self.observer,
+            )  # fmt: skip
         self._nodes, self._rules = nodes, table_rules(nodes)
         with self.observer.counting("reading rows", len(self.samples)) as advance:
             return survey(
