@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from gnnfuse import fit_defaults
+
 OnErrorName = Literal["stop", "missing", "skip"]
+FRACTIONS = ",".join(f"{share:g}" for share in fit_defaults.FRACTIONS)
 COLUMNS, TRAINING, MODEL, SAVING = "Columns", "Training", "Model", "Several devices and interruptions"
 
 TableArgument = Annotated[
@@ -24,13 +27,45 @@ OnErrorOption = Annotated[
         "skip leaves the row out. The last two list everything in a rejects file."
     ),
 ]
+Streaming = Annotated[
+    bool,
+    typer.Option(
+        "--streaming",
+        help="Read rows one after another: a table of any length, neither held in memory nor converted first.",
+    ),
+]
 Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the rows.", rich_help_panel=COLUMNS)]
 
 
 def _columns(what: str) -> object:
-    return typer.Option(help=f"{what} Several by repeating the option.", rich_help_panel=COLUMNS)
+    return typer.Option(help=f"{what} Several by repeating the option; '' for none.", rich_help_panel=COLUMNS)
+
+
+def _given(names: list[str] | None) -> list[str] | None:
+    """Names of columns as the call takes them: None guesses, an empty list is none."""
+    return None if names is None else [name for name in names if name]
+
+
+def _fractions(written: str) -> tuple[float, float, float]:
+    """Shares of training, validation and test rows as they are written on a command line.
+
+    Raises:
+        ValueError: something else stands there; what the shares must be is checked where they are used.
+
+    Example:
+        >>> _fractions("0.8, 0.1, 0.1")
+        (0.8, 0.1, 0.1)
+    """
+    try:
+        train, valid, test = (float(part) for part in written.split(","))
+    except ValueError as error:
+        raise ValueError(
+            f"found --fractions {written!r}, expected three numbers between commas, the shares of train, valid and "
+            f"test rows, such as {FRACTIONS}"
+        ) from error
+    return train, valid, test
 
 
 def fit(
@@ -39,9 +74,15 @@ def fit(
     image: Annotated[list[str] | None, _columns("Column of pictures: paths or bytes.")] = None,
     audio: Annotated[list[str] | None, _columns("Column of recordings: paths or bytes.")] = None,
     text: Annotated[list[str] | None, _columns("Column of texts.")] = None,
+    text_file: Annotated[list[str] | None, _columns("Column of paths of files that hold a text.")] = None,
     rows: Annotated[list[str] | None, _columns("Column of lists of numbers.")] = None,
     features: Annotated[list[str] | None, _columns("Column of numbers.")] = None,
-    target: Annotated[list[str] | None, _columns("Column that the model should say.")] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column that the model should say. Several numbers by repeating the option.", rich_help_panel=COLUMNS
+        ),
+    ] = None,
     id: IdColumn = None,
     split: Annotated[
         str | None,
@@ -55,8 +96,17 @@ def fit(
             help="Column of what must stay together in one split: a person, a session.", rich_help_panel=COLUMNS
         ),
     ] = None,
+    fractions: Annotated[
+        str,
+        typer.Option(
+            help="Shares of train, valid and test rows, where no column says which are which (or names no valid rows: "
+            "then of train and valid rows together).",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = FRACTIONS,
     media: Media = None,
     allow_outside: Outside = False,
+    streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     kind: Annotated[
         Literal["classification", "multilabel", "regression"] | None,
@@ -67,9 +117,9 @@ def fit(
     ] = None,
     model: Annotated[
         str, typer.Option(help="Fusion model: gnnfuse names model lists them.", rich_help_panel=MODEL)
-    ] = "graph",
-    dim: Annotated[int, typer.Option(min=1, help="Size of the states.", rich_help_panel=MODEL)] = 96,
-    depth: Annotated[int, typer.Option(min=1, help="Layers.", rich_help_panel=MODEL)] = 3,
+    ] = fit_defaults.MODEL,
+    dim: Annotated[int, typer.Option(min=1, help="Size of the states.", rich_help_panel=MODEL)] = fit_defaults.DIM,
+    depth: Annotated[int, typer.Option(min=1, help="Layers.", rich_help_panel=MODEL)] = fit_defaults.DEPTH,
     image_encoder: Annotated[
         str | None,
         typer.Option(
@@ -91,19 +141,57 @@ def fit(
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Train pretrained encoders too.", rich_help_panel=MODEL)
     ] = False,
+    image_weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Listed weights of torchvision, a file of them, or a revision on the hub.", rich_help_panel=MODEL
+        ),
+    ] = None,
+    audio_weights: Annotated[
+        str | None,
+        typer.Option(help="File of weights for torchaudio, or a revision on the hub.", rich_help_panel=MODEL),
+    ] = None,
+    text_weights: Annotated[
+        str | None,
+        typer.Option(help="Revision on the hub.", rich_help_panel=MODEL),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps what frozen pretrained encoders give, as gnnfuse cache does: what it lacks is made "
+            "first, and training reads it. Augmentation cannot act on it. The saved model does not need it.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    cache_dtype: Annotated[
+        Literal["float32", "float16"],
+        typer.Option(help="How features are kept in it: every bit, or half the space.", rich_help_panel=MODEL),
+    ] = "float32",
     epochs: Annotated[
         int, typer.Option(min=1, help="Most passes over the training rows.", rich_help_panel=TRAINING)
-    ] = 60,
+    ] = fit_defaults.EPOCHS,
     patience: Annotated[
         int,
-        typer.Option(min=1, help="Epochs without a better validation metric until it ends.", rich_help_panel=TRAINING),
-    ] = 15,
+        typer.Option(
+            min=0,
+            help="Epochs without a better validation metric until it ends; 0 for no such end.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = fit_defaults.PATIENCE,
     minutes: Annotated[float | None, typer.Option(help="Most minutes of training.", rich_help_panel=TRAINING)] = None,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Rows per step, over all devices.", rich_help_panel=TRAINING)
-    ] = 32,
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW, at its highest.", rich_help_panel=TRAINING)] = 1.5e-3,
-    weight_decay: Annotated[float, typer.Option(help="Of AdamW.", rich_help_panel=TRAINING)] = 0.1,
+    ] = fit_defaults.BATCH_SIZE,
+    learning_rate: Annotated[
+        float, typer.Option(help="Of AdamW, at its highest.", rich_help_panel=TRAINING)
+    ] = fit_defaults.LEARNING_RATE,
+    weight_decay: Annotated[
+        float, typer.Option(help="Of AdamW.", rich_help_panel=TRAINING)
+    ] = fit_defaults.WEIGHT_DECAY,
+    warmup: Annotated[
+        float, typer.Option(help="Share of the run in which the learning rate rises.", rich_help_panel=TRAINING)
+    ] = fit_defaults.WARMUP,
+    clip: Annotated[float, typer.Option(help="Largest gradient norm.", rich_help_panel=TRAINING)] = fit_defaults.CLIP,
     augment: Annotated[
         bool | None,
         typer.Option(
@@ -136,6 +224,20 @@ def fit(
         int, typer.Option(min=1, help="Parts that a step is computed in, to need less memory.", rich_help_panel=SAVING)
     ] = 1,
     compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=SAVING)] = False,
+    shuffle_buffer: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="With --streaming: rows that each process holds to draw the next one from.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = fit_defaults.SHUFFLE_BUFFER,
+    every_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Time between checkpoints within an epoch; 0 for ends of epochs only.", rich_help_panel=SAVING
+        ),
+    ] = fit_defaults.EVERY_SECONDS,
     log: Annotated[
         list[str] | None,
         typer.Option(help="Write logs: csv or tensorboard; both by repeating.", rich_help_panel=SAVING),
@@ -154,6 +256,9 @@ def fit(
     Columns that are not named are guessed and shown before use. Prints validation metrics per epoch and those of the
     test rows, which are opened once. Writes the model, results.json, report.md with plots, and rejects.csv.
 
+    With --streaming columns and the kind of target are told from the first rows, and made splits are drawn row by row,
+    without stratifying.
+
     Example: gnnfuse fit pets.csv --image photo --audio clip --text caption --target species --out pets-model
     """
     from gnnfuse.train import FitConfig
@@ -165,20 +270,33 @@ def fit(
         model=model,
         dim=dim,
         depth=depth,
-        encoders=Encoders(image=image_encoder, audio=audio_encoder, text=text_encoder, fine_tune=fine_tune),
+        encoders=Encoders(
+            image=image_encoder,
+            audio=audio_encoder,
+            text=text_encoder,
+            fine_tune=fine_tune,
+            image_weights=image_weights,
+            audio_weights=audio_weights,
+            text_weights=text_weights,
+            cache=cache,
+            cache_dtype=cache_dtype,
+        ),
         kind=kind,
         separator=separator,
+        fractions=_fractions(fractions),
         on_error=on_error,
         augment=augment,
         class_weights=class_weights,
     )
     config = FitConfig(
         epochs=epochs,
-        patience=patience,
+        patience=patience or None,
         seconds=None if minutes is None else 60 * minutes,
         batch_size=batch_size,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        warmup=warmup,
+        clip=clip,
         seed=seed,
         device=device,
         workers=workers,
@@ -189,14 +307,17 @@ def fit(
         accumulate=accumulate,
         compile=compile,
         progress=False,
+        shuffle_buffer=shuffle_buffer,
+        every_seconds=every_seconds or None,
         out=out,
         logs=tuple(log or ()),  # type: ignore[arg-type]  # FitConfig checks them
     )
     observer = Terminal() if is_first_process() else Observer()
     fitted = run(
-        table, out=out, image=image, audio=audio, text=text, rows=rows, features=features, target=target, id=id,
-        split=split, group=group, media=media, allow_outside=allow_outside, options=options, config=config,
-        resume=resume, observer=observer,
+        table, out=out, image=_given(image), audio=_given(audio), text=_given(text), text_file=_given(text_file),
+        rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group, media=media,
+        allow_outside=allow_outside, streaming=streaming, options=options, config=config, resume=resume,
+        observer=observer,
     )  # fmt: skip
     observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
 
@@ -208,6 +329,7 @@ def predict(
     id: IdColumn = None,
     media: Media = None,
     allow_outside: Outside = False,
+    streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
     workers: Workers = 0,
@@ -222,7 +344,7 @@ def predict(
     from gnnfuse.workflow import predict as run
 
     run(
-        model, table, out=out, id=id, media=media, allow_outside=allow_outside, on_error=on_error,
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, streaming=streaming, on_error=on_error,
         batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
     )  # fmt: skip
 
@@ -234,6 +356,7 @@ def embed(
     id: IdColumn = None,
     media: Media = None,
     allow_outside: Outside = False,
+    streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
     workers: Workers = 0,
@@ -244,6 +367,6 @@ def embed(
     from gnnfuse.workflow import embed as run
 
     run(
-        model, table, out=out, id=id, media=media, allow_outside=allow_outside, on_error=on_error,
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, streaming=streaming, on_error=on_error,
         batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
     )  # fmt: skip

@@ -31,6 +31,7 @@ UP_TO_TRAIN = (*UP_TO_DATA, "saving", "draw", "train")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "catalog": (),
     "model_card": (),
+    "fit_defaults": (),
     "saveable": ("model_card",),  # reaches saving through catalog.later, when a method is called
     "sample": (),
     "ops": (),
@@ -49,9 +50,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "diagnosis": ("ops",),
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
-    "workflow": (*UP_TO_TRAIN, "model_card"),
+    "workflow": (*UP_TO_TRAIN, "model_card", "fit_defaults"),
     "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow"),
-    "cli_tables": (*UP_TO_TRAIN, "workflow"),
+    "cli_tables": (*UP_TO_TRAIN, "workflow", "fit_defaults"),
     "cache_progress": UP_TO_TRAIN,
     "cli_cache": ("cli_tables", "cache_progress", "train"),
     "cli": (*UP_TO_TRAIN, "explain", "testing", "workflow", "bench", "diagnosis", "cli_tables", "cli_cache"),

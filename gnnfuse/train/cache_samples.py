@@ -57,6 +57,7 @@ def cache_samples(
     workers: int = 0,
     device: str = "auto",
     on_error: OnError = "stop",
+    wait: bool = False,
     advance: Callable[[PretrainedNodes], object] | None = None,
 ) -> tuple[CacheReport, ...]:
     """Run frozen encoders over all samples and keep their features in a folder, for training to read.
@@ -77,6 +78,7 @@ def cache_samples(
         device: where the encoders run: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
         on_error: "stop" raises at the first signal that cannot be read; "missing" and "skip" list them as rejects and
             keep a note, so that training treats them as it would without a cache.
+        wait: where another process writes the same features, let it end first, and make what is missing then.
         advance: called with the node type after each sample, for a progress bar.
 
     Returns:
@@ -84,8 +86,8 @@ def cache_samples(
 
     Raises:
         FileNotFoundError: an encoder's weights are not here.
-        ValueError: an encoder is trained or its signals are augmented, another process writes the same features, or a
-            signal cannot be read and `on_error` is "stop"; what was made before is kept.
+        ValueError: an encoder is trained or its signals are augmented, another process writes the same features
+            and `wait` is not set, or a signal cannot be read and `on_error` is "stop"; what was made before is kept.
 
     Example:
         >>> from gnnfuse.nodes import PretrainedImage
@@ -99,7 +101,7 @@ def cache_samples(
         raise ValueError(f"batch_size must be at least 1, found {batch_size}")
     cached = [CachedNodes(of=node_type, folder=os.fspath(folder), dtype=dtype) for node_type in node_types]
     place = device_of(device)
-    return tuple(_Run(each, batch_size, workers, place, on_error, advance).over(samples) for each in cached)
+    return tuple(_Run(each, batch_size, workers, place, on_error, wait, advance).over(samples) for each in cached)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class _Run:
     workers: int
     device: torch.device
     on_error: OnError
+    wait: bool
     advance: Callable[[PretrainedNodes], object] | None
 
     def over(self, samples: Sequence[Sample] | SampleStream) -> CacheReport:
@@ -122,7 +125,7 @@ class _Run:
         backbone = backbone.to(self.device)
         builder = GraphBuilder([node_type])
         described = {"type": type(node_type).__name__, "model": node_type.model, "weights": node_type.weights}
-        with FeatureWriter(place, {**described, "width": node_type.width}) as writer:
+        with FeatureWriter(place, {**described, "width": node_type.width}, wait=self.wait) as writer:
             _tell_damaged(writer)
             readings = content_readings(builder, node_type, samples, writer.complete(), self.workers)
             wanted = self._wanted(readings, writer, counts)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import OnError, check_on_error
-from gnnfuse.data.tables.split_rows import FRACTIONS, Fractions
+from gnnfuse.data.tables.split_keys import Fractions, check_fractions
 from gnnfuse.data.tables.table_target import Kind
 from gnnfuse.workflow.table_nodes import Encoders
 
@@ -19,7 +20,8 @@ class FitOptions:
         encoders: pretrained encoders.
         kind: "classification", "multilabel" or "regression"; chosen from the target by default.
         separator: between several labels in a cell.
-        fractions: of training, validation and test rows, where no column says which are which.
+        fractions: of training, validation and test rows, where no column says which are which (or names no validation
+            rows: then of training and validation rows together).
         on_error: what happens to what cannot be read: "stop" raises, "missing" takes a signal for absent, "skip" leaves
             the row out.
         augment: change training samples at random; None does so below 20,000 training rows.
@@ -28,23 +30,24 @@ class FitOptions:
             samples of the smallest.
 
     Raises:
-        ValueError: an unknown policy.
+        ValueError: an unknown policy, or fractions that are no shares.
 
     Example:
         >>> FitOptions(model="concat").depth
         3
     """
 
-    model: str = "graph"
-    dim: int = 96
-    depth: int = 3
+    model: str = fit_defaults.MODEL
+    dim: int = fit_defaults.DIM
+    depth: int = fit_defaults.DEPTH
     encoders: Encoders = field(default_factory=Encoders)
     kind: Kind | None = None
     separator: str | None = None
-    fractions: Fractions = FRACTIONS
+    fractions: Fractions = fit_defaults.FRACTIONS
     on_error: OnError = "stop"
     augment: bool | None = None
     class_weights: bool | None = None
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
+        check_fractions(self.fractions)

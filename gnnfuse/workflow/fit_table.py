@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import write_rejects
 from gnnfuse.data.tables import Columns, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
@@ -17,6 +18,10 @@ from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan
 
 CHECKPOINTS, REJECTS = "checkpoints", "rejects.csv"
+CONFIGURED = (  # in `fit_defaults`, by these names
+    *("epochs", "patience", "batch_size", "learning_rate", "weight_decay", "warmup", "clip"),
+    *("shuffle_buffer", "every_seconds"),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -46,6 +51,7 @@ def fit(
     image: Sequence[str] | None = None,
     audio: Sequence[str] | None = None,
     text: Sequence[str] | None = None,
+    text_file: Sequence[str] | None = None,
     rows: Sequence[str] | None = None,
     features: Sequence[str] | None = None,
     target: Sequence[str] | None = None,
@@ -54,6 +60,7 @@ def fit(
     group: str | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
+    streaming: bool = False,
     options: FitOptions | None = None,
     config: FitConfig | None = None,
     resume: bool = False,
@@ -63,7 +70,8 @@ def fit(
 
     Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
     chosen from what stands in its column, and splits are made by rule where no column says them. Test rows are opened
-    once, after training. Checkpoints are kept in `out`/checkpoints.
+    once, after training. Checkpoints are kept in `out`/checkpoints. Where `options.encoders` name a cache, training
+    reads the features of frozen encoders from it; the model that is saved runs the encoders.
 
     Args:
         table: a file, a folder, a data set, a data frame or a list of mappings: whatever `open_table` opens.
@@ -71,6 +79,7 @@ def fit(
         image: columns of pictures.
         audio: columns of recordings.
         text: columns of texts.
+        text_file: columns of paths of files that hold a text.
         rows: columns of lists of numbers.
         features: columns of numbers.
         target: the column that a model should say; several for a vector of numbers.
@@ -79,6 +88,10 @@ def fit(
         group: the column of what must stay together in one split.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
+        streaming: read rows one after another, anew in every pass: the table is not held in memory, nor converted, and
+            may be longer than either would allow. Columns are guessed, and the kind of target chosen, from its first
+            rows. Made splits follow a hash of each row's group, id or number, without stratifying; ids are not compared
+            with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
         options: what is fitted; `FitOptions()` by default.
         config: how it is trained; `default_config()` by default.
         resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
@@ -101,12 +114,12 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
-    opened = open_table(table, media=media, allow_outside=allow_outside)
+    opened = open_table(table, media=media, allow_outside=allow_outside, streaming=streaming)
     for note in opened.notes:
         observer.says(note)
     guess = guess_columns(
-        opened, image=image, audio=audio, text=text, rows=rows, features=features, target=target, id=id, split=split,
-        group=group,
+        opened, image=image, audio=audio, text=text, text_file=text_file, rows=rows, features=features, target=target,
+        id=id, split=split, group=group,
     )  # fmt: skip
     observer.columns(guess)
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,16 +134,17 @@ def fit(
     if not is_first_process():
         return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
     measured = {"valid": evaluate(plan.task, valid, device=config.device)}
-    if len(plan.of("test")):
+    if plan.sizes["test"]:
         measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
         observer.measured(name, values)
-    results = results_of(plan, report, metrics)
+    task = plan.whole()
+    results = results_of(plan, task, report, metrics)
     write_report(results, plan, report, measured, folder)
-    save_pretrained(plan.task, folder, card=card(plan, report, metrics))
+    save_pretrained(task, folder, card=card(plan, report, metrics))
     TableNote(columns=guess.columns, source=opened.name).write(folder)
-    return Fitted(task=plan.task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
+    return Fitted(task=task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
 
 
 def is_first_process() -> bool:
@@ -147,11 +161,11 @@ def default_config(**changes: object) -> FitConfig:
         >>> default_config(epochs=5).epochs
         5
     """
-    usual = {"epochs": 60, "patience": 15, "batch_size": 32, "learning_rate": 1.5e-3, "weight_decay": 0.1}
+    usual: dict[str, object] = {name: getattr(fit_defaults, name.upper()) for name in CONFIGURED}
     return FitConfig(**{**usual, "progress": False, **changes})  # type: ignore[arg-type]  # FitConfig checks them
 
 
 def _counted(plan: TablePlan) -> str:
     rows = len({reject.row for reject in plan.rejects if reject.left_out})
     cells = sum(not reject.left_out for reject in plan.rejects)
-    return f"{rows:,} of {len(plan.samples):,} rows left out, {cells:,} further cells taken for empty"
+    return f"{rows:,} of {plan.rows.num_rows:,} rows left out, {cells:,} further cells taken for empty"

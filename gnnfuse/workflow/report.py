@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gnnfuse.model_card import ModelCard
-from gnnfuse.tasks import Classification, MultiLabel, Regression
+from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import Evaluation, FitReport
 from gnnfuse.workflow.plots import draw_confusion, draw_curves, draw_labels, draw_scatter
 from gnnfuse.workflow.table_plan import TablePlan
@@ -16,16 +16,19 @@ Results = dict[str, Any]
 TOLD = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed", "precision", "device")
 
 
-def results_of(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> Results:
-    """Everything that results.json says."""
-    task = plan.task
+def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> Results:
+    """Everything that results.json says; the task is the one that is saved."""
     return {
         "table": plan.table.name,
         "columns": {role: list(found) for role in _ROLES if (found := plan.columns.of(role))},
         "task": plan.target.kind,
         "task_reason": plan.target.reason,
         "classes": list(getattr(task, "classes", ())),
-        "splits": {"rule": plan.splits.rule, **{name: len(plan.of(name)) for name in ("train", "valid", "test")}},
+        "splits": {
+            "rule": plan.splits.rule,
+            "fractions": None if plan.splits.fractions is None else list(plan.splits.fractions),
+            **plan.sizes,
+        },
         "rows": {"in": plan.survey.rows_in, "left_out": len({r.row for r in plan.rejects if r.left_out})},
         "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rejects),
         "present": {split: dict(found) for split, found in plan.survey.present.items()},
@@ -37,7 +40,12 @@ def results_of(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping
             "trained_parameters": sum(p.numel() for p in task.parameters() if p.requires_grad),
         },
         "training": {name: getattr(plan.config, name) for name in TOLD}
-        | {"augment": plan.augments, "class_weights": getattr(task, "class_weights", None)},
+        | {
+            "augment": plan.augments,
+            "cached": list(plan.cached),
+            "streaming": plan.table.streaming,
+            "class_weights": getattr(task, "class_weights", None),
+        },
         "epochs": report.epochs,
         "best_epoch": report.best_epoch + 1,
         "stopped": report.stopped,
@@ -134,6 +142,7 @@ def _data_lines(results: Results) -> list[str]:
     total = splits["train"]
     for signal, count in train.items():
         lines.append(f"- `{signal}` is there in {count:,} of {total:,} training rows")
+    lines += [f"- `{signal}` was read from cached features" for signal in results["training"]["cached"]]
     left, cells = results["rows"]["left_out"], results["cells_taken_for_empty"]
     lines.append(f"- {left:,} of {results['rows']['in']:,} rows were left out and {cells:,} cells taken for empty")
     lines[-1] += " (rejects.csv)." if left or cells else "."
@@ -145,7 +154,7 @@ def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, 
     split = "test" if "test" in metrics else "valid"
     hub = tuple(name for name in plan.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/")))
     return ModelCard(
-        data=f"{plan.table.name}: {len(plan.of('train')):,} training rows; {plan.splits.rule}",
+        data=f"{plan.table.name}: {plan.sizes['train']:,} training rows; {plan.splits.rule}",
         metrics=dict(metrics[split]),
         split=split,
         base_models=tuple(name for name in hub if not Path(name).exists()),

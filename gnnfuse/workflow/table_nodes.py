@@ -1,5 +1,6 @@
 """From the columns of a table to node types and edge rules."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.edges import Complete, EdgeRule, Grid, Window
 from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeType, TextTokens
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, InTurn
+from gnnfuse.nodes.cached import StoredType
 from gnnfuse.nodes.frame_encoders import LogMelFrames
 from gnnfuse.nodes.patch_encoders import ConvPatches
 from gnnfuse.nodes.pretrained import PretrainedAudio, PretrainedImage, PretrainedText
 from gnnfuse.sample import Audio, Sample
 
 HUB = "hub"
+READ_BY = {"image": ("image",), "audio": ("audio",), "text": ("text", "text_file")}  # columns by encoder
 LOOK = 50  # recordings whose rate is looked at
 MOST_PATCHES, MOST_FRAMES, MOST_TOKENS = 256, 256, 512
 USUAL_RATE = 16_000
@@ -35,12 +38,39 @@ class Encoders:
         audio: such as "torchaudio/WAV2VEC2_BASE"; None trains convolutions over log-mel spectra from scratch.
         text: such as "FacebookAI/roberta-base"; None trains embeddings of bytes from scratch.
         fine_tune: train their weights too.
+        image_weights: which of the image model's weights.
+        audio_weights: which of the audio model's weights.
+        text_weights: which of the text model's weights.
+        cache: folder that keeps their features, as `gnnfuse.cache` does: those that are not there yet are made first,
+            and training reads them. They do not change at random. What is trained predicts without the folder.
+        cache_dtype: how features are kept: "float32", or "float16" for half the space.
+
+    Raises:
+        ValueError: weights or a cache without an encoder, or a cache of encoders that are trained.
     """
 
     image: str | None = None
     audio: str | None = None
     text: str | None = None
     fine_tune: bool = False
+    image_weights: str | None = None
+    audio_weights: str | None = None
+    text_weights: str | None = None
+    cache: str | os.PathLike[str] | None = None
+    cache_dtype: StoredType = "float32"
+
+    def __post_init__(self) -> None:
+        for modality in ("image", "audio", "text"):
+            weights = getattr(self, f"{modality}_weights")
+            if weights is not None and getattr(self, modality) is None:
+                raise ValueError(f"found {modality}_weights {weights!r} without a pretrained encoder for {modality}")
+        if self.cache is not None and not self.named:
+            raise ValueError(f"found cache {str(self.cache)!r} without a pretrained encoder, expected at least one")
+        if self.cache is not None and self.fine_tune:
+            raise ValueError(
+                f"found cache {str(self.cache)!r} and fine_tune: features of encoders that are trained change, so that "
+                "they cannot be kept; leave one out"
+            )
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -57,7 +87,8 @@ def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders)
         encoders: pretrained encoders.
 
     Raises:
-        ValueError: no column holds a signal, or a column of rows is empty in all samples.
+        ValueError: no column holds a signal, a column of rows is empty in all samples, or a pretrained encoder has no
+            column.
 
     Example:
         >>> found = table_nodes(Columns(text=("caption",)), [], Encoders())
@@ -66,6 +97,12 @@ def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders)
     """
     if not columns.signals:
         raise ValueError("found no column with pictures, recordings, texts or numbers; name one, such as --text NAME")
+    for modality, of_modality in READ_BY.items():
+        if getattr(encoders, modality) is not None and not any(columns.of(role) for role in of_modality):
+            raise ValueError(
+                f"found a pretrained encoder for {modality} ({getattr(encoders, modality)}) and no column that it "
+                f"reads; name one, such as --{modality} NAME"
+            )
     looked = list(islice(samples, LOOK))
     names = node_names(columns.signals)
     found: list[NodeType] = [_image(name, names[name], encoders) for name in columns.image]
@@ -110,7 +147,10 @@ def _image(signal: str, name: str, encoders: Encoders) -> NodeType:
     crop = ImageCrop(LEAST_AREA)
     if encoders.image is not None:
         frozen = not encoders.fine_tune
-        return PretrainedImage(model=encoders.image, signal=signal, name=name, frozen=frozen, augmentation=crop)
+        weights = encoders.image_weights
+        return PretrainedImage(
+            model=encoders.image, signal=signal, name=name, weights=weights, frozen=frozen, augmentation=crop
+        )
     encoding = ConvPatches(width=16)
     return ImagePatches(
         signal=signal, name=name, patch=16, encoding=encoding, max_nodes=MOST_PATCHES, augmentation=crop
@@ -122,7 +162,10 @@ def _audio(signal: str, name: str, encoders: Encoders, samples: Sequence[Sample]
     change = InTurn((AudioShift(int(SHIFT * rate)), AudioGain(GAIN), AudioNoise(NOISE)))
     if encoders.audio is not None:
         frozen = not encoders.fine_tune
-        return PretrainedAudio(model=encoders.audio, signal=signal, name=name, frozen=frozen, augmentation=change)
+        weights = encoders.audio_weights
+        return PretrainedAudio(
+            model=encoders.audio, signal=signal, name=name, weights=weights, frozen=frozen, augmentation=change
+        )
     return AudioFrames(
         signal=signal,
         name=name,
@@ -139,7 +182,10 @@ def _audio(signal: str, name: str, encoders: Encoders, samples: Sequence[Sample]
 def _text(signal: str, name: str, encoders: Encoders) -> NodeType:
     if encoders.text is not None:
         frozen = not encoders.fine_tune
-        return PretrainedText(model=encoders.text, signal=signal, name=name, frozen=frozen, word_dropout=LETTERS)
+        weights = encoders.text_weights
+        return PretrainedText(
+            model=encoders.text, signal=signal, name=name, weights=weights, frozen=frozen, word_dropout=LETTERS
+        )
     return TextTokens(signal=signal, name=name, max_nodes=MOST_TOKENS, word_dropout=LETTERS)
 
 

@@ -2,6 +2,9 @@
 
 import hashlib
 
+Fractions = tuple[float, float, float]
+FRACTIONS: Fractions = (0.7, 0.15, 0.15)
+
 
 def split_key(name: str, seed: int) -> int:
     """A 64-bit number, evenly spread over names: the first bytes of BLAKE2b of the seed and the name.
@@ -14,11 +17,25 @@ def split_key(name: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
-def check_fractions(fractions: tuple[float, float, float]) -> None:
+def check_fractions(fractions: Fractions) -> None:
     """Refuse shares of training, validation and test that are no shares.
 
     Raises:
         ValueError: not three, a negative one, none for training, or not 1 in all.
     """
-    if len(fractions) != 3 or min(fractions) < 0 or fractions[0] <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"fractions of train, valid and test must be three and add up to 1, found {fractions}")
+    if len(fractions) != 3 or min(fractions) < 0 or fractions[0] <= 0 or not abs(sum(fractions) - 1) < 1e-6:
+        raise ValueError(
+            f"found fractions {fractions}, expected three shares, of train, valid and test rows, that are not "
+            f"negative, leave some for training and add up to 1, such as {FRACTIONS}"
+        )
+
+
+def shares(fractions: Fractions) -> str:
+    """The shares in words, for people.
+
+    Example:
+        >>> shares((0.8, 0.2, 0.0))
+        '80% train, 20% valid'
+    """
+    named = zip(fractions, ("train", "valid", "test"), strict=True)
+    return ", ".join(f"{100 * fraction:.3g}% {name}" for fraction, name in named if fraction)

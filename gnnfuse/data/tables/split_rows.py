@@ -10,15 +10,12 @@ from jaxtyping import Int64
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.row_signals import id_in
-from gnnfuse.data.tables.split_keys import check_fractions, split_key
+from gnnfuse.data.tables.split_keys import FRACTIONS, Fractions, check_fractions, shares, split_key
 from gnnfuse.data.tables.strata import strata
 from gnnfuse.data.tables.stratify import split_groups, split_stratified
 from gnnfuse.data.tables.stream_split import split_in
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_target import TableTarget
-
-Fractions = tuple[float, float, float]
-FRACTIONS: Fractions = (0.7, 0.15, 0.15)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,6 +28,7 @@ class Splits:
         test: rows to open once.
         without_target: rows that belong to no split because their target is empty.
         rule: how the splits came about, in words.
+        fractions: the shares by which rows were dealt out; None where a column says it all.
     """
 
     train: Int64[np.ndarray, "train"]
@@ -38,6 +36,7 @@ class Splits:
     test: Int64[np.ndarray, "test"]
     without_target: Int64[np.ndarray, "rest"]
     rule: str
+    fractions: Fractions | None
 
     @property
     def named(self) -> Mapping[str, Int64[np.ndarray, "rows"]]:
@@ -87,27 +86,26 @@ def split_rows(
     columns.check(table)
     classes, missing = strata(table, target)
     if len(missing) and not leave_out:
-        raise TableError(
-            f"table {table.name}: {len(missing)} of {len(table)} rows have no target (the first: row "
-            f"{missing[0] + 1}); fill column {', '.join(columns.target)!r}, or leave those rows out"
-        )
+        raise no_targets(table, columns, missing, len(table))
     rows = np.setdiff1d(np.arange(len(table)), missing)
     if not len(rows):
         raise TableError(f"table {table.name}: found no rows to split")
     groups = _groups(table, columns.group)
     deal = _Deal(table, columns, classes, groups, seed)
     given = _given(table, columns.split, rows)
+    dealt: Fractions | None
     if given is None:
-        parts, how = deal(rows, fractions), f"by rule, {_percent(fractions)}"
+        parts, dealt, how = deal(rows, fractions), fractions, f"by rule, {shares(fractions)}"
     else:
         _refuse_crossing(table, columns, groups, given)
-        parts, how = _with_valid(table, columns, given, deal, fractions)
+        parts, dealt, how = _with_valid(table, columns, given, deal, fractions)
     return Splits(
         train=parts[0],
         valid=parts[1],
         test=parts[2],
         without_target=missing,
-        rule=how + (deal.words if "rule" in how else ""),
+        rule=how + ("" if dealt is None else deal.words),
+        fractions=dealt,
     )
 
 
@@ -166,26 +164,35 @@ def _refuse_crossing(table: Table, columns: Columns, groups: list[str] | None, g
         for row in rows.tolist() if groups is not None else ():
             assert groups is not None
             if home.setdefault(groups[row], split) != split:
-                raise TableError(
-                    f"table {table.name}, row {row + 1}: {groups[row]} of column {columns.group!r} is in split "
-                    f"{home[groups[row]]!r} and again in {split!r}, expected every group in one"
-                )
+                raise crossing(table, columns, row, groups[row], home[groups[row]], split)
 
 
 def _with_valid(
     table: Table, columns: Columns, given: Mapping[str, np.ndarray], deal: _Deal, fractions: Fractions
-) -> tuple[tuple[np.ndarray, ...], str]:
+) -> tuple[tuple[np.ndarray, ...], Fractions | None, str]:
     counts = Counter({split: len(rows) for split, rows in given.items()})
     how = f"column {columns.split!r}: " + ", ".join(f"{counts[split]} {split}" for split in given)
     if not counts["train"]:
         raise TableError(f"table {table.name}: {how}, expected rows for training")
     if counts["valid"] or fractions[1] == 0:
-        return (given["train"], given["valid"], given["test"]), how
+        return (given["train"], given["valid"], given["test"]), None, how
     whole = fractions[0] + fractions[1]
     share = (fractions[0] / whole, fractions[1] / whole, 0.0)
     train, valid, _ = deal(given["train"], share)
-    return (train, valid, given["test"]), f"{how}; validation taken out of training by rule, {_percent(share)}"
+    return (train, valid, given["test"]), share, f"{how}; validation taken out of training by rule, {shares(share)}"
 
 
-def _percent(fractions: Fractions) -> str:
-    return " : ".join(f"{100 * fraction:.3g}%" for fraction in fractions if fraction)
+def no_targets(table: Table, columns: Columns, missing: Int64[np.ndarray, "rows"], count: int) -> TableError:
+    """The error for rows without a target, of `count`."""
+    return TableError(
+        f"table {table.name}: {len(missing)} of {count} rows have no target (the first: row {missing[0] + 1}); fill "
+        f"column {', '.join(columns.target)!r}, or leave those rows out"
+    )
+
+
+def crossing(table: Table, columns: Columns, row: int, group: str, home: str, split: str) -> TableError:
+    """The error for a group whose rows are given to two splits."""
+    return TableError(
+        f"table {table.name}, row {row + 1}: {group} of column {columns.group!r} is in split {home!r} and again in "
+        f"{split!r}, expected every group in one"
+    )

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int64, UInt64
 
-from gnnfuse.data.tables.split_keys import split_key
+from gnnfuse.data.tables.split_keys import Fractions, split_key
 
-Fractions = tuple[float, float, float]
 ALL = -2  # all rows together, among the numbers of strata
 Parts = tuple[np.ndarray, ...]  # ascending row numbers of training, validation and test
 

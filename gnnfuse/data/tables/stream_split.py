@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.row_signals import id_in
-from gnnfuse.data.tables.split_keys import check_fractions, split_key
+from gnnfuse.data.tables.split_keys import FRACTIONS, Fractions, check_fractions, split_key
 from gnnfuse.data.tables.split_names import SYNONYMS, split_named
 from gnnfuse.data.tables.table import Cells
 
@@ -34,7 +34,7 @@ class StreamSplit:
 
     column: str | None = None
     name: str | None = None
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15)
+    fractions: Fractions = FRACTIONS
     seed: int = 0
     valid_from_train: bool = False
 
@@ -46,7 +46,7 @@ class StreamSplit:
         cls,
         columns: Columns,
         *,
-        fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+        fractions: Fractions = FRACTIONS,
         seed: int = 0,
         valid_from_train: bool = False,
     ) -> "StreamSplit":

@@ -34,13 +34,14 @@ class FeatureWriter:
         encoder: a few words on the encoder, for people who look.
         shard_bytes: about how large a shard is.
         shard_seconds: how old a shard grows before it is written, whatever its size.
+        wait: where another process is writing there, wait until it ends.
 
     Attributes:
         damaged: the shards that were removed.
         made: rows added so far.
 
     Raises:
-        CacheError: another process is writing there.
+        CacheError: another process is writing there, and `wait` is not set.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class FeatureWriter:
         *,
         shard_bytes: int = SHARD_BYTES,
         shard_seconds: float = SHARD_SECONDS,
+        wait: bool = False,
     ) -> None:
         self.place = place
         self.damaged: list[Path] = []
@@ -57,7 +59,7 @@ class FeatureWriter:
         self._encoder = encoder
         self._limits = shard_bytes, shard_seconds
         place.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(place)
+        self._lock = _lock(place, wait)
         remove_unfinished(place.folder)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._keys: list[tuple[str, Keys, np.ndarray]] = []
@@ -149,7 +151,7 @@ class FeatureWriter:
                 path.unlink()  # whoever has it mapped keeps it
 
 
-def _lock(place: Place) -> IO[bytes] | None:
+def _lock(place: Place, wait: bool) -> IO[bytes] | None:
     """Held as long as the process lives, however it ends; not where the system has no such locks."""
     if os.name != "posix":
         return None
@@ -157,7 +159,7 @@ def _lock(place: Place) -> IO[bytes] | None:
 
     file = (place.folder / ".lock").open("ab")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
         raise CacheError(f"{place.folder}: another process is writing there, let it end first") from error

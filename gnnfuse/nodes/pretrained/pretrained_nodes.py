@@ -5,7 +5,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from importlib.metadata import version
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from torch import nn
 
@@ -54,6 +54,11 @@ class PretrainedNodes(NodeType):
     def augments(self) -> bool:
         """Whether signals are changed at random in training."""
         return any(getattr(self, f.name) for f in dataclasses.fields(self) if f.name in AUGMENTING)  # type: ignore[arg-type]
+
+    def without_augmentation(self) -> Self:
+        """The same node type, whose signals do not change at random in training: its features can be cached."""
+        own = {f.name: f.default for f in dataclasses.fields(self) if f.name in AUGMENTING}  # type: ignore[arg-type]
+        return dataclasses.replace(self, **own)  # type: ignore[type-var]
 
     @abstractmethod
     def content(self, sample: Sample) -> bytes | None:

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -209,3 +210,23 @@ def test_a_feature_too_large_for_half_precision_is_refused(tmp_path: Path) -> No
         with pytest.raises(ValueError, match="too large for float16"):
             writer.add(key(0), NodeSet(torch.tensor([[1e6]]), (1,)))
         writer.add(key(1), NodeSet(torch.tensor([[float("inf")]]), (1,)))  # as the network gave it
+
+
+def test_a_second_writer_is_refused_or_waits(tmp_path: Path) -> None:
+    place = Place(tmp_path, "f" * 64, "float32", "make it")
+    found: list[bool] = []
+
+    def second() -> None:
+        with FeatureWriter(place, {}, wait=True) as writer:
+            found.append(writer.has(key(0)))
+
+    with open_writer(tmp_path) as first:
+        with pytest.raises(CacheError, match="another process is writing there"):
+            open_writer(tmp_path)
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(timeout=0.2)
+        assert not found  # it waits
+        first.add(key(0), NODES[0])
+    other.join(timeout=30)
+    assert found == [True]  # and knows what the first one made

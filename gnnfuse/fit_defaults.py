@@ -1,0 +1,15 @@
+"""What fitting on a table does unless told otherwise: the call and the command read it, and nothing is imported."""
+
+FRACTIONS = (0.7, 0.15, 0.15)
+MODEL = "graph"
+DIM = 96
+DEPTH = 3
+EPOCHS = 60
+PATIENCE = 15
+BATCH_SIZE = 32
+LEARNING_RATE = 1.5e-3
+WEIGHT_DECAY = 0.1
+WARMUP = 0.1
+CLIP = 1.0
+SHUFFLE_BUFFER = 4096
+EVERY_SECONDS = 300.0

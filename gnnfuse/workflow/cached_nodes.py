@@ -1,0 +1,64 @@
+"""Frozen encoders run once over a table, and their features in their place."""
+
+from collections.abc import Sequence
+
+from gnnfuse.data import SampleStream
+from gnnfuse.data.rejects import OnError
+from gnnfuse.nodes import NodeType, PretrainedNodes
+from gnnfuse.sample import Sample
+from gnnfuse.train import FitConfig, cache_samples
+from gnnfuse.workflow.observer import Observer
+from gnnfuse.workflow.table_nodes import Encoders
+
+
+def cached_nodes(
+    node_types: Sequence[NodeType],
+    samples: Sequence[Sample] | SampleStream,
+    encoders: Encoders,
+    *,
+    rows: int,
+    on_error: OnError,
+    config: FitConfig,
+    observer: Observer,
+) -> tuple[NodeType, ...]:
+    """Make the features that a cache lacks; returns node types that read from it in the place of pretrained ones.
+
+    Features do not change at random in training. Of processes that train together one makes them, and the others wait.
+
+    Args:
+        node_types: of a table; those of other kinds are given back as they are.
+        samples: all of the table's.
+        encoders: name the cache.
+        rows: how many samples there are.
+        on_error: as `cache_samples` takes it.
+        config: says where encoders run, and how many processes read.
+        observer: is told how far it is and what came of it.
+
+    Raises:
+        FileNotFoundError: an encoder's weights are not here.
+        ValueError: a signal cannot be read and `on_error` is "stop", or another command is writing the same features.
+    """
+    assert encoders.cache is not None
+    found: list[NodeType] = []
+    for node_type in node_types:
+        if not isinstance(node_type, PretrainedNodes):
+            found.append(node_type)
+            continue
+        with observer.counting(f"encoding {node_type.signal} by {node_type.model}", rows) as advance:
+            [report] = cache_samples(
+                samples,
+                [node_type.without_augmentation()],
+                encoders.cache,
+                dtype=encoders.cache_dtype,
+                workers=config.workers,
+                device=config.device,
+                on_error=on_error,
+                wait=config.processes > 1,
+                advance=lambda _, advance=advance: advance(),  # type: ignore[misc]  # bound now
+            )
+        observer.says(
+            f"{node_type.signal}: features of {node_type.model} in {encoders.cache}: {report.made:,} made, "
+            f"{report.found:,} there already, {report.absent:,} empty, {len(report.rejects):,} unreadable"
+        )
+        found.append(report.node_type)
+    return tuple(found)

@@ -1,0 +1,204 @@
+"""Training on cached features: the encoders run once, and the model that is saved needs no cache."""
+
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gnnfuse.cli import main
+from gnnfuse.nodes import CachedNodes
+from gnnfuse.tasks import Task
+from gnnfuse.train import FitReport, fit_task
+from gnnfuse.workflow import fit_table
+from tests.nodes.pretrained.conftest import _offline as _offline
+from tests.nodes.pretrained.conftest import tiny as tiny
+from tests.nodes.pretrained.tiny_models import TEXTS, transformers_image, transformers_text
+
+Run = Callable[..., tuple[int, str, str]]
+ROWS = 24
+SMALL = ("--dim", 8, "--depth", 1, "--epochs", 2, "--device", "cpu", "--target", "label")
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gnnfuse", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Rows with a picture of their own and one of five captions, one of each empty; two classes."""
+    lines = ["name,photo,caption,label"]
+    for number in range(ROWS):
+        draw(tmp_path / f"{number}.png", number)
+        photo = f"{number}.png" if number != 4 else ""
+        caption = TEXTS[number % len(TEXTS)] if number != 5 else ""
+        lines.append(f"row {number},{photo},{caption},{'xy'[number % 2]}")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "table.csv"
+
+
+def draw(path: Path, seed: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def both(tiny: Path) -> tuple[object, ...]:
+    image, text = transformers_image(tiny, "vit").model, transformers_text(tiny, "bert").model
+    return ("--image-encoder", image, "--text-encoder", text, "--image", "photo", "--text", "caption", "--id", "name")
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_encoders_run_once_and_the_saved_model_needs_no_cache(
+    tiny: Path, table: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[Task] = []
+
+    def noted(task: Task, *data: Any, **options: Any) -> FitReport:
+        trained.append(task)
+        return fit_task(task, *data, **options)
+
+    monkeypatch.setattr(fit_table, "fit_task", noted)
+    folder, outs = table.parent / "features", [table.parent / name for name in ("first", "second", "live")]
+    asked = ("fit", table, *both(tiny), *SMALL, "--no-augment")
+    for out, made in zip(outs, ((23, 5), (0, 0)), strict=False):
+        code, shown, told = run(*asked, "--out", out, "--cache", folder)
+        assert code == 0, told
+        assert f"photo: features of {both(tiny)[1]} in {folder}: {made[0]} made, {23 - made[0]} there already" in shown
+        assert f"in {folder}: {made[1]} made, {23 - made[1]} there already, 1 empty, 0 unreadable" in shown
+    assert run(*asked, "--out", outs[2])[0] == 0
+    shutil.rmtree(folder)
+    for task in trained[:2]:
+        assert not [name for name, _ in task.named_parameters() if "backbone" in name]
+    said = []
+    for out in outs:
+        assert run("predict", out, table, "--out", out / "said.csv", "--device", "cpu")[0] == 0
+        said.append(rows_of(out / "said.csv"))
+    assert said[0] == said[1]
+    for cached, live in zip(said[0], said[2], strict=True):  # the encoders gave training what the cache gave it
+        assert float(cached["probability_x"]) == pytest.approx(float(live["probability_x"]), abs=1e-4)
+    results = [json.loads((out / "results.json").read_text()) for out in outs]
+    assert [found["training"]["cached"] for found in results] == [["photo", "caption"], ["photo", "caption"], []]
+    assert results[0]["model"] == results[2]["model"]
+    assert results[0]["metrics"] == results[1]["metrics"]
+    assert "`photo` was read from cached features" in (outs[0] / "report.md").read_text()
+
+
+def test_features_of_the_cache_command_are_read_and_stale_ones_are_not(tiny: Path, table: Path, run: Run) -> None:
+    folder = table.parent / "features"
+    assert run("cache", table, *both(tiny)[:8], "--out", folder, "--workers", 0, "--device", "cpu")[0] == 0
+    draw(table.parent / "7.png", seed=99)
+    code, shown, told = run("fit", table, *both(tiny), *SMALL, "--cache", folder, "--out", table.parent / "model")
+    assert code == 0, told
+    assert f"in {folder}: 1 made, 22 there already, 1 empty" in shown  # the picture that was drawn anew
+    assert f"in {folder}: 0 made, 23 there already, 1 empty" in shown
+
+
+def test_what_augmentation_still_changes_is_said(tiny: Path, table: Path, run: Run) -> None:
+    folder, image = table.parent / "features", transformers_image(tiny, "vit").model
+    some = ("--image-encoder", image, "--image", "photo", "--cache", folder)
+    code, shown, told = run("fit", table, *some, *SMALL, "--out", table.parent / "both", "--text", "caption")
+    assert code == 0, told
+    assert (
+        "augmentation leaves out whole signals and changes caption; it cannot change cached features (photo)" in shown
+    )
+    out = table.parent / "one"
+    table.write_text(table.read_text().replace(",,", ",0.png,"))
+    code, shown, told = run("fit", table, *some, *SMALL, "--out", out, "--text", "", "--augment")
+    assert code == 0, told
+    assert "cached features (photo) are not changed at random, nor is anything else" in shown
+    assert json.loads((out / "results.json").read_text())["training"]["augment"] is False
+
+
+def test_options_that_do_not_go_together_are_refused(tiny: Path, table: Path, run: Run) -> None:
+    out, folder = table.parent / "model", table.parent / "features"
+    text = both(tiny)[3]
+    for words, part in (
+        (("--cache", folder), "without a pretrained encoder, expected at least one"),
+        (("--cache", folder, "--text-encoder", text, "--fine-tune"), "features of encoders that are trained change"),
+        (("--text-weights", "main"), "found text_weights 'main' without a pretrained encoder for text"),
+        (("--audio-encoder", "torchaudio/HUBERT_BASE"), "found a pretrained encoder for audio"),
+    ):
+        code, _, told = run("fit", table, *SMALL, "--out", out, *words)
+        assert (code, len(told.strip().splitlines())) == (2, 1), told
+        assert part in told
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("on_error", ["stop", "missing", "skip"])
+def test_what_cannot_be_read_is_treated_as_without_a_cache(tiny: Path, table: Path, run: Run, on_error: str) -> None:
+    (table.parent / "3.png").write_bytes(b"no picture")
+    found: list[Any] = []
+    for name in ("cached", "live"):
+        out = table.parent / name
+        more = ("--cache", table.parent / "features") if name == "cached" else ()
+        code, _, told = run("fit", table, *both(tiny), *SMALL, "--out", out, "--on-error", on_error, *more)
+        if on_error == "stop":
+            assert code == 2
+            assert "row 4, 'row 3'," in told
+            assert "found unreadable picture" in told
+        else:
+            assert code == 0, told
+            found.append((rows_of(out / "rejects.csv"), json.loads((out / "results.json").read_text())["rows"]))
+    if found:
+        assert found[0] == found[1]
+        assert [(row["row"], row["column"]) for row in found[0][0]] == [("4", "photo")]
+
+
+def test_a_run_on_cached_features_goes_on_to_the_same_end(tiny: Path, table: Path, run: Run) -> None:
+    asked = ("fit", table, *both(tiny), *SMALL, "--cache", table.parent / "features")
+    outs = [table.parent / name for name in ("whole", "cut")]
+    assert run(*asked, "--out", outs[0])[0] == 0
+    shutil.copytree(outs[0] / "checkpoints", outs[1] / "checkpoints")
+    newest = max((outs[1] / "checkpoints").iterdir(), key=lambda path: path.name)
+    if len(list((outs[1] / "checkpoints").iterdir())) > 1:
+        newest.unlink() if newest.is_file() else shutil.rmtree(newest)
+    assert run(*asked, "--out", outs[1], "--resume")[0] == 0
+    one, other = ((out / "model.safetensors").read_bytes() for out in outs)
+    assert one == other
+
+
+def test_node_types_without_augmentation_have_the_same_features(tiny: Path) -> None:
+    from gnnfuse.nodes.augmentation import ImageCrop
+
+    node_types = (
+        transformers_image(tiny, "vit", augmentation=ImageCrop(0.5)),
+        transformers_text(tiny, "bert", word_dropout=0.2),
+    )
+    for node_type in node_types:
+        plain = node_type.without_augmentation()
+        assert node_type.augments
+        assert not plain.augments
+        assert plain.fingerprint() == node_type.fingerprint()
+        assert CachedNodes(of=plain, folder="features").name == node_type.name
+
+
+def test_features_of_a_stream_are_cached(tiny: Path, table: Path, run: Run) -> None:
+    folder, out = table.parent / "features", table.parent / "model"
+    code, shown, told = run("fit", table, *both(tiny), *SMALL, "--cache", folder, "--out", out, "--streaming")
+    assert code == 0, told
+    assert f"in {folder}: 23 made, 0 there already, 1 empty, 0 unreadable" in shown
+    assert json.loads((out / "results.json").read_text())["training"]["cached"] == ["photo", "caption"]
+    shutil.rmtree(folder)
+    assert run("predict", out, table, "--out", table.parent / "said.csv", "--device", "cpu", "--streaming")[0] == 0
+    assert len(rows_of(table.parent / "said.csv")) == ROWS
