@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from gnnfuse.nodes import PretrainedImage as PretrainedImage
     from gnnfuse.nodes import PretrainedText as PretrainedText
     from gnnfuse.nodes import TextTokens as TextTokens
+    from gnnfuse.readout import AdditiveReadout as AdditiveReadout
     from gnnfuse.readout import AttentionReadout as AttentionReadout
     from gnnfuse.readout import HubReadout as HubReadout
     from gnnfuse.readout import InteractionReadout as InteractionReadout
@@ -108,7 +109,15 @@ _PUBLIC = {
         "PretrainedText",
         "TextTokens",
     ),
-    "readout": ("AttentionReadout", "HubReadout", "InteractionReadout", "JoinedReadout", "MeanReadout", "TypedReadout"),
+    "readout": (
+        "AdditiveReadout",
+        "AttentionReadout",
+        "HubReadout",
+        "InteractionReadout",
+        "JoinedReadout",
+        "MeanReadout",
+        "TypedReadout",
+    ),
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
     "tasks": ("Classification", "MultiLabel", "Regression"),

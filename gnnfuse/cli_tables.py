@@ -120,6 +120,14 @@ def fit(
     ] = fit_defaults.MODEL,
     dim: Annotated[int, typer.Option(min=1, help="Size of the states.", rich_help_panel=MODEL)] = fit_defaults.DIM,
     depth: Annotated[int, typer.Option(min=1, help="Layers.", rich_help_panel=MODEL)] = fit_defaults.DEPTH,
+    readout: Annotated[
+        Literal["additive", "typed"] | None,
+        typer.Option(
+            help="Of the graph model: each modality answers for itself, or a network over all of them. By default the "
+            f"first below {fit_defaults.SMALL:,} training rows.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     image_encoder: Annotated[
         str | None,
         typer.Option(
@@ -270,6 +278,7 @@ def fit(
         model=model,
         dim=dim,
         depth=depth,
+        readout=readout,
         encoders=Encoders(
             image=image_encoder,
             audio=audio_encoder,

@@ -4,6 +4,7 @@ FRACTIONS = (0.7, 0.15, 0.15)
 MODEL = "graph"
 DIM = 96
 DEPTH = 3
+SMALL = 20_000  # training rows below which samples are changed at random and modalities answer for themselves
 EPOCHS = 60
 PATIENCE = 15
 BATCH_SIZE = 32

@@ -1,11 +1,13 @@
 """What is fitted on a table, beside how it is trained."""
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import OnError, check_on_error
 from gnnfuse.data.tables.split_keys import Fractions, check_fractions
 from gnnfuse.data.tables.table_target import Kind
+from gnnfuse.workflow.table_model import ReadoutName
 from gnnfuse.workflow.table_nodes import Encoders
 
 
@@ -17,6 +19,9 @@ class FitOptions:
         model: a fusion model of the catalogue; `unimodal:NAME` for one signal alone.
         dim: size of the states and of the fused vector.
         depth: layers.
+        readout: how the graph model makes one vector of a sample's states: "additive" lets each modality answer for
+            itself and averages, "typed" puts a network over them; None takes the first below 20,000 training rows,
+            which a network learns by heart, else the second. Other models have their own.
         encoders: pretrained encoders.
         kind: "classification", "multilabel" or "regression"; chosen from the target by default.
         separator: between several labels in a cell.
@@ -30,7 +35,7 @@ class FitOptions:
             samples of the smallest.
 
     Raises:
-        ValueError: an unknown policy, or fractions that are no shares.
+        ValueError: an unknown policy or readout, a readout for another model, or fractions that are no shares.
 
     Example:
         >>> FitOptions(model="concat").depth
@@ -40,6 +45,7 @@ class FitOptions:
     model: str = fit_defaults.MODEL
     dim: int = fit_defaults.DIM
     depth: int = fit_defaults.DEPTH
+    readout: ReadoutName | None = None
     encoders: Encoders = field(default_factory=Encoders)
     kind: Kind | None = None
     separator: str | None = None
@@ -50,4 +56,9 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
+        if self.readout is not None and (self.readout not in get_args(ReadoutName) or self.model != "graph"):
+            raise ValueError(
+                f"found readout {self.readout!r} for model {self.model!r}, expected one of "
+                f"{', '.join(get_args(ReadoutName))} for the graph model: the other models have their own"
+            )
         check_fractions(self.fractions)

@@ -1,7 +1,8 @@
 """From names on a command line to fusion models."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -52,8 +53,24 @@ def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
     return list(dict.fromkeys(found))
 
 
-def make_model(name: ModelName, builder: GraphBuilder, *, dim: int, depth: int, seed: int) -> FusionModel:
+def make_model(
+    name: ModelName,
+    builder: GraphBuilder,
+    *,
+    dim: int,
+    depth: int,
+    seed: int,
+    graph: Callable[[], Mapping[str, object]] = dict,
+) -> FusionModel:
     """A new model with weights drawn from the seed; the process's random states stay as they are.
+
+    Args:
+        name: which.
+        builder: makes the graphs.
+        dim: size of the states and of the fused vector.
+        depth: layers.
+        seed: of the weights.
+        graph: makes further arguments of a graph model, with weights that are drawn from the seed too.
 
     Raises:
         ValueError: an unknown model, or numbers it cannot be built with.
@@ -63,8 +80,9 @@ def make_model(name: ModelName, builder: GraphBuilder, *, dim: int, depth: int, 
     if not (isinstance(kind, type) and issubclass(kind, FusionModel)):
         raise TypeError(f"model {name.model!r}: found {kind!r}, expected a FusionModel class")
     arguments = (builder.node_types, builder.relations) if kind.sees_edges else (builder.node_types,)
-    options = {} if name.modality is None else {"modality": name.modality}
+    options: dict[str, Any] = {} if name.modality is None else {"modality": name.modality}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model: FusionModel = kind(*arguments, dim=dim, depth=depth, **options)
+        more = graph() if name.model == "graph" else {}
+        model: FusionModel = kind(*arguments, dim=dim, depth=depth, **options, **more)
     return model

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 
+from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import Reject
 from gnnfuse.data.tables import Columns, Table, target_kind
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
@@ -21,12 +23,12 @@ from gnnfuse.workflow.cached_nodes import cached_nodes
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.models import expand, make_model
 from gnnfuse.workflow.observer import Observer
+from gnnfuse.workflow.table_model import graph_options
 from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 from gnnfuse.workflow.table_splits import TableSplits, table_splits
 
-SMALL = 20_000  # training rows below which samples are changed at random
 IN_MEMORY = 50_000  # rows below which graphs that are not changed are kept
-SIGNAL_DROPOUT, DROPOUT, SMOOTHING = 0.2, 0.2, 0.1
+SIGNAL_DROPOUT, DROPOUT, SMOOTHING = 0.5, 0.2, 0.1
 WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
 UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
 
@@ -101,9 +103,14 @@ class TablePlan:
         return ready_train, ready_valid
 
     @property
+    def small(self) -> bool:
+        """Whether a model would learn the training rows by heart unless it is kept from it."""
+        return self.sizes["train"] < fit_defaults.SMALL
+
+    @property
     def augments(self) -> bool:
         """Whether training samples are changed at random; cached features never are."""
-        wanted = self.sizes["train"] < SMALL if self.options.augment is None else self.options.augment
+        wanted = self.small if self.options.augment is None else self.options.augment
         return wanted and (self.task.builder.signal_dropout > 0 or bool(self._changing))
 
     @property
@@ -199,7 +206,8 @@ class TablePlan:
         names = expand([self.options.model], builder.modalities)
         if len(names) > 1:
             raise ValueError(f"model {self.options.model!r} means {len(names)} models, expected one: {names[0]}, ...")
-        model = make_model(names[0], builder, dim=self.options.dim, depth=self.options.depth, seed=self.config.seed)
+        dim, depth, seed = self.options.dim, self.options.depth, self.config.seed
+        model = make_model(names[0], builder, dim=dim, depth=depth, seed=seed, graph=partial(self._graph, builder))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
             if isinstance(builder.target, NumberTarget):
@@ -208,6 +216,11 @@ class TablePlan:
             if isinstance(builder.target, MultiLabelTarget):
                 return MultiLabel(model, builder, dropout=DROPOUT, class_weights=weights)
             return Classification(model, builder, dropout=DROPOUT, label_smoothing=SMOOTHING, class_weights=weights)
+
+    def _graph(self, builder: GraphBuilder) -> dict[str, object]:
+        """Arguments of the graph model for a table of this size."""
+        readout = self.options.readout or ("additive" if self.small else "typed")
+        return graph_options(builder, dim=self.options.dim, readout=readout, small=self.small)
 
     def _weights(self) -> tuple[float, ...] | None:
         counts = Counter(self.survey.classes["train"])

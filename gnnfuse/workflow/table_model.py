@@ -1,0 +1,32 @@
+"""What a graph model is like for a table, by its size."""
+
+from functools import partial
+from typing import Literal
+
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.message_passing import RelationAttention
+from gnnfuse.readout import AdditiveReadout, TypedReadout
+
+ReadoutName = Literal["additive", "typed"]
+LAYER_DROPOUT = 0.2
+
+
+def graph_options(builder: GraphBuilder, *, dim: int, readout: ReadoutName, small: bool) -> dict[str, object]:
+    """What `GraphFusion` is given beside its sizes.
+
+    Args:
+        builder: makes the graphs.
+        dim: size of the states.
+        readout: how a sample's states become one vector.
+        small: of a table whose rows a model would learn by heart: layers drop a part of what they add.
+
+    Example:
+        >>> from gnnfuse.nodes import TextTokens
+        >>> builder = GraphBuilder([TextTokens()])
+        >>> list(graph_options(builder, dim=8, readout="typed", small=False))
+        ['readout']
+    """
+    names = [node_type.name for node_type in builder.node_types]
+    made = AdditiveReadout(dim, builder.modalities) if readout == "additive" else TypedReadout(dim, names)
+    layer = {"layer": partial(RelationAttention, dropout=LAYER_DROPOUT)} if small else {}
+    return {"readout": made, **layer}
