@@ -1,0 +1,58 @@
+"""Which readout a table's graph model has, by the number of its training rows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+
+from gnnfuse import fit_defaults
+from gnnfuse.fusion import GraphFusion
+from gnnfuse.readout import AdditiveReadout, TypedReadout
+from gnnfuse.saving import from_pretrained
+from gnnfuse.workflow import FitOptions, default_config, fit
+from gnnfuse.workflow.table_model import ReadoutName
+
+TABLE = [{"caption": word, "note": f"{word} {number}", "label": word} for number, word in enumerate(("yes", "no") * 15)]
+COLUMNS: Mapping[str, list[str]] = {"text": ["caption", "note"], "target": ["label"]}
+
+
+def model_for(folder: Path, readout: ReadoutName | None) -> GraphFusion:
+    options = FitOptions(dim=8, depth=1, readout=readout)
+    fitted = fit(TABLE, out=folder, options=options, config=default_config(epochs=1, device="cpu"), **COLUMNS)
+    assert isinstance(fitted.task.model, GraphFusion)
+    loaded = from_pretrained(folder)
+    assert isinstance(loaded.model, GraphFusion) and type(loaded.model.readout) is type(fitted.task.model.readout)
+    return fitted.task.model
+
+
+def drops(model: GraphFusion) -> bool:
+    return all(layer.dropout > 0 for layer in model.layers)
+
+
+def test_modalities_answer_for_themselves_below_a_number_of_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = model_for(tmp_path / "small", None)
+    assert isinstance(small.readout, AdditiveReadout) and drops(small)
+    assert small.readout.modalities == ("caption", "note")
+    monkeypatch.setattr(fit_defaults, "SMALL", 10)
+    large = model_for(tmp_path / "large", None)
+    assert isinstance(large.readout, TypedReadout) and not drops(large)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_readout_can_be_said(tmp_path: Path) -> None:
+    assert isinstance(model_for(tmp_path, "typed").readout, TypedReadout)
+    with pytest.raises(ValueError, match="found readout 'typed' for model 'concat', expected one of additive, typed"):
+        FitOptions(model="concat", readout="typed")
+    with pytest.raises(ValueError, match="found readout 'mean'"):
+        FitOptions(readout="mean")  # type: ignore[arg-type]
+
+
+def test_weights_come_from_the_seed_alone(tmp_path: Path) -> None:
+    models = []
+    for name in ("one", "other"):
+        torch.manual_seed(len(models))
+        models.append(model_for(tmp_path / name, None).state_dict())
+    assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
