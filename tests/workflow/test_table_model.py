@@ -22,7 +22,8 @@ def model_for(folder: Path, readout: ReadoutName | None) -> GraphFusion:
     fitted = fit(TABLE, out=folder, options=options, config=default_config(epochs=1, device="cpu"), **COLUMNS)
     assert isinstance(fitted.task.model, GraphFusion)
     loaded = from_pretrained(folder)
-    assert isinstance(loaded.model, GraphFusion) and type(loaded.model.readout) is type(fitted.task.model.readout)
+    assert isinstance(loaded.model, GraphFusion)
+    assert type(loaded.model.readout) is type(fitted.task.model.readout)
     return fitted.task.model
 
 
@@ -34,11 +35,13 @@ def test_modalities_answer_for_themselves_below_a_number_of_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = model_for(tmp_path / "small", None)
-    assert isinstance(small.readout, AdditiveReadout) and drops(small)
+    assert isinstance(small.readout, AdditiveReadout)
+    assert drops(small)
     assert small.readout.modalities == ("caption", "note")
     monkeypatch.setattr(fit_defaults, "SMALL", 10)
     large = model_for(tmp_path / "large", None)
-    assert isinstance(large.readout, TypedReadout) and not drops(large)
+    assert isinstance(large.readout, TypedReadout)
+    assert not drops(large)
 
 
 @pytest.mark.usefixtures("unchecked")
