@@ -211,7 +211,7 @@ READOUTS: Mapping[str, Callable[[], Readout]] = {
     "attention": lambda: AttentionReadout(DIM, heads=2),
     "hub": lambda: HubReadout("hub"),
     "additive": lambda: AdditiveReadout(
-        DIM, [node_type.name for node_type in lidar_builder().node_types if node_type.signal is not None], dropout=0.3
+        DIM, [node_type.name for node_type in lidar_builder().node_types if node_type.signal is not None]
     ),
     "joined": JoinedReadout,
     "interaction": lambda: InteractionReadout(DIM),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
+from gnnfuse.readout import Each
 from gnnfuse.saveable import Saveable
 
 Family = Literal["graph", "attention", "unimodal", "other"]
@@ -32,9 +33,25 @@ class FusionModel(nn.Module, Saveable, ABC):
     dim: int
     node_types: tuple[NodeType, ...]
 
+    @property
+    def has_each(self) -> bool:
+        """Whether `each` can be asked; not so by default."""
+        return False
+
     @abstractmethod
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """A batch in, one fused vector per graph out."""
+
+    def each(self, batch: GraphBatch) -> Each:
+        """The fused vectors, and those that each modality alone would give.
+
+        Raises:
+            TypeError: the model's vectors are not made of such.
+        """
+        raise TypeError(
+            f"found {type(self).__name__}, expected a model that fuses what each modality says, such as GraphFusion "
+            "with readout=AdditiveReadout(...)"
+        )
 
 
 class NodeEncoders(nn.Module):

@@ -1,6 +1,6 @@
 """The sixth stage: one vector per graph."""
 
-from gnnfuse.readout.additive import AdditiveReadout
+from gnnfuse.readout.additive import AdditiveReadout, Each
 from gnnfuse.readout.attention import AttentionReadout
 from gnnfuse.readout.hub import HubReadout
 from gnnfuse.readout.interaction import InteractionReadout
@@ -12,6 +12,7 @@ from gnnfuse.readout.typed import TypedReadout
 __all__ = [
     "AdditiveReadout",
     "AttentionReadout",
+    "Each",
     "HubReadout",
     "InteractionReadout",
     "JoinedReadout",

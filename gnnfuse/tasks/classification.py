@@ -26,9 +26,11 @@ class Classification(Task):
         label_smoothing: share of the target spread over all classes.
         class_weights: how much a sample of each class counts in the loss, in the order of the classes; alike by
             default. `balanced_weights` makes them from counts.
+        alone: weight of the losses of what each modality answers alone (`Task`).
 
     Raises:
-        ValueError: the builder's target is not a `ClassTarget`, or not one positive weight per class.
+        ValueError: the builder's target is not a `ClassTarget`, not one positive weight per class, or a weight
+            of `alone` for a model that cannot be asked.
     """
 
     monitor = "accuracy"
@@ -43,10 +45,11 @@ class Classification(Task):
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
         class_weights: tuple[float, ...] | None = None,
+        alone: float = 0.0,
     ) -> None:
         if not isinstance(builder.target, ClassTarget) or not builder.target.classes:
             raise ValueError(f"Classification needs a builder with target=ClassTarget(classes), found {builder.target}")
-        super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout)
+        super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout, alone=alone)
         self.classes = builder.target.classes
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights

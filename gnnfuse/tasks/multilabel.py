@@ -25,9 +25,11 @@ class MultiLabel(Task):
         dropout: of the fused vector before the head.
         threshold: probability from which a class counts as predicted.
         class_weights: how much having each class counts in the loss, where not having it counts 1; 1 by default.
+        alone: weight of the losses of what each modality answers alone (`Task`).
 
     Raises:
-        ValueError: the builder's target is not a `MultiLabelTarget`, or not one positive weight per class.
+        ValueError: the builder's target is not a `MultiLabelTarget`, not one positive weight per class, or a weight
+            of `alone` for a model that cannot be asked.
     """
 
     monitor = "micro_f1"
@@ -42,12 +44,13 @@ class MultiLabel(Task):
         dropout: float = 0.0,
         threshold: float = 0.5,
         class_weights: tuple[float, ...] | None = None,
+        alone: float = 0.0,
     ) -> None:
         if not isinstance(builder.target, MultiLabelTarget) or not builder.target.classes:
             raise ValueError(
                 f"MultiLabel needs a builder with target=MultiLabelTarget(classes), found {builder.target}"
             )
-        super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout)
+        super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout, alone=alone)
         self.classes = builder.target.classes
         self.threshold = threshold
         self.class_weights = class_weights

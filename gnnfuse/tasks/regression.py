@@ -23,9 +23,10 @@ class Regression(Task):
         model: fuses each graph into one vector.
         builder: with a `NumberTarget`.
         dropout: of the fused vector before the head.
+        alone: weight of the losses of what each modality answers alone (`Task`).
 
     Raises:
-        ValueError: the builder's target is not a `NumberTarget`.
+        ValueError: the builder's target is not a `NumberTarget`, or a weight for a model that cannot be asked.
     """
 
     monitor = "mean_absolute_error"
@@ -33,10 +34,10 @@ class Regression(Task):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0) -> None:
+    def __init__(self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0, alone: float = 0.0) -> None:
         if not isinstance(builder.target, NumberTarget):
             raise ValueError(f"Regression needs a builder with target=NumberTarget(size), found {builder.target}")
-        super().__init__(model, builder, outputs=builder.target.size, dropout=dropout)
+        super().__init__(model, builder, outputs=builder.target.size, dropout=dropout, alone=alone)
         self.register_buffer("mean", torch.tensor(builder.target.mean), persistent=False)
         self.register_buffer("scale", torch.tensor(builder.target.scale), persistent=False)
 

@@ -41,6 +41,12 @@ class Task(nn.Module, Saveable, ABC):
         builder: makes samples into batches; its target encoding says what the head predicts.
         outputs: how many numbers the head gives.
         dropout: of the fused vector before the head.
+        alone: weight of the losses of what each modality answers alone, which training minimises too; needs a model
+            that can be asked (`FusionModel.each`). Without them the easiest modality keeps the others from learning
+            (Wang et al., "What Makes Training Multi-modal Classification Networks Hard?", 2020).
+
+    Raises:
+        ValueError: a negative weight, or one for a model that cannot be asked.
 
     Attributes:
         monitor: name of the metric that early stopping and model selection watch.
@@ -50,17 +56,43 @@ class Task(nn.Module, Saveable, ABC):
     monitor: str
     higher_is_better: bool = True
 
-    def __init__(self, model: FusionModel, builder: GraphBuilder, *, outputs: int, dropout: float) -> None:
+    def __init__(
+        self, model: FusionModel, builder: GraphBuilder, *, outputs: int, dropout: float, alone: float = 0.0
+    ) -> None:
         super().__init__()
+        if alone < 0 or (alone and not model.has_each):
+            raise ValueError(
+                f"found alone={alone} for {type(model).__name__}, expected 0, or more for a model that tells what each "
+                "modality says, such as GraphFusion with readout=AdditiveReadout(...)"
+            )
         self.model = model
         self.builder = builder if model.sees_edges else builder.without_edges()
         self.dropout = dropout
+        self.alone = alone
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(model.dim, outputs))
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs outputs"]:
         """A batch in, the head's raw outputs out."""
         outputs: Tensor = self.head(self.model(batch))
         return outputs
+
+    def objectives(self, batch: GraphBatch) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+        """What training minimises the sum of: `losses` of a batch, and those of each modality alone (by `alone`).
+
+        Raises:
+            ValueError: the batch has no targets.
+        """
+        target = self.target_of(batch)
+        if not self.alone:
+            return self.losses(self(batch), target), {}
+        fused, alone, present = self.model.each(batch)
+        losses = self.losses(self.head(fused), target)
+        graph = present.nonzero()[:, 0]
+        if not len(graph):
+            return losses, {}
+        weight = self.alone * len(graph) / len(present)  # the mean over answers becomes the sum over a graph's answers
+        found = self.losses(self.head(alone[present]), target[graph])
+        return losses, {f"{name}_alone": value * weight for name, value in found.items()}
 
     @abstractmethod
     def losses(self, outputs: Float[Tensor, "graphs outputs"], target: Tensor) -> Mapping[str, Tensor]:

@@ -23,6 +23,8 @@ from gnnfuse.train.random_states import random_states, seed_all, set_random_stat
 class LightningTask(lightning.LightningModule):
     """Trains a task; logs `train_loss`, `valid_loss` and the validation metrics as `valid_<metric>`.
 
+    Losses are those of the task's outputs; what it minimises beside them (`Task.objectives`) is not in them.
+
     With a logger each step's loss and learning rate are logged too, as `step_loss` and `learning_rate`.
 
     Args:
@@ -91,15 +93,16 @@ class LightningTask(lightning.LightningModule):
         """
         if not len(batch):
             return self._nothing()
-        losses = self.task.losses(self.task(batch), self.task.target_of(batch))
-        loss = torch.stack(list(losses.values())).sum()
+        losses, alone = self.task.objectives(batch)
+        told = torch.stack(list(losses.values())).sum()  # as the validation loss is
+        loss = torch.stack([told, *alone.values()]).sum()
         if not bool(torch.isfinite(loss)):
-            shown = ", ".join(f"{name}={float(value.detach()):g}" for name, value in losses.items())
+            shown = ", ".join(f"{name}={float(value.detach()):g}" for name, value in {**losses, **alone}.items())
             raise FloatingPointError(
                 f"epoch {self.current_epoch}, step {number}: {shown}; samples {', '.join(batch.ids[:4])}, ..."
             )
         for mean in (self._train_loss, self._step_loss):
-            mean.add(float(loss.detach()), len(batch))
+            mean.add(float(told.detach()), len(batch))
         weight = self.train_batches.weight(number)
         return loss if weight == 1.0 else loss * weight
 
@@ -205,10 +208,13 @@ def compiled(task: Task, wanted: bool) -> Iterator[None]:
         yield
         return
     task.model.compile(dynamic=True)
+    if task.alone:
+        vars(task.model)["each"] = torch.compile(task.model.each, dynamic=True)
     try:
         yield
     finally:
         task.model._compiled_call_impl = None
+        vars(task.model).pop("each", None)
 
 
 def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -28,7 +28,7 @@ from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 from gnnfuse.workflow.table_splits import TableSplits, table_splits
 
 IN_MEMORY = 50_000  # rows below which graphs that are not changed are kept
-SIGNAL_DROPOUT, DROPOUT, SMOOTHING = 0.5, 0.2, 0.1
+SIGNAL_DROPOUT, DROPOUT, SMOOTHING, ALONE = 0.5, 0.2, 0.1, 0.5
 WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
 UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
 
@@ -208,14 +208,17 @@ class TablePlan:
             raise ValueError(f"model {self.options.model!r} means {len(names)} models, expected one: {names[0]}, ...")
         dim, depth, seed = self.options.dim, self.options.depth, self.config.seed
         model = make_model(names[0], builder, dim=dim, depth=depth, seed=seed, graph=partial(self._graph, builder))
+        alone = ALONE if model.has_each and several else 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
             if isinstance(builder.target, NumberTarget):
-                return Regression(model, builder, dropout=DROPOUT)
+                return Regression(model, builder, dropout=DROPOUT, alone=alone)
             weights = self._weights()
             if isinstance(builder.target, MultiLabelTarget):
-                return MultiLabel(model, builder, dropout=DROPOUT, class_weights=weights)
-            return Classification(model, builder, dropout=DROPOUT, label_smoothing=SMOOTHING, class_weights=weights)
+                return MultiLabel(model, builder, dropout=DROPOUT, class_weights=weights, alone=alone)
+            return Classification(
+                model, builder, dropout=DROPOUT, label_smoothing=SMOOTHING, class_weights=weights, alone=alone
+            )
 
     def _graph(self, builder: GraphBuilder) -> dict[str, object]:
         """Arguments of the graph model for a table of this size."""

@@ -10,7 +10,7 @@ from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing import LayerFactory, RelationAttention
 from gnnfuse.nodes import NodeType
-from gnnfuse.readout import Readout, TypedReadout
+from gnnfuse.readout import AdditiveReadout, Each, Readout, TypedReadout
 
 
 class GraphFusion(FusionModel):
@@ -74,14 +74,26 @@ class GraphFusion(FusionModel):
         Raises:
             ValueError: the batch was built with other node types or relations.
         """
-        if batch.relations != self.relations or len(batch.values) != len(self.node_types):
-            raise ValueError(
-                f"the model knows node types {', '.join(self.encoders.encoders)} and relations "
-                f"{', '.join(map(str, self.relations))}; the batch has {', '.join(batch.node_types)} and "
-                f"{', '.join(map(str, batch.relations))}"
-            )
+        self._check(batch)
         fused: Tensor = self.readout(self.node_states(batch), batch)
         return fused
+
+    @property
+    def has_each(self) -> bool:
+        """Whether the readout averages what each modality says."""
+        return isinstance(self.readout, AdditiveReadout)
+
+    def each(self, batch: GraphBatch) -> Each:
+        """The fused vectors, and those that each modality alone would give.
+
+        Raises:
+            TypeError: another readout than `AdditiveReadout`.
+            ValueError: the batch was built with other node types or relations.
+        """
+        if not isinstance(self.readout, AdditiveReadout):
+            return super().each(batch)
+        self._check(batch)
+        return self.readout.each(self.node_states(batch), batch)
 
     def node_states(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """The states of all nodes after the last layer, normed."""
@@ -90,3 +102,11 @@ class GraphFusion(FusionModel):
             states = layer(states, batch)
         normed: Tensor = self.norm(states)
         return normed
+
+    def _check(self, batch: GraphBatch) -> None:
+        if batch.relations != self.relations or len(batch.values) != len(self.node_types):
+            raise ValueError(
+                f"the model knows node types {', '.join(self.encoders.encoders)} and relations "
+                f"{', '.join(map(str, self.relations))}; the batch has {', '.join(batch.node_types)} and "
+                f"{', '.join(map(str, batch.relations))}"
+            )
