@@ -178,11 +178,15 @@ def fit(
     epochs: Annotated[
         int, typer.Option(min=1, help="Most passes over the training rows.", rich_help_panel=TRAINING)
     ] = fit_defaults.EPOCHS,
+    select: Annotated[
+        Literal["metric", "loss"],
+        typer.Option(help="What says on the validation rows which epoch is kept.", rich_help_panel=TRAINING),
+    ] = fit_defaults.SELECT,
     patience: Annotated[
         int,
         typer.Option(
             min=0,
-            help="Epochs without a better validation metric until it ends; 0 for no such end.",
+            help="Epochs without a better one until it ends; 0 for no such end.",
             rich_help_panel=TRAINING,
         ),
     ] = fit_defaults.PATIENCE,
@@ -299,6 +303,7 @@ def fit(
     )
     config = FitConfig(
         epochs=epochs,
+        select=select,
         patience=patience or None,
         seconds=None if minutes is None else 60 * minutes,
         batch_size=batch_size,

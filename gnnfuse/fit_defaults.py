@@ -1,11 +1,14 @@
-"""What fitting on a table does unless told otherwise: the call and the command read it, and nothing is imported."""
+"""What fitting on a table does unless told otherwise: the call and the command read it; it imports nothing large."""
+
+from typing import Literal
 
 FRACTIONS = (0.7, 0.15, 0.15)
 MODEL = "graph"
 DIM = 96
 DEPTH = 3
 SMALL = 20_000  # training rows below which samples are changed at random and modalities answer for themselves
-EPOCHS = 60
+EPOCHS = 40
+SELECT: Literal["metric", "loss"] = "loss"
 PATIENCE = 15
 BATCH_SIZE = 32
 LEARNING_RATE = 1.5e-3

@@ -15,7 +15,7 @@ from gnnfuse.train.processes import highest
 
 
 class KeepBest(Callback):
-    """Keeps the weights of the epoch with the best validation metric, and stops when it no longer improves.
+    """Keeps the weights of the epoch with the best validation metric or loss, and stops when it no longer improves.
 
     Args:
         monitor: name of the logged metric.

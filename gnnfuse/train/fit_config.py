@@ -7,6 +7,7 @@ from typing import Literal, get_args
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Strategy = Literal["auto", "ddp", "ddp_notebook"]
 Log = Literal["csv", "tensorboard"]
+Select = Literal["metric", "loss"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,9 @@ class FitConfig:
         weight_decay: of AdamW, on the weights of linear and convolution layers only.
         warmup: share of the run in which the learning rate rises.
         clip: largest gradient norm.
-        patience: epochs without a better validation metric until training stops; None never stops early.
+        select: "metric" keeps the epoch of the best validation metric, "loss" that of the smallest validation loss,
+            which chance moves less where validation samples are few.
+        patience: epochs without a better one until training stops; None never stops early.
         seed: of everything random: order of samples, dropout, augmentation.
         device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
         precision: as Lightning names it: "32-true", "bf16-mixed", "16-mixed". Weights stay in 32 bits: in 16, steps of
@@ -64,6 +67,7 @@ class FitConfig:
     weight_decay: float = 0.02
     warmup: float = 0.1
     clip: float = 1.0
+    select: Select = "metric"
     patience: int | None = 8
     seed: int = 0
     device: str = "auto"
@@ -100,7 +104,7 @@ class FitConfig:
             found = getattr(self, name)
             if found is not None and not found > 0:
                 raise ValueError(f"{name} must be above 0, found {found}")
-        for name, known in {"precision": Precision, "strategy": Strategy}.items():
+        for name, known in {"precision": Precision, "strategy": Strategy, "select": Select}.items():
             if getattr(self, name) not in get_args(known):
                 raise ValueError(f"{name} must be one of {get_args(known)}, found {getattr(self, name)!r}")
         if not 0 <= self.warmup < 1:

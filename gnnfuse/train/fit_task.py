@@ -108,7 +108,8 @@ def fit_task(
     for each in (batches, valid_batches):
         each.for_process(0, config.processes)
         assert len(each.plan)  # no samples is told here, before anything starts
-    best, limit = KeepBest(f"valid_{task.monitor}", task.higher_is_better, config.patience), TimeLimit(config.seconds)
+    judged = ("loss", False) if config.select == "loss" else (task.monitor, task.higher_is_better)
+    best, limit = KeepBest(f"valid_{judged[0]}", judged[1], config.patience), TimeLimit(config.seconds)
     checkpoint, terms = (None, {}) if config.out is None else _continue(task, batches, valid_batches, config)
     started = time.monotonic()
     with (

@@ -19,7 +19,7 @@ from gnnfuse.workflow.table_plan import TablePlan
 
 CHECKPOINTS, REJECTS = "checkpoints", "rejects.csv"
 CONFIGURED = (  # in `fit_defaults`, by these names
-    *("epochs", "patience", "batch_size", "learning_rate", "weight_decay", "warmup", "clip"),
+    *("epochs", "select", "patience", "batch_size", "learning_rate", "weight_decay", "warmup", "clip"),
     *("shuffle_buffer", "every_seconds"),
 )
 

@@ -3,6 +3,7 @@ import random
 import signal
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,6 +103,21 @@ def test_the_weights_kept_are_those_of_the_best_validation_epoch() -> None:
     accuracies = [epoch["valid_accuracy"] for epoch in report.history]
     assert after == pytest.approx(max(accuracies))
     assert accuracies[-1] < max(accuracies)
+
+
+def test_the_kept_epoch_is_that_of_the_best_metric_or_of_the_smallest_loss() -> None:
+    valid = word_samples(16)
+    valid[:4] = [replace(sample, target=WORDS[0]) for sample in valid[:4]]  # three of four wrong, as training has them
+    kept = {}
+    for select in ("metric", "loss"):
+        config = FitConfig(**{**vars(QUIET), "epochs": 12, "learning_rate": 0.02, "select": select})
+        report = fit_task(word_task(), word_samples(32), valid, config)
+        losses = [entry["valid_loss"] for entry in report.history]
+        accuracies = [entry["valid_accuracy"] for entry in report.history]
+        best = {"loss": min(losses), "metric": max(accuracies)}[select]
+        assert (losses if select == "loss" else accuracies)[report.best_epoch] == best
+        kept[select] = report.best_epoch
+    assert kept["loss"] != kept["metric"]  # the model grows surer of what three labels contradict
 
 
 def test_patience_stops_training() -> None:
