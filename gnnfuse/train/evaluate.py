@@ -30,12 +30,16 @@ class Evaluation:
 def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str = "auto") -> Evaluation:
     """Metrics and predictions of a task on samples with targets; the task is moved to the device.
 
+    Of processes that train together each measures all samples by itself, and waits for no other.
+
     Raises:
         ValueError: no samples, or one without a target.
     """
     place = device_of(device)
     task = task.to(place)
     metrics = task.metrics().to(place)
+    for metric in metrics.values(copy_state=False):
+        metric.distributed_available_fn = _alone
     config = FitConfig(batch_size=batch_size, device=device)
     predictions: list[Prediction] = []
     seconds = 0.0
@@ -59,6 +63,11 @@ def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str
         task.train(was_training)
     found = {name: float(value) for name, value in metrics.compute().items()}
     return Evaluation(found, tuple(predictions), len(predictions) / seconds)
+
+
+def _alone() -> bool:
+    """That there are no processes to add up with: they measure for themselves, and may have ended."""
+    return False
 
 
 def device_of(device: str) -> torch.device:

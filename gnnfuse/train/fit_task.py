@@ -140,17 +140,13 @@ def fit_task(
 
 def _continue(task: Task, train: Batches, valid: Batches, config: FitConfig) -> tuple[Path | None, dict[str, Any]]:
     """The checkpoint to go on from, if any, and what must be the same for the next to go on from ours."""
-    from gnnfuse.train.checkpoint_files import newest, numbered
+    from gnnfuse.train.checkpoint_files import newest, refuse_earlier_run
 
     assert config.out is not None
     folder = Path(config.out)
     terms = terms_of(task, train, valid, config)
     if not config.resume:
-        if numbered(folder):
-            raise ValueError(
-                f"{folder}: found checkpoints of an earlier run, expected none; give resume=True to go on with it, or "
-                "another out="
-            )
+        refuse_earlier_run(folder)
         return None, terms
     found = newest(folder)
     if found is not None:

@@ -4,18 +4,25 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import write_rejects
 from gnnfuse.data.tables import Columns, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
+from gnnfuse.saving.pretrained import save_card
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task
+from gnnfuse.train.checkpoint_files import refuse_earlier_run
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.report import card, results_of, write_report
 from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import Callback
 
 CHECKPOINTS, REJECTS = "checkpoints", "rejects.csv"
 CONFIGURED = (  # in `fit_defaults`, by these names
@@ -109,6 +116,10 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: found a file, expected a folder to write the model into, or nothing yet")
+    if not (resume or config.resume):
+        refuse_earlier_run(folder / CHECKPOINTS)
     opened = open_table(table, media=media, allow_outside=allow_outside)
     for note in opened.notes:
         observer.says(note)
@@ -117,28 +128,25 @@ def fit(
         id=id, split=split, group=group,
     )  # fmt: skip
     observer.columns(guess)
-    folder.mkdir(parents=True, exist_ok=True)
     plan = TablePlan(opened, guess.columns, options, config, observer)
-    if is_first_process():
-        write_rejects(folder / REJECTS, plan.rejects)
     if plan.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
     train, valid = plan.ready()
-    watchers = observer.training(config.epochs, plan.task.monitor)
+    watchers = [_rejects_written(plan, folder), *observer.training(config.epochs, plan.task.monitor)]
     report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS, resume=resume), callbacks=watchers)
     if not is_first_process():
         return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
+    task = plan.whole()
+    save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
+    TableNote(columns=guess.columns, source=opened.name).write(folder)
     measured = {"valid": evaluate(plan.task, valid, device=config.device)}
     if len(plan.of("test")):
         measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
         observer.measured(name, values)
-    task = plan.whole()
-    results = results_of(plan, task, report, metrics)
-    write_report(results, plan, report, measured, folder)
-    save_pretrained(task, folder, card=card(plan, report, metrics))
-    TableNote(columns=guess.columns, source=opened.name).write(folder)
+    save_card(task, folder, card(plan, report, metrics))
+    write_report(results_of(plan, task, report, metrics), plan, report, measured, folder)
     return Fitted(task=task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
 
 
@@ -158,6 +166,24 @@ def default_config(**changes: object) -> FitConfig:
     """
     usual: dict[str, object] = {name: getattr(fit_defaults, name.upper()) for name in CONFIGURED}
     return FitConfig(**{**usual, "progress": False, **changes})  # type: ignore[arg-type]  # FitConfig checks them
+
+
+def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
+    """Writes rejects.csv when training begins: a run that is refused before leaves an earlier one's as it was."""
+    from lightning.pytorch.callbacks import LambdaCallback
+
+    def write(trainer: "Trainer", _: object) -> None:
+        if trainer.is_global_zero:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_rejects(folder / REJECTS, plan.rejects)
+
+    return LambdaCallback(on_fit_start=write)
+
+
+def _best(report: FitReport) -> dict[str, float]:
+    """The validation metrics of the epoch that was kept, as they were found in training."""
+    found = {name.removeprefix("valid_"): value for name, value in report.best.items() if name.startswith("valid_")}
+    return {name: value for name, value in found.items() if name != "loss"}
 
 
 def _counted(plan: TablePlan) -> str:

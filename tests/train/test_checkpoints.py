@@ -153,7 +153,7 @@ def test_what_changes_no_number_may_change(tmp_path: Path) -> None:
 
 def test_a_folder_with_checkpoints_is_not_written_over(tmp_path: Path) -> None:
     cut(tmp_path)
-    with pytest.raises(ValueError, match="found checkpoints of an earlier run, expected none; give resume=True"):
+    with pytest.raises(ValueError, match="found checkpoints of an earlier run, expected none; go on with it"):
         train(tmp_path, resume=False)
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from gnnfuse.data.tables import Guess
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
-from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, predict
+from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, fit_table, predict
 
 ROWS = 40
 SMALL = FitOptions(dim=16, depth=1)
@@ -248,6 +248,43 @@ def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path)
     resumed = run("cut", resume=True)
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_model_is_saved_before_it_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("no memory left")
+
+    monkeypatch.setattr(fit_table, "evaluate", fails)
+    with pytest.raises(RuntimeError, match="no memory left"):
+        fit(words_table(), out=tmp_path / "model", text=["text"], target=["label"], options=SMALL, config=quick())
+    predict(tmp_path / "model", words_table(), out=tmp_path / "said.csv", device="cpu")
+    assert len(rows_of(tmp_path / "said.csv")) == len(words_table())
+    assert "| accuracy |" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_a_refused_run_leaves_everything_of_the_one_before(tmp_path: Path) -> None:
+    def run(table: list[dict[str, object]], **changes: Any) -> None:
+        options, more = FitOptions(dim=16, depth=1, on_error="skip"), {"text": ["text"], "target": ["label"]}
+        resume = changes.pop("resume", False)
+        config = quick(**{"epochs": 1, **changes})
+        fit(table, out=tmp_path, options=options, config=config, resume=resume, **more)
+
+    run([*words_table(), {"text": "no label", "label": None}])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert len(rows_of(tmp_path / "rejects.csv")) == 1
+    with pytest.raises(
+        ValueError, match=r"found checkpoints of an earlier run, expected none; go on with it \(--resume"
+    ):
+        run([{"text": "no list can be opened", "label": object()}])  # refused before the table is looked at
+    with pytest.raises(ValueError, match="is of another run"):
+        run(words_table(), epochs=2, resume=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_a_file_is_no_folder_to_write_into(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("text,label\n")
+    with pytest.raises(ValueError, match=r"table\.csv: found a file, expected a folder to write the model into"):
+        fit(words_table(), out=tmp_path / "table.csv")
 
 
 def test_the_observer_is_told_columns_splits_and_metrics(media: Path, tmp_path: Path) -> None:
