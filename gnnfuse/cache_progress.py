@@ -76,8 +76,8 @@ class CacheProgress:
             table.add_row(report.node_type.signal, *(f"{number:,}" for number in numbers), f"{report.seconds:.1f}")
         self._console.print(table)
         rejects = [reject for report in reports for reject in report.rejects]
+        write_rejects(self._folder / REJECTS, rejects)  # also without any: an earlier run's are no longer true
         if rejects:
-            write_rejects(self._folder / REJECTS, rejects)
             self._console.print(f"{len(rejects)} signals cannot be read: see {self._folder / REJECTS}")
 
 

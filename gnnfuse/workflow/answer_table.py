@@ -128,10 +128,27 @@ def answering(
     return Answering(task=task, note=note, table=opened, samples=samples, id_column=named)
 
 
+def refuse_the_table(path: Path, table: object) -> None:
+    """Refuse to write answers over the table that they are about, or over a file in its folder.
+
+    Raises:
+        ValueError: names both.
+    """
+    if not isinstance(table, str | os.PathLike) or not os.path.exists(table) or not path.exists():
+        return
+    inside = os.path.isdir(table) and path.resolve().is_relative_to(Path(table).resolve())
+    if inside or os.path.samefile(path, table):
+        what = f"a file in the table's folder {os.fspath(table)}" if inside else "the table itself"
+        raise ValueError(f"{path}: found {what}, which answers would replace; expected another file to write")
+
+
 def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> None:
-    """The rejects, in a file beside the answers; with "stop" there are none to list."""
-    if on_error != "stop":
-        write_rejects(path.with_name(f"{path.name}.rejects.csv"), rejects)
+    """The rejects, in a file beside the answers; with "stop" there are none to list, and an earlier list goes."""
+    beside = path.with_name(f"{path.name}.rejects.csv")
+    if on_error == "stop":
+        beside.unlink(missing_ok=True)
+    else:
+        write_rejects(beside, rejects)
 
 
 def vectors_of(task: Task, batch: GraphBatch) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.tasks import Task
-from gnnfuse.workflow.answer_table import answering, checked, vectors_of, write_beside
+from gnnfuse.workflow.answer_table import answering, checked, refuse_the_table, vectors_of, write_beside
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.predict_table import Predicted
 from gnnfuse.workflow.row_writers import check_ending, replacing, writing
@@ -53,11 +53,13 @@ def embed(
 
     Raises:
         FileNotFoundError: no model there.
-        ValueError: a table that cannot be read or has none of the model's columns, or an unknown ending.
+        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` is the
+            table.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, ENDINGS)
+    refuse_the_table(path, table)
     asked = answering(
         model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
     )

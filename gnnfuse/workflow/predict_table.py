@@ -8,7 +8,7 @@ from pathlib import Path
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
 from gnnfuse.tasks import Prediction, Task
-from gnnfuse.workflow.answer_table import Answering, answering, checked, write_beside
+from gnnfuse.workflow.answer_table import Answering, answering, checked, refuse_the_table, write_beside
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.row_writers import WRITERS, check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
@@ -67,11 +67,13 @@ def predict(
 
     Raises:
         FileNotFoundError: no model there.
-        ValueError: a table that cannot be read or has none of the model's columns, or an unknown ending.
+        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` is the
+            table.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, WRITERS)
+    refuse_the_table(path, table)
     asked = answering(
         model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
     )

@@ -84,7 +84,7 @@ def _predictions(plan: TablePlan, found: Evaluation, split: str, folder: Path) -
     classes = plan.task.classes
     if isinstance(plan.task, MultiLabel):
         counts = Counter(name for target in targets for name in target)
-        draw_labels(label_scores(targets, labels, classes), counts, folder / "labels.png")
+        draw_labels(label_scores(targets, labels, classes), counts, split, folder / "labels.png")
         return {"labels.png": f"F1 of each label, {split} split"}
     draw_confusion(targets, labels, classes, folder / "confusion.png")
     return {"confusion.png": f"Targets and predictions, {split} split"}
@@ -124,7 +124,8 @@ def report_text(results: Results, plots: Mapping[str, str]) -> str:
     for name in names:
         numbers = " | ".join(f"{results['metrics'][split][name]:.4g}" for split in splits)
         lines.append(f"| {name.replace('_', ' ')} | {numbers} |")
-    lines += ["", "The epoch was chosen on the validation split; the test split was opened once, after training.", ""]
+    opened = "the test split was opened once, after training" if "test" in splits else "there are no test rows"
+    lines += ["", f"The epoch was chosen on the validation split; {opened}.", ""]
     lines += ["## Data", "", *_data_lines(results), ""]
     for file, what in plots.items():
         lines += [f"## {what}", "", f"![{what}]({file})", ""]

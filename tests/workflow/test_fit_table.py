@@ -146,6 +146,21 @@ def test_unknown_endings_are_refused_before_anything_is_read(fitted: Fitted, tmp
         embed(fitted.folder, [{"word": "x"}], out=tmp_path / "vectors.csv")
 
 
+def test_answers_never_replace_the_table(fitted: Fitted, media: Path, tmp_path: Path) -> None:
+    rows = (media / "pets.csv").read_bytes()
+    table = tmp_path / "copy.csv"
+    table.write_bytes(rows)
+    (tmp_path / "link.csv").symlink_to(table)
+    for out in (table, tmp_path / "link.csv"):
+        with pytest.raises(ValueError, match="found the table itself, which answers would replace"):
+            predict(fitted.folder, table, out=out, media=media, device="cpu")
+    assert table.read_bytes() == rows
+    (tmp_path / "vectors.parquet").write_bytes(b"a part of it")
+    with pytest.raises(ValueError, match="found a file in the table's folder"):
+        embed(fitted.folder, tmp_path, out=tmp_path / "vectors.parquet", media=media, device="cpu")
+    assert (tmp_path / "vectors.parquet").read_bytes() == b"a part of it"
+
+
 def test_an_id_column_that_would_be_overwritten_is_refused(fitted: Fitted, tmp_path: Path) -> None:
     table = [{"prediction": "a", "word": "x"}]
     with pytest.raises(ValueError, match="the id column is called 'prediction'"):
@@ -170,6 +185,8 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
     assert [row["name"] for row in said("skip")] == ["a"]
     (reject,) = rows_of(tmp_path / "skip.csv.rejects.csv")
     assert (reject["row"], reject["id"], reject["column"], reject["left_out"]) == ("2", "b", "photo", "row")
+    predict(fitted.folder, table[:1], out=tmp_path / "skip.csv", media=tmp_path, device="cpu")
+    assert not (tmp_path / "skip.csv.rejects.csv").exists()  # it was of the answers before
     predict(fitted.folder, [{**table[1], "photo": ""}], out=tmp_path / "empty.csv", device="cpu")
     assert said("missing")[1] == rows_of(tmp_path / "empty.csv")[0]
 
@@ -248,6 +265,19 @@ def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path)
     resumed = run("cut", resume=True)
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_report_without_test_rows_says_so(tmp_path: Path) -> None:
+    table = [{**row, "part": ("train", "train", "train", "valid")[n % 4]} for n, row in enumerate(words_table())]
+    for row in table:
+        row["label"] = f"{row['label']}|word"
+    found = fit(
+        table, out=tmp_path, text=["text"], target=["label"], split="part", options=SMALL, config=quick(epochs=1)
+    )
+    assert list(found.metrics) == ["valid"]
+    report = (tmp_path / "report.md").read_text()
+    assert "there are no test rows" in report
+    assert "opened once" not in report
 
 
 def test_a_model_is_saved_before_it_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
