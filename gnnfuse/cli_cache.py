@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gnnfuse.cli_tables import COLUMNS, Device, Media, OnErrorName, Outside, TableArgument, Workers
+from gnnfuse.cli_tables import COLUMNS, Device, Media, OnErrorName, Outside, Streaming, TableArgument, Workers
 
 ENCODERS = "Encoders"
 
@@ -54,9 +54,7 @@ def cache(
     text: Annotated[list[str] | None, typer.Option(help="Column of texts, likewise.", rich_help_panel=COLUMNS)] = None,
     media: Media = None,
     allow_outside: Outside = False,
-    streaming: Annotated[
-        bool, typer.Option("--streaming", help="Read rows one after another, without an index.")
-    ] = False,
+    streaming: Streaming = False,
     dtype: Annotated[
         Literal["float32", "float16"],
         typer.Option(help="float32 keeps every bit, float16 takes half the space; training must name the same."),

@@ -67,6 +67,7 @@ def fit(
     group: str | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
+    streaming: bool = False,
     options: FitOptions | None = None,
     config: FitConfig | None = None,
     resume: bool = False,
@@ -94,6 +95,10 @@ def fit(
         group: the column of what must stay together in one split.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
+        streaming: read rows one after another, anew in every pass: the table is not held in memory, nor converted, and
+            may be longer than either would allow. Columns are guessed, and the kind of target chosen, from its first
+            rows. Made splits follow a hash of each row's group, id or number, without stratifying; ids are not compared
+            with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
         options: what is fitted; `FitOptions()` by default.
         config: how it is trained; `default_config()` by default.
         resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
@@ -120,7 +125,7 @@ def fit(
         raise ValueError(f"{folder}: found a file, expected a folder to write the model into, or nothing yet")
     if not (resume or config.resume):
         refuse_earlier_run(folder / CHECKPOINTS)
-    opened = open_table(table, media=media, allow_outside=allow_outside)
+    opened = open_table(table, media=media, allow_outside=allow_outside, streaming=streaming)
     for note in opened.notes:
         observer.says(note)
     guess = guess_columns(
@@ -140,7 +145,7 @@ def fit(
     save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
     TableNote(columns=guess.columns, source=opened.name).write(folder)
     measured = {"valid": evaluate(plan.task, valid, device=config.device)}
-    if len(plan.of("test")):
+    if plan.sizes["test"]:
         measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
@@ -189,4 +194,4 @@ def _best(report: FitReport) -> dict[str, float]:
 def _counted(plan: TablePlan) -> str:
     rows = len({reject.row for reject in plan.rejects if reject.left_out})
     cells = sum(not reject.left_out for reject in plan.rejects)
-    return f"{rows:,} of {len(plan.samples):,} rows left out, {cells:,} further cells taken for empty"
+    return f"{rows:,} of {plan.rows.num_rows:,} rows left out, {cells:,} further cells taken for empty"

@@ -37,6 +37,7 @@ def predict(
     id: str | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
+    streaming: bool = False,
     on_error: OnError = "stop",
     batch_size: int = 64,
     workers: int = 0,
@@ -58,6 +59,8 @@ def predict(
         id: the column that names the rows; the one of training by default, numbers from 1 without it.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
+        streaming: read rows one after another: the table is not held in memory, nor converted, and ids are not compared
+            with one another.
         on_error: "stop", "missing" (a signal that cannot be read is taken for absent), "skip" (the row is left out).
         batch_size: rows per batch.
         workers: processes that read.
@@ -75,11 +78,12 @@ def predict(
     check_ending(path, WRITERS)
     refuse_the_table(path, table)
     asked = answering(
-        model, table, note=note, media=media, allow_outside=allow_outside, id=id, device=device, observer=observer
-    )
+        model, table, note=note, media=media, allow_outside=allow_outside, streaming=streaming, id=id, device=device,
+        observer=observer,
+    )  # fmt: skip
     name, names, rows = asked.name, _number_names(asked), 0
     rejects: list[Reject] = []
-    with writing(path) as writer, observer.counting("predicting", len(asked.samples)) as advance:
+    with writing(path) as writer, observer.counting("predicting", asked.num_rows) as advance:
         for id_of_row, prediction in asked.each(
             described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         ):
@@ -91,7 +95,8 @@ def predict(
             writer.write({name: id_of_row, **row})
             rows += 1
     write_beside(path, rejects, on_error)
-    observer.says(f"wrote {rows:,} rows into {path}; {len(asked.samples) - rows:,} left out")
+    left_out = len({reject.row for reject in rejects if reject.left_out})
+    observer.says(f"wrote {rows:,} rows into {path}; {left_out:,} left out")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 
