@@ -16,6 +16,7 @@ from gnnfuse.saving import describe
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.frozen import digest_of_frozen, frozen_names
 
 LOOKED_AT = 1024  # samples of a data set
 FREE = ("device", "progress", "out", "every_seconds", "logs", "resume", "devices", "num_nodes", "strategy", "workers")
@@ -36,6 +37,8 @@ def terms_of(task: Task, train: Batches, valid: Batches, config: FitConfig) -> d
         terms[f"number of {name} samples"] = int(batches.plan.sizes.sum())
         terms[f"{name} samples (digest)"] = _digest_of_samples(batches.samples)
     terms["task (digest)"] = _digest(_construction(task))
+    if frozen_names(task):  # which checkpoints do not hold
+        terms["frozen weights (digest)"] = digest_of_frozen(task)
     return terms
 
 

@@ -33,7 +33,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch
     metric.axvline(best_epoch + 1, color="#8A8A8A", linestyle=":", linewidth=1.2)
     metric.set(xlabel="epoch (dotted: the one that was kept)", ylabel=f"validation {monitor.replace('_', ' ')}")
     for axes in (losses, metric):
-        axes.set_xlim(0.5, max(len(history), 2) + 0.5)  # around one epoch there are no whole numbers
+        axes.set_xlim(0.5, len(history) + 0.5)  # around one epoch there are no whole numbers
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.savefig(path, dpi=150)
 

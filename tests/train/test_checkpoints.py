@@ -227,3 +227,30 @@ def test_what_was_half_written_is_removed_and_numbers_go_on(tmp_path: Path) -> N
     tidy(tmp_path)
     assert [path.name[:17] for path in tmp_path.iterdir()] == ["checkpoint-000001"]
     assert newest(tmp_path / "nowhere") is None
+
+
+def frozen_task() -> Task:
+    """One whose encoders are not trained."""
+    made = task()
+    for name, parameter in made.named_parameters():
+        parameter.requires_grad_("encoders" not in name)
+    return made
+
+
+def test_checkpoints_hold_what_is_trained_only_and_go_on_with_the_same_frozen_weights(tmp_path: Path) -> None:
+    whole, resumed, other = frozen_task(), frozen_task(), frozen_task()
+    fit_task(whole, TRAIN, VALID, config(None))
+    stop = At(10, ask(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        fit_task(frozen_task(), TRAIN, VALID, config(tmp_path, every_seconds=None), callbacks=[stop])
+    kept = torch.load(numbered(tmp_path)[-1][1], weights_only=True)
+    best = next(state for state in kept["callbacks"].values() if "weights" in state)
+    for state in (kept["state_dict"], best["weights"]):
+        assert state
+        assert not [name for name in state if "encoders" in name]
+    with torch.no_grad():
+        next(parameter for parameter in other.parameters() if not parameter.requires_grad).add_(1)
+    with pytest.raises(ValueError, match=r"is of another run: found frozen weights \(digest\)="):
+        fit_task(other, TRAIN, VALID, config(tmp_path))
+    fit_task(resumed, TRAIN, VALID, config(tmp_path))
+    assert same(resumed, whole)
