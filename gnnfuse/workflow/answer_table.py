@@ -15,11 +15,13 @@ from gnnfuse.data.rejects import OnError, Reject, check_on_error, write_rejects
 from gnnfuse.data.tables import Table, TableSamples, TableStream, open_table
 from gnnfuse.graph import GraphBatch
 from gnnfuse.saving import from_pretrained
+from gnnfuse.saving.hub import local_folder
 from gnnfuse.tasks import Task
 from gnnfuse.train import device_of
 from gnnfuse.train.read_in_order import read_in_order
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.read_graphs import GraphReader
+from gnnfuse.workflow.table_note import FILE as NOTE
 from gnnfuse.workflow.table_note import TableNote
 
 Answer = TypeVar("Answer")
@@ -98,6 +100,7 @@ def answering(
     table: object,
     *,
     note: TableNote | None,
+    classes: Sequence[type],
     media: str | Path | None,
     allow_outside: bool,
     streaming: bool,
@@ -116,8 +119,9 @@ def answering(
             raise ValueError("found a task without note=, expected how its table's columns are read (`TableNote`)")
         task = model
     else:
-        note = TableNote.read(Path(model)) if note is None else note
-        loaded = from_pretrained(model)
+        folder = local_folder(model, beside=() if note is not None else (NOTE,))
+        note = TableNote.read(folder) if note is None else note
+        loaded = from_pretrained(folder, classes=classes)
         if not isinstance(loaded, Task):
             raise ValueError(f"{model}: found a {type(loaded).__name__}, expected a task that `gnnfuse fit` wrote")
         task = loaded

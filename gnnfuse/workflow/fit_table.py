@@ -77,7 +77,8 @@ def fit(
 
     Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
     chosen from what stands in its column, and splits are made by rule where no column says them. Test rows are opened
-    once, after training. Checkpoints are kept in `out`/checkpoints. Where `options.encoders` name a cache, training
+    once, after training. Checkpoints are kept in `out`/checkpoints, and logs in
+    `out`/checkpoints/logs. Where `options.encoders` name a cache, training
     reads the features of frozen encoders from it; the model that is saved runs the encoders.
 
     Args:
@@ -100,7 +101,8 @@ def fit(
             rows. Made splits follow a hash of each row's group, id or number, without stratifying; ids are not compared
             with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
         options: what is fitted; `FitOptions()` by default.
-        config: how it is trained; `default_config()` by default.
+        config: how it is trained; `default_config()` by default, and `default_config(epochs=5)` for one number of it: a
+            `FitConfig` has other defaults, and the observer is told which numbers are not the usual ones.
         resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
         observer: is told how far it is, nobody by default; `gnnfuse.workflow.Terminal()` prints.
 
@@ -133,6 +135,8 @@ def fit(
         id=id, split=split, group=group,
     )  # fmt: skip
     observer.columns(guess)
+    if unusual := _unusual(config):
+        observer.says(f"training by other numbers than usual: {unusual}")
     plan = TablePlan(opened, guess.columns, options, config, observer)
     if plan.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
@@ -144,9 +148,9 @@ def fit(
     task = plan.whole()
     save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
     TableNote(columns=guess.columns, source=opened.name).write(folder)
-    measured = {"valid": evaluate(plan.task, valid, device=config.device)}
+    measured = {"valid": evaluate(plan.task, valid, device=config.device, workers=config.workers)}
     if plan.sizes["test"]:
-        measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device)
+        measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device, workers=config.workers)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
         observer.measured(name, values)
@@ -171,6 +175,18 @@ def default_config(**changes: object) -> FitConfig:
     """
     usual: dict[str, object] = {name: getattr(fit_defaults, name.upper()) for name in CONFIGURED}
     return FitConfig(**{**usual, "progress": False, **changes})  # type: ignore[arg-type]  # FitConfig checks them
+
+
+def _unusual(config: FitConfig) -> str:
+    """The numbers that are not the usual ones, in words.
+
+    Example:
+        >>> _unusual(default_config(epochs=5))
+        'epochs 5 (60)'
+    """
+    usual = default_config()
+    names = [name for name in CONFIGURED if getattr(config, name) != getattr(usual, name)]
+    return ", ".join(f"{name.replace('_', ' ')} {getattr(config, name)} ({getattr(usual, name)})" for name in names)
 
 
 def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":

@@ -74,7 +74,7 @@ class TablePlan:
                 f"table {table.name}: found no validation rows ({self.splits.rule}), expected at least one: the epoch "
                 "that is kept is chosen on them"
             )
-        if not table.streaming:
+        if not table.streaming and self.target.kind != "regression":
             check_classes(table.name, self.target, class_counts(table, self.target, self.splits.train.tolist()))
         self.survey = self._survey()
         self.rejects = self._rejects()

@@ -120,9 +120,9 @@ def test_where_all_are_damaged_nothing_begins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("other", "told"),
     [
-        ({"learning_rate": 0.001}, r"found learning_rate=0\.001, expected 0\.002"),
-        ({"epochs": 4}, "found epochs=4, expected 3"),
-        ({"seed": 1, "batch_size": 5}, "found batch_size=5, expected 4, found seed=1, expected 0"),
+        ({"learning_rate": 0.001}, r"found learning_rate 0\.001, expected 0\.002"),
+        ({"epochs": 4}, "found epochs 4, expected 3"),
+        ({"seed": 1, "batch_size": 5}, "found batch_size 5, expected 4, found seed 1, expected 0"),
     ],
 )
 def test_a_changed_config_is_told(tmp_path: Path, other: dict[str, Any], told: str) -> None:
@@ -133,14 +133,14 @@ def test_a_changed_config_is_told(tmp_path: Path, other: dict[str, Any], told: s
 
 def test_changed_data_and_a_changed_model_are_told(tmp_path: Path) -> None:
     cut(tmp_path)
-    with pytest.raises(ValueError, match="found number of training samples=25, expected 26"):
+    with pytest.raises(ValueError, match="found number of training samples 25, expected 26"):
         fit_task(task(), TRAIN[:-1], VALID, config(tmp_path))
     other = [Sample({**sample.signals, "text": "elk"}, sample.target, sample.id) for sample in VALID]
-    with pytest.raises(ValueError, match=r"found validation samples \(digest\)="):
+    with pytest.raises(ValueError, match="found another set of validation samples than expected"):
         fit_task(task(), TRAIN, other, config(tmp_path))
     larger = task()
     larger.head.append(torch.nn.Linear(4, 4))
-    with pytest.raises(ValueError, match=r"found task \(digest\)="):
+    with pytest.raises(ValueError, match="found another task than expected"):
         fit_task(larger, TRAIN, VALID, config(tmp_path))
 
 
@@ -250,7 +250,7 @@ def test_checkpoints_hold_what_is_trained_only_and_go_on_with_the_same_frozen_we
         assert not [name for name in state if "encoders" in name]
     with torch.no_grad():
         next(parameter for parameter in other.parameters() if not parameter.requires_grad).add_(1)
-    with pytest.raises(ValueError, match=r"is of another run: found frozen weights \(digest\)="):
+    with pytest.raises(ValueError, match="is of another run: found another set of frozen weights than expected;"):
         fit_task(other, TRAIN, VALID, config(tmp_path))
     fit_task(resumed, TRAIN, VALID, config(tmp_path))
     assert same(resumed, whole)

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from PIL import Image
 from gnnfuse.data.tables import Guess
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.train import evaluate
 from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, fit_table, predict
 
 ROWS = 40
@@ -280,6 +282,38 @@ def test_a_report_without_test_rows_says_so(tmp_path: Path) -> None:
     assert "opened once" not in report
 
 
+def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def infinite(*found: Any, **options: Any) -> Any:
+        return replace(evaluate(*found, **options), metrics={"accuracy": float("inf")})
+
+    monkeypatch.setattr(fit_table, "evaluate", infinite)
+    (tmp_path / "W\u00f6rter.csv").write_text("text,label\n" + "ja,gr\u00fcn\nnein,rot\n" * 20, encoding="utf-8")
+    said: list[str] = []
+    fit(
+        tmp_path / "W\u00f6rter.csv", out=tmp_path / "model", text=["text"], target=["label"], options=SMALL,
+        config=quick(epochs=1), observer=Told(said.append),
+    )  # fmt: skip
+    text = (tmp_path / "model" / "results.json").read_text(encoding="utf-8")
+    assert "Infinity" not in text
+    assert '"gr\u00fcn"' in text
+    results = json.loads(text)
+    assert results["metrics"]["valid"]["accuracy"] is None
+    assert not results["table"].startswith("'")
+    assert results["table"].endswith("W\u00f6rter.csv")
+    assert "training by other numbers than usual: epochs 1 (60), batch size 8 (32)" in said
+
+
+def test_the_card_says_the_order_of_numbers(fitted: Fitted) -> None:
+    assert "| numbers in features, in this order | weight |" in (fitted.folder / "README.md").read_text()
+    assert "base_model" not in (fitted.folder / "README.md").read_text()
+
+
+def test_logs_lie_with_the_checkpoints(tmp_path: Path) -> None:
+    config = quick(epochs=1, logs=("csv",))
+    fit(words_table(), out=tmp_path, text=["text"], target=["label"], options=SMALL, config=config)
+    assert list((tmp_path / "checkpoints" / "logs" / "csv").rglob("metrics.csv"))
+
+
 def test_a_model_is_saved_before_it_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("no memory left")
@@ -294,10 +328,11 @@ def test_a_model_is_saved_before_it_is_measured(tmp_path: Path, monkeypatch: pyt
 
 def test_a_refused_run_leaves_everything_of_the_one_before(tmp_path: Path) -> None:
     def run(table: list[dict[str, object]], **changes: Any) -> None:
-        options, more = FitOptions(dim=16, depth=1, on_error="skip"), {"text": ["text"], "target": ["label"]}
-        resume = changes.pop("resume", False)
+        options, resume = FitOptions(dim=16, depth=1, on_error="skip"), changes.pop("resume", False)
         config = quick(**{"epochs": 1, **changes})
-        fit(table, out=tmp_path, options=options, config=config, resume=resume, **more)
+        fit(
+            table, out=tmp_path, text=["text"], target=["label"], options=options, config=config, resume=resume
+        )  # fmt: skip
 
     run([*words_table(), {"text": "no label", "label": None}])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
