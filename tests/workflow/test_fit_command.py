@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
@@ -194,3 +195,14 @@ def test_numbers_of_training_reach_it(words: Path, run: Run, monkeypatch: pytest
     usual, told = found
     assert (usual.warmup, usual.clip, usual.every_seconds, usual.patience) == (0.1, 1.0, 300.0, 15)
     assert (told.warmup, told.clip, told.every_seconds, told.patience) == (0.3, 2.0, None, None)
+
+
+@pytest.mark.parametrize("more", [(), ("--streaming",)])
+def test_two_processes_write_one_model(words: Path, more: tuple[str, ...]) -> None:
+    out = words.parent / "model"
+    asked = ("fit", words, "--out", out, *SMALL, "--text", "word", "--devices", 2, "--strategy", "ddp", *more)
+    command = [sys.executable, "-m", "gnnfuse.cli", *map(str, asked)]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert found.returncode == 0, found.stderr
+    assert set(json.loads((out / "results.json").read_text())["metrics"]) == {"valid", "test"}
+    assert (out / "model.safetensors").exists()
