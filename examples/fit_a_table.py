@@ -9,7 +9,8 @@ import soundfile
 from PIL import Image
 
 import gnnfuse as gf
-from gnnfuse.workflow import FitOptions, Terminal, default_config
+
+PLACES = ("on the sofa", "in the garden", "at night", "all day", "by the river", "under a tree", "when it rains")
 
 
 def write_table(folder: Path) -> Path:
@@ -24,7 +25,8 @@ def write_table(folder: Path) -> Path:
         tone = 0.3 * np.sin(2 * np.pi * pitch * np.arange(2400) / 8000) + rng.normal(0, 0.01, 2400)
         soundfile.write(folder / f"{number}.wav", tone, 8000)
         clip = "" if number % 4 == 0 else f"{number}.wav"
-        caption = "" if number % 5 == 0 else ("it purrs" if species == "cat" else "it barks")
+        does = ("purrs", "sleeps", "climbs") if species == "cat" else ("barks", "digs", "swims")
+        caption = "" if number % 5 == 0 else f"it {does[number % 3]} {PLACES[number % len(PLACES)]}"
         weight = f"{rng.normal(4 if species == 'cat' else 20):.1f}"
         lines.append(f"pet {number},{number}.png,{clip},{caption},{weight},{species}")
     (folder / "pets.csv").write_text("\n".join(lines) + "\n")
@@ -38,9 +40,9 @@ def main(folder: Path) -> None:
         out=folder / "model",
         id="name",
         target=["species"],
-        options=FitOptions(dim=32, depth=1),
-        config=default_config(epochs=6, batch_size=8, device="cpu"),
-        observer=Terminal(),
+        options=gf.FitOptions(dim=32, depth=1),
+        config=gf.default_config(epochs=6, batch_size=8, device="cpu"),
+        observer=gf.Terminal(),
     )
     print(fitted.metrics["test"])
 

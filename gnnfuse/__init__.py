@@ -72,6 +72,12 @@ if TYPE_CHECKING:
     from gnnfuse.train.cache_samples import cache_samples as cache_samples
     from gnnfuse.train.evaluate import evaluate as evaluate
     from gnnfuse.train.fit_task import fit_task as fit_task
+    from gnnfuse.workflow import Encoders as Encoders
+    from gnnfuse.workflow import FitOptions as FitOptions
+    from gnnfuse.workflow import Observer as Observer
+    from gnnfuse.workflow import TableNote as TableNote
+    from gnnfuse.workflow import Terminal as Terminal
+    from gnnfuse.workflow import default_config as default_config
     from gnnfuse.workflow import embed as embed
     from gnnfuse.workflow import fit as fit
     from gnnfuse.workflow import predict as predict
@@ -122,7 +128,17 @@ _PUBLIC = {
     "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
     "tasks": ("Classification", "MultiLabel", "Regression"),
     "train": ("FitConfig", "cache", "cache_samples", "evaluate", "fit_task"),
-    "workflow": ("embed", "fit", "predict"),
+    "workflow": (
+        "Encoders",
+        "FitOptions",
+        "Observer",
+        "TableNote",
+        "Terminal",
+        "default_config",
+        "embed",
+        "fit",
+        "predict",
+    ),
 }
 _HOME = {name: stage for stage, names in _PUBLIC.items() for name in names}
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from gnnfuse.data.rejects import write_rejects
 from gnnfuse.data.tables import Guess
 from gnnfuse.nodes import PretrainedNodes
+from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
 from gnnfuse.train import CacheReport
 
 REJECTS = "rejects.csv"
@@ -42,7 +43,7 @@ class CacheProgress:
         self._tasks: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        _quiet_libraries()
+        quiet_loading()  # its bars would be drawn across ours
         self._progress.start()
         return self
 
@@ -76,13 +77,6 @@ class CacheProgress:
             table.add_row(report.node_type.signal, *(f"{number:,}" for number in numbers), f"{report.seconds:.1f}")
         self._console.print(table)
         rejects = [reject for report in reports for reject in report.rejects]
+        write_rejects(self._folder / REJECTS, rejects)  # also without any: an earlier run's are no longer true
         if rejects:
-            write_rejects(self._folder / REJECTS, rejects)
             self._console.print(f"{len(rejects)} signals cannot be read: see {self._folder / REJECTS}")
-
-
-def _quiet_libraries() -> None:
-    """Their own bars would be drawn across ours; this is the command's own process."""
-    from transformers.utils.logging import disable_progress_bar
-
-    disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,7 +1,9 @@
 """The command line."""
 
+import inspect
 import sys
 import warnings
+from collections.abc import Callable
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
@@ -72,13 +74,17 @@ def _version(
         raise typer.Exit
 
 
-app.command(name="fit")(fit)
-app.command(name="predict")(predict)
-app.command(name="embed")(embed)
-app.command(name="cache")(cache)
+def _command(call: Callable[..., None]) -> Callable[..., None]:
+    """A command whose help flows: a line of a docstring ends where the terminal's does."""
+    paragraphs = (inspect.getdoc(call) or "").split("\n\n")
+    return app.command(name=call.__name__, help="\n\n".join(" ".join(each.split()) for each in paragraphs))(call)
 
 
-@app.command()
+for table_command in (fit, predict, embed, cache):
+    _command(table_command)
+
+
+@_command
 def bench(
     task: Annotated[str, typer.Option(help="Benchmark task; `gnnfuse names benchmark` lists them.")] = "digits",
     models: Annotated[
@@ -111,7 +117,7 @@ def bench(
     run(task, models=names, seeds=seeds, minutes=minutes, quick=quick, data=data, out=out, device=device)
 
 
-@app.command()
+@_command
 def draw(
     out: Annotated[Path, typer.Option(help="PNG, SVG or PDF file to write.")] = Path("graph.png"),
     task: Annotated[
@@ -195,7 +201,7 @@ def _task_sample(task: str, wanted: str, data: Path | None) -> tuple["Sample", "
     )
 
 
-@app.command()
+@_command
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
 ) -> None:
@@ -231,7 +237,7 @@ def _print_diagnosis(found: "Diagnosis") -> None:
         console.print(text)
 
 
-@app.command()
+@_command
 def names(
     kind: Annotated[
         Literal["benchmark", "edge_rule", "layer", "model", "node_type", "readout", "task"] | None,

@@ -18,6 +18,10 @@ TableArgument = Annotated[
         "reads), or a data set's name on the Hugging Face hub."
     ),
 ]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(help="Folder that gnnfuse fit wrote, or the name on the Hugging Face hub that it was uploaded to."),
+]
 Media = Annotated[Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")]
 Outside = Annotated[bool, typer.Option("--allow-outside", help="Let paths in cells lead out of that folder.")]
 OnErrorOption = Annotated[
@@ -252,7 +256,9 @@ def fit(
     ] = fit_defaults.EVERY_SECONDS,
     log: Annotated[
         list[str] | None,
-        typer.Option(help="Write logs: csv or tensorboard; both by repeating.", rich_help_panel=SAVING),
+        typer.Option(
+            help="Write logs into OUT/checkpoints/logs: csv or tensorboard; both by repeating.", rich_help_panel=SAVING
+        ),
     ] = None,
     resume: Annotated[
         bool,
@@ -273,10 +279,12 @@ def fit(
 
     Example: gnnfuse fit pets.csv --image photo --audio clip --text caption --target species --out pets-model
     """
+    from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
     from gnnfuse.train import FitConfig
+    from gnnfuse.train.checkpoint_files import numbered
     from gnnfuse.workflow import Encoders, FitOptions, Observer, Terminal
     from gnnfuse.workflow import fit as run
-    from gnnfuse.workflow.fit_table import is_first_process
+    from gnnfuse.workflow.fit_table import CHECKPOINTS, is_first_process
 
     options = FitOptions(
         model=model,
@@ -327,17 +335,26 @@ def fit(
         logs=tuple(log or ()),  # type: ignore[arg-type]  # FitConfig checks them
     )
     observer = Terminal() if is_first_process() else Observer()
-    fitted = run(
-        table, out=out, image=_given(image), audio=_given(audio), text=_given(text), text_file=_given(text_file),
-        rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group, media=media,
-        allow_outside=allow_outside, streaming=streaming, options=options, config=config, resume=resume,
-        observer=observer,
-    )  # fmt: skip
+    if options.encoders.named:
+        quiet_loading()
+    try:
+        fitted = run(
+            table, out=out, image=_given(image), audio=_given(audio), text=_given(text), text_file=_given(text_file),
+            rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group, media=media,
+            allow_outside=allow_outside, streaming=streaming, options=options, config=config, resume=resume,
+            observer=observer,
+        )  # fmt: skip
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and what asks a process to end
+        if numbered(out / CHECKPOINTS):
+            observer.says(
+                f"interrupted; {out / CHECKPOINTS} holds a checkpoint: the same command with --resume goes on"
+            )
+        raise
     observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder that gnnfuse fit wrote.")],
+    model: ModelArgument,
     table: TableArgument,
     out: Annotated[Path, typer.Option(help="File to write: .csv, .jsonl or .parquet.")],
     id: IdColumn = None,
@@ -364,7 +381,7 @@ def predict(
 
 
 def embed(
-    model: Annotated[Path, typer.Argument(help="Folder that gnnfuse fit wrote.")],
+    model: ModelArgument,
     table: TableArgument,
     out: Annotated[Path, typer.Option(help="File to write: .parquet, or .npy with the ids beside it.")],
     id: IdColumn = None,

@@ -13,6 +13,7 @@ from gnnfuse.edges import Relation
 from gnnfuse.nodes import NodeSet
 from gnnfuse.ops import PackedEdges, edges_from_index, pack_edges
 
+OBJECTS = 1024  # bytes for a tensor as Python's object, or for a graph
 NODES, PRESENT, DROPPED, SHAPE = range(4)  # columns of a type's sizes; its shape takes the rest
 
 
@@ -33,6 +34,16 @@ class SampleGraph:
     target: Tensor | None
     id: str | None
     sizes: NDArray[np.int64]
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that it takes, that of a tensor it shares included: the numbers, and what Python adds."""
+        found = [node_set for node_set in self.nodes.values() if node_set is not None]
+        tensors = [
+            self.edges.numbers,
+            *(each for nodes in found for each in (nodes.values, nodes.position, nodes.time)),
+        ]
+        return OBJECTS + sum(OBJECTS + each.untyped_storage().nbytes() for each in tensors if each is not None)
 
 
 def measure(nodes: Mapping[str, NodeSet | None], axes: Mapping[str, int]) -> NDArray[np.int64]:

@@ -46,6 +46,16 @@ def write_folder(
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def write_card(folder: Path, text: str) -> None:
+    """Replace the card, as a whole."""
+    partial = folder / f".saving-{uuid4().hex}"
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, folder / CARD)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def weights_path(folder: Path, digest: str) -> Path:
     """The file with the weights of this digest; the usual one where none bears it."""
     waiting = folder / _waiting(digest)

@@ -7,6 +7,7 @@ class, so that every import of a model would import the hub's client. The functi
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from gnnfuse.fusion import FusionModel
@@ -23,8 +24,16 @@ def local_folder(
     revision: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
+    beside: Sequence[str] = (),
 ) -> Path:
     """The folder itself, or the one in the hub's cache that the model's files were fetched into.
+
+    Args:
+        source: the folder, or a hub id.
+        revision: branch, tag or commit on the hub.
+        cache_dir: the hub's cache, if not the usual one.
+        local_files_only: look in the hub's cache only.
+        beside: further files that a repository must have.
 
     Raises:
         FileNotFoundError: neither is there; says how to fetch it.
@@ -45,7 +54,7 @@ def local_folder(
 
     try:
         found = fetch(CONFIG, revision).parent
-        for file in (WEIGHTS, *text_files(read_config(found / CONFIG)["object"])):
+        for file in (WEIGHTS, *text_files(read_config(found / CONFIG)["object"]), *beside):
             fetch(file, found.name)  # the folder is named for the commit: all files are of one
     except Exception as error:  # the hub's errors, and its client's, have no base of their own
         raise FileNotFoundError(_not_found(source, revision, error)) from error

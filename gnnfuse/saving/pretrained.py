@@ -12,9 +12,9 @@ from gnnfuse.fusion import FusionModel
 from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import weights_follow
 from gnnfuse.saving.build import build
-from gnnfuse.saving.card import card_text
+from gnnfuse.saving.card import card_text, is_untouched
 from gnnfuse.saving.config import CONFIG, config_of, listing_in, read_config
-from gnnfuse.saving.folder import WEIGHTS, may_write_card, weights_path, write_folder
+from gnnfuse.saving.folder import CARD, WEIGHTS, may_write_card, weights_path, write_card, write_folder
 from gnnfuse.saving.hub import local_folder
 from gnnfuse.saving.texts import read_texts
 from gnnfuse.saving.weights import (
@@ -63,6 +63,21 @@ def save_pretrained(
     config = config_of(module, listed)
     text = card_text(module, ModelCard() if card is None else card) if may_write_card(folder) else None
     write_folder(folder, config, tensors, digest_of(listed), text)
+
+
+def save_card(module: Task | FusionModel, folder: str | os.PathLike[str], card: ModelCard) -> None:
+    """Write the model card of a saved model anew, for what became known after it was saved.
+
+    A card that `save_pretrained` left as it was, because somebody else wrote it, stays here too.
+
+    Args:
+        module: the task or model that was saved.
+        folder: where.
+        card: what the model does not know about itself.
+    """
+    folder = Path(folder)
+    if is_untouched((folder / CARD).read_bytes()):
+        write_card(folder, card_text(module, card))
 
 
 def from_pretrained(

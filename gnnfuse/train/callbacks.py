@@ -10,12 +10,15 @@ from torch import Tensor
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.tasks import Task
+from gnnfuse.train.frozen import frozen_names, trained_state
 from gnnfuse.train.lightning_task import LightningTask
 from gnnfuse.train.processes import highest
 
 
 class KeepBest(Callback):
     """Keeps the weights of the epoch with the best validation metric or loss, and stops when it no longer improves.
+
+    Frozen parameters are not kept: they are what they were.
 
     Args:
         monitor: name of the logged metric.
@@ -48,14 +51,16 @@ class KeepBest(Callback):
             self._improved = epoch
         if self._weights is None or score > self._best:  # of epochs with equal metrics, the one with the smaller loss
             self._best, self.epoch = score, epoch
-            self._weights = copy.deepcopy(pl_module.task.state_dict())
+            self._weights = copy.deepcopy(trained_state(pl_module.task))
         if self.patience is not None and epoch - self._improved >= self.patience:
             self.gave_up = trainer.should_stop = True
 
     def restore(self, task: Task) -> None:
         """Put the best weights back."""
         assert self._weights is not None, "at least one epoch ends before training does"
-        task.load_state_dict(self._weights)
+        missing, unexpected = task.load_state_dict(self._weights, strict=False)
+        assert not unexpected, unexpected
+        assert set(missing) == frozen_names(task), missing
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""

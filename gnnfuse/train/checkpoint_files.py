@@ -72,6 +72,19 @@ def numbered(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match["number"]), path) for match, path in found if match)
 
 
+def refuse_earlier_run(folder: Path) -> None:
+    """Refuse to begin a run where an earlier one kept checkpoints.
+
+    Raises:
+        ValueError: says how to go on with it.
+    """
+    if numbered(folder):
+        raise ValueError(
+            f"{folder}: found checkpoints of an earlier run, expected none; go on with it (--resume, resume=True), or "
+            "write elsewhere (--out, out=)"
+        )
+
+
 def next_path(folder: Path) -> Path:
     """Where the next checkpoint goes, with a place for its digest."""
     return folder / f"checkpoint-{max((number for number, _ in numbered(folder)), default=0) + 1:06}-{DIGEST}.ckpt"

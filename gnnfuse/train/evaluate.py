@@ -27,10 +27,19 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str = "auto") -> Evaluation:
+def evaluate(
+    task: Task, samples: Samples, *, batch_size: int = 256, device: str = "auto", workers: int = 0
+) -> Evaluation:
     """Metrics and predictions of a task on samples with targets; the task is moved to the device.
 
-    Of processes that trained together each measures for itself, and waits for no other.
+    Of processes that train together each measures all samples by itself, and waits for no other.
+
+    Args:
+        task: what to measure.
+        samples: on what.
+        batch_size: samples per batch.
+        device: as `FitConfig.device`.
+        workers: processes that read; 0 reads in this one.
 
     Raises:
         ValueError: no samples, or one without a target.
@@ -38,9 +47,9 @@ def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str
     place = device_of(device)
     task = task.to(place)
     metrics = task.metrics().to(place)
-    for metric in metrics.values():
+    for metric in metrics.values(copy_state=False):
         metric.distributed_available_fn = _alone
-    config = FitConfig(batch_size=batch_size, device=device)
+    config = FitConfig(batch_size=batch_size, device=device, workers=workers)
     predictions: list[Prediction] = []
     seconds = 0.0
     was_training = task.training
@@ -66,7 +75,7 @@ def evaluate(task: Task, samples: Samples, *, batch_size: int = 256, device: str
 
 
 def _alone() -> bool:
-    """Whether metrics are gathered from other processes: they may have ended, or measure something else."""
+    """That there are no processes to add up with: they measure for themselves, and may have ended."""
     return False
 
 

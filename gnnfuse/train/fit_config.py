@@ -47,7 +47,7 @@ class FitConfig:
             a run that was cut and resumed agrees with one that was not up to rounding only.
         shuffle_buffer: samples that each loader process holds to draw the next one of a stream from; a sequence is
             shuffled as a whole.
-        out: folder for checkpoints and logs; None keeps neither.
+        out: folder for checkpoints and logs; None keeps neither. `gnnfuse.fit` puts its own in: `out`/checkpoints.
         every_seconds: time between checkpoints within an epoch; None writes them at the ends of epochs only.
         logs: "csv" and "tensorboard", written under `out`/logs.
         resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
@@ -112,10 +112,10 @@ class FitConfig:
         self._check_together()
 
     def _check_together(self) -> None:
-        if not isinstance(self.logs, tuple) or set(self.logs) - set(get_args(Log)):
-            raise ValueError(f"logs must be a tuple of some of {get_args(Log)}, found {self.logs!r}")
-        if self.out is None and (self.resume or self.logs):
-            needy = "resume=True" if self.resume else f"logs={self.logs}"
-            raise ValueError(f"found {needy} without out=, expected the folder of checkpoints and logs")
+        if not isinstance(self.logs, tuple):
+            raise ValueError(f"found logs {self.logs!r}, expected a tuple such as {get_args(Log)}")
+        unknown = [log for log in self.logs if log not in get_args(Log)]
+        if unknown:
+            raise ValueError(f"found log {unknown[0]!r}, expected {' or '.join(get_args(Log))}")
         if self.devices > 1 and ":" in self.device:
             raise ValueError(f"found device {self.device!r} with devices={self.devices}, expected a kind of device")

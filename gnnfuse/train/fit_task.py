@@ -77,7 +77,8 @@ def fit_task(
         callbacks: further Lightning callbacks.
 
     Raises:
-        ValueError: no samples, or one without a target; a folder with another run's checkpoints.
+        ValueError: no samples, or one without a target; a folder with another run's checkpoints; resuming or logs
+            without a folder.
         FloatingPointError: the loss became NaN or infinite.
         KeyboardInterrupt: Ctrl-C; with `out` after a checkpoint.
         SystemExit: SIGTERM, with `out`; after a checkpoint.
@@ -100,6 +101,9 @@ def fit_task(
     from gnnfuse.train.trainer import Handback, make_trainer
 
     config = FitConfig() if config is None else config
+    if config.out is None and (config.resume or config.logs):
+        needy = "resume=True" if config.resume else f"logs={config.logs}"
+        raise ValueError(f"found {needy} without out=, expected the folder of checkpoints and logs")
     device = device_of(config.device)
     batches, valid_batches = (
         Batches(task.builder, samples, config, training=training, pin_memory=device.type == "cuda")
@@ -141,17 +145,13 @@ def fit_task(
 
 def _continue(task: Task, train: Batches, valid: Batches, config: FitConfig) -> tuple[Path | None, dict[str, Any]]:
     """The checkpoint to go on from, if any, and what must be the same for the next to go on from ours."""
-    from gnnfuse.train.checkpoint_files import newest, numbered
+    from gnnfuse.train.checkpoint_files import newest, refuse_earlier_run
 
     assert config.out is not None
     folder = Path(config.out)
     terms = terms_of(task, train, valid, config)
     if not config.resume:
-        if numbered(folder):
-            raise ValueError(
-                f"{folder}: found checkpoints of an earlier run, expected none; give resume=True to go on with it, or "
-                "another out="
-            )
+        refuse_earlier_run(folder)
         return None, terms
     found = newest(folder)
     if found is not None:

@@ -8,6 +8,7 @@ from torch.utils.data import Dataset, Sampler
 from gnnfuse.graph import BatchMemory, GraphBatch, GraphBuilder, SampleGraph
 from gnnfuse.sample import Sample
 
+LOOK = 64  # samples whose graphs are measured
 Key = tuple[int, int]  # epoch and sample index
 
 
@@ -31,6 +32,18 @@ def prepare(
         if advance is not None:
             advance()
     return graphs
+
+
+def graph_bytes(builder: GraphBuilder, samples: Sequence[Sample]) -> float:
+    """About how much memory the graphs of samples take, told from 64 of them, evenly spread.
+
+    Raises:
+        SignalError: a signal cannot be read.
+        ValueError: a sample has none of the signals that the builder reads.
+    """
+    places = sorted({len(samples) * number // LOOK for number in range(LOOK)} if len(samples) else ())
+    found = [graph_of(builder, samples[place], place).num_bytes for place in places]
+    return len(samples) * sum(found) / max(1, len(found))
 
 
 def graph_of(

@@ -15,6 +15,7 @@ from gnnfuse.graph import GraphBatch
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.frozen import frozen_names
 from gnnfuse.train.mean_loss import MeanLoss
 from gnnfuse.train.processes import every_process, highest
 from gnnfuse.train.random_states import random_states, seed_all, set_random_states
@@ -159,7 +160,12 @@ class LightningTask(lightning.LightningModule):
         return device in ("cpu", "cuda") and self.config.precision == "32-true"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what Lightning does not keep: random states and half-summed losses of every process, time used."""
+        """Add what Lightning does not keep: random states and half-summed losses of every process, time used.
+
+        Frozen parameters are left out: whoever goes on has the same, as the terms say.
+        """
+        for name in frozen_names(self):
+            del checkpoint["state_dict"][name]
         mine = {"random": random_states(self.device), "train_loss": self._train_loss.state()}
         checkpoint["terms"] = self.terms
         checkpoint["place"] = self.train_batches.state_dict()
@@ -169,6 +175,8 @@ class LightningTask(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take back what `on_save_checkpoint` added."""
+        ours = self.state_dict()
+        checkpoint["state_dict"] |= {name: ours[name] for name in frozen_names(self)}
         self.train_batches.load_state_dict(checkpoint["place"])
         mine = checkpoint["processes"][self.global_rank]
         self._random = mine["random"]

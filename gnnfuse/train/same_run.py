@@ -16,7 +16,9 @@ from gnnfuse.saving import describe
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.frozen import digest_of_frozen, frozen_names
 
+DIGEST = " (digest)"  # ends the names of terms whose values say nothing to people
 LOOKED_AT = 1024  # samples of a data set
 FREE = ("device", "progress", "out", "every_seconds", "logs", "resume", "devices", "num_nodes", "strategy", "workers")
 Terms = Mapping[str, Any]
@@ -34,8 +36,10 @@ def terms_of(task: Task, train: Batches, valid: Batches, config: FitConfig) -> d
         terms["workers"] = config.workers  # each reads a share of its own
     for name, batches in {"training": train, "validation": valid}.items():
         terms[f"number of {name} samples"] = int(batches.plan.sizes.sum())
-        terms[f"{name} samples (digest)"] = _digest_of_samples(batches.samples)
-    terms["task (digest)"] = _digest(_construction(task))
+        terms[f"set of {name} samples{DIGEST}"] = _digest_of_samples(batches.samples)
+    terms[f"task{DIGEST}"] = _digest(_construction(task))
+    if frozen_names(task):  # which checkpoints do not hold
+        terms[f"set of frozen weights{DIGEST}"] = digest_of_frozen(task)
     return terms
 
 
@@ -51,15 +55,21 @@ def check_same_run(found: Terms, expected: Terms, where: str) -> None:
         ValueError: names what differs, with both values.
 
     Example:
-        >>> check_same_run({"seed": 1}, {"seed": 0}, "runs/a")
+        >>> check_same_run({"seed": 1}, {"seed": 0}, "runs")
         Traceback (most recent call last):
         ...
-        ValueError: runs/a is of another run: found seed=1, expected 0; give what it was started with, or another out=
+        ValueError: runs is of another run: found seed 1, expected 0; give what it was started with, or write elsewhere
     """
     names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
     if names:
-        shown = ", ".join(f"found {name}={found.get(name)!r}, expected {expected.get(name)!r}" for name in names)
-        raise ValueError(f"{where} is of another run: {shown}; give what it was started with, or another out=")
+        shown = ", ".join(_differing(name, found.get(name), expected.get(name)) for name in names)
+        raise ValueError(f"{where} is of another run: {shown}; give what it was started with, or write elsewhere")
+
+
+def _differing(name: str, found: object, expected: object) -> str:
+    if name.endswith(DIGEST):
+        return f"found another {name.removesuffix(DIGEST)} than expected"
+    return f"found {name} {'none' if found is None else found}, expected {'none' if expected is None else expected}"
 
 
 def _construction(task: Task) -> object:

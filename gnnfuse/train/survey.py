@@ -17,6 +17,7 @@ from gnnfuse.train.reading import Reading, read_once
 from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
 Usable = TypeVar("Usable", UsableSamples, UsableStream)
+ADVICE = "; --on-error missing or skip (on_error=) goes on without what is wrong"
 CHUNK = 16  # readings that a worker hands over at once
 
 
@@ -245,7 +246,7 @@ class _Judge:
         if self.on_error == "stop" and first is not None:
             raise ValueError(
                 f"{self.without_target} of {self.rows} rows have no target (the first: row {self._row(first)}, "
-                f"{first.id!r}), expected one in column {self.target_column!r}"
+                f"{first.id!r}), expected one in column {self.target_column!r}{ADVICE}"
             )
 
     def _wrong_with_row(self, reading: Reading) -> list[tuple[str, str]]:
@@ -272,4 +273,4 @@ class _Judge:
         return Reject(self._row(reading), self._name(reading), column, reason, left_out)
 
     def _stop(self, reading: Reading, column: str, reason: str) -> None:
-        raise ValueError(f"row {self._row(reading)}, {self._name(reading)!r}, column {column!r}: {reason}")
+        raise ValueError(f"row {self._row(reading)}, {self._name(reading)!r}, column {column!r}: {reason}{ADVICE}")

@@ -15,11 +15,13 @@ from gnnfuse.data.rejects import OnError, Reject, check_on_error, write_rejects
 from gnnfuse.data.tables import Table, TableSamples, TableStream, open_table
 from gnnfuse.graph import GraphBatch
 from gnnfuse.saving import from_pretrained
+from gnnfuse.saving.hub import local_folder
 from gnnfuse.tasks import Task
 from gnnfuse.train import device_of
 from gnnfuse.train.read_in_order import read_in_order
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.read_graphs import GraphReader
+from gnnfuse.workflow.table_note import FILE as NOTE
 from gnnfuse.workflow.table_note import TableNote
 
 Answer = TypeVar("Answer")
@@ -98,6 +100,7 @@ def answering(
     table: object,
     *,
     note: TableNote | None,
+    classes: Sequence[type],
     media: str | Path | None,
     allow_outside: bool,
     streaming: bool,
@@ -116,8 +119,9 @@ def answering(
             raise ValueError("found a task without note=, expected how its table's columns are read (`TableNote`)")
         task = model
     else:
-        note = TableNote.read(Path(model)) if note is None else note
-        loaded = from_pretrained(model)
+        folder = local_folder(model, beside=() if note is not None else (NOTE,))
+        note = TableNote.read(folder) if note is None else note
+        loaded = from_pretrained(folder, classes=classes)
         if not isinstance(loaded, Task):
             raise ValueError(f"{model}: found a {type(loaded).__name__}, expected a task that `gnnfuse fit` wrote")
         task = loaded
@@ -136,10 +140,27 @@ def answering(
     return Answering(task=task, note=note, table=opened, samples=samples, id_column=named)
 
 
+def refuse_the_table(path: Path, table: object) -> None:
+    """Refuse to write answers over the table that they are about, or over a file in its folder.
+
+    Raises:
+        ValueError: names both.
+    """
+    if not isinstance(table, str | os.PathLike) or not os.path.exists(table) or not path.exists():
+        return
+    inside = os.path.isdir(table) and path.resolve().is_relative_to(Path(table).resolve())
+    if inside or os.path.samefile(path, table):
+        what = f"a file in the table's folder {os.fspath(table)}" if inside else "the table itself"
+        raise ValueError(f"{path}: found {what}, which answers would replace; expected another file to write")
+
+
 def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> None:
-    """The rejects, in a file beside the answers; with "stop" there are none to list."""
-    if on_error != "stop":
-        write_rejects(path.with_name(f"{path.name}.rejects.csv"), rejects)
+    """The rejects, in a file beside the answers; with "stop" there are none to list, and an earlier list goes."""
+    beside = path.with_name(f"{path.name}.rejects.csv")
+    if on_error == "stop":
+        beside.unlink(missing_ok=True)
+    else:
+        write_rejects(beside, rejects)
 
 
 def vectors_of(task: Task, batch: GraphBatch) -> list[np.ndarray]:

@@ -2,14 +2,14 @@
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.tasks import Task
-from gnnfuse.workflow.answer_table import answering, checked, vectors_of, write_beside
+from gnnfuse.workflow.answer_table import answering, checked, refuse_the_table, vectors_of, write_beside
 from gnnfuse.workflow.array_file import writing_array
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.predict_table import Predicted
@@ -33,6 +33,7 @@ def embed(
     workers: int = 0,
     device: str = "auto",
     note: TableNote | None = None,
+    classes: Sequence[type] = (),
     observer: Observer | None = None,
 ) -> Predicted:
     """Write the fused vector of every row of a table, in the rows' order.
@@ -53,19 +54,22 @@ def embed(
         batch_size: rows per batch.
         workers: processes that read.
         device: as `FitConfig.device`.
-        note: how columns are read, where `model` is no folder.
+        note: how columns are read, where `model` is a task.
+        classes: own node types, layers and the like that a saved model may name, as `from_pretrained` takes them.
         observer: is told how far it is, nobody by default.
 
     Raises:
         FileNotFoundError: no model there.
-        ValueError: a table that cannot be read or has none of the model's columns, or an unknown ending.
+        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` is the
+            table.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, ENDINGS)
+    refuse_the_table(path, table)
     asked = answering(
-        model, table, note=note, media=media, allow_outside=allow_outside, streaming=streaming, id=id, device=device,
-        observer=observer,
+        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, streaming=streaming, id=id,
+        device=device, observer=observer,
     )  # fmt: skip
     rejects: list[Reject] = []
     with observer.counting("embedding", asked.num_rows) as advance:

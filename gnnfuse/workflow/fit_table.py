@@ -4,18 +4,25 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import write_rejects
 from gnnfuse.data.tables import Columns, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
+from gnnfuse.saving.pretrained import save_card
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task
+from gnnfuse.train.checkpoint_files import refuse_earlier_run
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.report import card, results_of, write_report
 from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Trainer
+    from lightning.pytorch.callbacks import Callback
 
 CHECKPOINTS, REJECTS = "checkpoints", "rejects.csv"
 CONFIGURED = (  # in `fit_defaults`, by these names
@@ -70,7 +77,8 @@ def fit(
 
     Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
     chosen from what stands in its column, and splits are made by rule where no column says them. Test rows are opened
-    once, after training. Checkpoints are kept in `out`/checkpoints. Where `options.encoders` name a cache, training
+    once, after training. Checkpoints are kept in `out`/checkpoints, and logs in
+    `out`/checkpoints/logs. Where `options.encoders` name a cache, training
     reads the features of frozen encoders from it; the model that is saved runs the encoders.
 
     Args:
@@ -93,7 +101,8 @@ def fit(
             rows. Made splits follow a hash of each row's group, id or number, without stratifying; ids are not compared
             with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
         options: what is fitted; `FitOptions()` by default.
-        config: how it is trained; `default_config()` by default.
+        config: how it is trained; `default_config()` by default, and `default_config(epochs=5)` for one number of it: a
+            `FitConfig` has other defaults, and the observer is told which numbers are not the usual ones.
         resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
         observer: is told how far it is, nobody by default; `gnnfuse.workflow.Terminal()` prints.
 
@@ -114,6 +123,10 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: found a file, expected a folder to write the model into, or nothing yet")
+    if not (resume or config.resume):
+        refuse_earlier_run(folder / CHECKPOINTS)
     opened = open_table(table, media=media, allow_outside=allow_outside, streaming=streaming)
     for note in opened.notes:
         observer.says(note)
@@ -122,28 +135,27 @@ def fit(
         id=id, split=split, group=group,
     )  # fmt: skip
     observer.columns(guess)
-    folder.mkdir(parents=True, exist_ok=True)
+    if unusual := _unusual(config):
+        observer.says(f"training by other numbers than usual: {unusual}")
     plan = TablePlan(opened, guess.columns, options, config, observer)
-    if is_first_process():
-        write_rejects(folder / REJECTS, plan.rejects)
     if plan.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
     train, valid = plan.ready()
-    watchers = observer.training(config.epochs, plan.task.monitor)
+    watchers = [_rejects_written(plan, folder), *observer.training(config.epochs, plan.task.monitor)]
     report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS, resume=resume), callbacks=watchers)
     if not is_first_process():
         return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
-    measured = {"valid": evaluate(plan.task, valid, device=config.device)}
+    task = plan.whole()
+    save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
+    TableNote(columns=guess.columns, source=opened.name).write(folder)
+    measured = {"valid": evaluate(plan.task, valid, device=config.device, workers=config.workers)}
     if plan.sizes["test"]:
-        measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device)
+        measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device, workers=config.workers)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
         observer.measured(name, values)
-    task = plan.whole()
-    results = results_of(plan, task, report, metrics)
-    write_report(results, plan, report, measured, folder)
-    save_pretrained(task, folder, card=card(plan, report, metrics))
-    TableNote(columns=guess.columns, source=opened.name).write(folder)
+    save_card(task, folder, card(plan, report, metrics))
+    write_report(results_of(plan, task, report, metrics), plan, report, measured, folder)
     return Fitted(task=task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
 
 
@@ -163,6 +175,36 @@ def default_config(**changes: object) -> FitConfig:
     """
     usual: dict[str, object] = {name: getattr(fit_defaults, name.upper()) for name in CONFIGURED}
     return FitConfig(**{**usual, "progress": False, **changes})  # type: ignore[arg-type]  # FitConfig checks them
+
+
+def _unusual(config: FitConfig) -> str:
+    """The numbers that are not the usual ones, in words.
+
+    Example:
+        >>> _unusual(default_config(epochs=5))
+        'epochs 5 (60)'
+    """
+    usual = default_config()
+    names = [name for name in CONFIGURED if getattr(config, name) != getattr(usual, name)]
+    return ", ".join(f"{name.replace('_', ' ')} {getattr(config, name)} ({getattr(usual, name)})" for name in names)
+
+
+def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
+    """Writes rejects.csv when training begins: a run that is refused before leaves an earlier one's as it was."""
+    from lightning.pytorch.callbacks import LambdaCallback
+
+    def write(trainer: "Trainer", _: object) -> None:
+        if trainer.is_global_zero:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_rejects(folder / REJECTS, plan.rejects)
+
+    return LambdaCallback(on_fit_start=write)
+
+
+def _best(report: FitReport) -> dict[str, float]:
+    """The validation metrics of the epoch that was kept, as they were found in training."""
+    found = {name.removeprefix("valid_"): value for name, value in report.best.items() if name.startswith("valid_")}
+    return {name: value for name, value in found.items() if name != "loss"}
 
 
 def _counted(plan: TablePlan) -> str:

@@ -9,6 +9,7 @@ import torch
 from gnnfuse import catalog
 from gnnfuse.fusion import FusionModel
 from gnnfuse.graph import GraphBuilder
+from gnnfuse.nodes import NodeType
 
 DEFAULT_MODELS = ("graph", "joint_transformer", "modality_attention", "concat", "unimodal")
 
@@ -51,6 +52,32 @@ def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
         else:
             found.append(ModelName(model, modality or None))
     return list(dict.fromkeys(found))
+
+
+def model_named(name: str, node_types: Sequence[NodeType]) -> ModelName:
+    """The one model that a name means: of `unimodal:SIGNAL`, the node type that reads the signal.
+
+    Args:
+        name: of the catalogue, or `unimodal:SIGNAL`.
+        node_types: what reads signals.
+
+    Raises:
+        ValueError: an unknown model or signal, with the near ones suggested, or a name that means several models.
+
+    Example:
+        >>> from gnnfuse.nodes import TextTokens
+        >>> str(model_named("unimodal:keys", [TextTokens(signal="keys", name="keys_")]))
+        'unimodal:keys_'
+    """
+    read_by = {node_type.signal: node_type.name for node_type in node_types if node_type.signal is not None}
+    model, _, signal = name.partition(":")
+    if model == "unimodal" and signal and signal not in read_by:
+        raise ValueError(catalog.unknown("signal", signal, read_by))
+    found = expand([f"{model}:{read_by.get(signal, signal)}" if signal else name], tuple(read_by.values()))
+    if len(found) > 1:
+        several = ", ".join(f"{model}:{each}" for each in read_by)
+        raise ValueError(f"model {name!r} means {len(found)} models, expected one of {several}")
+    return found[0]
 
 
 def make_model(

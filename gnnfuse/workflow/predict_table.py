@@ -8,7 +8,7 @@ from pathlib import Path
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
 from gnnfuse.tasks import Prediction, Task
-from gnnfuse.workflow.answer_table import Answering, answering, checked, write_beside
+from gnnfuse.workflow.answer_table import Answering, answering, checked, refuse_the_table, write_beside
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.row_writers import WRITERS, check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
@@ -43,6 +43,7 @@ def predict(
     workers: int = 0,
     device: str = "auto",
     note: TableNote | None = None,
+    classes: Sequence[type] = (),
     observer: Observer | None = None,
 ) -> Predicted:
     """Predict for every row of a table and write one row for each, in the same order.
@@ -53,7 +54,8 @@ def predict(
     `out` whose name ends in `.rejects.csv`.
 
     Args:
-        model: a folder that `fit` wrote, a hub id, or a task (then with `note`).
+        model: a folder that `fit` wrote, the hub id of a repository that one was uploaded to (with table.json), or a
+            task (then with `note`).
         table: whatever `open_table` opens; targets are not looked at.
         out: the file to write: .csv, .jsonl, .ndjson or .parquet.
         id: the column that names the rows; the one of training by default, numbers from 1 without it.
@@ -65,19 +67,22 @@ def predict(
         batch_size: rows per batch.
         workers: processes that read.
         device: as `FitConfig.device`.
-        note: how columns are read, where `model` is no folder.
+        note: how columns are read, where `model` is a task.
+        classes: own node types, layers and the like that a saved model may name, as `from_pretrained` takes them.
         observer: is told how far it is, nobody by default.
 
     Raises:
         FileNotFoundError: no model there.
-        ValueError: a table that cannot be read or has none of the model's columns, or an unknown ending.
+        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` is the
+            table.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, WRITERS)
+    refuse_the_table(path, table)
     asked = answering(
-        model, table, note=note, media=media, allow_outside=allow_outside, streaming=streaming, id=id, device=device,
-        observer=observer,
+        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, streaming=streaming, id=id,
+        device=device, observer=observer,
     )  # fmt: skip
     name, names, rows = asked.name, _number_names(asked), 0
     rejects: list[Reject] = []

@@ -1,12 +1,15 @@
 """What `fit` writes beside the model: results.json, report.md and its plots."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.model_card import ModelCard
+from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import Evaluation, FitReport
 from gnnfuse.workflow.plots import draw_confusion, draw_curves, draw_labels, draw_scatter
@@ -19,7 +22,7 @@ TOLD = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "se
 def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> Results:
     """Everything that results.json says; the task is the one that is saved."""
     return {
-        "table": plan.table.name,
+        "table": _table_name(plan),
         "columns": {role: list(found) for role in _ROLES if (found := plan.columns.of(role))},
         "task": plan.target.kind,
         "task_reason": plan.target.reason,
@@ -38,6 +41,7 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
             "depth": plan.options.depth,
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
             "trained_parameters": sum(p.numel() for p in task.parameters() if p.requires_grad),
+            "encoders": _encoders(plan),
         },
         "training": {name: getattr(plan.config, name) for name in TOLD}
         | {
@@ -58,6 +62,36 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
 _ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "id", "split", "group")
 
 
+def _table_name(plan: TablePlan) -> str:
+    """Without the quotes that messages have around it."""
+    name = plan.table.name
+    return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"" else name
+
+
+def _encoders(plan: TablePlan) -> list[dict[str, object]]:
+    """The pretrained encoders, by signal."""
+    nodes = [each.of if isinstance(each, CachedNodes) else each for each in plan.task.builder.node_types]
+    return [
+        {"signal": each.signal, "model": each.model, "weights": each.weights, "fine_tuned": not each.frozen}
+        for each in nodes
+        if isinstance(each, PretrainedNodes)
+    ]
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for what JSON has no number for.
+
+    Example:
+        >>> _finite({"loss": [1.0, float("inf")]})
+        {'loss': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_report(
     results: Results, plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluation], folder: Path
 ) -> None:
@@ -66,7 +100,8 @@ def write_report(
     plots = {"curves.png": "Losses and the watched metric by epoch"}
     draw_curves(report.history, plan.task.monitor, report.best_epoch, folder / "curves.png")
     plots |= _predictions(plan, measured[split], split, folder)
-    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(_finite(results), indent=1, ensure_ascii=False, allow_nan=False)
+    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
     (folder / "report.md").write_text(report_text(results, plots), encoding="utf-8")
 
 
@@ -85,7 +120,7 @@ def _predictions(plan: TablePlan, found: Evaluation, split: str, folder: Path) -
     classes = plan.task.classes
     if isinstance(plan.task, MultiLabel):
         counts = Counter(name for target in targets for name in target)
-        draw_labels(label_scores(targets, labels, classes), counts, folder / "labels.png")
+        draw_labels(label_scores(targets, labels, classes), counts, split, folder / "labels.png")
         return {"labels.png": f"F1 of each label, {split} split"}
     draw_confusion(targets, labels, classes, folder / "confusion.png")
     return {"confusion.png": f"Targets and predictions, {split} split"}
@@ -125,7 +160,8 @@ def report_text(results: Results, plots: Mapping[str, str]) -> str:
     for name in names:
         numbers = " | ".join(f"{results['metrics'][split][name]:.4g}" for split in splits)
         lines.append(f"| {name.replace('_', ' ')} | {numbers} |")
-    lines += ["", "The epoch was chosen on the validation split; the test split was opened once, after training.", ""]
+    opened = "the test split was opened once, after training" if "test" in splits else "there are no test rows"
+    lines += ["", f"The epoch was chosen on the validation split; {opened}.", ""]
     lines += ["## Data", "", *_data_lines(results), ""]
     for file, what in plots.items():
         lines += [f"## {what}", "", f"![{what}]({file})", ""]
@@ -142,6 +178,9 @@ def _data_lines(results: Results) -> list[str]:
     total = splits["train"]
     for signal, count in train.items():
         lines.append(f"- `{signal}` is there in {count:,} of {total:,} training rows")
+    lines += [
+        f"- `{each['signal']}` is read by `{each['model']}`, {_how(each)}" for each in results["model"]["encoders"]
+    ]
     lines += [f"- `{signal}` was read from cached features" for signal in results["training"]["cached"]]
     left, cells = results["rows"]["left_out"], results["cells_taken_for_empty"]
     lines.append(f"- {left:,} of {results['rows']['in']:,} rows were left out and {cells:,} cells taken for empty")
@@ -153,10 +192,18 @@ def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, 
     """What the model card says of this run."""
     split = "test" if "test" in metrics else "valid"
     hub = tuple(name for name in plan.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/")))
+    more = {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
+    if plan.columns.features:
+        more[f"numbers in {FEATURES}, in this order"] = ", ".join(plan.columns.features)
     return ModelCard(
-        data=f"{plan.table.name}: {plan.sizes['train']:,} training rows; {plan.splits.rule}",
+        data=f"{_table_name(plan)}: {plan.sizes['train']:,} training rows; {plan.splits.rule}",
         metrics=dict(metrics[split]),
         split=split,
         base_models=tuple(name for name in hub if not Path(name).exists()),
-        training={name: getattr(plan.config, name) for name in TOLD} | {"epochs trained": report.epochs},
+        training={name: getattr(plan.config, name) for name in TOLD} | {"epochs trained": report.epochs} | more,
     )
+
+
+def _how(encoder: Mapping[str, object]) -> str:
+    weights = "" if encoder["weights"] is None else f"weights {encoder['weights']}, "
+    return weights + ("fine-tuned" if encoder["fine_tuned"] else "frozen")

@@ -1,7 +1,7 @@
 """The steps from a table to a task that is ready to be trained."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,16 +18,19 @@ from gnnfuse.nodes import CachedNodes, NodeType
 from gnnfuse.saving import uncached
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task, balanced_weights, positive_weights
 from gnnfuse.train import FitConfig, Samples, Survey, UsableSamples, UsableStream, prepare, survey
+from gnnfuse.train.graphs import graph_bytes
 from gnnfuse.train.plan import part_size
 from gnnfuse.workflow.cached_nodes import cached_nodes
+from gnnfuse.workflow.early_checks import check_classes, check_model, class_counts
 from gnnfuse.workflow.fit_options import FitOptions
-from gnnfuse.workflow.models import expand, make_model
+from gnnfuse.workflow.models import make_model, model_named
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.table_model import graph_options
 from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 from gnnfuse.workflow.table_splits import TableSplits, table_splits
 
-IN_MEMORY = 50_000  # rows below which graphs that are not changed are kept
+GIB = 2**30
+IN_MEMORY = 2 * GIB  # of a machine's memory, for graphs that are not changed
 SIGNAL_DROPOUT, DROPOUT, SMOOTHING, ALONE = 0.5, 0.2, 0.1, 0.5
 WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
 UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
@@ -73,6 +76,8 @@ class TablePlan:
                 f"table {table.name}: found no validation rows ({self.splits.rule}), expected at least one: the epoch "
                 "that is kept is chosen on them"
             )
+        if not table.streaming and self.target.kind != "regression":
+            check_classes(table.name, self.target, class_counts(table, self.target, self.splits.train.tolist()))
         self.survey = self._survey()
         self.rejects = self._rejects()
         left_out = _rows_of(self.rejects)
@@ -93,14 +98,25 @@ class TablePlan:
             raise ValueError(f"table {self.table.name}: found no usable validation rows, expected at least one")
         if self.cached or isinstance(train, UsableStream) or isinstance(valid, UsableStream):
             return train, valid
-        keep_train = not self.augments and len(train) <= IN_MEMORY
-        keep_valid = len(valid) <= IN_MEMORY
-        total = len(train) * keep_train + len(valid) * keep_valid
-        with self.observer.counting("building graphs", total) as advance:
-            builder = self.task.builder
-            ready_train = prepare(builder, train, advance=advance) if keep_train else train
-            ready_valid = prepare(builder, valid, advance=advance) if keep_valid else valid
-        return ready_train, ready_valid
+        once = {"valid": valid} if self.augments else {"valid": valid, "train": train}
+        kept = self._kept(once)
+        with self.observer.counting("building graphs", sum(map(len, kept.values()))) as advance:
+            graphs = {split: prepare(self.task.builder, samples, advance=advance) for split, samples in kept.items()}
+        return graphs.get("train", train), graphs.get("valid", valid)
+
+    def _kept(self, samples: Mapping[str, UsableSamples]) -> dict[str, UsableSamples]:
+        """Of samples that need not be read anew, by split, those whose graphs the memory is for."""
+        left, kept = IN_MEMORY / self.config.devices, {}
+        for split, found in samples.items():
+            size = graph_bytes(self.task.builder, found)
+            if size <= left:
+                left, kept[split] = left - size, found
+            else:
+                self.observer.says(
+                    f"{split} rows are read in every epoch: their graphs would take about {size / GIB:,.1f} GiB of "
+                    f"memory, and {left / GIB:,.1f} GiB of each process is for them"
+                )
+        return kept
 
     @property
     def small(self) -> bool:
@@ -149,7 +165,9 @@ class TablePlan:
 
     def _survey(self) -> Survey[UsableSamples] | Survey[UsableStream]:
         samples, rows, on_error = self.rows.samples, self.rows.num_rows, self.options.on_error
-        nodes = table_nodes(self.columns, self.rows.of("train", _rows_of(()), {}), self.options.encoders)
+        some = self.rows.of("train", _rows_of(()), {})
+        nodes = table_nodes(self.columns, some, self.options.encoders)
+        check_model(self.options, self.columns, some)
         if self.options.encoders.cache is not None:
             nodes = cached_nodes(
                 nodes, samples, self.options.encoders, rows=rows, on_error=on_error, config=self.config,
@@ -193,6 +211,7 @@ class TablePlan:
         if self.target.kind == "regression":
             first = next(iter(train)).target
             return NumberTarget.fit(train, size=len(first) if isinstance(first, tuple) else 1)
+        check_classes(self.table.name, self.target, self.survey.classes["train"])
         classes = tuple(sorted(self.survey.classes["train"]))
         return ClassTarget(classes) if self.target.kind == "classification" else MultiLabelTarget(classes)
 
@@ -203,11 +222,9 @@ class TablePlan:
         )
         with self.observer.counting("fitting scales", None):
             builder = builder.fit(self.of("train"))
-        names = expand([self.options.model], builder.modalities)
-        if len(names) > 1:
-            raise ValueError(f"model {self.options.model!r} means {len(names)} models, expected one: {names[0]}, ...")
+        name = model_named(self.options.model, builder.node_types)
         dim, depth, seed = self.options.dim, self.options.depth, self.config.seed
-        model = make_model(names[0], builder, dim=dim, depth=depth, seed=seed, graph=partial(self._graph, builder))
+        model = make_model(name, builder, dim=dim, depth=depth, seed=seed, graph=partial(self._graph, builder))
         alone = ALONE if model.has_each and several else 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)

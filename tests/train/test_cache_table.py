@@ -104,3 +104,6 @@ def test_what_cannot_be_read_stops_or_is_listed(tiny: Path, table: Path, run: Ru
     code, shown, _ = run(*words, "--on-error", "skip")
     assert (code, row(shown, "caption")) == (0, ["6", "4", "0", "1", "1"])
     assert "not UTF-8" in (table.parent / "features" / "rejects.csv").read_text()
+    table.write_bytes(table.read_bytes().replace(b"caf\xe9", b"cafe"))
+    assert run(*words, "--on-error", "skip")[0] == 0
+    assert (table.parent / "features" / "rejects.csv").read_text() == "row,id,column,reason,left_out\n"

@@ -130,15 +130,20 @@ def test_a_run_without_out_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Mo
         ({"devices": 0}, "devices must be at least 1, found 0"),
         ({"precision": "8"}, "precision must be one of"),
         ({"strategy": "fsdp"}, "strategy must be one of"),
-        ({"logs": ("wandb",), "out": "x"}, "logs must be a tuple of some of"),
-        ({"logs": "csv", "out": "x"}, "logs must be a tuple of some of"),
-        ({"resume": True}, "found resume=True without out="),
+        ({"logs": ("wandb",)}, "found log 'wandb', expected csv or tensorboard"),
+        ({"logs": "csv"}, "found logs 'csv', expected a tuple such as"),
         ({"device": "cuda:1", "devices": 2}, "found device 'cuda:1' with devices=2"),
     ],
 )
 def test_options_that_cannot_be_are_told(other: dict[str, Any], told: str, unchecked: None) -> None:
     with pytest.raises(ValueError, match=told):
         FitConfig(**other)
+
+
+@pytest.mark.parametrize(("other", "told"), [({"resume": True}, "resume=True"), ({"logs": ("csv",)}, "logs=")])
+def test_what_needs_a_folder_is_told_before_anything_starts(other: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=f"found {told}.* without out="):
+        fit_task(task(), SAMPLES, SAMPLES, FitConfig(device="cpu", **other))
 
 
 def test_a_process_without_samples_has_a_zero_gradient_for_every_parameter() -> None:

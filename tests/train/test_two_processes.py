@@ -81,6 +81,16 @@ def test_both_write_a_checkpoint_and_leave_when_one_is_asked_to_and_go_on_bit_id
     assert whole[0]["losses"] != whole[1]["losses"]
 
 
+def test_a_table_is_fitted_saved_and_measured_by_the_first_though_the_second_has_left(
+    train: Ask, tmp_path: Path
+) -> None:
+    first, second = train(kind="table", processes=2, out=str(tmp_path))["ranks"]
+    assert second["metrics"] == {}
+    assert sorted(first["metrics"]) == ["test", "valid"]
+    assert first["metrics"]["valid"]["accuracy"] == pytest.approx(first["best"]["valid_accuracy"])
+    assert {"config.json", "table.json", "results.json", "report.md"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_a_forked_run_brings_back_what_it_found(train: Ask) -> None:
     """What a notebook does: the process that called `fit` trains nothing itself."""
     pair = run(train, 2, kind="sequence", config={"epochs": 2})

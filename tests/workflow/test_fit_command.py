@@ -2,10 +2,12 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,7 @@ def test_the_command_has_every_option_of_the_call_with_its_default() -> None:
 @pytest.mark.parametrize("name", ["predict", "embed"])
 def test_commands_that_answer_have_the_options_of_their_calls(name: str) -> None:
     call = parameters(getattr(gnnfuse, name))
-    for own in ("note", "observer"):  # for tasks that are no folder, and for the terminal
+    for own in ("note", "classes", "observer"):  # for tasks that are no folder, own classes, and the terminal
         del call[own]
     assert parameters(getattr(cli_tables, name)) == call
 
@@ -148,6 +150,33 @@ def test_columns_can_be_given_and_taken_away(words: Path, run: Run) -> None:
     assert code == 0, told
     columns = json.loads((out / "results.json").read_text())["columns"]
     assert columns == {"text_file": ["file"], "target": ["label"]}
+
+
+def test_ctrl_c_says_how_to_go_on(words: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gnnfuse.workflow import fit_table
+
+    def cut(task: object, train: object, valid: object, config: Any, **_: object) -> None:
+        config.out.mkdir(parents=True)
+        (config.out / f"checkpoint-000001-{'a' * 16}.ckpt").write_bytes(b"")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit_table, "fit_task", cut)
+    out = words.parent / "model"
+    code, shown, _ = run("fit", words, "--out", out, *SMALL)
+    assert code == 130
+    assert f"interrupted; {out / 'checkpoints'} holds a checkpoint: the same command with --resume goes on" in shown
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("name", ["fit", "predict", "cache", "bench"])
+def test_the_text_of_help_flows(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A line that is followed by another of its paragraph is full."""
+    code, shown, _ = run(name, "--help")
+    assert code == 0
+    (text,) = re.findall(r"Usage:.*?\n(.*?)\u256d", shown, flags=re.DOTALL)
+    lines = [line.strip() for line in text.splitlines()]
+    for line, following in pairwise(lines):
+        assert not (line and following) or len(line) + len(following.split()[0]) > 190, (line, following)
 
 
 def test_numbers_of_training_reach_it(words: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from PIL import Image
 from gnnfuse.data.tables import Guess
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
-from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, predict
+from gnnfuse.train import evaluate
+from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, fit_table, predict
 
 ROWS = 40
 SMALL = FitOptions(dim=16, depth=1)
@@ -146,6 +148,21 @@ def test_unknown_endings_are_refused_before_anything_is_read(fitted: Fitted, tmp
         embed(fitted.folder, [{"word": "x"}], out=tmp_path / "vectors.csv")
 
 
+def test_answers_never_replace_the_table(fitted: Fitted, media: Path, tmp_path: Path) -> None:
+    rows = (media / "pets.csv").read_bytes()
+    table = tmp_path / "copy.csv"
+    table.write_bytes(rows)
+    (tmp_path / "link.csv").symlink_to(table)
+    for out in (table, tmp_path / "link.csv"):
+        with pytest.raises(ValueError, match="found the table itself, which answers would replace"):
+            predict(fitted.folder, table, out=out, media=media, device="cpu")
+    assert table.read_bytes() == rows
+    (tmp_path / "vectors.parquet").write_bytes(b"a part of it")
+    with pytest.raises(ValueError, match="found a file in the table's folder"):
+        embed(fitted.folder, tmp_path, out=tmp_path / "vectors.parquet", media=media, device="cpu")
+    assert (tmp_path / "vectors.parquet").read_bytes() == b"a part of it"
+
+
 def test_an_id_column_that_would_be_overwritten_is_refused(fitted: Fitted, tmp_path: Path) -> None:
     table = [{"prediction": "a", "word": "x"}]
     with pytest.raises(ValueError, match="the id column is called 'prediction'"):
@@ -170,6 +187,8 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
     assert [row["name"] for row in said("skip")] == ["a"]
     (reject,) = rows_of(tmp_path / "skip.csv.rejects.csv")
     assert (reject["row"], reject["id"], reject["column"], reject["left_out"]) == ("2", "b", "photo", "row")
+    predict(fitted.folder, table[:1], out=tmp_path / "skip.csv", media=tmp_path, device="cpu")
+    assert not (tmp_path / "skip.csv.rejects.csv").exists()  # it was of the answers before
     predict(fitted.folder, [{**table[1], "photo": ""}], out=tmp_path / "empty.csv", device="cpu")
     assert said("missing")[1] == rows_of(tmp_path / "empty.csv")[0]
 
@@ -248,6 +267,89 @@ def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path)
     resumed = run("cut", resume=True)
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_report_without_test_rows_says_so(tmp_path: Path) -> None:
+    table = [{**row, "part": ("train", "train", "train", "valid")[n % 4]} for n, row in enumerate(words_table())]
+    for row in table:
+        row["label"] = f"{row['label']}|word"
+    found = fit(
+        table, out=tmp_path, text=["text"], target=["label"], split="part", options=SMALL, config=quick(epochs=1)
+    )
+    assert list(found.metrics) == ["valid"]
+    report = (tmp_path / "report.md").read_text()
+    assert "there are no test rows" in report
+    assert "opened once" not in report
+
+
+def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def infinite(*found: Any, **options: Any) -> Any:
+        return replace(evaluate(*found, **options), metrics={"accuracy": float("inf")})
+
+    monkeypatch.setattr(fit_table, "evaluate", infinite)
+    (tmp_path / "W\u00f6rter.csv").write_text("text,label\n" + "ja,gr\u00fcn\nnein,rot\n" * 20, encoding="utf-8")
+    said: list[str] = []
+    fit(
+        tmp_path / "W\u00f6rter.csv", out=tmp_path / "model", text=["text"], target=["label"], options=SMALL,
+        config=quick(epochs=1), observer=Told(said.append),
+    )  # fmt: skip
+    text = (tmp_path / "model" / "results.json").read_text(encoding="utf-8")
+    assert "Infinity" not in text
+    assert '"gr\u00fcn"' in text
+    results = json.loads(text)
+    assert results["metrics"]["valid"]["accuracy"] is None
+    assert not results["table"].startswith("'")
+    assert results["table"].endswith("W\u00f6rter.csv")
+    assert "training by other numbers than usual: epochs 1 (60), batch size 8 (32)" in said
+
+
+def test_the_card_says_the_order_of_numbers(fitted: Fitted) -> None:
+    assert "| numbers in features, in this order | weight |" in (fitted.folder / "README.md").read_text()
+    assert "base_model" not in (fitted.folder / "README.md").read_text()
+
+
+def test_logs_lie_with_the_checkpoints(tmp_path: Path) -> None:
+    config = quick(epochs=1, logs=("csv",))
+    fit(words_table(), out=tmp_path, text=["text"], target=["label"], options=SMALL, config=config)
+    assert list((tmp_path / "checkpoints" / "logs" / "csv").rglob("metrics.csv"))
+
+
+def test_a_model_is_saved_before_it_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("no memory left")
+
+    monkeypatch.setattr(fit_table, "evaluate", fails)
+    with pytest.raises(RuntimeError, match="no memory left"):
+        fit(words_table(), out=tmp_path / "model", text=["text"], target=["label"], options=SMALL, config=quick())
+    predict(tmp_path / "model", words_table(), out=tmp_path / "said.csv", device="cpu")
+    assert len(rows_of(tmp_path / "said.csv")) == len(words_table())
+    assert "| accuracy |" in (tmp_path / "model" / "README.md").read_text()
+
+
+def test_a_refused_run_leaves_everything_of_the_one_before(tmp_path: Path) -> None:
+    def run(table: list[dict[str, object]], **changes: Any) -> None:
+        options, resume = FitOptions(dim=16, depth=1, on_error="skip"), changes.pop("resume", False)
+        config = quick(**{"epochs": 1, **changes})
+        fit(
+            table, out=tmp_path, text=["text"], target=["label"], options=options, config=config, resume=resume
+        )  # fmt: skip
+
+    run([*words_table(), {"text": "no label", "label": None}])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert len(rows_of(tmp_path / "rejects.csv")) == 1
+    with pytest.raises(
+        ValueError, match=r"found checkpoints of an earlier run, expected none; go on with it \(--resume"
+    ):
+        run([{"text": "no list can be opened", "label": object()}])  # refused before the table is looked at
+    with pytest.raises(ValueError, match="is of another run"):
+        run(words_table(), epochs=2, resume=True)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_a_file_is_no_folder_to_write_into(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("text,label\n")
+    with pytest.raises(ValueError, match=r"table\.csv: found a file, expected a folder to write the model into"):
+        fit(words_table(), out=tmp_path / "table.csv")
 
 
 def test_the_observer_is_told_columns_splits_and_metrics(media: Path, tmp_path: Path) -> None:

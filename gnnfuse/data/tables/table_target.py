@@ -116,7 +116,10 @@ def target_kind(
     """
     columns.check(table)
     if not columns.target:
-        raise TableError(f"table {table.name}: found no target column; name one of {', '.join(table.columns)}")
+        raise TableError(
+            f"table {table.name}: found no target column; name it by --target (target=), one of "
+            f"{', '.join(table.columns)}"
+        )
     if kind is not None and kind not in KINDS:
         raise TableError(f"target kind {kind!r}, expected one of {', '.join(KINDS)}")
     cells = list(_filled(table, columns.target))
@@ -176,7 +179,7 @@ def _of_texts(table: Table, name: str, cells: list[Cell]) -> tuple[Kind, str, st
     if len(classes) > max(FEW, len(cells) // 2):
         raise TableError(
             f"table {table.name}, column {name!r}: found {len(classes)} different texts in {len(cells)} rows, which "
-            "looks like free text; if they are classes, say so by kind='classification'"
+            "looks like free text; if they are classes, say so by --kind classification (kind=)"
         )
     return "classification", f"column {name} holds {len(classes)} different texts", None
 

@@ -15,6 +15,13 @@ UNUSED = ("id2label", "label2id", "transformers_version", "architectures", "_nam
 CHANGED: Mapping[str, Any] = {"apply_spec_augment": False, "use_cache": False}
 
 
+def quiet_loading() -> None:
+    """No bars of transformers' own while weights are loaded; for a command, whose process is its own."""
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 def read_config(model: str, revision: str | None, part: str | None = None) -> dict[str, Any]:
     """A model's configuration, as JSON has it; of a model of several modalities, that of one part.
 
@@ -101,6 +108,8 @@ def read_tokenizer(model: str, revision: str | None) -> Any:
 
 
 def _fetch(read: Callable[..., Any], model: str, revision: str | None, **arguments: Any) -> Any:
+    if _is_path(model) and not Path(model).is_dir():
+        raise FileNotFoundError(f"found no folder {model}, expected one with a model of transformers, or a hub's name")
     pinned = {} if revision is None else {"revision": revision}
     try:
         return read(model, trust_remote_code=False, **pinned, **arguments)
@@ -109,6 +118,11 @@ def _fetch(read: Callable[..., Any], model: str, revision: str | None, **argumen
             raise FileNotFoundError(f"folder {model!r} is no complete model of transformers: {error}") from error
         command = f"hf download {model}" + (f" --revision {revision}" if revision is not None else "")
         raise missing_weights(f"weights of {model!r}", command, error) from error
+
+
+def _is_path(model: str) -> bool:
+    """Whether a name can be no hub's: those are "model" or "owner/model"."""
+    return model.startswith((".", "~", "/")) or model.count("/") > 1 or "\\" in model
 
 
 def _leave_file(model: nn.Module) -> None:

@@ -58,3 +58,10 @@ def test_code_of_a_model_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("raise SystemExit('code was run')")
     with pytest.raises(ValueError, match=r"own|trust_remote_code"):
         PretrainedText(model=str(tmp_path))
+
+
+@pytest.mark.parametrize("model", ["/nowhere/bert", "./bert", "../models/bert", "~/bert"])
+def test_a_folder_that_is_not_there_is_no_model_of_the_hub(model: str) -> None:
+    with pytest.raises(FileNotFoundError, match=f"found no folder {model}, expected one with a model") as told:
+        PretrainedText(model=model)
+    assert "hf download" not in str(told.value)

@@ -1,0 +1,67 @@
+"""What can be refused before every file of a table is read."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from gnnfuse.data.tables import Columns, Table, TableError, TableTarget
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.sample import Sample
+from gnnfuse.workflow.fit_options import FitOptions
+from gnnfuse.workflow.models import make_model, model_named
+from gnnfuse.workflow.table_nodes import Encoders, table_nodes, table_rules
+
+
+def check_model(options: FitOptions, columns: Columns, samples: Iterable[Sample]) -> None:
+    """Refuse a model that cannot be made, by making one whose encoders are small: nothing is loaded.
+
+    Args:
+        options: name the model and its sizes.
+        columns: which column is what.
+        samples: some of the table's samples.
+
+    Raises:
+        ValueError: an unknown model or signal, a name that means several models, or sizes that it cannot have.
+    """
+    nodes = table_nodes(columns, samples, Encoders())
+    builder = GraphBuilder(nodes, table_rules(nodes))
+    make_model(model_named(options.model, nodes), builder, dim=options.dim, depth=options.depth, seed=0)
+
+
+def class_counts(table: Table, target: TableTarget, rows: Iterable[int]) -> "Counter[str]":
+    """How many of some rows have each class or label; targets that cannot be read have none.
+
+    Example:
+        >>> from gnnfuse.data.tables import open_table
+        >>> target = TableTarget(kind="classification", columns=("label",))
+        >>> class_counts(open_table([{"label": "cat"}, {"label": "dog"}, {"label": "cat"}]), target, [0, 2])
+        Counter({'cat': 2})
+    """
+    columns = {name: table.column(name) for name in target.columns}
+    counts: Counter[str] = Counter()
+    for row in rows:
+        try:
+            found = target.read({name: cells[row] for name, cells in columns.items()})
+        except ValueError:  # the survey says so, or leaves the row out
+            continue
+        if found is not None:
+            counts.update(found if isinstance(found, tuple) else (str(found),))
+    return counts
+
+
+def check_classes(table: str, target: TableTarget, counts: Mapping[str, int]) -> None:
+    """Refuse training rows between whose classes there is nothing to choose.
+
+    Args:
+        table: its name.
+        target: how targets are read; numbers are not looked at.
+        counts: class or label -> training rows.
+
+    Raises:
+        TableError: fewer than two classes, or no label at all.
+    """
+    where = f"table {table}, column {target.columns[0]!r}"
+    if target.kind == "classification" and len(counts) < 2:
+        found = ", ".join(map(repr, counts)) or "none"
+        raise TableError(f"{where}: found {len(counts)} class ({found}) in the training rows, expected at least two")
+    if target.kind == "multilabel" and not counts:
+        raise TableError(f"{where}: found no label in any of the training rows, expected at least one")

@@ -1,0 +1,56 @@
+"""Plots of a run: what they count, and what they say."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from gnnfuse.workflow.plots import MOST_CLASSES, OTHERS, confusion, draw_confusion, draw_curves, draw_labels
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are saved, as they are."""
+    found: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: found.append(figure))
+    return found
+
+
+def test_shares_are_of_all_samples_of_a_class_also_beyond_the_classes_shown(drawn: list[Figure]) -> None:
+    """Class 0 is right once in four; its other samples are taken for a class that is not shown."""
+    classes = [f"{number:02}" for number in range(MOST_CLASSES + 5)]
+    targets, predictions = [*classes[:MOST_CLASSES] * 4], [*classes[:MOST_CLASSES] * 4]
+    wrong = [place for place, name in enumerate(targets) if name == "00"][1:]
+    for place in wrong:
+        predictions[place] = classes[-1]
+    rows, columns, counts = confusion(targets, predictions, classes, MOST_CLASSES)
+    assert (len(rows), columns[-1]) == (MOST_CLASSES, OTHERS)
+    assert counts.sum(axis=1).tolist() == [4] * MOST_CLASSES
+    draw_confusion(targets, predictions, classes, Path("unused.png"))
+    axes = drawn[0].axes[0]
+    shares = np.asarray(axes.images[0].get_array())
+    assert shares[0, 0] == 0.25
+    assert shares[0, -1] == 0.75
+    assert axes.get_xticklabels()[-1].get_text() == OTHERS
+
+
+def test_a_few_classes_need_no_others() -> None:
+    rows, columns, counts = confusion(["a", "b", "b"], ["a", "a", "b"], ["a", "b", "c"], 40)
+    assert rows == columns == ["b", "a", "c"]
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 60])
+def test_every_curve_can_be_seen_and_epochs_are_whole(drawn: list[Figure], epochs: int) -> None:
+    entry = {"train_loss": 1.0, "valid_loss": 1.5, "valid_accuracy": 0.5}
+    draw_curves([entry] * epochs, "accuracy", 0, Path("unused.png"))
+    for axes in drawn[0].axes:
+        assert epochs > 1 or all(line.get_marker() == "o" for line in axes.lines[:1])
+        low, high = axes.get_xlim()
+        assert all(tick == int(tick) for tick in axes.get_xticks() if low <= tick <= high)
+
+
+def test_labels_are_of_the_split_that_was_measured(drawn: list[Figure]) -> None:
+    draw_labels({"red": 0.5}, {"red": 3}, "valid", Path("unused.png"))
+    assert drawn[0].axes[0].get_xlabel() == "F1 on the valid split (in brackets: its samples that have the label)"
