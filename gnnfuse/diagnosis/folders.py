@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from gnnfuse.data.tables.arrow_cache import default_cache
 from gnnfuse.diagnosis.report import Finding, guarded, said
 
 GIB = 2**30
@@ -18,6 +19,7 @@ def folders(tell: Callable[[str], None]) -> Iterator[Finding]:
     yield guarded("machine code", lambda: _folder("machine code", numba_folder(), "NUMBA_CACHE_DIR"))
     yield guarded("hub", lambda: _folder("hub", _hub_folder(), "HF_HUB_CACHE"))
     yield guarded("datasets", lambda: _folder("datasets", _datasets_folder(), "HF_DATASETS_CACHE"))
+    yield guarded("tables", lambda: _folder("tables", default_cache(), "XDG_CACHE_HOME"))
     yield guarded("temporary files", lambda: _folder("temporary files", Path(tempfile.gettempdir()), "TMPDIR"))
     yield guarded("working folder", lambda: _folder("working folder", Path.cwd(), None))
 
