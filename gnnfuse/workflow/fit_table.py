@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import write_rejects
-from gnnfuse.data.tables import Columns, guess_columns, open_table
+from gnnfuse.data.tables import Columns, blank_notes, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task
@@ -58,8 +58,10 @@ def fit(
     id: str | None = None,
     split: str | None = None,
     group: str | None = None,
+    ignore: Sequence[str] = (),
     media: str | Path | None = None,
     allow_outside: bool = False,
+    blanks: Sequence[str] | None = None,
     options: FitOptions | None = None,
     config: FitConfig | None = None,
     resume: bool = False,
@@ -85,8 +87,11 @@ def fit(
         id: the column that names the rows.
         split: the column that says which rows are for training, validation and testing.
         group: the column of what must stay together in one split.
+        ignore: columns that are not used, whatever stands in them.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
+        blanks: words that stand for an empty cell in all columns; by default those that `pandas.read_csv` takes for
+            missing ("NA", "null", ...), in columns of numbers and targets only.
         options: what is fitted; `FitOptions()` by default.
         config: how it is trained; `default_config()` by default.
         resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
@@ -109,14 +114,17 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
-    opened = open_table(table, media=media, allow_outside=allow_outside)
+    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks)
     for note in opened.notes:
         observer.says(note)
     guess = guess_columns(
         opened, image=image, audio=audio, text=text, text_file=text_file, rows=rows, features=features, target=target,
-        id=id, split=split, group=group,
+        id=id, split=split, group=group, ignore=ignore,
     )  # fmt: skip
     observer.columns(guess)
+    for note in blank_notes(opened, guess.columns):
+        observer.says(note)
+    opened = opened.reading(guess.columns)
     folder.mkdir(parents=True, exist_ok=True)
     plan = TablePlan(opened, guess.columns, options, config, observer)
     if is_first_process():
@@ -138,7 +146,7 @@ def fit(
     results = results_of(plan, task, report, metrics)
     write_report(results, plan, report, measured, folder)
     save_pretrained(task, folder, card=card(plan, report, metrics))
-    TableNote(columns=guess.columns, source=opened.name).write(folder)
+    TableNote(columns=guess.columns, source=opened.name, blanks=opened.blanks).write(folder)
     return Fitted(task=task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
 
 

@@ -69,6 +69,11 @@ class TablePlan:
             )
         self.samples = TableSamples(table, columns, self.target)
         self.survey = self._survey()
+        if self.survey.without_labels:
+            observer.says(
+                f"{self.survey.without_labels:,} rows have no labels: an empty cell of column "
+                f"{columns.target[0]!r} means none"
+            )
         self.usable, unknown = self._usable()
         self.rejects = tuple(sorted((*self.survey.rejects, *unknown), key=lambda reject: reject.row))
         self.task = self._task()

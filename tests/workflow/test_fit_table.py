@@ -174,6 +174,22 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
     assert said("missing")[1] == rows_of(tmp_path / "empty.csv")[0]
 
 
+def test_a_number_that_cannot_be_read_costs_its_cell_alone(tmp_path: Path) -> None:
+    table = [{**row, "x": "a lot" if number % 7 == 0 else str(row["x"])} for number, row in enumerate(numbers_table())]
+    options = FitOptions(dim=16, depth=1, on_error="missing")
+    found = fit(
+        table, out=tmp_path / "model", features=["x", "y"], target=["both"], options=options, config=quick(epochs=1)
+    )
+    rejects = rows_of(tmp_path / "model" / "rejects.csv")
+    assert {(each["column"], each["left_out"]) for each in rejects} == {("x", "cell")}
+    assert len(rejects) == len(range(0, ROWS, 7))
+    for name, first in (("bad", {"x": "a lot", "y": 1}), ("empty", {"x": None, "y": 1}), ("none", {"x": "a lot"})):
+        predict(found.folder, [{"y": None, **first}], out=tmp_path / f"{name}.csv", on_error="missing", device="cpu")
+    assert rows_of(tmp_path / "bad.csv") == rows_of(tmp_path / "empty.csv") != rows_of(tmp_path / "none.csv")
+    (reject,) = rows_of(tmp_path / "bad.csv.rejects.csv")
+    assert (reject["column"], reject["left_out"]) == ("x", "cell")
+
+
 def numbers_table() -> list[dict[str, object]]:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(ROWS, 2))
