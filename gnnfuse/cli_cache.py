@@ -13,6 +13,7 @@ from gnnfuse.cli_tables import (
     Media,
     OnErrorName,
     Outside,
+    Streaming,
     TableArgument,
     Workers,
     _given,
@@ -67,9 +68,7 @@ def cache(
     media: Media = None,
     allow_outside: Outside = False,
     blanks: BlankWords = None,
-    streaming: Annotated[
-        bool, typer.Option("--streaming", help="Read rows one after another, without an index.")
-    ] = False,
+    streaming: Streaming = False,
     dtype: Annotated[
         Literal["float32", "float16"],
         typer.Option(help="float32 keeps every bit, float16 takes half the space; training must name the same."),
@@ -111,7 +110,7 @@ def cache(
             image=image,
             audio=audio,
             text=text,
-            ignore=ignore or (),
+            ignore=ignore,
             media=media,
             allow_outside=allow_outside,
             blanks=_given(blanks),

@@ -27,6 +27,13 @@ OnErrorOption = Annotated[
         "skip leaves the row out. The last two list everything in a rejects file."
     ),
 ]
+Streaming = Annotated[
+    bool,
+    typer.Option(
+        "--streaming",
+        help="Read rows one after another: a table of any length, neither held in memory nor converted first.",
+    ),
+]
 Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
 Ignored = Annotated[
@@ -113,6 +120,7 @@ def fit(
     media: Media = None,
     allow_outside: Outside = False,
     blanks: BlankWords = None,
+    streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     kind: Annotated[
         Literal["classification", "multilabel", "regression"] | None,
@@ -230,6 +238,14 @@ def fit(
         int, typer.Option(min=1, help="Parts that a step is computed in, to need less memory.", rich_help_panel=SAVING)
     ] = 1,
     compile: Annotated[bool, typer.Option("--compile", help="Use torch.compile.", rich_help_panel=SAVING)] = False,
+    shuffle_buffer: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="With --streaming: rows that each process holds to draw the next one from.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = fit_defaults.SHUFFLE_BUFFER,
     every_seconds: Annotated[
         float,
         typer.Option(
@@ -253,6 +269,9 @@ def fit(
 
     Columns that are not named are guessed and shown before use. Prints validation metrics per epoch and those of the
     test rows, which are opened once. Writes the model, results.json, report.md with plots, and rejects.csv.
+
+    With --streaming columns and the kind of target are told from the first rows, and made splits are drawn row by row,
+    without stratifying.
 
     Example: gnnfuse fit pets.csv --image photo --audio clip --text caption --target species --out pets-model
     """
@@ -302,6 +321,7 @@ def fit(
         accumulate=accumulate,
         compile=compile,
         progress=False,
+        shuffle_buffer=shuffle_buffer,
         every_seconds=every_seconds or None,
         out=out,
         logs=tuple(log or ()),  # type: ignore[arg-type]  # FitConfig checks them
@@ -310,8 +330,8 @@ def fit(
     fitted = run(
         table, out=out, image=_given(image), audio=_given(audio), text=_given(text), text_file=_given(text_file),
         rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group,
-        ignore=ignore or (), media=media, allow_outside=allow_outside, blanks=_given(blanks), options=options,
-        config=config, resume=resume, observer=observer,
+        ignore=ignore, media=media, allow_outside=allow_outside, blanks=_given(blanks), streaming=streaming,
+        options=options, config=config, resume=resume, observer=observer,
     )  # fmt: skip
     observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
 
@@ -324,6 +344,7 @@ def predict(
     media: Media = None,
     allow_outside: Outside = False,
     blanks: BlankWords = None,
+    streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
     workers: Workers = 0,
@@ -339,7 +360,8 @@ def predict(
 
     run(
         model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=_given(blanks),
-        on_error=on_error, batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
+        streaming=streaming, on_error=on_error, batch_size=batch_size, workers=workers, device=device,
+        observer=Terminal(),
     )  # fmt: skip
 
 
@@ -351,6 +373,7 @@ def embed(
     media: Media = None,
     allow_outside: Outside = False,
     blanks: BlankWords = None,
+    streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
     workers: Workers = 0,
@@ -362,5 +385,6 @@ def embed(
 
     run(
         model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=_given(blanks),
-        on_error=on_error, batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
+        streaming=streaming, on_error=on_error, batch_size=batch_size, workers=workers, device=device,
+        observer=Terminal(),
     )  # fmt: skip

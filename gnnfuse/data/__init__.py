@@ -23,6 +23,7 @@ from gnnfuse.data.tables import (
     guess_columns,
     open_table,
     split_rows,
+    split_stream,
     target_kind,
 )
 
@@ -52,6 +53,7 @@ __all__ = [
     "open_table",
     "picture_words",
     "split_rows",
+    "split_stream",
     "target_kind",
     "write_rejects",
 ]

@@ -22,6 +22,11 @@ class SampleStream(ABC):
             count: how many shares there are.
         """
 
+    def __iter__(self) -> Iterator[Sample]:
+        """All samples in the order of their numbers."""
+        for _, sample in self.share(0, 1):
+            yield sample
+
     def size(self) -> int | None:
         """How many samples there are in the whole, None where only reading them all would tell."""
         return None

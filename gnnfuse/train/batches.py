@@ -12,7 +12,7 @@ from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph
 from gnnfuse.sample import Sample
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, Key
-from gnnfuse.train.plan import Plan, indexed_plan, streamed_plan, worker_turns
+from gnnfuse.train.plan import Plan, indexed_plan, part_size, streamed_plan, worker_turns
 from gnnfuse.train.streamed import Reading, StreamedParts, share_sizes
 from gnnfuse.train.worker import worker_start
 
@@ -192,13 +192,8 @@ class _Streamed:
 
     @property
     def part_size(self) -> int:
-        parts = self.of.processes * self.of.accumulate
-        if self.of.training and self.of.config.batch_size % parts:
-            raise ValueError(
-                f"found batch_size={self.of.config.batch_size} for {parts} parts (devices x num_nodes x accumulate), "
-                "expected a multiple of them: a stream is dealt out in equal parts"
-            )
-        return max(1, self.of.config.batch_size // parts)
+        of = self.of
+        return part_size(of.config.batch_size, of.processes * of.accumulate, training=of.training)
 
     def plan(self) -> Plan:
         of = self.of

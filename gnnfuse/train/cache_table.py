@@ -31,7 +31,7 @@ def cache(
     image: Sequence[str] | None = None,
     audio: Sequence[str] | None = None,
     text: Sequence[str] | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Sequence[str] | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
     blanks: Sequence[str] | None = None,

@@ -55,6 +55,24 @@ def indexed_plan(samples: int, *, batch_size: int, processes: int, accumulate: i
     return Plan(sizes.reshape(steps * accumulate, processes), accumulate)
 
 
+def part_size(batch_size: int, parts: int, *, training: bool) -> int:
+    """Samples in a full part of a stream, of which a step has so many.
+
+    Raises:
+        ValueError: a training step cannot be dealt out in equal parts.
+
+    Example:
+        >>> part_size(32, 4, training=True)
+        8
+    """
+    if training and batch_size % parts:
+        raise ValueError(
+            f"found batch_size={batch_size} for {parts} parts (devices x num_nodes x accumulate), expected a "
+            "multiple of them: a stream is dealt out in equal parts"
+        )
+    return max(1, batch_size // parts)
+
+
 def streamed_plan(shares: NDArray[np.int64], *, part_size: int, processes: int, accumulate: int) -> Plan:
     """Every loader worker makes parts of its own share of a stream; the parts of a process take turns.
 

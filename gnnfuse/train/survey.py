@@ -76,6 +76,7 @@ def survey(
     on_error: OnError = "stop",
     targets: bool = True,
     empty: bool = False,
+    splits: Mapping[str, Sequence[int] | np.ndarray] | None = None,
     numbers: None = None,
     target_column: str = "target",
     workers: int = 0,
@@ -108,7 +109,7 @@ def survey(
         on_error: "stop", "missing" or "skip".
         targets: samples need a target: a sample without one is wrong too ("stop" counts them all before it raises).
         empty: samples without any signal are fine, as for predicting; otherwise they are wrong.
-        splits: split name -> places in `samples`, to count classes and signals apart; not for a stream.
+        splits: split name -> places in `samples` (of a stream, its numbers), to count classes and signals apart.
         numbers: the row number, from 0, of each sample; places by default.
         target_column: names the target in rejects.
         workers: processes that read; 0 reads in this one.
@@ -128,7 +129,7 @@ def survey(
     """
     check_on_error(on_error)
     judge = _Judge(builder, on_error, targets, empty, target_column, numbers)
-    count = Counts(_split_of(splits, samples))
+    count = Counts(_split_of(splits))
     for reading in read_in_order(partial(read_once, builder), samples, workers=workers, chunk=CHUNK):
         if judge.keeps(reading):
             count.add(reading)
@@ -172,16 +173,13 @@ class _Found:
         )
 
 
-def _split_of(
-    splits: Mapping[str, Sequence[int] | np.ndarray] | None, samples: Sequence[Sample] | SampleStream
-) -> "tuple[list[str], np.ndarray] | None":
+def _split_of(splits: Mapping[str, Sequence[int] | np.ndarray] | None) -> "tuple[list[str], np.ndarray] | None":
     if splits is None:
         return None
-    if isinstance(samples, SampleStream):
-        raise ValueError("splits are counted apart by places, which a stream has not; survey the stream of each split")
-    which = np.full(len(samples), -1, dtype=np.int8)
-    for place, rows in enumerate(splits.values()):
-        which[np.asarray(rows, dtype=np.int64)] = place
+    rows = [np.asarray(places, dtype=np.int64) for places in splits.values()]
+    which = np.full(1 + max((int(places.max()) for places in rows if len(places)), default=-1), -1, dtype=np.int8)
+    for place, numbers in enumerate(rows):
+        which[numbers] = place
     return list(splits), which
 
 
@@ -189,7 +187,8 @@ class Counts:
     """How many samples have which class and which signal, in all and by split.
 
     Args:
-        splits: the names, and for each sample the place of its split's name (-1 for none); None counts all together.
+        splits: the names, and for each sample the place of its split's name (-1, or beyond the end, for none); None
+            counts all together.
     """
 
     def __init__(self, splits: tuple[list[str], np.ndarray] | None) -> None:
@@ -202,8 +201,10 @@ class Counts:
     def add(self, reading: Reading) -> None:
         """Count one sample that is kept."""
         names = ["all"]
-        if self._splits is not None and self._splits[1][reading.number] >= 0:
-            names.append(self._splits[0][self._splits[1][reading.number]])
+        if self._splits is not None:
+            named, which = self._splits
+            place = int(which[reading.number]) if reading.number < len(which) else -1
+            names += [named[place]] if place >= 0 else []
         labels = reading.target if isinstance(reading.target, tuple | list | set | frozenset) else (reading.target,)
         self.without_labels += not labels
         for name in names:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.data.rejects import OnError, Reject, check_on_error, write_rejects
-from gnnfuse.data.tables import Table, TableSamples, blank_notes, open_table
+from gnnfuse.data.tables import Table, TableSamples, TableStream, blank_notes, open_table
 from gnnfuse.graph import GraphBatch
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Task
@@ -44,7 +44,7 @@ class Answering:
     task: Task
     note: TableNote
     table: Table
-    samples: TableSamples
+    samples: TableSamples | TableStream
     id_column: str | None
 
     @property
@@ -56,6 +56,11 @@ class Answering:
     def id_type(self) -> "pa.DataType":
         """The type of that column."""
         return id_type(self.table, self.id_column)
+
+    @property
+    def num_rows(self) -> int | None:
+        """How many rows there are; of a stream only reading them all would tell."""
+        return None if self.table.streaming else len(self.table)
 
     def each(
         self,
@@ -81,7 +86,7 @@ class Answering:
         reader = GraphReader(self.task.builder, on_error)
         reads = read_in_order(reader.read, self.samples, workers=workers, chunk=batch_size)
         ids = ids_of(self.table, self.id_column)
-        answered = 0
+        read = answered = 0
         with torch.no_grad():
             while batch := list(islice(reads, batch_size)):
                 rejects += [reject for found in batch for reject in found.rejects]
@@ -91,11 +96,12 @@ class Answering:
                 answers = answer(self.task, self.task.builder.collate(graphs).to(device)) if graphs else ()
                 for (name, _), each in zip(kept, answers, strict=True):
                     yield name, each
-                answered += len(kept)
+                read, answered = read + len(batch), answered + len(kept)
                 for _ in batch:
                     advance()
         left_out = len({reject.row for reject in rejects if reject.left_out})
-        assert answered + left_out == len(self.samples), (answered, left_out, len(self.samples))
+        assert answered + left_out == read, (answered, left_out, read)
+        assert self.num_rows in (None, read), (self.num_rows, read)
 
 
 def answering(
@@ -106,6 +112,7 @@ def answering(
     media: str | Path | None,
     allow_outside: bool,
     blanks: Sequence[str] | None,
+    streaming: bool,
     id: str | None,
     device: str,
     observer: Observer,
@@ -126,8 +133,8 @@ def answering(
         if not isinstance(loaded, Task):
             raise ValueError(f"{model}: found a {type(loaded).__name__}, expected a task that `gnnfuse fit` wrote")
         task = loaded
-    blanks = note.blanks if blanks is None else blanks
-    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks)
+    words = note.blanks if blanks is None else blanks
+    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=words, streaming=streaming)
     for line in opened.notes:
         observer.says(line)
     opened, columns, missing = note.signals_in(opened)
@@ -138,7 +145,8 @@ def answering(
     if id is not None:
         opened.check([id])
     named = id if id is not None else note.columns.id if note.columns.id in opened.columns else None
-    samples = TableSamples(opened, columns.with_id(named))
+    read = TableStream if streaming else TableSamples
+    samples = read(opened, columns.with_id(named))
     task = task.to(device_of(device)).eval()
     return Answering(task=task, note=note, table=opened, samples=samples, id_column=named)
 

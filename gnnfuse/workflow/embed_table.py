@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.tasks import Task
 from gnnfuse.workflow.answer_table import Answering, answering, checked, vectors_of, write_beside
+from gnnfuse.workflow.array_file import writing_array
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.predict_table import Predicted
 from gnnfuse.workflow.row_writers import check_ending, replacing, writing
@@ -31,6 +32,7 @@ def embed(
     media: str | Path | None = None,
     allow_outside: bool = False,
     blanks: Sequence[str] | None = None,
+    streaming: bool = False,
     on_error: OnError = "stop",
     batch_size: int = 64,
     workers: int = 0,
@@ -52,6 +54,7 @@ def embed(
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
         blanks: words that stand for an empty cell in all columns; those of training by default.
+        streaming: read rows one after another: the table is not held in memory, nor converted.
         on_error: "stop", "missing", "skip", as in `predict`.
         batch_size: rows per batch.
         workers: processes that read.
@@ -67,11 +70,12 @@ def embed(
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, ENDINGS)
     asked = answering(
-        model, table, note=note, media=media, allow_outside=allow_outside, blanks=blanks, id=id, device=device,
+        model, table, note=note, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming, id=id,
+        device=device,
         observer=observer,
     )  # fmt: skip
     rejects: list[Reject] = []
-    with observer.counting("embedding", len(asked.samples)) as advance:
+    with observer.counting("embedding", asked.num_rows) as advance:
         vectors = asked.each(
             vectors_of, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         )
@@ -82,9 +86,7 @@ def embed(
                     writer.write({asked.name: id_of_row, "embedding": vector})
                     rows += 1
         else:
-            found = list(vectors)
-            rows = len(found)
-            _write_array(path, asked.name, found, asked.task.model.dim)
+            rows = _write_array(path, asked.name, vectors, asked.task.model.dim)
     write_beside(path, rejects, on_error)
     observer.says(f"wrote {rows:,} vectors of {asked.task.model.dim} numbers into {path}")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
@@ -96,10 +98,18 @@ def _schema(asked: Answering) -> "pa.Schema":
     return pa.schema([(asked.name, asked.id_type), ("embedding", pa.list_(pa.float32()))])
 
 
-def _write_array(path: Path, name: str, found: list[tuple[object, np.ndarray]], dim: int) -> None:
-    array = np.stack([vector for _, vector in found]) if found else np.zeros((0, dim), np.float32)
-    ids = path.with_name(f"{path.name}.ids.csv")
-    with replacing(ids) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([(name,), *((each,) for each, _ in found)])
-    with replacing(path) as partial, partial.open("wb") as raw:
-        np.save(raw, array, allow_pickle=False)
+def _write_array(path: Path, name: str, found: Iterator[tuple[object, np.ndarray]], dim: int) -> int:
+    """Write vectors and, beside them, their ids; returns how many there are."""
+    ids, rows = path.with_name(f"{path.name}.ids.csv"), 0
+    with (
+        replacing(ids) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+        writing_array(path, dim) as add,
+    ):
+        writer = csv.writer(file)
+        writer.writerow((name,))
+        for id_of_row, vector in found:
+            writer.writerow((id_of_row,))
+            add(vector)
+            rows += 1
+    return rows

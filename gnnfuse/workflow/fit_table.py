@@ -58,10 +58,11 @@ def fit(
     id: str | None = None,
     split: str | None = None,
     group: str | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Sequence[str] | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
     blanks: Sequence[str] | None = None,
+    streaming: bool = False,
     options: FitOptions | None = None,
     config: FitConfig | None = None,
     resume: bool = False,
@@ -92,6 +93,10 @@ def fit(
         allow_outside: let such paths lead out of that folder.
         blanks: words that stand for an empty cell in all columns; by default those that `pandas.read_csv` takes for
             missing ("NA", "null", ...), in columns of numbers and targets only.
+        streaming: read rows one after another, anew in every pass: the table is not held in memory, nor converted, and
+            may be longer than either would allow. Columns are guessed, and the kind of target chosen, from its first
+            rows. Made splits follow a hash of each row's group, id or number, without stratifying; ids are not compared
+            with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
         options: what is fitted; `FitOptions()` by default.
         config: how it is trained; `default_config()` by default.
         resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
@@ -114,7 +119,7 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
-    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks)
+    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming)
     for note in opened.notes:
         observer.says(note)
     guess = guess_columns(
@@ -137,7 +142,7 @@ def fit(
     if not is_first_process():
         return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
     measured = {"valid": evaluate(plan.task, valid, device=config.device)}
-    if len(plan.of("test")):
+    if plan.sizes["test"]:
         measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
@@ -171,4 +176,4 @@ def default_config(**changes: object) -> FitConfig:
 def _counted(plan: TablePlan) -> str:
     rows = len({reject.row for reject in plan.rejects if reject.left_out})
     cells = sum(not reject.left_out for reject in plan.rejects)
-    return f"{rows:,} of {len(plan.samples):,} rows left out, {cells:,} further cells taken for empty"
+    return f"{rows:,} of {plan.rows.num_rows:,} rows left out, {cells:,} further cells taken for empty"

@@ -43,6 +43,7 @@ def predict(
     media: str | Path | None = None,
     allow_outside: bool = False,
     blanks: Sequence[str] | None = None,
+    streaming: bool = False,
     on_error: OnError = "stop",
     batch_size: int = 64,
     workers: int = 0,
@@ -66,6 +67,7 @@ def predict(
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
         blanks: words that stand for an empty cell in all columns; those of training by default.
+        streaming: read rows one after another: the table is not held in memory, nor converted.
         on_error: "stop", "missing" (a signal that cannot be read is taken for absent), "skip" (the row is left out).
         batch_size: rows per batch.
         workers: processes that read.
@@ -81,19 +83,20 @@ def predict(
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, WRITERS)
     asked = answering(
-        model, table, note=note, media=media, allow_outside=allow_outside, blanks=blanks, id=id, device=device,
-        observer=observer,
+        model, table, note=note, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming, id=id,
+        device=device, observer=observer,
     )  # fmt: skip
     names, schema, rows = _number_names(asked), _schema(asked), 0
     rejects: list[Reject] = []
-    with writing(path, schema) as writer, observer.counting("predicting", len(asked.samples)) as advance:
+    with writing(path, schema) as writer, observer.counting("predicting", asked.num_rows) as advance:
         for id_of_row, prediction in asked.each(
             described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         ):
             writer.write({asked.name: id_of_row, **row_of(prediction, names)})
             rows += 1
     write_beside(path, rejects, on_error)
-    observer.says(f"wrote {rows:,} rows into {path}; {len(asked.samples) - rows:,} left out")
+    left_out = len({reject.row for reject in rejects if reject.left_out})
+    observer.says(f"wrote {rows:,} rows into {path}; {left_out:,} left out")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 

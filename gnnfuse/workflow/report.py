@@ -27,7 +27,7 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
         "splits": {
             "rule": plan.splits.rule,
             "fractions": None if plan.splits.fractions is None else list(plan.splits.fractions),
-            **{name: len(plan.of(name)) for name in ("train", "valid", "test")},
+            **plan.sizes,
         },
         "rows": {"in": plan.survey.rows_in, "left_out": len({r.row for r in plan.rejects if r.left_out})},
         "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rejects),
@@ -43,6 +43,7 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
         | {
             "augment": plan.augments,
             "cached": list(plan.cached),
+            "streaming": plan.table.streaming,
             "class_weights": getattr(task, "class_weights", None),
         },
         "epochs": report.epochs,
@@ -153,7 +154,7 @@ def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, 
     split = "test" if "test" in metrics else "valid"
     hub = tuple(name for name in plan.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/")))
     return ModelCard(
-        data=f"{plan.table.name}: {len(plan.of('train')):,} training rows; {plan.splits.rule}",
+        data=f"{plan.table.name}: {plan.sizes['train']:,} training rows; {plan.splits.rule}",
         metrics=dict(metrics[split]),
         split=split,
         base_models=tuple(name for name in hub if not Path(name).exists()),

@@ -1,26 +1,28 @@
 """The steps from a table to a task that is ready to be trained."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
 from gnnfuse.data.rejects import Reject
-from gnnfuse.data.tables import Columns, Table, TableSamples, split_rows, target_kind
-from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, SampleGraph, TargetEncoding
+from gnnfuse.data.tables import Columns, Table, target_kind
+from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import CachedNodes, NodeType
-from gnnfuse.sample import Sample
 from gnnfuse.saving import uncached
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task, balanced_weights, positive_weights
-from gnnfuse.train import FitConfig, Survey, UsableSamples, prepare, survey
+from gnnfuse.train import FitConfig, Samples, Survey, UsableSamples, UsableStream, prepare, survey
+from gnnfuse.train.plan import part_size
 from gnnfuse.workflow.cached_nodes import cached_nodes
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.models import expand, make_model
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.table_nodes import table_nodes, table_rules
+from gnnfuse.workflow.table_splits import TableSplits, table_splits
 
 SMALL = 20_000  # training rows below which samples are changed at random
 IN_MEMORY = 50_000  # rows below which graphs that are not changed are kept
@@ -41,7 +43,8 @@ class TablePlan:
 
     Attributes:
         target: how targets are read.
-        splits: row numbers by split.
+        splits: how the rows were split, in words and by which shares.
+        sizes: usable samples by split.
         survey: what can be read of the rows.
         rejects: what was left out, rows of unknown classes included.
         task: the task, untrained.
@@ -54,12 +57,13 @@ class TablePlan:
         self, table: Table, columns: Columns, options: FitOptions, config: FitConfig, observer: Observer
     ) -> None:
         self.table, self.columns, self.options, self.config, self.observer = table, columns, options, config, observer
+        if table.streaming:  # said now rather than after the table was read
+            part_size(config.batch_size, config.processes * config.accumulate, training=True)
         self.target = target_kind(table, columns, kind=options.kind, separator=options.separator)
-        observer.says(f"{self.target.kind}: {self.target.reason}")
-        self.splits = split_rows(
-            table, columns, self.target, fractions=options.fractions, seed=config.seed,
-            leave_out=options.on_error != "stop",
-        )  # fmt: skip
+        where = " in its first rows" if table.streaming and options.kind is None else ""
+        observer.says(f"{self.target.kind}: {self.target.reason}{where}")
+        self.rows = self._split()
+        self.splits = self.rows.splits
         sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in self.splits.named.items())
         observer.says(f"rows: {sizes}; {self.splits.rule}")
         if not len(self.splits.valid):
@@ -67,30 +71,33 @@ class TablePlan:
                 f"table {table.name}: found no validation rows ({self.splits.rule}), expected at least one: the epoch "
                 "that is kept is chosen on them"
             )
-        self.samples = TableSamples(table, columns, self.target)
         self.survey = self._survey()
         if self.survey.without_labels:
             observer.says(
                 f"{self.survey.without_labels:,} rows have no labels: an empty cell of column "
                 f"{columns.target[0]!r} means none"
             )
-        self.usable, unknown = self._usable()
-        self.rejects = tuple(sorted((*self.survey.rejects, *unknown), key=lambda reject: reject.row))
+        self.rejects = self._rejects()
+        left_out = _rows_of(self.rejects)
+        self.sizes = {name: len(self.rows.rows_of(name, left_out)) for name in self.splits.named}
+        self.usable = {name: self.rows.of(name, left_out, self.survey.usable.dropped) for name in self.splits.named}
         self.task = self._task()
         if self.cached:
             observer.says(self._what_changes())
 
-    def of(self, split: str) -> UsableSamples:
+    def of(self, split: str) -> UsableSamples | UsableStream:
         """The usable samples of a split."""
         return self.usable[split]
 
-    def ready(self) -> tuple[Sequence[Sample] | list[SampleGraph], Sequence[Sample] | list[SampleGraph]]:
+    def ready(self) -> tuple[Samples, Samples]:
         """Training and validation samples; as graphs where they need not be read anew in each epoch."""
         train, valid = self.of("train"), self.of("valid")
-        if not len(valid):
+        if not self.sizes["valid"]:
             raise ValueError(f"table {self.table.name}: found no usable validation rows, expected at least one")
-        keep_train = not self.augments and not self.cached and len(train) <= IN_MEMORY
-        keep_valid = not self.cached and len(valid) <= IN_MEMORY
+        if self.cached or isinstance(train, UsableStream) or isinstance(valid, UsableStream):
+            return train, valid
+        keep_train = not self.augments and len(train) <= IN_MEMORY
+        keep_valid = len(valid) <= IN_MEMORY
         total = len(train) * keep_train + len(valid) * keep_valid
         with self.observer.counting("building graphs", total) as advance:
             builder = self.task.builder
@@ -101,7 +108,7 @@ class TablePlan:
     @property
     def augments(self) -> bool:
         """Whether training samples are changed at random; cached features never are."""
-        wanted = len(self.splits.train) < SMALL if self.options.augment is None else self.options.augment
+        wanted = self.sizes["train"] < SMALL if self.options.augment is None else self.options.augment
         return wanted and (self.task.builder.signal_dropout > 0 or bool(self._changing))
 
     @property
@@ -131,52 +138,58 @@ class TablePlan:
         acts += [f"changes {', '.join(self._changing)}"] if self._changing else []
         return f"augmentation {' and '.join(acts)}; it cannot change cached features ({', '.join(self.cached)})"
 
-    def _survey(self) -> Survey[UsableSamples]:
-        some = (self.samples[row] for row in self.splits.train.tolist())
-        nodes = table_nodes(self.columns, some, self.options.encoders)
+    def _split(self) -> TableSplits:
+        with self.observer.counting("splitting rows", None) as advance:
+            return table_splits(
+                self.table, self.columns, self.target, fractions=self.options.fractions, seed=self.config.seed,
+                leave_out=self.options.on_error != "stop", advance=advance,
+            )  # fmt: skip
+
+    def _survey(self) -> Survey[UsableSamples] | Survey[UsableStream]:
+        samples, rows, on_error = self.rows.samples, self.rows.num_rows, self.options.on_error
+        nodes = table_nodes(self.columns, self.rows.of("train", _rows_of(()), {}), self.options.encoders)
         if self.options.encoders.cache is not None:
             nodes = cached_nodes(
-                nodes, self.samples, self.options.encoders, rows=len(self.samples), on_error=self.options.on_error,
-                config=self.config, observer=self.observer,
+                nodes, samples, self.options.encoders, rows=rows, on_error=on_error, config=self.config,
+                observer=self.observer,
             )  # fmt: skip
         self._nodes, self._rules = nodes, table_rules(nodes)
-        with self.observer.counting("reading rows", len(self.samples)) as advance:
+        with self.observer.counting("reading rows", rows) as advance:
             return survey(
                 GraphBuilder(nodes),
-                self.samples,
-                on_error=self.options.on_error,
+                samples,
+                on_error=on_error,
                 splits=self.splits.named,
                 target_column=", ".join(self.columns.target),
                 workers=self.config.workers,
                 advance=advance,
             )
 
-    def _usable(self) -> tuple[dict[str, UsableSamples], list[Reject]]:
-        """Usable samples by split, without those of classes that training does not know."""
-        found = {name: self.survey.usable.among(rows.tolist()) for name, rows in self.splits.named.items()}
-        if self.target.kind == "regression":
-            return found, []
-        known = set(self.survey.classes["train"])
-        unknown: list[Reject] = []
-        for split in ("valid", "test"):
-            places = []
-            for place in found[split].places.tolist():
-                sample = self.samples[place]
-                strange = [name for name in _names(sample.target) if name not in known]
-                places += [] if strange else [place]
-                if strange:
-                    reason = f"found class {strange[0]!r} in the {split} split, expected one that training rows have"
-                    unknown.append(Reject(place + 1, str(sample.id), ", ".join(self.columns.target), reason, True))
-            found[split] = replace(found[split], places=np.array(places, dtype=np.int64))
-        if unknown and self.options.on_error == "stop":
-            first = unknown[0]
-            raise ValueError(f"row {first.row}, {first.id!r}, column {first.column!r}: {first.reason}")
-        return found, unknown
+    def _rejects(self) -> tuple[Reject, ...]:
+        """What the survey left out, and rows of classes that training does not know."""
+        found = list(self.survey.rejects)
+        if self.target.kind != "regression":
+            left_out, known = _rows_of(found), set(self.survey.classes["train"])
+            for split in ("valid", "test"):
+                if set(self.survey.classes[split]) - known:
+                    found += self._unknown(split, known, left_out)
+        return tuple(sorted(found, key=lambda reject: reject.row))
+
+    def _unknown(self, split: str, known: set[str], left_out: Int64[np.ndarray, "rows"]) -> Iterator[Reject]:
+        column = ", ".join(self.columns.target)
+        rows = self.rows.rows_of(split, left_out).tolist()
+        for row, sample in zip(rows, self.rows.of(split, left_out, {}), strict=True):
+            strange = [name for name in _names(sample.target) if name not in known]
+            if strange:
+                reason = f"found class {strange[0]!r} in the {split} split, expected one that training rows have"
+                if self.options.on_error == "stop":
+                    raise ValueError(f"row {row + 1}, {str(sample.id)!r}, column {column!r}: {reason}")
+                yield Reject(row + 1, str(sample.id), column, reason, True)
 
     def _encoding(self) -> TargetEncoding:
         train = self.of("train")
         if self.target.kind == "regression":
-            first = train[0].target
+            first = next(iter(train)).target
             return NumberTarget.fit(train, size=len(first) if isinstance(first, tuple) else 1)
         classes = tuple(sorted(self.survey.classes["train"]))
         return ClassTarget(classes) if self.target.kind == "classification" else MultiLabelTarget(classes)
@@ -212,9 +225,14 @@ class TablePlan:
             f"classes are weighted: {largest[1]:,} training rows of {largest[0]!r}, {smallest[1]:,} of {smallest[0]!r}"
         )
         if self.target.kind == "multilabel":
-            return positive_weights(counts, classes, len(self.of("train")))
+            return positive_weights(counts, classes, self.sizes["train"])
         return balanced_weights(counts, classes, power=WEIGHT_POWER)
 
 
 def _names(target: object) -> tuple[str, ...]:
     return target if isinstance(target, tuple) else (str(target),)
+
+
+def _rows_of(rejects: Iterable[Reject]) -> Int64[np.ndarray, "rows"]:
+    """The rows, from 0 and ascending, that are left out."""
+    return np.unique(np.array([reject.row - 1 for reject in rejects if reject.left_out], dtype=np.int64))

@@ -191,3 +191,14 @@ def test_node_types_without_augmentation_have_the_same_features(tiny: Path) -> N
         assert not plain.augments
         assert plain.fingerprint() == node_type.fingerprint()
         assert CachedNodes(of=plain, folder="features").name == node_type.name
+
+
+def test_features_of_a_stream_are_cached(tiny: Path, table: Path, run: Run) -> None:
+    folder, out = table.parent / "features", table.parent / "model"
+    code, shown, told = run("fit", table, *both(tiny), *SMALL, "--cache", folder, "--out", out, "--streaming")
+    assert code == 0, told
+    assert f"in {folder}: 23 made, 0 there already, 1 empty, 0 unreadable" in shown
+    assert json.loads((out / "results.json").read_text())["training"]["cached"] == ["photo", "caption"]
+    shutil.rmtree(folder)
+    assert run("predict", out, table, "--out", table.parent / "said.csv", "--device", "cpu", "--streaming")[0] == 0
+    assert len(rows_of(table.parent / "said.csv")) == ROWS

@@ -74,8 +74,7 @@ def test_the_command_has_every_option_of_the_call_with_its_default() -> None:
         "encoders",
         "observer",
         "progress",
-        "shuffle_buffer",
-    ):  # objects; what shows; streams
+    ):  # objects, and what the terminal does itself
         del call[name]
     found = parameters(cli_tables.fit)
     found["fractions"] = cli_tables._fractions(found["fractions"])

@@ -9,6 +9,7 @@ from gnnfuse.data.tables.media_path import MediaFolder
 from gnnfuse.data.tables.open_table import open_table
 from gnnfuse.data.tables.row_signals import RowSignals
 from gnnfuse.data.tables.split_rows import Splits, split_rows
+from gnnfuse.data.tables.split_stream import StreamedSplits, split_stream
 from gnnfuse.data.tables.stream_split import StreamSplit
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_samples import TableSamples
@@ -24,6 +25,7 @@ __all__ = [
     "RowSignals",
     "Splits",
     "StreamSplit",
+    "StreamedSplits",
     "Table",
     "TableError",
     "TableSamples",
@@ -33,5 +35,6 @@ __all__ = [
     "guess_columns",
     "open_table",
     "split_rows",
+    "split_stream",
     "target_kind",
 ]

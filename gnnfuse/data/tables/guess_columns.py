@@ -65,7 +65,7 @@ def guess_columns(
     id: str | None = None,
     split: str | None = None,
     group: str | None = None,
-    ignore: Sequence[str] = (),
+    ignore: Sequence[str] | None = None,
 ) -> Guess:
     """Guess which column is what from 1,000 rows, drawn from all (of a stream, the first).
 
@@ -98,15 +98,15 @@ def guess_columns(
         if names is not None
     }
     given |= {role: (name,) for role, name in (("id", id), ("split", split), ("group", group)) if name is not None}
-    ignore = (ignore,) if isinstance(ignore, str) else ignore
-    for names in (*given.values(), ignore):
+    ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore or ())
+    for names in (*given.values(), ignored):
         table.check(names)
-    _refuse_both(given, ignore)
+    _refuse_both(given, ignored)
     if id is not None and not table.streaming:
         check_ids(table, id)
     taken = {} if group is None else {group: "group"}  # tells who, so it is no input unless it is given as one too
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
-    taken |= dict.fromkeys(ignore, UNUSED)
+    taken |= dict.fromkeys(ignored, UNUSED)
     found: list[ColumnGuess] = []
     for evidence in gather(table, LOOK):
         role, reason = _role(evidence, taken, given, {guess.role for guess in found})
@@ -139,9 +139,9 @@ def _checked_id(table: Table, column: str, reason: str) -> tuple[str, str]:
     return ("id", reason) if wrong is None else (UNUSED, f"{reason}, but {wrong}; rows are named by their numbers")
 
 
-def _refuse_both(given: dict[str, tuple[str, ...]], ignore: Sequence[str]) -> None:
+def _refuse_both(given: dict[str, tuple[str, ...]], ignored: Sequence[str]) -> None:
     for role, names in given.items():
-        both = [name for name in names if name in ignore]
+        both = [name for name in names if name in ignored]
         if both:
             raise TableError(f"column {both[0]!r} is given as {role} and again to be ignored, expected one")
 

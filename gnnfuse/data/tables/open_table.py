@@ -131,10 +131,10 @@ def _from_file(path: Path, options: Options) -> Table:
 
 
 def _delimited(path: Path, options: Options, delimiter: str) -> Table:
-    file, notes = DelimitedFile(path, delimiter), ()
+    file = DelimitedFile(path, delimiter)
     other = file.other_delimiter()
-    if other is not None:
-        file, notes = DelimitedFile(path, other), (f"table {shown(path)}: its cells are separated by {other!r}",)
+    file = file if other is None else DelimitedFile(path, other)
+    notes = () if other is None else (f"table {shown(path)}: its cells are separated by {other!r}",)
     texts, reading = frozenset(file.names()), repr(file.delimiter)
     return _converted(path, file, file.schema(), options, texts=texts, reading=reading, notes=notes)
 

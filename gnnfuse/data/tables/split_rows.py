@@ -87,11 +87,7 @@ def split_rows(
     table = table.reading(columns)
     classes, missing = strata(table, target)
     if len(missing) and not leave_out:
-        raise TableError(
-            f"table {table.name}: {len(missing)} of {len(table)} rows have no target (the first: row "
-            f"{missing[0] + 1}); fill column {', '.join(columns.target)!r}, or leave those rows out by on_error skip "
-            "(--on-error skip)"
-        )
+        raise no_targets(table, columns, missing, len(table))
     rows = np.setdiff1d(np.arange(len(table)), missing)
     if not len(rows):
         raise TableError(f"table {table.name}: found no rows to split")
@@ -172,10 +168,7 @@ def _refuse_crossing(table: Table, columns: Columns, groups: list[str] | None, g
         for row in rows.tolist() if groups is not None else ():
             assert groups is not None
             if home.setdefault(groups[row], split) != split:
-                raise TableError(
-                    f"table {table.name}, row {row + 1}: {groups[row]} of column {columns.group!r} is in split "
-                    f"{home[groups[row]]!r} and again in {split!r}, expected every group in one"
-                )
+                raise crossing(table, columns, row, groups[row], home[groups[row]], split)
 
 
 def _refuse_unlearnt(
@@ -209,3 +202,19 @@ def _with_valid(
     share = (fractions[0] / whole, fractions[1] / whole, 0.0)
     train, valid, _ = deal(given["train"], share)
     return (train, valid, given["test"]), share, f"{how}; validation taken out of training by rule, {shares(share)}"
+
+
+def no_targets(table: Table, columns: Columns, missing: Int64[np.ndarray, "rows"], count: int) -> TableError:
+    """The error for rows without a target, of `count`."""
+    return TableError(
+        f"table {table.name}: {len(missing)} of {count} rows have no target (the first: row {missing[0] + 1}); fill "
+        f"column {', '.join(columns.target)!r}, or leave those rows out by on_error skip (--on-error skip)"
+    )
+
+
+def crossing(table: Table, columns: Columns, row: int, group: str, home: str, split: str) -> TableError:
+    """The error for a group whose rows are given to two splits."""
+    return TableError(
+        f"table {table.name}, row {row + 1}: {group} of column {columns.group!r} is in split {home!r} and again in "
+        f"{split!r}, expected every group in one"
+    )

@@ -84,7 +84,7 @@ def test_an_empty_cell_of_labels_is_no_labels_and_of_other_kinds_no_target() -> 
     labels = TableTarget(kind="multilabel", columns=("y",), separator="|")
     assert labels.read({"y": None}) == ()
     for kind_ in ("classification", "regression"):
-        assert TableTarget(kind=kind_, columns=("y",)).read({"y": None}) is None  # type: ignore[arg-type]
+        assert TableTarget(kind=kind_, columns=("y",)).read({"y": None}) is None
 
 
 def test_lists_hold_numbers_and_nothing_else() -> None:
