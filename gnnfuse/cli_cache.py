@@ -5,7 +5,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from gnnfuse.cli_tables import COLUMNS, Device, Media, OnErrorName, Outside, Streaming, TableArgument, Workers
+from gnnfuse.cli_tables import (
+    COLUMNS,
+    BlankWords,
+    Device,
+    Ignored,
+    Media,
+    OnErrorName,
+    Outside,
+    Streaming,
+    TableArgument,
+    Workers,
+    _given,
+)
 
 ENCODERS = "Encoders"
 
@@ -52,8 +64,10 @@ def cache(
         list[str] | None, typer.Option(help="Column of recordings, likewise.", rich_help_panel=COLUMNS)
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="Column of texts, likewise.", rich_help_panel=COLUMNS)] = None,
+    ignore: Ignored = None,
     media: Media = None,
     allow_outside: Outside = False,
+    blanks: BlankWords = None,
     streaming: Streaming = False,
     dtype: Annotated[
         Literal["float32", "float16"],
@@ -96,8 +110,10 @@ def cache(
             image=image,
             audio=audio,
             text=text,
+            ignore=ignore,
             media=media,
             allow_outside=allow_outside,
+            blanks=_given(blanks),
             streaming=streaming,
             dtype=dtype,
             batch_size=batch_size,

@@ -40,6 +40,18 @@ Streaming = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", help="Column that is not used. Several by repeating the option.", rich_help_panel=COLUMNS),
+]
+BlankWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--blank",
+        help="Word that stands for an empty cell in all columns. Several by repeating the option; '' for none. By "
+        "default the usual ones (NA, null, ...) in columns of numbers and targets; after fit, those of training.",
+    ),
+]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the rows.", rich_help_panel=COLUMNS)]
 
 
@@ -48,7 +60,7 @@ def _columns(what: str) -> object:
 
 
 def _given(names: list[str] | None) -> list[str] | None:
-    """Names of columns as the call takes them: None guesses, an empty list is none."""
+    """Names of columns, or words, as the call takes them: None for its own choice, an empty list for none."""
     return None if names is None else [name for name in names if name]
 
 
@@ -100,6 +112,7 @@ def fit(
             help="Column of what must stay together in one split: a person, a session.", rich_help_panel=COLUMNS
         ),
     ] = None,
+    ignore: Ignored = None,
     fractions: Annotated[
         str,
         typer.Option(
@@ -110,6 +123,7 @@ def fit(
     ] = FRACTIONS,
     media: Media = None,
     allow_outside: Outside = False,
+    blanks: BlankWords = None,
     streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     kind: Annotated[
@@ -340,9 +354,9 @@ def fit(
     try:
         fitted = run(
             table, out=out, image=_given(image), audio=_given(audio), text=_given(text), text_file=_given(text_file),
-            rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group, media=media,
-            allow_outside=allow_outside, streaming=streaming, options=options, config=config, resume=resume,
-            observer=observer,
+            rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group,
+            ignore=ignore, media=media, allow_outside=allow_outside, blanks=_given(blanks), streaming=streaming,
+            options=options, config=config, resume=resume, observer=observer,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and what asks a process to end
         if numbered(out / CHECKPOINTS):
@@ -360,6 +374,7 @@ def predict(
     id: IdColumn = None,
     media: Media = None,
     allow_outside: Outside = False,
+    blanks: BlankWords = None,
     streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
@@ -368,15 +383,16 @@ def predict(
 ) -> None:
     """Predict for every row of a table: one row out for every row in, in the same order.
 
-    A row out has the id, the prediction, and a probability per class. Any of the modalities may be missing, in a row or
-    as a whole column.
+    A row out has the id as it stands in the table, the prediction, and a probability per class. Any of the modalities
+    may be missing, in a row or as a whole column.
     """
     from gnnfuse.workflow import Terminal
     from gnnfuse.workflow import predict as run
 
     run(
-        model, table, out=out, id=id, media=media, allow_outside=allow_outside, streaming=streaming, on_error=on_error,
-        batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=_given(blanks),
+        streaming=streaming, on_error=on_error, batch_size=batch_size, workers=workers, device=device,
+        observer=Terminal(),
     )  # fmt: skip
 
 
@@ -387,6 +403,7 @@ def embed(
     id: IdColumn = None,
     media: Media = None,
     allow_outside: Outside = False,
+    blanks: BlankWords = None,
     streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
@@ -398,6 +415,7 @@ def embed(
     from gnnfuse.workflow import embed as run
 
     run(
-        model, table, out=out, id=id, media=media, allow_outside=allow_outside, streaming=streaming, on_error=on_error,
-        batch_size=batch_size, workers=workers, device=device, observer=Terminal(),
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=_given(blanks),
+        streaming=streaming, on_error=on_error, batch_size=batch_size, workers=workers, device=device,
+        observer=Terminal(),
     )  # fmt: skip

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "saving": UP_TO_DATA,
     "draw": UP_TO_DATA,
     "train": (*UP_TO_DATA, "saving", "draw"),
-    "diagnosis": ("ops",),
+    "diagnosis": ("ops", "data.tables.arrow_cache"),
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
     "workflow": (*UP_TO_TRAIN, "model_card", "fit_defaults"),

@@ -18,6 +18,7 @@ def folders(tell: Callable[[str], None]) -> Iterator[Finding]:
     yield guarded("machine code", lambda: _folder("machine code", numba_folder(), "NUMBA_CACHE_DIR"))
     yield guarded("hub", lambda: _folder("hub", _hub_folder(), "HF_HUB_CACHE"))
     yield guarded("datasets", lambda: _folder("datasets", _datasets_folder(), "HF_DATASETS_CACHE"))
+    yield guarded("tables", lambda: _folder("tables", _tables_folder(), "XDG_CACHE_HOME"))
     yield guarded("temporary files", lambda: _folder("temporary files", Path(tempfile.gettempdir()), "TMPDIR"))
     yield guarded("working folder", lambda: _folder("working folder", Path.cwd(), None))
 
@@ -41,6 +42,12 @@ def _datasets_folder() -> Path:
     from datasets import config
 
     return Path(config.HF_DATASETS_CACHE)
+
+
+def _tables_folder() -> Path:
+    from gnnfuse.data.tables.arrow_cache import default_cache
+
+    return default_cache()
 
 
 def _folder(name: str, path: Path | None, variable: str | None) -> Finding:

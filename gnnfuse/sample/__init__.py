@@ -6,7 +6,7 @@ from gnnfuse.sample.image import read_image
 from gnnfuse.sample.rows import Rows, TensorRows, read_rows
 from gnnfuse.sample.sample import Sample, SignalError
 from gnnfuse.sample.text import TextFile, read_text
-from gnnfuse.sample.unreadable import Unreadable, signal_of
+from gnnfuse.sample.unreadable import Unreadable, signal_of, with_rest_of
 
 __all__ = [
     "Audio",
@@ -23,4 +23,5 @@ __all__ = [
     "read_text",
     "signal_of",
     "text_digest",
+    "with_rest_of",
 ]

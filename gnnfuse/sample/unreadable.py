@@ -1,6 +1,6 @@
 """A signal that is known to be unreadable before any reader opens it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gnnfuse.sample.sample import Sample, SignalError
 
@@ -16,6 +16,8 @@ class Unreadable:
         found: what was found, as `SignalError` says it.
         expected: what was expected.
         column: the table's column it came from, where that is not the signal itself.
+        rest: the signal without what is wrong with it, for whoever goes on without that: None where nothing is left,
+            and again an `Unreadable` where something else is wrong too.
 
     Example:
         >>> from gnnfuse.sample import read_text
@@ -28,6 +30,7 @@ class Unreadable:
     found: str
     expected: str
     column: str | None = None
+    rest: object = None
 
 
 def signal_of(sample: Sample, signal: str) -> object | None:
@@ -40,3 +43,18 @@ def signal_of(sample: Sample, signal: str) -> object | None:
     if isinstance(value, Unreadable):
         raise SignalError(sample, signal, value.found, value.expected)
     return value
+
+
+def with_rest_of(sample: Sample, signal: str) -> Sample:
+    """The sample with what is left of a signal that cannot be read in its place; without the signal if that is nothing.
+
+    Example:
+        >>> rows = Unreadable("'abc' in column 'age'", "a finite number", "age", rest=[[float("nan"), 2.0]])
+        >>> dict(with_rest_of(Sample({"rows": rows, "image": "broken.png"}), "rows").signals)
+        {'rows': [[nan, 2.0]], 'image': 'broken.png'}
+        >>> sorted(with_rest_of(Sample({"rows": rows, "image": "broken.png"}), "image").signals)
+        ['rows']
+    """
+    value = sample.signals.get(signal)
+    rest = value.rest if isinstance(value, Unreadable) else None
+    return replace(sample, signals={**sample.signals, signal: rest})

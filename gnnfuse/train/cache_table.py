@@ -31,8 +31,10 @@ def cache(
     image: Sequence[str] | None = None,
     audio: Sequence[str] | None = None,
     text: Sequence[str] | None = None,
+    ignore: Sequence[str] | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
+    blanks: Sequence[str] | None = None,
     streaming: bool = False,
     dtype: StoredType = "float32",
     batch_size: int = 32,
@@ -59,8 +61,10 @@ def cache(
         image: the columns of pictures; guessed from what stands in them by default.
         audio: the columns of recordings.
         text: the columns of texts.
+        ignore: columns that are not encoded, whatever stands in them.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
+        blanks: words that stand for an empty cell in all columns.
         streaming: read rows one after another, without an index.
         dtype: as `cache_samples` takes it.
         batch_size: as `cache_samples` takes it.
@@ -81,8 +85,8 @@ def cache(
     weights = {"image": image_weights, "audio": audio_weights, "text": text_weights}
     given = {"image": image, "audio": audio, "text": text}
     _check_given(models, {"weights": weights, "column": given})
-    table = open_table(source, media=media, allow_outside=allow_outside, streaming=streaming)
-    guess = guess_columns(table, image=image, audio=audio, text=text)
+    table = open_table(source, media=media, allow_outside=allow_outside, streaming=streaming, blanks=blanks)
+    guess = guess_columns(table, image=image, audio=audio, text=text, ignore=ignore)
     node_types = [
         MODALITIES[modality][0](model=model, weights=weights[modality], signal=column, name=modality)
         for modality, model in models.items()

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from gnnfuse.graph import GraphBuilder
-from gnnfuse.sample import Sample, SignalError, Unreadable
+from gnnfuse.nodes import NodeType
+from gnnfuse.sample import Sample, SignalError, Unreadable, with_rest_of
 
 
 @dataclass(frozen=True)
@@ -13,33 +14,48 @@ class Reading:
     Args:
         number: the sample's number among all, from 0.
         id: its id, if it has one.
-        bad: signal -> (column, reason) of signals that cannot be read.
-        present: signals that can.
-        target: the class name, tuple of class names, numbers, None, or why it cannot be read (`Unreadable`).
+        bad: (signal, column, reason) of all that cannot be read.
+        present: signals of which something can.
+        target: the class name, tuple of class names, numbers, or None.
+        wrong_target: (column, reason) of a target that cannot be used; the column is None where nobody knows better.
     """
 
     number: int
     id: str | None
-    bad: dict[str, tuple[str, str]]
+    bad: tuple[tuple[str, str, str], ...]
     present: frozenset[str]
     target: object
+    wrong_target: tuple[str | None, str] | None
 
 
 def read_once(builder: GraphBuilder, number: int, sample: Sample) -> Reading:
     """Read every signal that the builder's node types read, each by itself, so that all that is wrong is found."""
     named = sample.named(number)
-    bad: dict[str, tuple[str, str]] = {}
-    present = set()
+    bad: list[tuple[str, str, str]] = []
+    present: set[str] = set()
+    for signal, readers in _readers(builder).items():
+        rest, left = named, True
+        while left:
+            try:
+                found = [reader.nodes(rest) is not None for reader in readers]
+            except SignalError as error:
+                bad.append((signal, *column_and_reason(error)))
+                rest = with_rest_of(rest, signal)
+                left = signal in rest.signals
+            else:
+                present |= {signal} if any(found) else set()
+                left = False
+    wrong = _wrong_with_target(builder, named)
+    return Reading(number, sample.id, tuple(bad), frozenset(present), None if wrong else named.target, wrong)
+
+
+def _readers(builder: GraphBuilder) -> dict[str, list[NodeType]]:
+    """The node types that read each signal."""
+    found: dict[str, list[NodeType]] = {}
     for node_type in builder.node_types:
-        signal = node_type.signal
-        if signal is None or signal in bad:
-            continue
-        try:
-            if node_type.nodes(named) is not None:
-                present.add(signal)
-        except SignalError as error:
-            bad[signal] = column_and_reason(error)
-    return Reading(number, sample.id, bad, frozenset(present - bad.keys()), _told(builder, named))
+        if node_type.signal is not None:
+            found.setdefault(node_type.signal, []).append(node_type)
+    return found
 
 
 def column_and_reason(error: SignalError) -> tuple[str, str]:
@@ -50,12 +66,15 @@ def column_and_reason(error: SignalError) -> tuple[str, str]:
     return column, f"found {found}, expected {expected}"
 
 
-def _told(builder: GraphBuilder, sample: Sample) -> object:
-    """The target, or why it cannot be used; whether it can be encoded is asked where the builder knows how."""
-    if builder.target is None or sample.target is None or isinstance(sample.target, Unreadable):
-        return sample.target
+def _wrong_with_target(builder: GraphBuilder, sample: Sample) -> tuple[str | None, str] | None:
+    """Why a target cannot be used; whether it can be encoded is asked where the builder knows how."""
+    target = sample.target
+    if isinstance(target, Unreadable):
+        return target.column, f"found {target.found}, expected {target.expected}"
+    if builder.target is None or target is None:
+        return None
     try:
         builder.target.encode(sample)
     except ValueError as error:
-        return Unreadable(str(error), "a target that can be encoded")
-    return sample.target
+        return None, str(error).removeprefix(f"sample {sample.id!r}: ")
+    return None

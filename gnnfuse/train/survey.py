@@ -11,13 +11,14 @@ import numpy as np
 from gnnfuse.data.rejects import OnError, Reject, check_on_error
 from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.graph import GraphBuilder
-from gnnfuse.sample import Sample, Unreadable
+from gnnfuse.sample import Sample
 from gnnfuse.train.read_in_order import read_in_order
 from gnnfuse.train.reading import Reading, read_once
 from gnnfuse.train.usable_samples import UsableSamples, UsableStream
 
 Usable = TypeVar("Usable", UsableSamples, UsableStream)
 ADVICE = "; --on-error missing or skip (on_error=) goes on without what is wrong"
+NOTHING = "found no signal that can be read, expected at least one"
 CHUNK = 16  # readings that a worker hands over at once
 
 
@@ -35,6 +36,7 @@ class Survey(Generic[Usable]):
             numbers.
         present: split -> signal -> usable samples that have it.
         without_target: how many samples had none, where targets were needed.
+        without_labels: how many usable samples have a target of several labels, and none of them.
     """
 
     usable: Usable
@@ -44,6 +46,7 @@ class Survey(Generic[Usable]):
     classes: Mapping[str, Mapping[str, int]]
     present: Mapping[str, Mapping[str, int]]
     without_target: int
+    without_labels: int
 
     def __post_init__(self) -> None:
         left_out = len({reject.row for reject in self.rejects if reject.left_out})
@@ -93,10 +96,11 @@ def survey(
 ) -> Survey[UsableSamples] | Survey[UsableStream]:
     """Read every sample once, as the builder's node types will, and settle what happens to those that cannot be read.
 
-    "stop" raises at the first sample with something wrong. "missing" leaves out the signals that cannot be read, as if
-    they were absent; a row of which no signal is left, or without a target, is left out as a whole. "skip" leaves out
-    every row with something wrong. What is wrong is what a reader refuses (`SignalError`) and a target that cannot be
-    encoded; errors of other kinds are errors of the program and always raise.
+    "stop" raises at the first sample with something wrong. "missing" leaves out what cannot be read, as if it were
+    absent: a signal, or in a row of numbers the one that is none; a row of which no signal is left, or without a
+    target, is left out as a whole. "skip" leaves out every row with something wrong. What is wrong is what a reader
+    refuses (`SignalError`) and a target that cannot be encoded; errors of other kinds are errors of the program and
+    always raise.
 
     Args:
         builder: says which signals are read and how.
@@ -164,6 +168,7 @@ class _Found:
             classes=count.classes,
             present=count.present,
             without_target=self.without_target,
+            without_labels=count.without_labels,
         )
 
 
@@ -190,6 +195,7 @@ class Counts:
         names = ["all", *(splits[0] if splits is not None else [])]
         self.classes: dict[str, Counter[str]] = {name: Counter() for name in names}
         self.present: dict[str, Counter[str]] = {name: Counter() for name in names}
+        self.without_labels = 0
 
     def add(self, reading: Reading) -> None:
         """Count one sample that is kept."""
@@ -199,6 +205,7 @@ class Counts:
             place = int(which[reading.number]) if reading.number < len(which) else -1
             names += [named[place]] if place >= 0 else []
         labels = reading.target if isinstance(reading.target, tuple | list | set | frozenset) else (reading.target,)
+        self.without_labels += not labels
         for name in names:
             self.classes[name].update(label for label in labels if isinstance(label, str))
             self.present[name].update(reading.present)
@@ -223,12 +230,12 @@ class _Judge:
         self.first_without: Reading | None = None
         self.rejects: list[Reject] = []
         self.left_out: list[int] = []
-        self.dropped: dict[int, frozenset[str]] = {}
+        self.dropped: dict[int, tuple[str, ...]] = {}
 
     def keeps(self, reading: Reading) -> bool:
         """Whether the sample is used, with or without some of its signals."""
         self.rows += 1
-        cells = list(reading.bad.values())
+        cells = [(column, reason) for _, column, reason in reading.bad]
         row = self._wrong_with_row(reading)
         if (cells or row) and self.on_error == "stop":
             self._stop(reading, *(cells or row)[0])
@@ -237,7 +244,7 @@ class _Judge:
         if leaves_out:
             self.left_out.append(reading.number)
         elif cells:
-            self.dropped[reading.number] = frozenset(reading.bad)
+            self.dropped[reading.number] = tuple(signal for signal, _, _ in reading.bad)
         return not leaves_out
 
     def conclude(self) -> None:
@@ -251,16 +258,16 @@ class _Judge:
 
     def _wrong_with_row(self, reading: Reading) -> list[tuple[str, str]]:
         found = []
-        if self.targets and isinstance(reading.target, Unreadable):
-            column = reading.target.column or self.target_column
-            found.append((column, f"found {reading.target.found}, expected {reading.target.expected}"))
-        if self.targets and reading.target is None:
+        if self.targets and reading.wrong_target is not None:
+            column, reason = reading.wrong_target
+            found.append((column or self.target_column, reason))
+        elif self.targets and reading.target is None:
             self.without_target += 1
             self.first_without = self.first_without or reading
             if self.on_error != "stop":  # which counts them all first
                 found.append((self.target_column, "found no target, expected one"))
         if not reading.present and not self.empty:
-            found.append((", ".join(self.signals), "found no signal that can be read, expected at least one"))
+            found.append((", ".join(self.signals), NOTHING))
         return found
 
     def _row(self, reading: Reading) -> int:

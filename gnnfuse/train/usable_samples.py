@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import overload
 
 import numpy as np
 from jaxtyping import Int64
 
 from gnnfuse.data.sample_stream import SampleStream
-from gnnfuse.sample import Sample
+from gnnfuse.sample import Sample, with_rest_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,18 +19,19 @@ class UsableSamples(Sequence[Sample]):
     Args:
         samples: the whole sequence.
         places: which of them, in this order.
-        dropped: place in the whole sequence -> signals that are treated as absent.
+        dropped: place in the whole sequence -> signals that cannot be read, each as often as something is wrong with it
+            (see `with_rest_of`).
 
     Example:
         >>> whole = [Sample({"text": "a"}), Sample({"text": "b"}), Sample({"text": "c", "image": "broken"})]
-        >>> found = UsableSamples(whole, np.array([0, 2]), {2: frozenset({"image"})})
+        >>> found = UsableSamples(whole, np.array([0, 2]), {2: ("image",)})
         >>> [dict(sample.signals) for sample in found]
         [{'text': 'a'}, {'text': 'c'}]
     """
 
     samples: Sequence[Sample]
     places: Int64[np.ndarray, "usable"]
-    dropped: Mapping[int, frozenset[str]]
+    dropped: Mapping[int, tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.places)
@@ -42,7 +44,7 @@ class UsableSamples(Sequence[Sample]):
         if isinstance(index, slice):
             return replace(self, places=self.places[index])
         place = int(self.places[index])
-        return without(self.samples[place], self.dropped.get(place))
+        return without(self.samples[place], self.dropped.get(place, ()))
 
     def among(self, places: Iterable[int]) -> "UsableSamples":
         """Those of the usable samples whose places in the whole sequence are among the given, in the given order."""
@@ -57,13 +59,13 @@ class UsableStream(SampleStream):
     Args:
         stream: the whole stream.
         left_out: ascending numbers of samples that are not given.
-        dropped: number in the whole stream -> signals that are treated as absent.
+        dropped: number in the whole stream -> signals that cannot be read, as in `UsableSamples`.
         count: how many samples are left, where that is known.
     """
 
     stream: SampleStream
     left_out: Int64[np.ndarray, "left_out"]
-    dropped: Mapping[int, frozenset[str]]
+    dropped: Mapping[int, tuple[str, ...]]
     count: int | None = None
 
     def share(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
@@ -72,21 +74,19 @@ class UsableStream(SampleStream):
             raise ValueError(f"found share {index} of {count}, expected 0 to {count - 1}")
         if not len(self.left_out):  # numbers are as before: the other shares' samples need not be made
             for number, sample in self.stream.share(index, count):
-                yield number, without(sample, self.dropped.get(number))
+                yield number, without(sample, self.dropped.get(number, ()))
             return
         gone = set(self.left_out.tolist())
         kept = ((number, sample) for number, sample in self.stream.share(0, 1) if number not in gone)
         for new, (number, sample) in enumerate(kept):
             if new % count == index:
-                yield new, without(sample, self.dropped.get(number))
+                yield new, without(sample, self.dropped.get(number, ()))
 
     def size(self) -> int | None:
         """How many samples are left."""
         return self.count
 
 
-def without(sample: Sample, signals: frozenset[str] | None) -> Sample:
-    """The sample without some of its signals."""
-    if not signals:
-        return sample
-    return replace(sample, signals={name: value for name, value in sample.signals.items() if name not in signals})
+def without(sample: Sample, dropped: Iterable[str]) -> Sample:
+    """The sample with what is left of signals that cannot be read in their place."""
+    return reduce(with_rest_of, dropped, sample)

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gnnfuse.data.rejects import OnError, Reject, check_on_error, write_rejects
-from gnnfuse.data.tables import Table, TableSamples, TableStream, open_table
+from gnnfuse.data.tables import Table, TableSamples, TableStream, blank_notes, open_table
 from gnnfuse.graph import GraphBatch
 from gnnfuse.saving import from_pretrained
 from gnnfuse.saving.hub import local_folder
@@ -21,8 +21,12 @@ from gnnfuse.train import device_of
 from gnnfuse.train.read_in_order import read_in_order
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.read_graphs import GraphReader
+from gnnfuse.workflow.row_ids import id_type, ids_of
 from gnnfuse.workflow.table_note import FILE as NOTE
 from gnnfuse.workflow.table_note import TableNote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Answer = TypeVar("Answer")
 
@@ -51,6 +55,11 @@ class Answering:
         return "row" if self.id_column is None else self.id_column
 
     @property
+    def id_type(self) -> "pa.DataType":
+        """The type of that column."""
+        return id_type(self.table, self.id_column)
+
+    @property
     def num_rows(self) -> int | None:
         """How many rows there are; of a stream only reading them all would tell."""
         return None if self.table.streaming else len(self.table)
@@ -65,7 +74,7 @@ class Answering:
         advance: Callable[[], object],
         rejects: list[Reject],
     ) -> Iterator[tuple[object, Answer]]:
-        """What names each row that can be answered for (its id, or its number from 1), with the answer, in order.
+        """What names each row that can be answered for (`ids_of`), with the answer, in order.
 
         Args:
             answer: one answer per graph of a batch.
@@ -78,15 +87,17 @@ class Answering:
         device = next(self.task.parameters()).device
         reader = GraphReader(self.task.builder, on_error)
         reads = read_in_order(reader.read, self.samples, workers=workers, chunk=batch_size)
+        ids = ids_of(self.table, self.id_column)
         read = answered = 0
         with torch.no_grad():
             while batch := list(islice(reads, batch_size)):
                 rejects += [reject for found in batch for reject in found.rejects]
-                kept = [(found, found.graph) for found in batch if found.graph is not None]
+                named = zip(batch, ids, strict=False)  # ids may be numbers without end
+                kept = [(name, found.graph) for found, name in named if found.graph is not None]
                 graphs = [graph for _, graph in kept]
                 answers = answer(self.task, self.task.builder.collate(graphs).to(device)) if graphs else ()
-                for (found, _), each in zip(kept, answers, strict=True):
-                    yield (found.number + 1 if self.id_column is None else found.id), each
+                for (name, _), each in zip(kept, answers, strict=True):
+                    yield name, each
                 read, answered = read + len(batch), answered + len(kept)
                 for _ in batch:
                     advance()
@@ -103,6 +114,7 @@ def answering(
     classes: Sequence[type],
     media: str | Path | None,
     allow_outside: bool,
+    blanks: Sequence[str] | None,
     streaming: bool,
     id: str | None,
     device: str,
@@ -125,12 +137,15 @@ def answering(
         if not isinstance(loaded, Task):
             raise ValueError(f"{model}: found a {type(loaded).__name__}, expected a task that `gnnfuse fit` wrote")
         task = loaded
-    opened = open_table(table, media=media, allow_outside=allow_outside, streaming=streaming)
+    words = note.blanks if blanks is None else blanks
+    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=words, streaming=streaming)
     for line in opened.notes:
         observer.says(line)
-    columns, missing = note.columns_in(opened)
+    opened, columns, missing = note.signals_in(opened)
     if missing:
         observer.says(f"missing columns, taken for empty: {', '.join(missing)}")
+    for line in blank_notes(opened, columns):
+        observer.says(line)
     if id is not None:
         opened.check([id])
     named = id if id is not None else note.columns.id if note.columns.id in opened.columns else None

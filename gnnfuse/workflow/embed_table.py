@@ -4,17 +4,28 @@ import csv
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.tasks import Task
-from gnnfuse.workflow.answer_table import answering, checked, refuse_the_table, vectors_of, write_beside
+from gnnfuse.workflow.answer_table import (
+    Answering,
+    answering,
+    checked,
+    refuse_the_table,
+    vectors_of,
+    write_beside,
+)
 from gnnfuse.workflow.array_file import writing_array
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.predict_table import Predicted
 from gnnfuse.workflow.row_writers import check_ending, replacing, writing
 from gnnfuse.workflow.table_note import TableNote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ENDINGS = {".parquet": "rows", ".npy": "array"}
 
@@ -27,6 +38,7 @@ def embed(
     id: str | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
+    blanks: Sequence[str] | None = None,
     streaming: bool = False,
     on_error: OnError = "stop",
     batch_size: int = 64,
@@ -45,11 +57,12 @@ def embed(
         model: a folder that `fit` wrote, a hub id, or a task (then with `note`).
         table: whatever `open_table` opens.
         out: the file to write: .parquet or .npy.
-        id: the column that names the rows; the one of training by default, numbers from 1 without it.
+        id: the column that names the rows; the one of training by default, numbers from 1 without it. Ids are written
+            as they stand there, and may be empty or come again.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
-        streaming: read rows one after another: the table is not held in memory, nor converted, and ids are not compared
-            with one another.
+        blanks: words that stand for an empty cell in all columns; those of training by default.
+        streaming: read rows one after another: the table is not held in memory, nor converted.
         on_error: "stop", "missing", "skip", as in `predict`.
         batch_size: rows per batch.
         workers: processes that read.
@@ -68,8 +81,8 @@ def embed(
     check_ending(path, ENDINGS)
     refuse_the_table(path, table)
     asked = answering(
-        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, streaming=streaming, id=id,
-        device=device, observer=observer,
+        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
+        streaming=streaming, id=id, device=device, observer=observer,
     )  # fmt: skip
     rejects: list[Reject] = []
     with observer.counting("embedding", asked.num_rows) as advance:
@@ -78,7 +91,7 @@ def embed(
         )
         if path.suffix.lower() == ".parquet":
             rows = 0
-            with writing(path) as writer:
+            with writing(path, _schema(asked)) as writer:
                 for id_of_row, vector in vectors:
                     writer.write({asked.name: id_of_row, "embedding": vector})
                     rows += 1
@@ -87,6 +100,12 @@ def embed(
     write_beside(path, rejects, on_error)
     observer.says(f"wrote {rows:,} vectors of {asked.task.model.dim} numbers into {path}")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
+
+
+def _schema(asked: Answering) -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([(asked.name, asked.id_type), ("embedding", pa.list_(pa.float32()))])
 
 
 def _write_array(path: Path, name: str, found: Iterator[tuple[object, np.ndarray]], dim: int) -> int:

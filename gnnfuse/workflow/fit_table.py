@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import write_rejects
-from gnnfuse.data.tables import Columns, guess_columns, open_table
+from gnnfuse.data.tables import Columns, blank_notes, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
 from gnnfuse.saving.pretrained import save_card
 from gnnfuse.tasks import Task
@@ -65,8 +65,10 @@ def fit(
     id: str | None = None,
     split: str | None = None,
     group: str | None = None,
+    ignore: Sequence[str] | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
+    blanks: Sequence[str] | None = None,
     streaming: bool = False,
     options: FitOptions | None = None,
     config: FitConfig | None = None,
@@ -94,8 +96,11 @@ def fit(
         id: the column that names the rows.
         split: the column that says which rows are for training, validation and testing.
         group: the column of what must stay together in one split.
+        ignore: columns that are not used, whatever stands in them.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
+        blanks: words that stand for an empty cell in all columns; by default those that `pandas.read_csv` takes for
+            missing ("NA", "null", ...), in columns of numbers and targets only.
         streaming: read rows one after another, anew in every pass: the table is not held in memory, nor converted, and
             may be longer than either would allow. Columns are guessed, and the kind of target chosen, from its first
             rows. Made splits follow a hash of each row's group, id or number, without stratifying; ids are not compared
@@ -127,16 +132,19 @@ def fit(
         raise ValueError(f"{folder}: found a file, expected a folder to write the model into, or nothing yet")
     if not (resume or config.resume):
         refuse_earlier_run(folder / CHECKPOINTS)
-    opened = open_table(table, media=media, allow_outside=allow_outside, streaming=streaming)
+    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming)
     for note in opened.notes:
         observer.says(note)
     guess = guess_columns(
         opened, image=image, audio=audio, text=text, text_file=text_file, rows=rows, features=features, target=target,
-        id=id, split=split, group=group,
+        id=id, split=split, group=group, ignore=ignore,
     )  # fmt: skip
     observer.columns(guess)
     if unusual := _unusual(config):
         observer.says(f"training by other numbers than usual: {unusual}")
+    for note in blank_notes(opened, guess.columns):
+        observer.says(note)
+    opened = opened.reading(guess.columns)
     plan = TablePlan(opened, guess.columns, options, config, observer)
     if plan.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
@@ -147,7 +155,7 @@ def fit(
         return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
     task = plan.whole()
     save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
-    TableNote(columns=guess.columns, source=opened.name).write(folder)
+    TableNote(columns=guess.columns, source=opened.name, blanks=opened.blanks).write(folder)
     measured = {"valid": evaluate(plan.task, valid, device=config.device, workers=config.workers)}
     if plan.sizes["test"]:
         measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device, workers=config.workers)

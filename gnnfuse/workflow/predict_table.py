@@ -4,14 +4,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
+from gnnfuse.sample import Sample
 from gnnfuse.tasks import Prediction, Task
 from gnnfuse.workflow.answer_table import Answering, answering, checked, refuse_the_table, write_beside
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.row_writers import WRITERS, check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,7 @@ def predict(
     id: str | None = None,
     media: str | Path | None = None,
     allow_outside: bool = False,
+    blanks: Sequence[str] | None = None,
     streaming: bool = False,
     on_error: OnError = "stop",
     batch_size: int = 64,
@@ -49,7 +55,7 @@ def predict(
     """Predict for every row of a table and write one row for each, in the same order.
 
     A row has the id, `prediction`, and for classes `probability_<class>` of each. Several numbers are
-    `prediction_<column>` each. Whatever is missing in a row is done without, a whole column too; only a table with none
+    `prediction_<column>` each. Whatever is missing in a row is done without, whole columns too; only a table with none
     of the model's columns is refused. With `on_error` other than "stop", what cannot be read is listed in a file beside
     `out` whose name ends in `.rejects.csv`.
 
@@ -58,11 +64,12 @@ def predict(
             task (then with `note`).
         table: whatever `open_table` opens; targets are not looked at.
         out: the file to write: .csv, .jsonl, .ndjson or .parquet.
-        id: the column that names the rows; the one of training by default, numbers from 1 without it.
+        id: the column that names the rows; the one of training by default, numbers from 1 without it. Ids are written
+            as they stand there, and may be empty or come again.
         media: folder that paths in cells start from; the table's own by default.
         allow_outside: let such paths lead out of that folder.
-        streaming: read rows one after another: the table is not held in memory, nor converted, and ids are not compared
-            with one another.
+        blanks: words that stand for an empty cell in all columns; those of training by default.
+        streaming: read rows one after another: the table is not held in memory, nor converted.
         on_error: "stop", "missing" (a signal that cannot be read is taken for absent), "skip" (the row is left out).
         batch_size: rows per batch.
         workers: processes that read.
@@ -81,21 +88,17 @@ def predict(
     check_ending(path, WRITERS)
     refuse_the_table(path, table)
     asked = answering(
-        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, streaming=streaming, id=id,
+        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
+        streaming=streaming, id=id,
         device=device, observer=observer,
     )  # fmt: skip
-    name, names, rows = asked.name, _number_names(asked), 0
+    names, schema, rows = _number_names(asked), _schema(asked), 0
     rejects: list[Reject] = []
-    with writing(path) as writer, observer.counting("predicting", asked.num_rows) as advance:
+    with writing(path, schema) as writer, observer.counting("predicting", asked.num_rows) as advance:
         for id_of_row, prediction in asked.each(
             described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         ):
-            row = row_of(prediction, names)
-            if name in row:
-                raise ValueError(
-                    f"the id column is called {name!r}, as a column of predictions is; choose another by id="
-                )
-            writer.write({name: id_of_row, **row})
+            writer.write({asked.name: id_of_row, **row_of(prediction, names)})
             rows += 1
     write_beside(path, rejects, on_error)
     left_out = len({reject.row for reject in rejects if reject.left_out})
@@ -122,6 +125,21 @@ def row_of(prediction: Prediction, names: Sequence[str]) -> Mapping[str, object]
         return {f"prediction_{name}": number for name, number in zip(names, prediction.label, strict=True)}
     scores = {f"probability_{name}": score for name, score in prediction.scores.items()}
     return {"prediction": prediction.label, **scores}
+
+
+def _schema(asked: Answering) -> "pa.Schema":
+    """The columns of answers and their types, told from what the task says of a row without any signal."""
+    import pyarrow as pa
+
+    [prediction] = asked.task.predict(Sample({}))
+    row = row_of(prediction, _number_names(asked))
+    if asked.name in row:
+        raise ValueError(
+            f"the id column is called {asked.name!r}, as a column of predictions is; choose another (id=, --id)"
+        )
+    labels = pa.list_(pa.string() if prediction.scores else pa.float64())
+    types = {str: pa.string(), float: pa.float64(), tuple: labels}
+    return pa.schema([(asked.name, asked.id_type), *((name, types[type(value)]) for name, value in row.items())])
 
 
 def _number_names(asked: Answering) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBuilder, SampleGraph
-from gnnfuse.sample import Sample, SignalError
+from gnnfuse.sample import Sample, SignalError, with_rest_of
 from gnnfuse.train.reading import column_and_reason
 
 
@@ -31,8 +31,8 @@ class GraphReader:
 
     Args:
         builder: makes the graphs.
-        on_error: "stop" raises at the first signal that cannot be read, "missing" takes it for absent, "skip" leaves
-            the sample out.
+        on_error: "stop" raises at the first thing that cannot be read, "missing" takes it for absent, "skip" leaves the
+            sample out.
     """
 
     builder: GraphBuilder
@@ -57,4 +57,4 @@ class GraphReader:
                 rejects.append(Reject(number + 1, str(sample.id), column, reason, leaves_out))
                 if leaves_out:
                     return Read(number, str(sample.id), None, tuple(rejects))
-                sample = replace(sample, signals={k: v for k, v in sample.signals.items() if k != error.reason[1]})
+                sample = with_rest_of(sample, error.reason[1])

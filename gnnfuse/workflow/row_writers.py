@@ -7,8 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SEPARATOR = "|"
 ROWS_AT_ONCE = 4096
@@ -19,10 +22,11 @@ class RowWriter(ABC):
 
     Args:
         path: the file to write.
+        schema: the columns and their Arrow types.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, schema: "pa.Schema") -> None:
+        self.path, self.schema = path, schema
 
     @abstractmethod
     def write(self, row: Mapping[str, object]) -> None:
@@ -34,18 +38,16 @@ class RowWriter(ABC):
 
 
 class CsvRows(RowWriter):
-    """Comma-separated values in UTF-8; several labels are joined by "|"."""
+    """Comma-separated values in UTF-8, the columns as header; several labels are joined by "|"."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, schema: "pa.Schema") -> None:
+        super().__init__(path, schema)
         self._file = path.open("w", newline="", encoding="utf-8")
-        self._writer: csv.DictWriter[str] | None = None
+        self._writer = csv.DictWriter(self._file, schema.names)
+        self._writer.writeheader()
 
     def write(self, row: Mapping[str, object]) -> None:
-        """One line; the first row's columns are the header."""
-        if self._writer is None:
-            self._writer = csv.DictWriter(self._file, list(row))
-            self._writer.writeheader()
+        """One line."""
         self._writer.writerow({name: _cell(value) for name, value in row.items()})
 
     def close(self) -> None:
@@ -56,8 +58,8 @@ class CsvRows(RowWriter):
 class JsonRows(RowWriter):
     """A JSON object per line."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, schema: "pa.Schema") -> None:
+        super().__init__(path, schema)
         self._file = path.open("w", encoding="utf-8")
 
     def write(self, row: Mapping[str, object]) -> None:
@@ -72,10 +74,12 @@ class JsonRows(RowWriter):
 class ParquetRows(RowWriter):
     """Parquet, some thousand rows to a group."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, schema: "pa.Schema") -> None:
+        import pyarrow.parquet as pq
+
+        super().__init__(path, schema)
         self._rows: list[Mapping[str, object]] = []
-        self._writer: Any = None
+        self._writer = pq.ParquetWriter(path, schema)
 
     def write(self, row: Mapping[str, object]) -> None:
         """One row, written with others."""
@@ -85,21 +89,17 @@ class ParquetRows(RowWriter):
 
     def close(self) -> None:
         """Write what is left."""
-        self._flush()
-        if self._writer is not None:
+        try:
+            if self._rows:
+                self._flush()
+        finally:
             self._writer.close()
 
     def _flush(self) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        if not self._rows and self._writer is not None:
-            return
         plain = [{name: _plain_cell(value) for name, value in row.items()} for row in self._rows]
-        table = pa.Table.from_pylist(plain, schema=None if self._writer is None else self._writer.schema)
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema)
-        self._writer.write_table(table)
+        self._writer.write_table(pa.Table.from_pylist(plain, schema=self.schema))
         self._rows = []
 
 
@@ -122,15 +122,17 @@ def check_ending(path: Path, known: Mapping[str, object]) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> "Iterator[RowWriter]":
+def writing(path: Path, schema: "pa.Schema") -> "Iterator[RowWriter]":
     """A writer whose file takes its place when all is written; nothing is there if it is not.
+
+    Without rows the file has its columns all the same, where its format can say them.
 
     Raises:
         ValueError: an unknown ending.
     """
     check_ending(path, WRITERS)
     with replacing(path) as partial:
-        writer = WRITERS[path.suffix.lower()](partial)
+        writer = WRITERS[path.suffix.lower()](partial, schema)
         try:
             yield writer
         finally:

@@ -11,7 +11,6 @@ from pathlib import Path
 from torch import nn
 
 from gnnfuse.data.tables import Columns
-from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.edges import Complete, EdgeRule, Grid, Window
 from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeType, TextTokens
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, InTurn
@@ -110,8 +109,8 @@ def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders)
     found += [_text(name, names[name], encoders) for name in (*columns.text, *columns.text_file)]
     found += [_rows(name, names[name], looked) for name in columns.rows]
     if columns.features:
-        width = len(columns.features)
-        found.append(Features(signal=FEATURES, name=names[FEATURES], width=width, blanks=True, noise=0.1))
+        signal, width = columns.features_signal, len(columns.features)
+        found.append(Features(signal=signal, name=names[signal], width=width, blanks=True, noise=0.1))
     return (*found, Hub(name=HUB))
 
 

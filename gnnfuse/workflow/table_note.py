@@ -1,11 +1,11 @@
 """What a fitted model's folder says of the table it was fitted on, so that others can be read alike."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from gnnfuse.data.tables import Columns, Table, TableError
+from gnnfuse.data.tables import Blanks, Columns, Table, TableError
 
 FILE, FORMAT = "table.json", 1
 
@@ -17,6 +17,7 @@ class TableNote:
     Args:
         columns: the columns that it was fitted on.
         source: the table's name, for people.
+        blanks: words that stand for an empty cell.
 
     Example:
         >>> import tempfile
@@ -29,11 +30,13 @@ class TableNote:
 
     columns: Columns
     source: str
+    blanks: Blanks = field(default_factory=Blanks)
 
     def write(self, folder: Path) -> None:
         """Into the folder."""
-        text = json.dumps({"format": FORMAT, "source": self.source, "columns": asdict(self.columns)}, indent=2)
-        (folder / FILE).write_text(text + "\n", encoding="utf-8")
+        blanks = {"words": sorted(self.blanks.words), "everywhere": self.blanks.everywhere}
+        said = {"format": FORMAT, "source": self.source, "columns": asdict(self.columns), "blanks": blanks}
+        (folder / FILE).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> "TableNote":
@@ -51,42 +54,29 @@ class TableNote:
             number = found["format"]
             if number != FORMAT:
                 raise ValueError(f"format {number!r}, expected {FORMAT}")
-            known = {field.name for field in fields(Columns)}
+            known = {each.name for each in fields(Columns)}
             columns: Any = {name: _tuple(value) for name, value in found["columns"].items() if name in known}
-            return cls(columns=Columns(**columns), source=found["source"])
+            blanks = Blanks()  # what notes mean that say nothing of them
+            if "blanks" in found:
+                words, everywhere = found["blanks"]["words"], found["blanks"]["everywhere"]
+                blanks = Blanks(words=frozenset(words), everywhere=everywhere)
+            return cls(columns=Columns(**columns), source=found["source"], blanks=blanks)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: damaged or of another version ({error})") from error
 
-    def columns_in(self, table: Table) -> tuple[Columns, tuple[str, ...]]:
-        """Those of its columns that a table has, and the names of signals that it lacks.
-
-        Numbers are a signal of all their columns together: a table that has only some of them is an error.
+    def signals_in(self, table: Table) -> tuple[Table, Columns, tuple[str, ...]]:
+        """A table as its model reads it, the columns of signals, and those of them that it lacks: they are empty.
 
         Raises:
-            TableError: no signal is left, or some columns of numbers are missing and others are there.
+            TableError: the table has none of them.
         """
-        have = set(table.columns)
-        kept: dict[str, object] = {}
-        missing: list[str] = []
-        for role in ("image", "audio", "text", "text_file", "rows"):
-            names = getattr(self.columns, role)
-            kept[role] = tuple(name for name in names if name in have)
-            missing += [name for name in names if name not in have]
-        numbers = self.columns.features
-        lacking = [name for name in numbers if name not in have]
-        if lacking and len(lacking) < len(numbers):
-            raise TableError(
-                f"table {table.name}: found no column {lacking[0]!r}, expected all of the columns of numbers "
-                f"{', '.join(numbers)}, or none"
-            )
-        kept["features"] = () if lacking else numbers
-        missing += lacking
-        found = Columns(**kept)  # type: ignore[arg-type]  # names of fields
-        if not found.signals:
+        columns = replace(self.columns, target=(), id=None, split=None, group=None)
+        missing = tuple(name for name in columns.used if name not in table.columns)
+        if len(missing) == len(columns.used):
             raise TableError(
                 f"table {table.name}: found none of the columns {', '.join(missing)}, expected at least one"
             )
-        return found, tuple(missing)
+        return table.with_empty(missing), columns, missing
 
 
 def _tuple(value: object) -> object:

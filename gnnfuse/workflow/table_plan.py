@@ -79,6 +79,11 @@ class TablePlan:
         if not table.streaming and self.target.kind != "regression":
             check_classes(table.name, self.target, class_counts(table, self.target, self.splits.train.tolist()))
         self.survey = self._survey()
+        if self.survey.without_labels:
+            observer.says(
+                f"{self.survey.without_labels:,} rows have no labels: an empty cell of column "
+                f"{columns.target[0]!r} means none"
+            )
         self.rejects = self._rejects()
         left_out = _rows_of(self.rejects)
         self.sizes = {name: len(self.rows.rows_of(name, left_out)) for name in self.splits.named}

@@ -21,7 +21,7 @@ from gnnfuse.data.tables import (
 from gnnfuse.data.tables.split_keys import Fractions
 from gnnfuse.train import UsableSamples, UsableStream
 
-Dropped = Mapping[int, frozenset[str]]  # row number, from 0 -> signals that cannot be read
+Dropped = Mapping[int, tuple[str, ...]]  # row number, from 0 -> signals that cannot be read
 
 
 class TableSplits(ABC):

@@ -99,6 +99,24 @@ def test_a_programs_own_error_is_never_taken_for_damage() -> None:
         survey(GraphBuilder([Broken()]), SAMPLES, on_error="skip")
 
 
+def test_what_is_left_of_a_signal_is_used_and_all_that_is_wrong_is_listed() -> None:
+    rest = [[float("nan"), float("nan"), 2.0]]
+    wrong = Unreadable("'x' in column 'a'", "a number", "a", Unreadable("'y' in column 'b'", "a number", "b", rest))
+    none_left = Unreadable("'x' in column 'a'", "a number", "a")
+    builder = GraphBuilder([TextTokens(), Features(signal="rows", width=3, blanks=True)])
+    samples = [Sample({"rows": wrong}, "a"), Sample({"rows": none_left}, "b"), Sample({"rows": wrong}, "a")]
+    found = survey(builder, samples, on_error="missing")
+    assert [(each.row, each.column) for each in found.rejects if not each.left_out] == [
+        (row, column) for row in (1, 3) for column in ("a", "b")
+    ]
+    assert [each.row for each in found.rejects if each.left_out] == [2, 2]
+    assert [dict(sample.signals) for sample in found.usable] == [{"rows": rest}] * 2
+    assert found.present["all"] == {"rows": 2}
+    with pytest.raises(ValueError, match=r"row 1, .*column 'a': found 'x' in column 'a', expected a number$"):
+        survey(builder, samples)
+    assert survey(builder, [*samples, Sample({"text": "a"}, "a")], on_error="skip").usable.places.tolist() == [3]
+
+
 def test_classes_and_signals_are_counted_by_split() -> None:
     splits: dict[str, Any] = {"train": np.array([0, 1, 2]), "valid": [8]}
     found = survey(BUILDER, SAMPLES, on_error="missing", splits=splits)
@@ -122,6 +140,8 @@ def test_a_target_that_cannot_be_encoded_is_wrong_where_the_builder_knows(target
     good = {"ClassTarget": "a", "NumberTarget": 1.0, "MultiLabelTarget": ["a"]}[type(target).__name__]
     found = survey(builder, [Sample(GOOD, good), Sample(GOOD, bad)], on_error="skip")
     assert [reject.column for reject in found.rejects] == ["target"]
+    assert found.rejects[0].reason.startswith("found target ")
+    assert found.rejects[0].reason.count("expected") == found.rejects[0].reason.count("found") == 1
     assert survey(builder, [Sample(GOOD, good), Sample(GOOD, bad)], targets=False).rows_out == 2
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
 import torch
 from PIL import Image
 
-from gnnfuse.data.tables import Guess
+from gnnfuse.data.tables import Blanks, Guess
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import evaluate
@@ -193,6 +194,26 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
     assert said("missing")[1] == rows_of(tmp_path / "empty.csv")[0]
 
 
+def test_a_number_that_cannot_be_read_costs_its_cell_alone(tmp_path: Path) -> None:
+    table = [{**row, "x": "a lot" if number % 7 == 0 else str(row["x"])} for number, row in enumerate(numbers_table())]
+    options = FitOptions(dim=16, depth=1, on_error="missing")
+    found = fit(
+        table, out=tmp_path / "model", features=["x", "y"], target=["both"], options=options, config=quick(epochs=1)
+    )
+    rejects = rows_of(tmp_path / "model" / "rejects.csv")
+    assert {(each["column"], each["left_out"]) for each in rejects} == {("x", "cell")}
+    assert len(rejects) == len(range(0, ROWS, 7))
+    for name, first in (("bad", {"x": "a lot", "y": 1}), ("empty", {"x": None, "y": 1}), ("none", {"x": "a lot"})):
+        predict(found.folder, [{"y": None, **first}], out=tmp_path / f"{name}.csv", on_error="missing", device="cpu")
+    assert rows_of(tmp_path / "bad.csv") == rows_of(tmp_path / "empty.csv") != rows_of(tmp_path / "none.csv")
+    (reject,) = rows_of(tmp_path / "bad.csv.rejects.csv")
+    assert (reject["column"], reject["left_out"]) == ("x", "cell")
+    said: list[str] = []
+    predict(found.folder, [{"y": 1}], out=tmp_path / "lacking.csv", device="cpu", observer=Told(said.append))
+    assert rows_of(tmp_path / "lacking.csv") == rows_of(tmp_path / "empty.csv")
+    assert "missing columns, taken for empty: x" in said
+
+
 def numbers_table() -> list[dict[str, object]]:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(ROWS, 2))
@@ -221,6 +242,89 @@ def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
     said = rows_of(tmp_path / "said.csv")[0]
     chosen = {name for name in found.task.classes if float(said[f"probability_{name}"]) >= 0.5}
     assert set(filter(None, said["prediction"].split("|"))) == chosen
+    note = TableNote.read(found.folder)
+    for name, threshold in (("all", 0.0), ("none", 2.0)):
+        found.task.threshold = threshold
+        predict(found.task, table, out=tmp_path / f"{name}.parquet", device="cpu", note=note)
+        assert pq.read_schema(tmp_path / f"{name}.parquet").field("prediction").type == pa.list_(pa.string())
+    assert pq.read_table(tmp_path / "none.parquet")["prediction"].to_pylist() == [[]] * ROWS
+
+
+def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> None:
+    tags = ["red|round", "red", "", "blue|round"]
+    table = [{"text": tags[number % 4] * 2 or "none", "tags": tags[number % 4]} for number in range(ROWS)]
+    (tmp_path / "a.csv").write_text("text,tags\n" + "".join(f"{row['text']},{row['tags']}\n" for row in table))
+    for source, streaming in ((table, False), (tmp_path / "a.csv", True)):
+        said: list[str] = []
+        found = fit(
+            source, out=tmp_path / f"model {streaming}", text=["text"], target=["tags"], streaming=streaming,
+            options=FitOptions(dim=16, depth=1, kind="multilabel"), config=quick(epochs=1),
+            observer=Told(said.append),
+        )  # fmt: skip
+        assert isinstance(found.task, MultiLabel)
+        assert "10 rows have no labels: an empty cell of column 'tags' means none" in said
+        assert json.loads((found.folder / "results.json").read_text())["rows"]["in"] == ROWS
+        assert not rows_of(found.folder / "rejects.csv")
+
+
+def test_words_for_empty_cells_are_said_and_kept_with_the_model(tmp_path: Path) -> None:
+    table = [{**row, "x": "NA" if n % 3 else str(row["x"]), "n": "-"} for n, row in enumerate(numbers_table())]
+    said: list[str] = []
+
+    def run(name: str, **options: Any) -> Fitted:
+        return fit(
+            table, out=tmp_path / name, target=["both"], ignore=["less"], options=SMALL, config=quick(epochs=1),
+            observer=Told(said.append), **options,
+        )  # fmt: skip
+
+    usual = run("usual")
+    assert usual.columns.features == ("x", "y")
+    assert [line for line in said if "counts as empty" in line] == [
+        f"column 'x': 'NA' counts as empty (26 of {ROWS} rows looked at); name other words by blanks= (--blank)"
+    ]
+    named = run("named", blanks=["NA", "-"], features=["x", "y", "n"])
+    assert TableNote.read(named.folder).blanks == Blanks(words=frozenset({"NA", "-"}), everywhere=True)
+    for model, row, empty in (
+        (usual, {"x": "null", "y": 1}, {"x": "", "y": 1}),
+        (named, {"x": "-", "y": 1, "n": "-"}, {"x": "", "y": 1, "n": ""}),
+    ):
+        for name, each in (("word", row), ("empty", empty)):
+            predict(model.folder, [each], out=tmp_path / f"{name}.csv", device="cpu")
+        assert rows_of(tmp_path / "word.csv") == rows_of(tmp_path / "empty.csv")
+    with pytest.raises(ValueError, match="column 'x': found 'null' in column 'x'"):
+        predict(named.folder, [{"x": "null", "y": "1"}], out=tmp_path / "said.csv", device="cpu")
+    predict(named.folder, [{"x": "null", "y": "1"}], out=tmp_path / "said.csv", device="cpu", blanks=["null"])
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_ids_come_out_as_they_stand_and_may_be_empty_or_come_again(
+    fitted: Fitted, tmp_path: Path, streaming: bool
+) -> None:
+    numbers = pa.table({"name": pa.array([7, None, 7], pa.int32()), "word": ["a", "b", "c"]})
+    for ending, read in (("parquet", pq.read_table), ("jsonl", None)):
+        out = tmp_path / f"said.{ending}"
+        predict(fitted.folder, numbers, out=out, device="cpu", batch_size=2, workers=2, streaming=streaming)
+        if read is None:
+            assert [json.loads(line)["name"] for line in out.read_text().splitlines()] == [7, None, 7]
+        else:
+            assert pq.read_schema(out).field("name").type == pa.int32()
+            assert read(out)["name"].to_pylist() == [7, None, 7]
+    (tmp_path / "a.csv").write_bytes(b"name,word\n 000 ,a\n,b\n 000 ,c\n\xff,d\n")
+    predict(fitted.folder, tmp_path / "a.csv", out=tmp_path / "said.csv", device="cpu", streaming=streaming)
+    assert [row["name"] for row in rows_of(tmp_path / "said.csv")] == [" 000 ", "", " 000 ", "\\xff"]
+    embed(fitted.folder, tmp_path / "a.csv", out=tmp_path / "said.npy", device="cpu", streaming=streaming)
+    assert [row["name"] for row in rows_of(tmp_path / "said.npy.ids.csv")] == [" 000 ", "", " 000 ", "\\xff"]
+
+
+def test_a_table_without_rows_gives_columns_without_rows(fitted: Fitted, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("name,word\n")
+    columns = ["name", "prediction", "probability_cat", "probability_dog"]
+    predict(fitted.folder, tmp_path / "a.csv", out=tmp_path / "said.csv", device="cpu")
+    assert (tmp_path / "said.csv").read_text().splitlines() == [",".join(columns)]
+    predict(fitted.folder, tmp_path / "a.csv", out=tmp_path / "said.parquet", device="cpu")
+    assert pq.read_schema(tmp_path / "said.parquet").names == columns
+    embed(fitted.folder, tmp_path / "a.csv", out=tmp_path / "vectors.parquet", device="cpu")
+    assert pq.read_schema(tmp_path / "vectors.parquet").field("embedding").type == pa.list_(pa.float32())
 
 
 def words_table() -> list[dict[str, object]]:

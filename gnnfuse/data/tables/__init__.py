@@ -1,5 +1,7 @@
 """Tables: rows of paths, texts, numbers and media in files of many formats, as samples."""
 
+from gnnfuse.data.tables.blank_notes import blank_notes
+from gnnfuse.data.tables.blanks import Blanks
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.guess_columns import ColumnGuess, Guess, guess_columns
@@ -15,6 +17,7 @@ from gnnfuse.data.tables.table_stream import TableStream
 from gnnfuse.data.tables.table_target import TableTarget, target_kind
 
 __all__ = [
+    "Blanks",
     "ColumnGuess",
     "Columns",
     "Guess",
@@ -28,6 +31,7 @@ __all__ = [
     "TableSamples",
     "TableStream",
     "TableTarget",
+    "blank_notes",
     "guess_columns",
     "open_table",
     "split_rows",

@@ -3,11 +3,14 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnnfuse.data.tables.arrow_rows import ArrowRows
+from gnnfuse.data.tables.error import TableError
+from gnnfuse.sample.files import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,16 +39,22 @@ def arrow_rows(
         schema: of the batches.
         reading: all that decides what comes out of the file, besides its content.
         cache: folder for Arrow files; None takes `default_cache()`.
+
+    Raises:
+        TableError: the folder cannot be written to.
     """
     import pyarrow as pa
 
     if path.stat().st_size <= IN_MEMORY:
         return ArrowRows(pa.Table.from_batches(list(batches), schema))
     folder = default_cache() if cache is None else cache
-    folder.mkdir(parents=True, exist_ok=True)
+    with _writing_into(folder, path):
+        folder.mkdir(parents=True, exist_ok=True)
     entry = folder / f"{_digest(path, f'{VERSION} {reading} {schema}')}.arrow"
     if not entry.is_file():
-        _write(entry, batches, schema)
+        with _writing_into(folder, path):
+            handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".unfinished")
+        _write(path, entry, handle, unfinished, batches, schema)
     return ArrowRows(entry)
 
 
@@ -56,17 +65,33 @@ def _digest(path: Path, reading: str) -> str:
     return content.hexdigest()
 
 
-def _write(entry: Path, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema") -> None:
+@contextmanager
+def _writing_into(folder: Path, table: Path) -> Iterator[None]:
+    """Says of an error which folder it is about, and that the table has nothing to do with it."""
+    try:
+        yield
+    except OSError as error:
+        raise TableError(
+            f"table {shown(table)}: large tables are converted once, and the folder for that, {shown(folder)}, cannot "
+            f"be written to ({error.strerror or error}); name another folder (XDG_CACHE_HOME, or cache= of "
+            "open_table), or read the table as a stream"
+        ) from error
+
+
+def _write(
+    table: Path, entry: Path, handle: int, unfinished: str, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema"
+) -> None:
     import pyarrow as pa
 
-    handle, unfinished = tempfile.mkstemp(dir=entry.parent, suffix=".unfinished")
     try:
-        with os.fdopen(handle, "wb") as file:
-            with pa.ipc.new_stream(file, schema) as writer:
-                for batch in batches:
+        with os.fdopen(handle, "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+            for batch in batches:
+                with _writing_into(entry.parent, table):
                     writer.write_batch(batch)
-            file.flush()
-            os.fsync(file.fileno())
+            with _writing_into(entry.parent, table):
+                writer.close()
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(unfinished, entry)
     except BaseException:
         os.unlink(unfinished)

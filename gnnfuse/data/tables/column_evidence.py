@@ -15,7 +15,9 @@ from gnnfuse.data.tables.table import Cells, Table
 FEW = 20  # different short texts: a category
 AGAIN = 5  # times that each of them comes, on average
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
+COMMA = re.compile(r"[+-]?\d+,\d+")
 SHOWN = 40
+MOSTLY = 0.8  # of the filled cells: the rest may be damaged
 ENDINGS = {"image": "pictures", "audio": "recordings", "text": "texts"}
 
 
@@ -28,6 +30,7 @@ class Evidence:
         source: what the source itself says it holds, or None.
         rows: rows looked at.
         filled: of these, with a cell that is not empty.
+        blank_words: words that stand for an empty cell; only of a column of numbers.
         different: different cells.
         numbers: cells that are finite numbers, as such or as text.
         texts: cells that are texts and not numbers.
@@ -44,6 +47,7 @@ class Evidence:
     source: str | None
     rows: int
     filled: int
+    blank_words: tuple[str, ...]
     different: int
     numbers: int
     texts: int
@@ -70,14 +74,19 @@ def gather(table: Table, count: int) -> Iterator[Evidence]:
     """The evidence for every column, from up to `count` rows."""
     rows = table.look(count, table.columns)
     for column in table.columns:
-        yield _evidence(column, table.kinds.get(column), rows)
+        yield _evidence(column, table.kinds.get(column), rows, table.blanks.words)
 
 
-def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]]) -> Evidence:
-    places = [number for number, row in rows if row[column] is not None]
-    cells = [row[column] for _, row in rows if row[column] is not None]
+def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]], blanks: frozenset[str]) -> Evidence:
+    filled = [(number, row[column]) for number, row in rows if row[column] is not None]
+    numbers = [cell for _, cell in filled if number_in(cell) is not None]
+    others = [found for found in filled if not (isinstance(found[1], str) and found[1].strip() in blanks)]
+    blank_words: tuple[str, ...] = ()
+    if numbers and len(numbers) >= MOSTLY * len(others):
+        blank_words = tuple(sorted({str(cell).strip() for _, cell in filled} & blanks))
+        filled = others
+    places, cells = [number for number, _ in filled], [cell for _, cell in filled]
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
-    numbers = [cell for cell in cells if number_in(cell) is not None]
     words = Counter(texts) if texts else Counter(map(repr, cells))
     strange = next((text for text in texts if number_in(text) is None), "")
     return Evidence(
@@ -85,6 +94,7 @@ def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]]) ->
         source=source,
         rows=len(rows),
         filled=len(cells),
+        blank_words=blank_words,
         different=len(words),
         numbers=len(numbers),
         texts=len(texts) - sum(isinstance(cell, str) for cell in numbers),
@@ -139,6 +149,9 @@ def _unusable(
         return "a running number" if len(values) >= FEW and len(off) == 1 else ""
     if texts and all(DATE.fullmatch(text) for text in texts):
         return "dates or times"
+    commas = [text for text in texts if COMMA.fullmatch(text)]
+    if commas and len(commas) + len(numbers) >= MOSTLY * len(cells):
+        return f"numbers with a decimal comma, such as {commas[0]!r}; write a point to use them as numbers"
     if not texts and not all(_is_numbers(cell) for cell in cells):
         return f"cells of a kind that is not used: {type(cells[0]).__name__}"
     short = texts and max(map(len, texts)) <= SHOWN and sum(len(text.split()) for text in texts) < 3 * len(texts)

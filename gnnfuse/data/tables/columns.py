@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.table import Table
 
-FEATURES = "features"  # the signal that numeric columns become together
+FEATURES = "features"
 SIGNALS = ("image", "audio", "text", "text_file", "rows")
 
 
@@ -14,7 +14,7 @@ class Columns:
     """Which column of a table is what; columns that are not named are not used.
 
     A column of media, text or rows is a signal of its own name. All columns of `features` together are one signal
-    named "features": one row of numbers `[1, width]`, in their order.
+    (`features_signal`): one row of numbers `[1, width]`, in their order.
 
     Args:
         image: pictures, as paths or bytes.
@@ -60,8 +60,6 @@ class Columns:
                 if name in roles:
                     raise TableError(f"column {name!r} is given as {roles[name]} and again as {role}, expected one")
                 roles[name] = role
-        if self.features and FEATURES in roles and roles[FEATURES] in SIGNALS:
-            raise TableError(f"column {FEATURES!r} is given as {roles[FEATURES]}, a name that numeric columns share")
 
     def of(self, role: str) -> tuple[str, ...]:
         """The columns of one role, by its name."""
@@ -71,7 +69,24 @@ class Columns:
     @property
     def signals(self) -> tuple[str, ...]:
         """The names of the signals that samples may have."""
-        return tuple(name for role in SIGNALS for name in self.of(role)) + ((FEATURES,) if self.features else ())
+        return self._single + ((self.features_signal,) if self.features else ())
+
+    @property
+    def features_signal(self) -> str:
+        """The signal that all columns of numbers are together: "features", or "features_" where a column is called so.
+
+        Example:
+            >>> Columns(text=("features",), features=("age",)).signals
+            ('features', 'features_')
+        """
+        name = FEATURES
+        while name in self._single:
+            name += "_"
+        return name
+
+    @property
+    def _single(self) -> tuple[str, ...]:
+        return tuple(name for role in SIGNALS for name in self.of(role))
 
     @property
     def used(self) -> tuple[str, ...]:

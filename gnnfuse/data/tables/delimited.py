@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK = 32 * 1024 * 1024  # bytes parsed at once: the longest row that can be read
 HEADER = 1024 * 1024
+OTHERS = (";", "\t", ",")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,18 @@ class DelimitedFile:
     def names(self) -> tuple[str, ...]:
         """The columns; one without a name is called by its place, "column 1"."""
         return self._header[0]
+
+    def other_delimiter(self) -> str | None:
+        """What seems to stand between cells where this delimiter finds one column, and another finds as many in the
+        first row as in the header; None where this one will do."""
+        with self.path.open("rb") as file:
+            text = file.read(HEADER).decode("utf-8", "surrogateescape")
+        for other in OTHERS if len(self.names()) == 1 else ():
+            rows = (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=other) if row)
+            widths = [len(row) for row in islice(rows, 2)]
+            if widths[0] > 1 and len(set(widths)) == 1:
+                return other
+        return None
 
     @cached_property
     def _header(self) -> tuple[tuple[str, ...], int]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gnnfuse.data.tables.column_evidence import Evidence, gather
+from gnnfuse.data.tables.column_evidence import MOSTLY, Evidence, gather
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.table import Table
+from gnnfuse.data.tables.unique_ids import check_ids, wrong_with_ids
 
 LOOK = 1000  # rows looked at
 TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
@@ -14,7 +15,6 @@ IDS = ("id", "uid", "uuid", "guid", "key", "index", "sample_id", "row_id", "item
 SPLITS = ("split", "subset", "partition", "set")
 UNUSED = "unused"
 FEW = 20  # different short texts: words of a category rather than texts
-MOSTLY = 0.8  # of the filled cells: the rest may be damaged
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,23 @@ def guess_columns(
     id: str | None = None,
     split: str | None = None,
     group: str | None = None,
+    ignore: Sequence[str] | None = None,
 ) -> Guess:
     """Guess which column is what from 1,000 rows, drawn from all (of a stream, the first).
 
     In this order: what the source itself says (media and class features, class folders), names of splits under a
     column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
     embedded media, lists of numbers, numbers, texts. Short texts of a few values that come again and again are a
-    category and stay unused, as do constants, dates and running numbers. What is given is not guessed: a role with
-    columns (or an empty list for none) takes these and no others. A group is never guessed.
+    category and stay unused, as do constants, dates, running numbers and numbers with a decimal comma. A column of
+    numbers may hold words that stand for an empty cell (`Blanks`). What is given is not guessed: a role with columns
+    (or an empty list for none) takes these and no others. A group is never guessed. What is ignored is unused.
+
+    A column of ids tells all rows of the table apart (those of a stream are not compared): a guessed one that does not
+    is unused, and rows are named by their numbers.
 
     Raises:
-        TableError: a given column is unknown; the message names near ones.
+        TableError: a given column is unknown (the message names near ones) or also ignored, or given ids are empty or
+            stand twice.
 
     Example:
         >>> from gnnfuse.data.tables import open_table
@@ -92,13 +98,20 @@ def guess_columns(
         if names is not None
     }
     given |= {role: (name,) for role, name in (("id", id), ("split", split), ("group", group)) if name is not None}
-    for names in given.values():
+    ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore or ())
+    for names in (*given.values(), ignored):
         table.check(names)
+    _refuse_both(given, ignored)
+    if id is not None and not table.streaming:
+        check_ids(table, id)
     taken = {} if group is None else {group: "group"}  # tells who, so it is no input unless it is given as one too
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
+    taken |= dict.fromkeys(ignored, UNUSED)
     found: list[ColumnGuess] = []
     for evidence in gather(table, LOOK):
         role, reason = _role(evidence, taken, given, {guess.role for guess in found})
+        if role == "id" and evidence.column not in taken:
+            role, reason = _checked_id(table, evidence.column, reason)
         found.append(ColumnGuess(evidence.column, role, reason, evidence.blank, evidence.example))
     return Guess(_columns(found, given), tuple(_with_group(found, group)))
 
@@ -107,7 +120,7 @@ def _role(
     evidence: Evidence, taken: dict[str, str], given: dict[str, tuple[str, ...]], before: set[str]
 ) -> tuple[str, str]:
     if evidence.column in taken:
-        return taken[evidence.column], "given"
+        return taken[evidence.column], "ignored" if taken[evidence.column] == UNUSED else "given"
     reasons = []
     for role, reason in _candidates(evidence):
         if role in ("id", "split", "target") and role in before:
@@ -119,6 +132,18 @@ def _role(
         if role != "target":  # a label that is not the target may still be an input
             break
     return UNUSED, reasons[0] if reasons else evidence.unusable
+
+
+def _checked_id(table: Table, column: str, reason: str) -> tuple[str, str]:
+    wrong = None if table.streaming else wrong_with_ids(table, column)
+    return ("id", reason) if wrong is None else (UNUSED, f"{reason}, but {wrong}; rows are named by their numbers")
+
+
+def _refuse_both(given: dict[str, tuple[str, ...]], ignored: Sequence[str]) -> None:
+    for role, names in given.items():
+        both = [name for name in names if name in ignored]
+        if both:
+            raise TableError(f"column {both[0]!r} is given as {role} and again to be ignored, expected one")
 
 
 def _candidates(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -149,7 +174,9 @@ def _by_content(evidence: Evidence, name: str) -> Iterator[tuple[str, str]]:
     elif evidence.numbers >= MOSTLY * evidence.filled and not evidence.unusable:
         strange = evidence.filled - evidence.numbers
         kind = f"{evidence.numbers} of {evidence.filled} cells are numbers"
-        yield "features", kind + (f"; the others, such as {evidence.strange}, cannot be read" if strange else "")
+        kind += f"; the others, such as {evidence.strange}, cannot be read" if strange else ""
+        words = ", ".join(map(repr, evidence.blank_words))
+        yield "features", kind + (f"; {words} counts as empty" if words else "")
     elif evidence.texts and not evidence.unusable:
         yield "text", f"{evidence.different} different texts in {evidence.filled} cells"
 

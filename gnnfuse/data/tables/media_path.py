@@ -10,7 +10,7 @@ from gnnfuse.sample.files import shown
 from gnnfuse.sample.unreadable import Unreadable
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(//|/)")
-ADVICE = "; allow_outside=True allows others"
+ADVICE = "; allow_outside (--allow-outside) lets paths lead elsewhere"
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,18 @@ class MediaFolder:
             cell: what stands in the table.
             absolute: take an absolute path that lies within the folder, as libraries write them beside embedded media.
         """
-        wrong = _never(cell) or (None if self.allow_outside else self._outside(cell, absolute))
-        if wrong is not None:
-            return Unreadable(f"{wrong}: {shown(cell)}", f"the path of a file in {self._named()}")
+        never = _never(cell)
+        if never is not None:
+            return Unreadable(f"{never}: {shown(cell)}", f"the path of a file in {self._named}")
+        outside = None if self.allow_outside else self._outside(cell, absolute)
+        if outside is not None:
+            return Unreadable(f"{outside}: {shown(cell)}", f"the path of a file in {self._named}{ADVICE}")
         if self.path is None and not os.path.isabs(cell):
-            return Unreadable(f"a relative path: {shown(cell)}", "a folder of media (media=DIR): the table has none")
+            expected = "a folder of media (media=, --media): the table has none"
+            return Unreadable(f"a relative path: {shown(cell)}", expected)
         found = Path(os.path.realpath(os.path.join(self.path or "/", cell)))
         if not self.allow_outside and not found.is_relative_to(self._root):
-            return Unreadable(f"a path that leads out of the folder: {shown(cell)}", f"a file in {self._named()}")
+            return Unreadable(f"a path that leads out of the folder: {shown(cell)}", f"a file in {self._named}{ADVICE}")
         return found
 
     def _outside(self, cell: str, absolute: bool) -> str | None:
@@ -54,8 +58,9 @@ class MediaFolder:
             return "an absolute path"
         return "a path that goes up" if ".." in re.split(r"[/\\]", cell) else None
 
+    @property
     def _named(self) -> str:
-        return f"{str(self.path)!r}{ADVICE if not self.allow_outside else ''}" if self.path else "a folder of media"
+        return f"the folder {os.path.abspath(self.path)!r}" if self.path else "a folder of media"
 
     @cached_property
     def _root(self) -> str:  # following links costs more than all the rest

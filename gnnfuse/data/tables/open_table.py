@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gnnfuse.data.tables.arrow_cache import arrow_rows
 from gnnfuse.data.tables.arrow_rows import ArrowRows, map_arrow, schema_types
+from gnnfuse.data.tables.blanks import Blanks
 from gnnfuse.data.tables.class_folders import COLUMNS, read_class_folders
 from gnnfuse.data.tables.delimited import DelimitedFile
 from gnnfuse.data.tables.error import TableError
@@ -34,7 +35,7 @@ class Options:
     media: Path | None
     allow_outside: bool
     streaming: bool
-    blanks: frozenset[str]
+    blanks: Blanks
     cache: Path | None
 
     def table(self, name: str, schema: "pa.Schema", folder: Path | None, **given: Any) -> Table:
@@ -56,7 +57,7 @@ def open_table(
     media: str | Path | None = None,
     allow_outside: bool = False,
     streaming: bool = False,
-    blanks: Sequence[str] = (),
+    blanks: Sequence[str] | Blanks | None = None,
     cache: str | Path | None = None,
 ) -> Table:
     """Open a table, whatever it lies in.
@@ -67,16 +68,19 @@ def open_table(
     a data set of the Hugging Face hub. Objects: a `datasets` data set (or several, as its splits), a pandas
     or pyarrow table, a list of mappings. No code that comes with data is run.
 
-    An empty cell is a missing value. "NA", "null" and the like are texts as any other, unless `blanks` names them.
-    Small files are read into memory, large ones are converted to Arrow once and mapped from the cache; a stream
-    needs neither and is read anew in each pass.
+    An empty cell is a missing value. So are "NA", "null" and other words that `pandas.read_csv` takes for missing,
+    where numbers or targets are read; in other columns they are texts as any other, unless `blanks` names them. A CSV
+    file whose header holds no comma may be separated by semicolons or tabs; `Table.notes` says so.
+
+    Small files are read into memory, large ones are converted to Arrow once and mapped from the cache; a stream needs
+    neither and is read anew in each pass.
 
     Args:
         source: the table.
         media: folder that paths in cells start from; the table's own folder by default.
         allow_outside: let such paths lead out of that folder.
         streaming: read rows one after another, without an index.
-        blanks: texts that stand for an empty cell.
+        blanks: words that stand for an empty cell in all columns, in place of the usual ones; none by an empty list.
         cache: folder for converted tables and downloads; by default `gnnfuse/tables` in the user's cache folder, for
             what `datasets` loads its own. Nothing else is written.
 
@@ -92,7 +96,7 @@ def open_table(
         media=None if media is None else Path(media),
         allow_outside=allow_outside,
         streaming=streaming,
-        blanks=frozenset(blanks),
+        blanks=Blanks.of(blanks),
         cache=None if cache is None else Path(cache),
     )
     if options.media is not None and not options.media.is_dir():
@@ -128,7 +132,11 @@ def _from_file(path: Path, options: Options) -> Table:
 
 def _delimited(path: Path, options: Options, delimiter: str) -> Table:
     file = DelimitedFile(path, delimiter)
-    return _converted(path, file, file.schema(), options, texts=frozenset(file.names()), reading=repr(delimiter))
+    other = file.other_delimiter()
+    file = file if other is None else DelimitedFile(path, other)
+    notes = () if other is None else (f"table {shown(path)}: its cells are separated by {other!r}",)
+    texts, reading = frozenset(file.names()), repr(file.delimiter)
+    return _converted(path, file, file.schema(), options, texts=texts, reading=reading, notes=notes)
 
 
 def _json_lines(path: Path, options: Options) -> Table:
@@ -155,12 +163,13 @@ def _converted(
     *,
     texts: frozenset[str] = frozenset(),
     reading: str = "",
+    notes: tuple[str, ...] = (),
 ) -> Table:
     if options.streaming:
-        return options.table(shown(path), schema, path.parent, rows=None, batches=batches, texts=texts)
+        return options.table(shown(path), schema, path.parent, rows=None, batches=batches, texts=texts, notes=notes)
     reading = f"{type(batches).__name__} {reading}"
     rows = arrow_rows(path, batches, schema, reading=reading, cache=options.cache)
-    return options.table(shown(path), schema, path.parent, rows=rows, batches=Indexed(rows), texts=texts)
+    return options.table(shown(path), schema, path.parent, rows=rows, batches=Indexed(rows), texts=texts, notes=notes)
 
 
 READERS: Mapping[str, Callable[[Path, Options], Table]] = {

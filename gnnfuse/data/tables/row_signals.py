@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from gnnfuse.data.tables.arrow_cells import Cell
-from gnnfuse.data.tables.columns import FEATURES, SIGNALS, Columns
+from gnnfuse.data.tables.columns import SIGNALS, Columns
+from gnnfuse.data.tables.error import CellError
 from gnnfuse.data.tables.media_path import MediaFolder
 from gnnfuse.data.tables.numbers_in_cells import number_in
 from gnnfuse.data.tables.table import Cells
@@ -25,7 +26,7 @@ class RowSignals:
     """Makes samples of rows; opens no file.
 
     What cannot be used (a path that leaves the folder, a text that is not UTF-8, "abc" among numbers) becomes an
-    `Unreadable` signal: an error when a node type reads it, and then only.
+    `Unreadable` signal: an error when a node type reads it, and then only. Of numbers, the row's others are its rest.
 
     Args:
         columns: which column is what.
@@ -44,9 +45,9 @@ class RowSignals:
         return tuple(dict.fromkeys(name for role in roles for name in self.columns.of(role)))
 
     def sample(self, number: int, cells: Cells) -> Sample:
-        """The sample of the row with a number, from 0; without an id of its own it is called "row 1" and so on."""
+        """The sample of the row with a number, from 0."""
         name = cells[self.columns.id] if self.columns.id is not None else None
-        return Sample(self.signals(cells), self._target(cells), f"row {number + 1}" if name is None else id_in(name))
+        return Sample(self.signals(cells), self._target(cells), row_name(number, name))
 
     def signals(self, cells: Cells) -> dict[str, object]:
         """The signals of a row; None where a cell is empty."""
@@ -56,7 +57,7 @@ class RowSignals:
                 cell = cells[name]
                 found[name] = None if cell is None else read(cell)
         if self.columns.features:
-            found[FEATURES] = self._features(cells)
+            found[self.columns.features_signal] = self._features(cells)
         return found
 
     @property
@@ -83,21 +84,31 @@ class RowSignals:
         if all(cell is None for cell in found):
             return None
         numbers = np.full((1, len(found)), np.nan, dtype=np.float32)
+        wrong: list[tuple[str, Cell]] = []
         for place, (name, cell) in enumerate(zip(self.columns.features, found, strict=True)):
             number = None if cell is None else number_in(cell)
-            if cell is not None and (number is None or abs(number) > LARGEST):
-                return Unreadable(f"{shown(cell, 80)} in column {name!r}", "a finite number or an empty cell", name)
-            if number is not None:
+            if number is not None and abs(number) <= LARGEST:
                 numbers[0, place] = number
-        return numbers
+            elif cell is not None:
+                wrong.append((name, cell))
+        left: object = None if np.isnan(numbers).all() else numbers
+        for name, cell in reversed(wrong):
+            left = Unreadable(f"{shown(cell, 80)} in column {name!r}", "a finite number or an empty cell", name, left)
+        return left
 
     def _target(self, cells: Cells) -> object:
         if self.target is None:
             return None
         try:
             return self.target.read(cells)
-        except ValueError as error:
-            return Unreadable(str(error), "a target", ", ".join(self.target.columns))
+        except CellError as error:
+            column, found, expected = error.reason
+            return Unreadable(found, expected, column)
+
+
+def row_name(number: int, cell: Cell) -> str:
+    """A row's id, or "row 1" and so on where the cell is empty."""
+    return f"row {number + 1}" if cell is None else id_in(cell)
 
 
 def id_in(cell: Cell) -> str:

@@ -9,13 +9,14 @@ from jaxtyping import Int64
 
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
-from gnnfuse.data.tables.row_signals import id_in
+from gnnfuse.data.tables.row_signals import id_in, row_name
 from gnnfuse.data.tables.split_keys import FRACTIONS, Fractions, check_fractions, shares, split_key
 from gnnfuse.data.tables.strata import strata
 from gnnfuse.data.tables.stratify import split_groups, split_stratified
 from gnnfuse.data.tables.stream_split import split_in
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.sample.files import shown
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,8 +72,8 @@ def split_rows(
         leave_out: let rows without a target belong to no split; otherwise they are an error.
 
     Raises:
-        TableError: rows without a target, an unknown split, no training rows, a group in two given splits, or too few
-            groups to share out.
+        TableError: rows without a target, an unknown split, no training rows, a group in two given splits, too few
+            groups to share out, or a class all of whose groups were dealt to validation and test.
 
     Example:
         >>> from gnnfuse.data.tables import open_table, target_kind
@@ -83,7 +84,7 @@ def split_rows(
         (14, 3, 3)
     """
     check_fractions(fractions)
-    columns.check(table)
+    table = table.reading(columns)
     classes, missing = strata(table, target)
     if len(missing) and not leave_out:
         raise no_targets(table, columns, missing, len(table))
@@ -99,6 +100,9 @@ def split_rows(
     else:
         _refuse_crossing(table, columns, groups, given)
         parts, dealt, how = _with_valid(table, columns, given, deal, fractions)
+    by_class = target is not None and target.kind == "classification"
+    if by_class and groups is not None and dealt is not None and not leave_out:
+        _refuse_unlearnt(table, columns, classes, parts)
     return Splits(
         train=parts[0],
         valid=parts[1],
@@ -131,9 +135,9 @@ class _Deal:
 
     def _names(self, rows: Int64[np.ndarray, "rows"]) -> list[str]:
         if self.columns.id is None:
-            return [f"row {row + 1}" for row in rows.tolist()]
+            return [row_name(row, None) for row in rows.tolist()]
         cells = self.table.column(self.columns.id)
-        return [f"row {row + 1}" if cells[row] is None else id_in(cells[row]) for row in rows.tolist()]
+        return [row_name(row, cells[row]) for row in rows.tolist()]
 
     @property
     def words(self) -> str:
@@ -167,6 +171,24 @@ def _refuse_crossing(table: Table, columns: Columns, groups: list[str] | None, g
                 raise crossing(table, columns, row, groups[row], home[groups[row]], split)
 
 
+def _refuse_unlearnt(
+    table: Table, columns: Columns, classes: Int64[np.ndarray, "rows"], parts: tuple[np.ndarray, ...]
+) -> None:
+    """Refuse groups that were dealt out so that training lacks a class."""
+    for split, rows in zip(("validation", "test"), parts[1:], strict=True):
+        unlearnt = rows[~np.isin(classes[rows], classes[parts[0]])]
+        if len(unlearnt):
+            row = int(unlearnt[0])
+            cells = table.cells(row, (columns.target[0], str(columns.group)))
+            name, group = (shown(cell) for cell in cells.values())
+            raise TableError(
+                f"table {table.name}, row {row + 1}: training has no rows of class {name}, as groups of column "
+                f"{columns.group!r} ({group} here, for {split}) are kept whole and too few have this class; expected "
+                "several groups for each class, a column that says the splits, or on_error skip (--on-error skip) to "
+                "leave such rows out"
+            )
+
+
 def _with_valid(
     table: Table, columns: Columns, given: Mapping[str, np.ndarray], deal: _Deal, fractions: Fractions
 ) -> tuple[tuple[np.ndarray, ...], Fractions | None, str]:
@@ -186,7 +208,7 @@ def no_targets(table: Table, columns: Columns, missing: Int64[np.ndarray, "rows"
     """The error for rows without a target, of `count`."""
     return TableError(
         f"table {table.name}: {len(missing)} of {count} rows have no target (the first: row {missing[0] + 1}); fill "
-        f"column {', '.join(columns.target)!r}, or leave those rows out"
+        f"column {', '.join(columns.target)!r}, or leave those rows out by on_error skip (--on-error skip)"
     )
 
 

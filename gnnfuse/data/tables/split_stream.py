@@ -68,7 +68,7 @@ def split_stream(
         >>> found.splits.valid.tolist(), found.splits.rule
         ([1], "column 'part': 1 train, 1 valid, 0 test")
     """
-    columns.check(table)
+    table = table.reading(columns)
     rule = StreamSplit.of(columns, fractions=fractions, seed=seed)
     moving = replace(rule, valid_from_train=True)  # where the column turns out to name no validation rows
     targets = () if target is None else target.columns
@@ -80,7 +80,7 @@ def split_stream(
         if rule.column is not None:
             moved.append(NAMES.index(moving.split_of(row, cells)))
             _refuse_crossing(table, columns, row, cells, split, homes)
-        if any(cells[name] is None for name in targets):
+        if target is not None and target.kind != "multilabel" and any(cells[name] is None for name in targets):
             missing.append(row)
         if advance is not None:
             advance()

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from gnnfuse.data.tables.arrow_cells import Cell
+from gnnfuse.data.tables.error import CellError
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_target import TableTarget
 
@@ -39,7 +40,7 @@ def _targets(table: Table, target: TableTarget) -> list[object]:
 def _read(target: TableTarget, cells: dict[str, Cell]) -> object:
     try:
         return target.read(cells)
-    except ValueError:
+    except CellError:
         return float("nan")
 
 

@@ -1,7 +1,7 @@
 """Sharing rows or groups out so that every stratum is shared out alike."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int64, UInt64
@@ -54,7 +54,8 @@ def split_groups(
     """Deal whole groups out, the largest first (of equal ones, in the order of their keys).
 
     Each goes to the split where it lowers most, or raises least, the sum over strata of (found - wanted)^2 / wanted;
-    all rows together count as a stratum too.
+    all rows together count as a stratum too. A stratum that training would lack then gives it its smallest group, where
+    that is not the last of its split.
 
     Raises:
         ValueError: fewer groups than splits that should have rows.
@@ -76,8 +77,21 @@ def split_groups(
         costs = {place: _cost(counts[group], found[place], totals, fractions[place]) for place in choices}
         home[group] = min(costs, key=lambda place: costs[place])
         found[home[group]].update(counts[group])
+    _into_training(home, counts)
     places = np.array([home[group] for group in groups])
     return tuple(np.sort(rows[places == place]) for place in range(3))
+
+
+def _into_training(home: dict[str, int], counts: Mapping[str, "Counter[int]"]) -> None:
+    """Move groups so that every stratum has one in training, as far as the other splits keep one."""
+    in_training = {stratum for group, place in home.items() if place == 0 for stratum in counts[group]}
+    for stratum in sorted({stratum for count in counts.values() for stratum in count} - in_training):
+        left = Counter(home.values())
+        free = [group for group in home if counts[group][stratum] and left[home[group]] > 1]
+        if stratum not in in_training and free:
+            chosen = min(free, key=lambda group: (counts[group][ALL], list(home).index(group)))
+            home[chosen] = 0
+            in_training |= counts[chosen].keys()
 
 
 def _cost(group: "Counter[int]", found: "Counter[int]", totals: "Counter[int]", fraction: float) -> float:

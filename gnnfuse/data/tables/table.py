@@ -1,7 +1,7 @@
 """A table: rows by number or one after another, whatever file they lie in."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -11,11 +11,14 @@ import numpy as np
 from gnnfuse import catalog
 from gnnfuse.data.tables.arrow_cells import Cell, Read, readers
 from gnnfuse.data.tables.arrow_rows import IndexedRows
+from gnnfuse.data.tables.blanks import Blanks
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.media_path import MediaFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from gnnfuse.data.tables.columns import Columns
 
 Cells = dict[str, Cell]
 
@@ -25,7 +28,7 @@ class Table:
     """Rows and columns as they stand in a file; `open_table` makes one.
 
     Rows are counted from 1 in all that is said to people ("row 1" is the first below the header), and from 0 in code.
-    An empty cell (a null, a text of white space only, a number that is NaN, one of `blanks`) reads as None.
+    An empty cell (a null, a text of white space only, a number that is NaN, a word of `blanks`) reads as None.
 
     Args:
         name: names the table in messages.
@@ -37,7 +40,10 @@ class Table:
         kinds: column -> what the source itself says it holds: "image", "audio" or "text" (paths or bytes of such
             files), "label", "id", "split".
         class_names: column -> the names that its numbers stand for.
-        blanks: texts that stand for an empty cell.
+        blanks: words that stand for an empty cell.
+        measured: columns of numbers and targets, in which such words count although they do not everywhere; see
+            `reading`.
+        empty: columns that the source lacks and that read as empty; see `with_empty`.
         notes: what was left out on opening, in words.
 
     Example:
@@ -55,7 +61,9 @@ class Table:
     texts: frozenset[str] = frozenset()
     kinds: Mapping[str, str] = field(default_factory=dict)
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    blanks: frozenset[str] = frozenset()
+    blanks: Blanks = field(default_factory=Blanks)
+    measured: frozenset[str] = frozenset()
+    empty: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @property
@@ -92,6 +100,23 @@ class Table:
             if name not in self.types:
                 raise TableError(f"table {self.name}: {catalog.unknown('column', name, self.columns)}")
 
+    def reading(self, columns: "Columns") -> "Table":
+        """The same table for someone who knows which columns hold numbers and targets.
+
+        Raises:
+            TableError: a column is unknown; the message names near ones.
+        """
+        self.check(columns.used)
+        return replace(self, measured=frozenset((*columns.features, *columns.target)))
+
+    def with_empty(self, names: Iterable[str]) -> "Table":
+        """The same table with further columns whose cells are all empty."""
+        import pyarrow as pa
+
+        new = tuple(names)
+        types = {**self.types, **dict.fromkeys(new, pa.null())}
+        return replace(self, types=types, empty=self.empty.union(new))
+
     def cells(self, number: int, names: Iterable[str]) -> Cells:
         """Some cells of the row with a number, from 0."""
         batch, place = self.indexed.place(range(len(self))[number])
@@ -100,6 +125,8 @@ class Table:
     def column(self, name: str) -> list[Cell]:
         """All cells of a column."""
         self.check([name])
+        if name in self.empty:
+            return [None] * len(self)
         read, cells = readers({name: self.types[name]}, self.texts)[name], []
         for chunk in self.indexed.column(name).chunks:
             cells += [self._clean(name, read(chunk, place)) for place in range(len(chunk))]
@@ -125,8 +152,10 @@ class Table:
         return [(number, self.cells(number, wanted)) for number in numbers.tolist()]
 
     def _cells(self, batch: "pa.RecordBatch", place: int, names: Iterable[str]) -> Cells:
-        read = self._readers
-        return {name: self._clean(name, read[name](batch.column(name), place)) for name in names}
+        read, empty = self._readers, self.empty
+        return {
+            name: None if name in empty else self._clean(name, read[name](batch.column(name), place)) for name in names
+        }
 
     @cached_property
     def _readers(self) -> dict[str, Read]:
@@ -137,7 +166,9 @@ class Table:
 
     def _clean(self, name: str, cell: Cell) -> Cell:
         if isinstance(cell, str):
-            return None if not cell or cell.isspace() or cell in self.blanks else cell
+            bare = cell.strip()
+            worded = bare in self.blanks.words and (self.blanks.everywhere or name in self.measured)
+            return None if not bare or worded else cell
         if isinstance(cell, float) and cell != cell:
             return None
         if isinstance(cell, int) and name in self.class_names:

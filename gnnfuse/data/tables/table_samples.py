@@ -8,10 +8,9 @@ import numpy as np
 from jaxtyping import Int64
 
 from gnnfuse.data.tables.columns import Columns
-from gnnfuse.data.tables.row_signals import RowSignals, id_in
+from gnnfuse.data.tables.row_signals import RowSignals, row_name
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_target import TableTarget
-from gnnfuse.data.tables.unique_ids import check_ids
 from gnnfuse.sample.sample import Sample
 
 
@@ -28,7 +27,7 @@ class TableSamples(Sequence[Sample]):
         numbers: the rows to take, counted from 0; None takes all.
 
     Raises:
-        TableError: a column is unknown, an id is empty or stands twice, or the table is read as a stream.
+        TableError: a column is unknown, or the table is read as a stream.
 
     Example:
         >>> from gnnfuse.data.tables import open_table
@@ -46,13 +45,11 @@ class TableSamples(Sequence[Sample]):
         *,
         numbers: Int64[np.ndarray, "samples"] | None = None,
     ) -> None:
-        self.table = table
-        self.columns = columns.check(table)
+        self.table = table.reading(columns)
+        self.columns = columns
         self.target = target
         self.numbers = numbers
         len(table)  # refuses a stream
-        if numbers is None and columns.id is not None:
-            check_ids(table, columns.id)
 
     @cached_property
     def _rows(self) -> RowSignals:
@@ -92,4 +89,4 @@ class TableSamples(Sequence[Sample]):
         if self.columns.id is None:
             return tuple(f"row {number + 1}" for number in numbers)
         cells = self.table.column(self.columns.id)
-        return tuple(id_in(cells[number]) for number in numbers)
+        return tuple(row_name(number, cells[number]) for number in numbers)

@@ -44,7 +44,7 @@ class TableStream(SampleStream):
     rule: StreamSplit | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        self.columns.check(self.table)
+        object.__setattr__(self, "table", self.table.reading(self.columns))
         if self.split is not None and self.rule is None:
             raise ValueError(f"split {self.split!r} of a stream needs a rule that says which rows belong to it")
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from gnnfuse.data.tables.arrow_cells import Cell
 from gnnfuse.data.tables.columns import Columns
-from gnnfuse.data.tables.error import TableError
+from gnnfuse.data.tables.error import CellError, TableError
 from gnnfuse.data.tables.numbers_in_cells import number_in
 from gnnfuse.data.tables.table import Cells, Table
+from gnnfuse.sample.files import shown
 
 Kind = Literal["classification", "multilabel", "regression"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -41,24 +42,24 @@ class TableTarget:
     reason: str = "given"
 
     def read(self, cells: Cells) -> object:
-        """The target as `Sample.target` holds it; None where a cell is empty.
+        """The target as `Sample.target` holds it; None where a cell is empty, but no labels where it would hold some.
 
         A class is its name (a whole number without a fraction: "1.0" and 1 are class "1"), labels are a tuple of
         names, a number is a float, several are a tuple of floats.
 
         Raises:
-            ValueError: a number is expected and something else stands there.
+            CellError: a number is expected and something else stands there.
         """
         found = [cells[name] for name in self.columns]
+        if self.kind == "multilabel":
+            return () if found[0] is None else self._labels(found[0])
         if any(cell is None for cell in found):
             return None
         if self.kind == "classification":
             return class_name(found[0])
-        if self.kind == "multilabel":
-            return self._labels(found[0])
-        numbers = tuple(self._number(cell, name) for cell, name in zip(found, self.columns, strict=True))
         if len(self.columns) == 1 and _listed(found[0]):
-            return tuple(float(number) for number in np.asarray(found[0]).reshape(-1))
+            return tuple(self._number(item, self.columns[0]) for item in np.asarray(found[0]).reshape(-1).tolist())
+        numbers = tuple(self._number(cell, name) for cell, name in zip(found, self.columns, strict=True))
         return numbers[0] if len(numbers) == 1 else numbers
 
     def _labels(self, cell: Cell) -> tuple[str, ...]:
@@ -68,9 +69,9 @@ class TableTarget:
         return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
     def _number(self, cell: Cell, name: str) -> float:
-        found = 0.0 if _listed(cell) else number_in(cell)
+        found = number_in(cell)
         if found is None:
-            raise ValueError(f"column {name!r}: found {str(cell)[:80]!r}, expected a number as target")
+            raise CellError(name, shown(cell, 80), "a finite number as target")
         return found
 
 
@@ -114,7 +115,7 @@ def target_kind(
         >>> found.kind, found.reason
         ('regression', 'column y holds numbers with fractions, such as 0.5')
     """
-    columns.check(table)
+    table = table.reading(columns)
     if not columns.target:
         raise TableError(
             f"table {table.name}: found no target column; name it by --target (target=), one of "

@@ -73,14 +73,14 @@ def test_what_is_given_is_not_guessed() -> None:
 def test_a_few_damaged_cells_do_not_hide_a_column() -> None:
     table = rows()
     for n in range(0, 60, 10):
-        table[n] |= {"back": "../../etc/passwd", "height": "NA"}
+        table[n] |= {"back": "../../etc/passwd", "height": "tall"}
     for row in table:
         row["height"] = str(row["height"])
     found = guess_columns(open_table(table))
     assert "back" in found.columns.image
     assert "height" in found.columns.features
     reason = next(guess.reason for guess in found.account if guess.column == "height")
-    assert "54 of 60 cells are numbers; the others, such as 'NA'" in reason
+    assert "54 of 60 cells are numbers; the others, such as 'tall'" in reason
 
 
 def test_rows_of_the_whole_table_are_looked_at_and_of_a_stream_the_first() -> None:
@@ -108,3 +108,53 @@ def test_ids_that_come_twice_are_no_ids() -> None:
 def test_one_column_cannot_be_two_signals() -> None:
     with pytest.raises(TableError, match="given as image and again as text"):
         guess_columns(open_table(rows()), image=["back"], text=["back"])
+
+
+def test_words_for_empty_cells_do_not_hide_a_column_of_numbers() -> None:
+    table = open_table(
+        [{"h": "NA" if n % 3 == 0 else f"{n * n / 4}", "word": "NA" if n % 2 else "x"} for n in range(60)]
+    )
+    found = guess_columns(table)
+    assert found.columns.features == ("h",)
+    assert found.account[0].reason == "40 of 40 cells are numbers; 'NA' counts as empty"
+    assert found.account[0].blank == pytest.approx(1 / 3)
+    assert found.account[1].blank == 0
+    none = guess_columns(open_table([{"h": "NA", "k": "null"}] * 3 + [{"h": "NA", "k": "a"}]))
+    assert none.columns.features == ()
+
+
+def test_numbers_with_a_decimal_comma_are_no_texts() -> None:
+    found = guess_columns(open_table([{"h": f"{n},5"} for n in range(40)]))
+    assert found.columns == Columns()
+    assert "a decimal comma, such as '0,5'; write a point" in found.account[0].reason
+
+
+def test_a_guessed_id_tells_all_rows_apart() -> None:
+    names = [f"n{n}" for n in range(5000)]
+    assert guess_columns(open_table([{"name": name} for name in names])).columns.id == "name"
+    names[4321] = "n17"
+    table = open_table([{"name": name, "id": n} for n, name in enumerate(names)])
+    found = guess_columns(table)
+    assert found.columns.id == "id"
+    assert found.columns.text == ()
+    assert "id 'n17' in row 18 and again in row 4322; rows are named by their numbers" in found.account[0].reason
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"), [(["a", " a"], "id 'a' in row 1 and again in row 2"), (["a", ""], "found no id in row 2")]
+)
+def test_given_ids_that_do_not_tell_rows_apart_are_refused(ids: list[str], message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        guess_columns(open_table([{"id": name} for name in ids]), id="id")
+
+
+def test_what_is_ignored_is_unused() -> None:
+    table = open_table(rows())
+    found = guess_columns(table, ignore=["front", "label", "sample_id"])
+    assert found.columns.image == ("back",)
+    assert (found.columns.target, found.columns.id) == ((), None)
+    assert {guess.reason for guess in found.account if guess.column in ("front", "label", "sample_id")} == {"ignored"}
+    with pytest.raises(TableError, match="unknown column 'frnt', did you mean 'front'"):
+        guess_columns(table, ignore=["frnt"])
+    with pytest.raises(TableError, match="'back' is given as image and again to be ignored"):
+        guess_columns(table, image=["back"], ignore="back")

@@ -73,10 +73,23 @@ def test_an_absolute_path_that_a_library_wrote_may_lie_inside(folder: Path) -> N
 def test_a_table_without_a_folder_needs_one(folder: Path) -> None:
     found = MediaFolder(None).resolve("a.png")
     assert isinstance(found, Unreadable)
-    assert "media=DIR" in found.expected
+    assert "(media=, --media)" in found.expected
     assert isinstance(MediaFolder(None, allow_outside=True).resolve("a.png"), Unreadable)
 
 
 def test_a_folder_that_is_a_link_is_the_folder_it_leads_to(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
     assert MediaFolder(tmp_path / "link").resolve("media/a.png") == folder.resolve() / "media" / "a.png"
+
+
+def test_advice_is_given_where_it_helps(folder: Path) -> None:
+    inside = MediaFolder(folder)
+    for cell in ("/etc/passwd", "../a.png"):
+        found = inside.resolve(cell)
+        assert isinstance(found, Unreadable)
+        assert found.expected.endswith("allow_outside (--allow-outside) lets paths lead elsewhere")
+        assert repr(str(folder)) in found.expected
+    for cell in ("https://a.org/a.png", "a\0b", "//host/a.png"):
+        found = inside.resolve(cell)
+        assert isinstance(found, Unreadable)
+        assert "allow" not in found.expected

@@ -318,3 +318,26 @@ def test_loading_writes_into_the_named_cache_only(tmp_path: Path) -> None:
     assert found.stdout.split() == ["8"]
     assert {path.name for path in tmp_path.iterdir()} == {"tables", "home", "cache"}
     assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def test_other_delimiters_are_found_and_told(tmp_path: Path) -> None:
+    for name, delimiter in (("a.csv", ";"), ("b.csv", "\t"), ("c.tsv", ",")):
+        (tmp_path / name).write_text(
+            delimiter.join("xyz") + "\n" + delimiter.join(("1", "2,5" * (delimiter != ","), "3"))
+        )
+        table = open_table(tmp_path / name)
+        assert table.columns == ("x", "y", "z")
+        assert table.notes == (f"table {str(tmp_path / name)!r}: its cells are separated by {delimiter!r}",)
+        assert open_table(tmp_path / name, streaming=True).columns == table.columns
+    (tmp_path / "one.csv").write_text("a; b\nonly one cell\n")
+    assert (open_table(tmp_path / "one.csv").columns, open_table(tmp_path / "one.csv").notes) == (("a; b",), ())
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gnnfuse.data.tables.arrow_cache.IN_MEMORY", 0)
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "inner"):
+        with pytest.raises(TableError, match=rf"the folder for that, {str(folder)!r}, cannot be written to") as caught:
+            open_table(tmp_path / "a.csv", cache=folder)
+        assert "no readable" not in str(caught.value)

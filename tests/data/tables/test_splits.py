@@ -194,3 +194,25 @@ def test_a_stream_follows_its_split_column() -> None:
     carve = StreamSplit.of(columns, valid_from_train=True)
     assert {carve.split_of(n, {"part": "train"}) for n in range(100)} == {"train", "valid"}
     assert carve.split_of(0, {"part": "test"}) == "test"
+
+
+def test_groups_that_leave_a_class_out_of_training_are_refused_before_reading() -> None:
+    nested = [{"y": f"class {n % 10}", "who": f"who {n % 10}"} for n in range(100)]
+    table, columns = open_table(nested), Columns(target=("y",), group="who")
+    target = target_kind(table, columns)
+    with pytest.raises(
+        TableError, match=r"row \d+: training has no rows of class 'class \d', as groups of column 'who'"
+    ):
+        split_rows(table, columns, target)
+    assert len(split_rows(table, columns, target, leave_out=True).test)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_training_has_every_class_if_groups_allow_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [{"y": f"{n % 4}", "who": f"{n % 4} {rng.integers(2)}"} for n in range(40)]
+    rows += [{"y": "rare", "who": "last"}, {"y": "0", "who": "last"}]
+    table, columns = open_table(rows), Columns(target=("y",), group="who")
+    splits = split_rows(table, columns, target_kind(table, columns), seed=seed)
+    assert {rows[row]["y"] for row in splits.train} == {"0", "1", "2", "3", "rare"}
+    assert min(len(found) for found in splits.named.values()) > 0

@@ -1,6 +1,7 @@
 import io
 import pickle
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -15,11 +16,12 @@ from gnnfuse.data.tables import (
     TableSamples,
     TableStream,
     TableTarget,
+    blank_notes,
     guess_columns,
     open_table,
     target_kind,
 )
-from gnnfuse.sample import Sample, SignalError, Unreadable, read_audio, read_image, read_rows, read_text
+from gnnfuse.sample import Sample, SignalError, Unreadable, read_audio, read_image, read_rows, read_text, with_rest_of
 
 
 def png(value: int) -> bytes:
@@ -50,12 +52,26 @@ def test_empty_cells_are_missing_modalities(tmp_path: Path) -> None:
     assert bool(rows.values[0, 1].isnan())
 
 
-@pytest.mark.parametrize("cell", ["NA", "nan", "inf", "1,5", "12 kg", "1e999", "1e39", "0x10", "1_000"])
+@pytest.mark.parametrize("cell", ["N.A.", "-", "inf", "1,5", "12 kg", "1e999", "1e39", "0x10", "1_000"])
 def test_text_among_numbers_is_an_error_that_names_the_column(cell: str) -> None:
     table = open_table([{"age": cell, "height": "1"}])
     sample = TableSamples(table, Columns(features=("height", "age")))[0]
     with pytest.raises(SignalError, match=rf"row 1.*features.*found '{cell}' in column 'age'"):
         read_rows(sample, "features", blanks=True)
+
+
+def test_one_bad_number_leaves_the_others_of_its_row() -> None:
+    table = open_table([{"a": "x", "b": "2", "c": "1e999"}, {"a": "x", "b": None, "c": "y"}])
+    samples = TableSamples(table, Columns(features=("a", "b", "c")))
+    with pytest.raises(SignalError, match="found 'x' in column 'a'"):
+        read_rows(samples[0], "features", blanks=True)
+    without_a = with_rest_of(samples[0], "features")
+    with pytest.raises(SignalError, match="found '1e999' in column 'c'"):
+        read_rows(without_a, "features", blanks=True)
+    rows = read_rows(with_rest_of(without_a, "features"), "features", blanks=True)
+    assert rows is not None
+    np.testing.assert_array_equal(rows.values, [[np.nan, 2, np.nan]])
+    assert dict(with_rest_of(with_rest_of(samples[1], "features"), "features").signals) == {}
 
 
 def test_what_cannot_be_used_disturbs_no_other_signal(tmp_path: Path) -> None:
@@ -134,12 +150,9 @@ def test_ids_are_the_columns_or_the_rows(tmp_path: Path) -> None:
         plain[5]
 
 
-@pytest.mark.parametrize(
-    ("ids", "message"), [(["a", " a"], "id 'a' in row 1 and again in row 2"), (["a", ""], "row 2: found no id")]
-)
-def test_ids_that_do_not_tell_rows_apart_are_refused(ids: list[str], message: str) -> None:
-    with pytest.raises(TableError, match=message):
-        TableSamples(open_table([{"id": name} for name in ids]), Columns(id="id"))
+def test_ids_may_be_empty_or_come_again() -> None:
+    samples = TableSamples(open_table([{"id": name} for name in ("a", None, "a")]), Columns(id="id"))
+    assert [sample.id for sample in samples] == list(samples.ids()) == ["a", "row 2", "a"]
 
 
 def test_a_target_that_cannot_be_read_is_marked_and_hidden_when_not_asked_for() -> None:
@@ -147,7 +160,7 @@ def test_a_target_that_cannot_be_read_is_marked_and_hidden_when_not_asked_for() 
     columns = Columns(text=("text",), target=("y",))
     found = TableSamples(table, columns, TableTarget(kind="regression", columns=("y",)))[0].target
     assert isinstance(found, Unreadable)
-    assert found.column == "y"
+    assert (found.found, found.expected, found.column) == ("'many'", "a finite number as target", "y")
     assert TableSamples(table, columns)[0].target is None
 
 
@@ -159,8 +172,6 @@ def test_unknown_columns_are_refused_with_near_ones() -> None:
         guess_columns(table, text=["captoin"])
     with pytest.raises(TableError, match="given as image and again as text"):
         Columns(image=("photo",), text=("photo",))
-    with pytest.raises(TableError, match="a name that numeric columns share"):
-        Columns(text=("features",), features=("age",))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -180,3 +191,50 @@ def test_a_group_may_be_an_input_too() -> None:
     columns = Columns(text=("who",), target=("y",), group="who", split="part")
     for found in (TableSamples(table, columns)[0], dict(TableStream(table, columns).share(0, 1))[0]):
         assert dict(found.signals) == {"who": "anna"}
+
+
+def test_a_column_may_be_called_as_numbers_are_together() -> None:
+    columns = Columns(text=("features",), features=("age",), rows=("features_",))
+    (sample,) = TableSamples(open_table([{"features": "a", "age": 7, "features_": [1.0]}]), columns)
+    assert set(sample.signals) == set(columns.signals) == {"features", "features_", "features__"}
+    assert np.asarray(sample.signals["features__"]).tolist() == [[7.0]]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_words_stand_for_empty_cells_where_numbers_and_targets_are_read(streaming: bool) -> None:
+    cells = {"text": "None", "age": " NA", "weight": "2", "y": "null"}
+    columns = Columns(text=("text",), features=("age", "weight"), target=("y",))
+
+    def sample(**options: Any) -> Sample:
+        table = open_table([cells, {**cells, "y": "b"}], streaming=streaming, **options)
+        target = target_kind(table, columns)
+        read = TableStream(table, columns, target) if streaming else TableSamples(table, columns, target)
+        return next(read.share(0, 1))[1] if isinstance(read, TableStream) else read[0]
+
+    usual = sample()
+    assert (usual.signals["text"], usual.target) == ("None", None)
+    np.testing.assert_array_equal(np.asarray(usual.signals["features"]), [[np.nan, 2]])
+    none = sample(blanks=[])
+    assert (none.signals["text"], none.target) == ("None", "null")
+    assert isinstance(none.signals["features"], Unreadable)
+    named = sample(blanks=["None", "NA"])
+    assert ("text" in named.signals, named.target) == (False, "null")
+    np.testing.assert_array_equal(np.asarray(named.signals["features"]), [[np.nan, 2]])
+
+
+def test_words_for_empty_cells_are_said_aloud() -> None:
+    columns = Columns(text=("text",), features=("age",), target=("y",))
+    table = open_table([{"text": "NA", "age": "NA", "y": "x"}, {"text": "a", "age": "nan", "y": "None"}])
+    age, y = blank_notes(table, columns)
+    assert age.startswith("column 'age': 'NA', 'nan' counts as empty (2 of 2 rows looked at)")
+    assert y.startswith("column 'y': 'None' counts as empty (1 of 2 rows looked at)")
+    assert blank_notes(table.reading(columns), columns) == (age, y)
+    assert blank_notes(open_table([{"age": "-"}], blanks=["-"]), Columns(features=("age",))) == ()
+
+
+def test_columns_that_a_table_lacks_read_as_empty() -> None:
+    table = open_table([{"age": 7}]).with_empty(["weight", "photo"])
+    columns = Columns(image=("photo",), features=("weight", "age"))
+    (sample,) = TableSamples(table, columns)
+    np.testing.assert_array_equal(np.asarray(sample.signals["features"]), [[np.nan, 7]])
+    assert (table.column("photo"), "photo" in sample.signals) == ([None], False)

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from gnnfuse.data.tables import Columns, TableError, TableTarget, open_table, target_kind
+from gnnfuse.data.tables.error import CellError
 
 
 def kind(cells: list[Any], **options: Any) -> TableTarget:
@@ -77,3 +78,19 @@ def test_what_cannot_be_a_target_is_refused() -> None:
 
 def test_a_table_whose_classes_take_turns_shows_them_all() -> None:
     assert "4 different texts" in kind(["a", "b", "c", "d"] * 10_000).reason
+
+
+def test_an_empty_cell_of_labels_is_no_labels_and_of_other_kinds_no_target() -> None:
+    labels = TableTarget(kind="multilabel", columns=("y",), separator="|")
+    assert labels.read({"y": None}) == ()
+    for kind_ in ("classification", "regression"):
+        assert TableTarget(kind=kind_, columns=("y",)).read({"y": None}) is None
+
+
+def test_lists_hold_numbers_and_nothing_else() -> None:
+    found = TableTarget(kind="regression", columns=("y",))
+    assert found.read({"y": [1, 2.5]}) == (1.0, 2.5)
+    with pytest.raises(CellError, match="column 'y': found 'None', expected a finite number as target"):
+        found.read({"y": [1.0, None]})
+    with pytest.raises(CellError, match=r"column 'y': found '\[1, 2\]'"):
+        TableTarget(kind="regression", columns=("x", "y")).read({"x": 1, "y": [1, 2]})

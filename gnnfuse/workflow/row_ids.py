@@ -1,0 +1,49 @@
+"""What names the rows of answers: the cells of the table's id column as they stand there, or the rows' numbers."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING
+
+from gnnfuse.data.tables import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def id_type(table: Table, column: str | None) -> "pa.DataType":
+    """The Arrow type of `ids_of`: numbers, dates and times keep the table's own, everything else is text."""
+    import pyarrow as pa
+    import pyarrow.types as types
+
+    if column is None:
+        return pa.int64()
+    kind = table.types[column]
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    kept = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_temporal)
+    return kind if column not in table.class_names and any(is_kind(kind) for is_kind in kept) else pa.string()
+
+
+def ids_of(table: Table, column: str | None) -> Iterator[object]:
+    """What names each row, in order: its cell, None where that is empty; its number from 1 where no column does.
+
+    Nothing is changed but texts that are not UTF-8, whose bytes are spelt out. A stream is read once more, beside
+    whoever reads its samples.
+
+    Example:
+        >>> from gnnfuse.data.tables import open_table
+        >>> table = open_table([{"id": " 000 ", "key": 7}, {"id": None, "key": 7}])
+        >>> list(ids_of(table, "id")), list(ids_of(table, "key"))
+        ([' 000 ', None], [7, 7])
+    """
+    if column is None:
+        yield from count(1)
+        return
+    text = id_type(table, column) == "string"
+    cells = (row[column] for row in table.each([column])) if table.streaming else iter(table.column(column))
+    for cell in cells:
+        yield _as_text(cell) if text and cell is not None else cell
+
+
+def _as_text(cell: object) -> str:
+    return str(cell).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
