@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import soundfile
 from PIL import Image
 from rich.console import Console
@@ -45,8 +46,9 @@ def export(dataset: Dataset, folder: Path) -> Path:
                 name = str(sample.id).replace("/", "_")
                 photo = clip = ""
                 if "image" in sample.signals:
-                    photo = f"{name}.png"
-                    Image.fromarray(sample.signals["image"]).save(folder / photo)
+                    pixels, photo = sample.signals["image"], f"{name}.png"
+                    assert isinstance(pixels, np.ndarray), "picture_words says so"
+                    Image.fromarray(pixels).save(folder / photo)
                 if "audio" in sample.signals:
                     audio, clip = sample.signals["audio"], f"{name}.wav"
                     assert isinstance(audio, Audio), "picture_words says so"
