@@ -62,6 +62,12 @@ class MultiLabel(Task):
         """The mean binary cross-entropy."""
         return {"binary_cross_entropy": F.binary_cross_entropy_with_logits(outputs, target, pos_weight=self.weight)}
 
+    def plain_losses(
+        self, outputs: Float[Tensor, "graphs classes"], target: Float[Tensor, "graphs classes"]
+    ) -> Mapping[str, Tensor]:
+        """The mean binary cross-entropy, having and not having a class alike."""
+        return {"binary_cross_entropy": F.binary_cross_entropy_with_logits(outputs, target)}
+
     def metrics(self) -> "MetricCollection":
         """F1 over all decisions (micro) and over classes (macro)."""
         from torchmetrics import MetricCollection

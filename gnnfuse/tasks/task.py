@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,20 @@ class Prediction:
     id: str
     label: object
     scores: Mapping[str, float]
+
+
+class Objectives(NamedTuple):
+    """What a training step needs of a batch.
+
+    Args:
+        outputs: `[graphs, outputs]`, the head's.
+        losses: of the outputs, by name.
+        alone: of what each modality answers alone, by name, weighted; none where a task does not train them.
+    """
+
+    outputs: Tensor
+    losses: Mapping[str, Tensor]
+    alone: Mapping[str, Tensor]
 
 
 class Task(nn.Module, Saveable, ABC):
@@ -76,23 +90,33 @@ class Task(nn.Module, Saveable, ABC):
         outputs: Tensor = self.head(self.model(batch))
         return outputs
 
-    def objectives(self, batch: GraphBatch) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
-        """What training minimises the sum of: `losses` of a batch, and those of each modality alone (by `alone`).
+    def objectives(self, batch: GraphBatch) -> Objectives:
+        """The outputs of a batch and what training minimises the sum of.
 
         Raises:
             ValueError: the batch has no targets.
         """
         target = self.target_of(batch)
         if not self.alone:
-            return self.losses(self(batch), target), {}
+            outputs = self(batch)
+            return Objectives(outputs, self.losses(outputs, target), {})
         fused, alone, present = self.model.each(batch)
-        losses = self.losses(self.head(fused), target)
+        outputs = self.head(fused)
+        losses = self.losses(outputs, target)
         graph = present.nonzero()[:, 0]
         if not len(graph):
-            return losses, {}
+            return Objectives(outputs, losses, {})
         weight = self.alone * len(graph) / len(present)  # the mean over answers becomes the sum over a graph's answers
         found = self.losses(self.head(alone[present]), target[graph])
-        return losses, {f"{name}_alone": value * weight for name, value in found.items()}
+        return Objectives(outputs, losses, {f"{name}_alone": value * weight for name, value in found.items()})
+
+    def plain_losses(self, outputs: Float[Tensor, "graphs outputs"], target: Tensor) -> Mapping[str, Tensor]:
+        """What is logged and compared between epochs: `losses` without what only training is to see.
+
+        Smoothed labels and weights of classes change what is learned; of two epochs they may call the surer one, right
+        as it is, the worse. The same as `losses` by default.
+        """
+        return self.losses(outputs, target)
 
     @abstractmethod
     def losses(self, outputs: Float[Tensor, "graphs outputs"], target: Tensor) -> Mapping[str, Tensor]:

@@ -24,7 +24,7 @@ from gnnfuse.train.random_states import random_states, seed_all, set_random_stat
 class LightningTask(lightning.LightningModule):
     """Trains a task; logs `train_loss`, `valid_loss` and the validation metrics as `valid_<metric>`.
 
-    Losses are those of the task's outputs; what it minimises beside them (`Task.objectives`) is not in them.
+    Logged losses are the task's plain ones (`Task.plain_losses`), of training and validation alike.
 
     With a logger each step's loss and learning rate are logged too, as `step_loss` and `learning_rate`.
 
@@ -94,16 +94,15 @@ class LightningTask(lightning.LightningModule):
         """
         if not len(batch):
             return self._nothing()
-        losses, alone = self.task.objectives(batch)
-        told = torch.stack(list(losses.values())).sum()  # as the validation loss is
-        loss = torch.stack([told, *alone.values()]).sum()
+        outputs, losses, alone = self.task.objectives(batch)
+        loss = torch.stack([*losses.values(), *alone.values()]).sum()
         if not bool(torch.isfinite(loss)):
             shown = ", ".join(f"{name}={float(value.detach()):g}" for name, value in {**losses, **alone}.items())
             raise FloatingPointError(
                 f"epoch {self.current_epoch}, step {number}: {shown}; samples {', '.join(batch.ids[:4])}, ..."
             )
         for mean in (self._train_loss, self._step_loss):
-            mean.add(float(told.detach()), len(batch))
+            mean.add(self._plain(outputs.detach(), self.task.target_of(batch)), len(batch))
         weight = self.train_batches.weight(number)
         return loss if weight == 1.0 else loss * weight
 
@@ -122,8 +121,7 @@ class LightningTask(lightning.LightningModule):
             return
         outputs, target = self.task(batch), self.task.target_of(batch)
         self.valid_metrics.update(*self.task.measured(outputs, target))
-        loss = torch.stack(list(self.task.losses(outputs, target).values())).sum()
-        self._valid_loss.add(float(loss), len(batch))
+        self._valid_loss.add(self._plain(outputs, target), len(batch))
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's losses and validation metrics, of all processes, and start them anew."""
@@ -196,6 +194,9 @@ class LightningTask(lightning.LightningModule):
     def elapsed(self) -> float:
         """Seconds that the run took, earlier lives included."""
         return self.spent + (0.0 if self._started is None else self._clock() - self._started)
+
+    def _plain(self, outputs: Tensor, target: Tensor) -> float:
+        return float(torch.stack(list(self.task.plain_losses(outputs, target).values())).sum())
 
     def _nothing(self) -> Tensor:
         """A zero that depends on every trainable parameter, as DDP's other processes wait for each gradient."""

@@ -53,8 +53,9 @@ def test_each_answer_alone_is_a_loss_of_its_own(target: TargetEncoding, targets:
     builder = example_builder(target=target)
     task = make(additive(builder), builder)
     batch = builder(samples(targets))
-    losses, alone = task.objectives(batch)
-    plain = task.losses(task(batch), task.target_of(batch))
+    outputs, losses, alone = task.objectives(batch)
+    assert torch.equal(outputs, task(batch))
+    plain = task.losses(outputs, task.target_of(batch))
     assert losses.keys() == plain.keys()
     assert all(torch.equal(losses[name], plain[name]) for name in plain)
     (name, _loss) = next(iter(plain.items()))
@@ -76,16 +77,16 @@ def test_each_answer_alone_is_a_loss_of_its_own(target: TargetEncoding, targets:
 def test_nothing_is_added_without_a_weight_or_without_a_modality() -> None:
     builder = example_builder(target=ClassTarget(("cat", "dog")))
     drawn = samples(["cat", "dog"])
-    assert Classification(additive(builder), builder).objectives(builder(drawn))[1] == {}
+    assert Classification(additive(builder), builder).objectives(builder(drawn)).alone == {}
     task = Classification(additive(builder), builder, alone=WEIGHT)
-    assert task.objectives(builder([Sample({}, "cat")]))[1] == {}
+    assert task.objectives(builder([Sample({}, "cat")])).alone == {}
 
 
 def test_every_modality_of_a_sample_gets_a_gradient_of_its_own() -> None:
     """The fused answer may be right already: what a modality says alone is not."""
     builder = example_builder(target=ClassTarget(("cat", "dog")))
     task = Classification(additive(builder), builder, alone=WEIGHT)
-    alone = task.objectives(builder(samples(["cat", "dog"])))[1]
+    alone = task.objectives(builder(samples(["cat", "dog"]))).alone
     torch.stack(list(alone.values())).sum().backward()  # type: ignore[no-untyped-call]
     assert isinstance(task.model, GraphFusion)
     for name, parameter in task.model.readout.named_parameters():

@@ -56,6 +56,16 @@ def test_weights_of_labels_count_having_them() -> None:
     assert torch.isclose(task.losses(outputs, target)["binary_cross_entropy"], torch.tensor(2.0).log() * 2)
 
 
+def test_plain_losses_have_neither_weights_nor_smoothing() -> None:
+    outputs, target = torch.randn(6, 3), torch.tensor([0, 0, 1, 2, 2, 2])
+    task = classification((0.5, 1.0, 4.0))
+    assert torch.isclose(task.plain_losses(outputs, target)["cross_entropy"], F.cross_entropy(outputs, target))
+    builder = GraphBuilder([TextTokens()], target=MultiLabelTarget(("red", "round")))
+    labels = MultiLabel(Unimodal(builder.node_types, dim=8, depth=1), builder, class_weights=(3.0, 1.0))
+    found = labels.plain_losses(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]]))["binary_cross_entropy"]
+    assert torch.isclose(found, torch.tensor(2.0).log())
+
+
 @pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 0.0, 1.0), (1.0, float("inf"), 1.0)])
 def test_weights_that_do_not_fit_are_refused(weights: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="class_weights must be 3 positive numbers"):

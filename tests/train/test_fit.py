@@ -107,7 +107,8 @@ def test_the_weights_kept_are_those_of_the_best_validation_epoch() -> None:
 
 def test_the_kept_epoch_is_that_of_the_best_metric_or_of_the_smallest_loss() -> None:
     valid = word_samples(16)
-    valid[:4] = [replace(sample, target=WORDS[0]) for sample in valid[:4]]  # three of four wrong, as training has them
+    others = dict(zip(WORDS, (*WORDS[1:], WORDS[0]), strict=True))
+    valid[:6] = [replace(sample, target=others[str(sample.target)]) for sample in valid[:6]]
     kept = {}
     for select in ("metric", "loss"):
         config = FitConfig(**{**vars(QUIET), "epochs": 12, "learning_rate": 0.02, "select": select})
@@ -117,7 +118,19 @@ def test_the_kept_epoch_is_that_of_the_best_metric_or_of_the_smallest_loss() -> 
         best = {"loss": min(losses), "metric": max(accuracies)}[select]
         assert (losses if select == "loss" else accuracies)[report.best_epoch] == best
         kept[select] = report.best_epoch
-    assert kept["loss"] != kept["metric"]  # the model grows surer of what three labels contradict
+    assert kept["loss"] != kept["metric"]  # the model grows surer of what six labels contradict
+
+
+def test_logged_losses_are_those_of_the_targets_as_they_are() -> None:
+    builder = word_builder()
+    torch.manual_seed(0)
+    model = GraphFusion(builder.node_types, builder.relations, dim=16, depth=1)
+    task = Classification(model, builder, label_smoothing=0.5, class_weights=(0.5, 1.0, 2.0, 4.0))
+    valid = word_samples(8)
+    report = fit_task(task, word_samples(32), valid, QUIET)
+    outputs = task(builder(valid))
+    expected = float(torch.nn.functional.cross_entropy(outputs, task.target_of(builder(valid))))
+    assert report.best["valid_loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_patience_stops_training() -> None:
