@@ -31,7 +31,7 @@ from gnnfuse.workflow.table_splits import TableSplits, table_splits
 
 GIB = 2**30
 IN_MEMORY = 2 * GIB  # of a machine's memory, for graphs that are not changed
-SIGNAL_DROPOUT, DROPOUT, SMOOTHING, ALONE = 0.5, 0.2, 0.1, 0.5
+SIGNAL_DROPOUT, DROPOUT, SMOOTHING, ALONE = 0.5, 0.2, 0.1, 1.0
 WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
 UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
 
