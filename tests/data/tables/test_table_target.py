@@ -66,7 +66,7 @@ def test_classes_keep_their_names() -> None:
 
 
 def test_what_cannot_be_a_target_is_refused() -> None:
-    with pytest.raises(TableError, match="no target column; name one of y"):
+    with pytest.raises(TableError, match=r"no target column; name it by --target \(target=\), one of y"):
         target_kind(open_table([{"y": 1}]), Columns())
     with pytest.raises(TableError, match="all targets are empty"):
         kind([None, ""])

@@ -40,6 +40,7 @@ def readout(name: str, node_types: list[str]) -> Readout:
         "hub": ("hub",),
         "attention": (DIM,),
         "typed": (DIM, node_types),
+        "additive": (DIM, [node_type for node_type in node_types if node_type != "hub"]),
         "joined": (),
         "interaction": (DIM,),
     }
