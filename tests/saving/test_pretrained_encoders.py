@@ -29,11 +29,22 @@ from tests.nodes.pretrained.tiny_models import (
     transformers_text,
 )
 
+SAVING = """
+import sys, torch
+from pathlib import Path
+from tests.saving.test_pretrained_encoders import output_of, save_pretrained, signals, task_of
+torch.set_num_threads(1)  # as below: sums are split by threads
+torch.manual_seed(0)
+task = task_of(Path(sys.argv[1])).eval()
+save_pretrained(task, sys.argv[2])
+torch.save(signals(), sys.argv[3])
+torch.save(output_of(task), sys.argv[4])
+"""
 FRESH = """
 import sys, torch
 from gnnfuse.sample import Audio, Sample
 from gnnfuse.saving import from_pretrained
-torch.set_num_threads(1)  # as the tests do: sums are split by threads
+torch.set_num_threads(1)
 task = from_pretrained(sys.argv[1])
 signals = torch.load(sys.argv[2]).items()
 given = {name: Audio(value, RATE) if name.endswith("audio") else value for name, value in signals}
@@ -83,23 +94,29 @@ def output_of(task: Classification) -> Tensor:
 
 
 def test_a_fresh_process_gives_the_same_without_hub_cache_or_source(tmp_path: Path) -> None:
+    """What one process saves another loads; nothing that ran before in either can move a last bit."""
     source = tmp_path / "source"
     source.mkdir()
-    task = task_of(source).eval()
-    expected = output_of(task)
-    save_pretrained(task, tmp_path / "saved")
-    shutil.rmtree(source)
-    torch.save(signals(), tmp_path / "signals.pt")
     environment = {
         **os.environ,
         "HF_HUB_OFFLINE": "1",
         "HF_HOME": str(tmp_path / "empty"),
         "TORCH_HOME": str(tmp_path / "empty"),
     }
-    files = [str(tmp_path / name) for name in ("saved", "signals.pt", "found.pt")]
-    code = FRESH.replace("RATE", str(RATE))
-    subprocess.run([sys.executable, "-c", code, *files], check=True, env=environment, cwd=Path(__file__).parents[2])
-    assert torch.equal(torch.load(tmp_path / "found.pt"), expected)
+    saved, inputs, expected, found = (
+        str(tmp_path / name) for name in ("saved", "signals.pt", "expected.pt", "found.pt")
+    )
+
+    def run(code: str, *files: str) -> None:
+        subprocess.run([sys.executable, "-c", code, *files], check=True, env=environment, cwd=Path(__file__).parents[2])
+
+    run(SAVING, str(source), saved, inputs, expected)
+    shutil.rmtree(source)
+    run(FRESH.replace("RATE", str(RATE)), saved, inputs, found)
+    assert torch.equal(torch.load(found), torch.load(expected))
+    loaded = from_pretrained(saved)
+    assert isinstance(loaded, Classification)
+    torch.testing.assert_close(output_of(loaded), torch.load(expected))  # whatever ran before
 
 
 def test_what_is_too_long_to_read_is_a_file_of_its_own(tmp_path: Path) -> None:
@@ -129,7 +146,7 @@ def test_node_types_of_a_loaded_model_do_not_make_random_encoders(tmp_path: Path
     shutil.rmtree(source)
     loaded = from_pretrained(tmp_path / "saved")
     assert isinstance(loaded, Classification)
-    with pytest.raises(FileNotFoundError, match="found no folder .*source"):
+    with pytest.raises(FileNotFoundError, match=r"found no folder .*source"):
         loaded.builder.node_types[0].encoder(8)
 
 
