@@ -103,9 +103,9 @@ def test_encoders_run_once_and_the_saved_model_needs_no_cache(
     assert results[0]["metrics"] == results[1]["metrics"]
     image, text = both(tiny)[1], both(tiny)[3]
     assert results[0]["model"]["encoders"] == [
-        {"signal": "photo", "model": image, "weights": None, "fine_tuned": False},
         {"signal": "caption", "model": text, "weights": None, "fine_tuned": False},
-    ]
+        {"signal": "photo", "model": image, "weights": None, "fine_tuned": False},
+    ]  # by name
     assert f"`photo` is read by `{image}`, frozen" in (outs[0] / "report.md").read_text()
     assert f"| encoder of caption | {text}, frozen |" in (outs[2] / "README.md").read_text()
     assert "`photo` was read from cached features" in (outs[0] / "report.md").read_text()
