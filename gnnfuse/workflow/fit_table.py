@@ -190,7 +190,7 @@ def _unusual(config: FitConfig) -> str:
 
     Example:
         >>> _unusual(default_config(epochs=5))
-        'epochs 5 (60)'
+        'epochs 5 (40)'
     """
     usual = default_config()
     names = [name for name in CONFIGURED if getattr(config, name) != getattr(usual, name)]

@@ -404,7 +404,7 @@ def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.M
     assert results["metrics"]["valid"]["accuracy"] is None
     assert not results["table"].startswith("'")
     assert results["table"].endswith("W\u00f6rter.csv")
-    assert "training by other numbers than usual: epochs 1 (60), batch size 8 (32)" in said
+    assert f"training by other numbers than usual: epochs 1 ({fit_defaults.EPOCHS}), batch size 8 (32)" in said
 
 
 def test_the_card_says_the_order_of_numbers(fitted: Fitted) -> None:
