@@ -16,6 +16,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from gnnfuse import fit_defaults
 from gnnfuse.data.tables import Blanks, Guess
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
