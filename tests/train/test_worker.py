@@ -19,12 +19,12 @@ samples = [Sample({"text": str(number)}) for number in range(8)]
 builder = GraphBuilder([TextTokens()])
 batches = Batches(builder, samples, FitConfig(batch_size=2, workers=2), training=False)
 reading = iter(batches)
-first = next(reading)
+first = [next(reading) for _ in range(2)]  # one of each worker: both have begun
 workers = batches._source._loader._iterator._workers
 for worker in workers:
     os.kill(worker.pid, signal.SIGTERM)  # as a scheduler does to every process of a job
     os.kill(worker.pid, signal.SIGINT)
-print(len(first) + sum(len(batch) for batch in reading), [worker.is_alive() for worker in workers], flush=True)
+print(sum(len(batch) for batch in (*first, *reading)), [worker.is_alive() for worker in workers], flush=True)
 """
 
 
