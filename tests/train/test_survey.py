@@ -68,7 +68,7 @@ def test_rows_in_are_rows_out_and_rejected_rows(on_error: OnError, workers: int)
 
 @pytest.mark.usefixtures("unchecked")
 def test_stop_names_row_id_column_and_reason() -> None:
-    with pytest.raises(ValueError, match=r"^row 3, 'two', column 'text': found a int, expected a string$"):
+    with pytest.raises(ValueError, match=r"^row 3, 'two', column 'text': found a int, expected a string; --on-error "):
         survey(BUILDER, SAMPLES)
     with pytest.raises(ValueError, match=r"^row 8, 'six', column 'weight'"):
         survey(BUILDER, [SAMPLES[6]], numbers=[7])
@@ -112,7 +112,7 @@ def test_what_is_left_of_a_signal_is_used_and_all_that_is_wrong_is_listed() -> N
     assert [each.row for each in found.rejects if each.left_out] == [2, 2]
     assert [dict(sample.signals) for sample in found.usable] == [{"rows": rest}] * 2
     assert found.present["all"] == {"rows": 2}
-    with pytest.raises(ValueError, match=r"row 1, .*column 'a': found 'x' in column 'a', expected a number$"):
+    with pytest.raises(ValueError, match=r"row 1, .*column 'a': found 'x' in column 'a', expected a number; --on"):
         survey(builder, samples)
     assert survey(builder, [*samples, Sample({"text": "a"}, "a")], on_error="skip").usable.places.tolist() == [3]
 
