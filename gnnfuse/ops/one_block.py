@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-ALIGNMENT = 64
+from gnnfuse.ops.kept_memory import ALIGNMENT, aligned
 
 
 def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) -> list[Tensor]:
@@ -18,6 +17,9 @@ def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) ->
     The C library gives memory back to the system where more is free than twice the largest block there was, and the
     system then clears and maps it anew for the next batch: with several blocks per batch that happens every time, and
     costs several times what filling them does.
+
+    Each begins at a multiple of a cache line: matrix products add up in an order that depends on addresses, so that the
+    same samples gave other last bits from one batch to the next.
 
     Args:
         wanted: shape and dtype of each.
@@ -29,7 +31,7 @@ def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) ->
     """
     lengths = [math.prod(shape) * dtype.itemsize for shape, dtype in wanted]
     begins = list(accumulate((-(-length // ALIGNMENT) * ALIGNMENT for length in lengths), initial=0))
-    block = np.empty(begins[-1], dtype=np.uint8)
+    block = aligned(begins[-1])
     fills: Any = torch.utils.deterministic
     if torch.are_deterministic_algorithms_enabled() and fills.fill_uninitialized_memory:
         block.fill(255)  # NaN, or -1, as PyTorch fills its own new memory then

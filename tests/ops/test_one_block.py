@@ -22,3 +22,13 @@ def test_nothing_wanted() -> None:
         (found,) = empty_in_one_block([((0, 3), dtype)])
         assert (tuple(found.shape), found.dtype) == ((0, 3), dtype)
     assert empty_in_one_block([]) == []
+
+
+def test_every_tensor_begins_where_a_cache_line_does() -> None:
+    """Last bits of matrix products depend on it."""
+    kept: list[object] = []
+    for length in range(1, 60):
+        kept.append(bytes(length))  # so that the next block lies elsewhere
+        made = empty_in_one_block([((length,), torch.float32), ((3, length), torch.int64), ((5,), torch.bool)])
+        kept += made
+        assert [tensor.data_ptr() % 64 for tensor in made] == [0, 0, 0]
