@@ -10,13 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from gnnfuse.data.rejects import write_rejects
+from gnnfuse.data.rejects import REJECTS, write_rejects
 from gnnfuse.data.tables import Guess
 from gnnfuse.nodes import PretrainedNodes
 from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
 from gnnfuse.train import CacheReport
-
-REJECTS = "rejects.csv"
 
 
 class Rate(ProgressColumn):

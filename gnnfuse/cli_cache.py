@@ -16,7 +16,7 @@ from gnnfuse.cli_tables import (
     Streaming,
     TableArgument,
     Workers,
-    _given,
+    given,
 )
 
 ENCODERS = "Encoders"
@@ -113,7 +113,7 @@ def cache(
             ignore=ignore,
             media=media,
             allow_outside=allow_outside,
-            blanks=_given(blanks),
+            blanks=given(blanks),
             streaming=streaming,
             dtype=dtype,
             batch_size=batch_size,

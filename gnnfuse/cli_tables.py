@@ -59,7 +59,7 @@ def _columns(what: str) -> object:
     return typer.Option(help=f"{what} Several by repeating the option; '' for none.", rich_help_panel=COLUMNS)
 
 
-def _given(names: list[str] | None) -> list[str] | None:
+def given(names: list[str] | None) -> list[str] | None:
     """Names of columns, or words, as the call takes them: None for its own choice, an empty list for none."""
     return None if names is None else [name for name in names if name]
 
@@ -353,9 +353,9 @@ def fit(
         quiet_loading()
     try:
         fitted = run(
-            table, out=out, image=_given(image), audio=_given(audio), text=_given(text), text_file=_given(text_file),
-            rows=_given(rows), features=_given(features), target=target, id=id, split=split, group=group,
-            ignore=ignore, media=media, allow_outside=allow_outside, blanks=_given(blanks), streaming=streaming,
+            table, out=out, image=given(image), audio=given(audio), text=given(text), text_file=given(text_file),
+            rows=given(rows), features=given(features), target=target, id=id, split=split, group=group,
+            ignore=ignore, media=media, allow_outside=allow_outside, blanks=given(blanks), streaming=streaming,
             options=options, config=config, resume=resume, observer=observer,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and what asks a process to end
@@ -390,7 +390,7 @@ def predict(
     from gnnfuse.workflow import predict as run
 
     run(
-        model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=_given(blanks),
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=given(blanks),
         streaming=streaming, on_error=on_error, batch_size=batch_size, workers=workers, device=device,
         observer=Terminal(),
     )  # fmt: skip
@@ -415,7 +415,7 @@ def embed(
     from gnnfuse.workflow import embed as run
 
     run(
-        model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=_given(blanks),
+        model, table, out=out, id=id, media=media, allow_outside=allow_outside, blanks=given(blanks),
         streaming=streaming, on_error=on_error, batch_size=batch_size, workers=workers, device=device,
         observer=Terminal(),
     )  # fmt: skip

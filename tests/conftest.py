@@ -1,6 +1,8 @@
 """What every test runs under: types and shapes are checked at run time; and what several test files share."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jaxtyping
@@ -9,6 +11,7 @@ import torch
 
 from tests.shape_checks import checked
 
+Run = Callable[..., tuple[int, str, str]]
 PACKAGE = Path(__file__).parents[1] / "gnnfuse"
 UNCHECKED = ("gnnfuse.ops.",)  # kernels, custom operators and what torch.compile traces: the hook breaks them
 
@@ -39,3 +42,21 @@ def shared_data() -> Path:
     if not folder:
         pytest.skip("GNNFUSE_DATA is not set: no folder of real data")
     return Path(folder)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command of `gnnfuse` in this process; its exit code, standard output and standard error."""
+    from gnnfuse.cli import main
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gnnfuse", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return code, *capsys.readouterr()
+
+    return call

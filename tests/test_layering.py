@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "fusion": ("saveable", "nodes", "graph", "readout", "ops"),
     "fusion.graph": ("nodes", "graph", "readout", "ops", "message_passing", "fusion"),
     "tasks": ("saveable", "sample", "graph", "ops", "fusion.fusion_model"),  # a task predicts for single samples too
-    "data": ("sample",),
+    "data": ("sample", "fit_defaults"),
     "saving": UP_TO_DATA,
     "draw": UP_TO_DATA,
     "train": (*UP_TO_DATA, "saving", "draw"),

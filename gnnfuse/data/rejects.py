@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 OnError = Literal["stop", "missing", "skip"]
 ON_ERROR: tuple[str, ...] = get_args(OnError)
+REJECTS = "rejects.csv"  # what commands that write into a folder call the list
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,16 @@ class Reject:
     left_out: bool
 
 
+def rows_left_out(rejects: Iterable[Reject]) -> int:
+    """How many rows were left out as a whole; several things may be wrong with one.
+
+    Example:
+        >>> rows_left_out([Reject(3, "c", "text", "empty", True), Reject(3, "c", "image", "empty", True)])
+        1
+    """
+    return len({reject.row for reject in rejects if reject.left_out})
+
+
 def check_on_error(on_error: str) -> None:
     """Refuse an unknown policy.
 
@@ -40,7 +51,7 @@ def check_on_error(on_error: str) -> None:
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
-    """Write `rejects.csv`: row, id, column, reason, and what was left out ("row" or "cell").
+    """Write a list of rejects: row, id, column, reason, and what was left out ("row" or "cell").
 
     Text that is not Unicode is spelt out with backslashes. The file is there, with its header, without rejects too.
     """

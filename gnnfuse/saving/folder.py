@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from torch import Tensor
 
+from gnnfuse.nodes.cached.whole_file import write_whole
 from gnnfuse.saving.card import is_untouched
 from gnnfuse.saving.config import CONFIG, as_text
 from gnnfuse.saving.describe import Json
@@ -48,12 +49,7 @@ def write_folder(
 
 def write_card(folder: Path, text: str) -> None:
     """Replace the card, as a whole."""
-    partial = folder / f".saving-{uuid4().hex}"
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, folder / CARD)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(folder / CARD, text.encode("utf-8"))
 
 
 def weights_path(folder: Path, digest: str) -> Path:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar, overload
 
 import numpy as np
 
-from gnnfuse.data.rejects import OnError, Reject, check_on_error
+from gnnfuse.data.rejects import OnError, Reject, check_on_error, rows_left_out
 from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.sample import Sample
@@ -49,7 +49,7 @@ class Survey(Generic[Usable]):
     without_labels: int
 
     def __post_init__(self) -> None:
-        left_out = len({reject.row for reject in self.rejects if reject.left_out})
+        left_out = rows_left_out(self.rejects)
         assert self.rows_in == self.rows_out + left_out, (self.rows_in, self.rows_out, left_out)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gnnfuse.data.rejects import OnError, Reject, check_on_error, write_rejects
+from gnnfuse.data.rejects import OnError, Reject, check_on_error, rows_left_out, write_rejects
 from gnnfuse.data.tables import Table, TableSamples, TableStream, blank_notes, open_table
 from gnnfuse.graph import GraphBatch
 from gnnfuse.saving import from_pretrained
@@ -101,7 +101,7 @@ class Answering:
                 read, answered = read + len(batch), answered + len(kept)
                 for _ in batch:
                     advance()
-        left_out = len({reject.row for reject in rejects if reject.left_out})
+        left_out = rows_left_out(rejects)
         assert answered + left_out == read, (answered, left_out, read)
         assert self.num_rows in (None, read), (self.num_rows, read)
 

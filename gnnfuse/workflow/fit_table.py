@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
-from gnnfuse.data.rejects import write_rejects
+from gnnfuse.data.rejects import REJECTS, rows_left_out, write_rejects
 from gnnfuse.data.tables import Columns, blank_notes, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
 from gnnfuse.saving.pretrained import save_card
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from lightning.pytorch.callbacks import Callback
 
-CHECKPOINTS, REJECTS = "checkpoints", "rejects.csv"
+CHECKPOINTS = "checkpoints"
 CONFIGURED = (  # in `fit_defaults`, by these names
     *("epochs", "select", "patience", "batch_size", "learning_rate", "weight_decay", "warmup", "clip"),
     *("shuffle_buffer", "every_seconds"),
@@ -216,6 +216,6 @@ def _best(report: FitReport) -> dict[str, float]:
 
 
 def _counted(plan: TablePlan) -> str:
-    rows = len({reject.row for reject in plan.rejects if reject.left_out})
+    rows = rows_left_out(plan.rejects)
     cells = sum(not reject.left_out for reject in plan.rejects)
     return f"{rows:,} of {plan.rows.num_rows:,} rows left out, {cells:,} further cells taken for empty"

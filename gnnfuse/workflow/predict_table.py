@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnnfuse.data.rejects import OnError, Reject
+from gnnfuse.data.rejects import OnError, Reject, rows_left_out
 from gnnfuse.graph import GraphBatch, NumberTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Prediction, Task
@@ -89,8 +89,7 @@ def predict(
     refuse_the_table(path, table)
     asked = answering(
         model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
-        streaming=streaming, id=id,
-        device=device, observer=observer,
+        streaming=streaming, id=id, device=device, observer=observer,
     )  # fmt: skip
     names, schema, rows = _number_names(asked), _schema(asked), 0
     rejects: list[Reject] = []
@@ -101,8 +100,7 @@ def predict(
             writer.write({asked.name: id_of_row, **row_of(prediction, names)})
             rows += 1
     write_beside(path, rejects, on_error)
-    left_out = len({reject.row for reject in rejects if reject.left_out})
-    observer.says(f"wrote {rows:,} rows into {path}; {left_out:,} left out")
+    observer.says(f"wrote {rows:,} rows into {path}; {rows_left_out(rejects):,} left out")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 

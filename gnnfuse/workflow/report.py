@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gnnfuse.data.rejects import rows_left_out
 from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
@@ -32,7 +33,7 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
             "fractions": None if plan.splits.fractions is None else list(plan.splits.fractions),
             **plan.sizes,
         },
-        "rows": {"in": plan.survey.rows_in, "left_out": len({r.row for r in plan.rejects if r.left_out})},
+        "rows": {"in": plan.survey.rows_in, "left_out": rows_left_out(plan.rejects)},
         "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rejects),
         "present": {split: dict(found) for split, found in plan.survey.present.items()},
         "model": {

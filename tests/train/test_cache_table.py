@@ -1,7 +1,5 @@
 """The command `gnnfuse cache` and its Python call."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +7,12 @@ import pytest
 from PIL import Image
 
 import gnnfuse
-from gnnfuse.cli import main
 from gnnfuse.data.tables import Columns, TableSamples, open_table
+from tests.conftest import Run
 from tests.nodes.cached.kinds import MAKE
 from tests.nodes.pretrained.conftest import _offline as _offline
 from tests.nodes.pretrained.conftest import tiny as tiny
 from tests.nodes.pretrained.tiny_models import transformers_image
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -37,30 +33,15 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "table.csv"
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gnnfuse", "cache", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
-
-
 def test_the_command_encodes_columns_once_and_training_reads_them(tiny: Path, table: Path, run: Run) -> None:
     text, out = MAKE["text"](tiny), table.parent / "features"
     words = [table, "--text-encoder", text.model, "--out", out, "--workers", 0, "--text", "caption", "--device", "cpu"]
-    code, shown, told = run(*words)
+    code, shown, told = run("cache", *words)
     assert code == 0, told
     assert "photo: image (5 of" in shown or "photo: image (4 of" in shown
     assert "not encoded" in shown
     assert row(shown, "caption") == ["5", "4", "0", "1", "0"]
-    code, shown, _ = run(*words, "--streaming")
+    code, shown, _ = run("cache", *words, "--streaming")
     assert (code, row(shown, "caption")) == (0, ["5", "0", "4", "1", "0"])
     model = transformers_image(tiny, "vit").model
     [report] = gnnfuse.cache(table, out, image_encoder=model, image=["photo"], device="cpu")
@@ -88,7 +69,7 @@ def test_wrong_input_is_one_line(table: Path, run: Run, tiny: Path) -> None:
         ((table, "--text-encoder", text, "--text", "captoin"), "did you mean 'caption'"),
         ((table, "--audio-encoder", "torchaudio/TINY_WAV2VEC2"), "found no audio column"),
     ):
-        code, _, told = run(*words, "--out", table.parent / "features", "--device", "cpu")
+        code, _, told = run("cache", *words, "--out", table.parent / "features", "--device", "cpu")
         assert (code, len(told.strip().splitlines())) == (2, 1), told
         assert part in told
 
@@ -97,13 +78,13 @@ def test_what_cannot_be_read_stops_or_is_listed(tiny: Path, table: Path, run: Ru
     table.write_bytes(table.read_bytes() + b"0.png,caf\xe9,x\n")
     words = [table, "--text-encoder", MAKE["text"](tiny).model, "--out", table.parent / "features", "--device", "cpu"]
     words += ["--workers", 0, "--text", "caption"]
-    code, _, told = run(*words)
+    code, _, told = run("cache", *words)
     assert code == 2
     assert "row 6" in told
     assert "not UTF-8" in told
-    code, shown, _ = run(*words, "--on-error", "skip")
+    code, shown, _ = run("cache", *words, "--on-error", "skip")
     assert (code, row(shown, "caption")) == (0, ["6", "4", "0", "1", "1"])
     assert "not UTF-8" in (table.parent / "features" / "rejects.csv").read_text()
     table.write_bytes(table.read_bytes().replace(b"caf\xe9", b"cafe"))
-    assert run(*words, "--on-error", "skip")[0] == 0
+    assert run("cache", *words, "--on-error", "skip")[0] == 0
     assert (table.parent / "features" / "rejects.csv").read_text() == "row,id,column,reason,left_out\n"

@@ -3,8 +3,6 @@
 import csv
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gnnfuse.cli import main
 from gnnfuse.nodes import CachedNodes
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitReport, fit_task
 from gnnfuse.workflow import fit_table
+from tests.conftest import Run
 from tests.nodes.pretrained.conftest import _offline as _offline
 from tests.nodes.pretrained.conftest import tiny as tiny
 from tests.nodes.pretrained.tiny_models import TEXTS, transformers_image, transformers_text
 
-Run = Callable[..., tuple[int, str, str]]
 ROWS = 24
 SMALL = ("--dim", 8, "--depth", 1, "--epochs", 2, "--device", "cpu", "--target", "label")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gnnfuse", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -15,26 +15,10 @@ import pytest
 
 import gnnfuse
 from gnnfuse import cli_cache, cli_tables
-from gnnfuse.cli import main
 from gnnfuse.workflow import Encoders, FitOptions, default_config
+from tests.conftest import Run
 
-Run = Callable[..., tuple[int, str, str]]
 SMALL = ("--dim", 8, "--depth", 1, "--epochs", 1, "--device", "cpu")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gnnfuse", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

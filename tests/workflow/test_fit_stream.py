@@ -2,8 +2,6 @@
 
 import csv
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +10,18 @@ import pytest
 import soundfile
 from PIL import Image
 
-from gnnfuse.cli import main
 from gnnfuse.data.tables.arrow_rows import ArrowRows
 from gnnfuse.graph import NumberTarget
 from gnnfuse.nodes import Features
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Task
 from gnnfuse.workflow import FitOptions, default_config, fit, table_splits
+from tests.conftest import Run
 from tests.workflow.test_fit_table import CutsAfter
 
-Run = Callable[..., tuple[int, str, str]]
 ROWS = 48
 TEXTS = ("a cat sat", "two dogs ran", "abcdefgh", "bad head fed cafe")
 SMALL = ("--dim", 8, "--depth", 1, "--epochs", 1, "--batch-size", 8, "--device", "cpu", "--id", "name")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gnnfuse", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "200")
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 import hashlib
 
+from gnnfuse.fit_defaults import FRACTIONS
+
 Fractions = tuple[float, float, float]
-FRACTIONS: Fractions = (0.7, 0.15, 0.15)
 
 
 def split_key(name: str, seed: int) -> int:

@@ -10,12 +10,13 @@ from jaxtyping import Int64
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.row_signals import id_in, row_name
-from gnnfuse.data.tables.split_keys import FRACTIONS, Fractions, check_fractions, shares, split_key
+from gnnfuse.data.tables.split_keys import Fractions, check_fractions, shares, split_key
 from gnnfuse.data.tables.strata import strata
 from gnnfuse.data.tables.stratify import split_groups, split_stratified
 from gnnfuse.data.tables.stream_split import split_in
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.fit_defaults import FRACTIONS
 from gnnfuse.sample.files import shown
 
 

@@ -10,12 +10,13 @@ from jaxtyping import Int64
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.row_signals import id_in
-from gnnfuse.data.tables.split_keys import FRACTIONS, Fractions, shares
+from gnnfuse.data.tables.split_keys import Fractions, shares
 from gnnfuse.data.tables.split_names import SYNONYMS
 from gnnfuse.data.tables.split_rows import Splits, crossing, no_targets
 from gnnfuse.data.tables.stream_split import StreamSplit
 from gnnfuse.data.tables.table import Cells, Table
 from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.fit_defaults import FRACTIONS
 
 NAMES = tuple(SYNONYMS)
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.row_signals import id_in
-from gnnfuse.data.tables.split_keys import FRACTIONS, Fractions, check_fractions, split_key
+from gnnfuse.data.tables.split_keys import Fractions, check_fractions, split_key
 from gnnfuse.data.tables.split_names import SYNONYMS, split_named
 from gnnfuse.data.tables.table import Cells
+from gnnfuse.fit_defaults import FRACTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
