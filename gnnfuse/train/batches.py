@@ -1,5 +1,6 @@
 """The batches of one training process: its share of every step, from any place in an epoch."""
 
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, GraphParts, Key
 from gnnfuse.train.plan import Plan, indexed_plan, part_size, streamed_plan, worker_turns
 from gnnfuse.train.streamed import Reading, StreamedParts, share_sizes
-from gnnfuse.train.worker import worker_start
+from gnnfuse.train.worker import Loading, worker_context, worker_start
 
 Samples = Sequence[Sample] | Sequence[SampleGraph] | SampleStream
 
@@ -135,21 +136,22 @@ class Batches:
             pin_memory=self.pin_memory,
             generator=torch.Generator().manual_seed(self.config.seed),
             worker_init_fn=worker_start(),
+            multiprocessing_context=worker_context(self.config.workers),
             **options,
         )
         return made
 
 
 class _Indexed:
-    """Batches of a sequence: an order over all samples, of which every part takes each n-th of its step's."""
+    """Batches of a sequence, from a loader that is kept from one epoch to the next."""
 
     def __init__(
         self, batches: Batches, samples: Sequence[Sample] | Sequence[SampleGraph], augment_seed: int | None
     ) -> None:
-        self.of = batches
+        self.of: Batches = weakref.proxy(batches)  # who drops the batches ends their workers, there and then
         self.dataset = GraphDataset(batches.builder, samples, augment_seed=augment_seed)
-        self.sampler = EpochSampler(len(samples), seed=batches._seed)
         self._loader: DataLoader[GraphBatch] | None = None
+        self._loading: Loading[GraphBatch] | None = None
 
     def plan(self) -> Plan:
         of = self.of
@@ -160,10 +162,23 @@ class _Indexed:
     def batches(self) -> Iterator[GraphBatch]:
         if self._loader is None:
             workers = self.of.config.workers > 0
+            turns = _Turns(self.of, len(self.dataset))
             self._loader = self.of.loader(
-                GraphParts(self.dataset), sampler=self, batch_size=None, persistent_workers=workers
+                GraphParts(self.dataset), sampler=turns, batch_size=None, persistent_workers=workers
             )
-        yield from self._loader
+        self._loading = Loading(self._loader)
+        yield from self._loading
+
+    def close(self) -> None:
+        self._loader = self._loading = None
+
+
+class _Turns:
+    """An order over all samples, of which every part takes each n-th of its step's."""
+
+    def __init__(self, batches: Batches, count: int) -> None:
+        self.of = batches
+        self.sampler = EpochSampler(count, seed=batches._seed)
 
     def __iter__(self) -> Iterator[list[Key]]:
         """The keys of each part that is still to come and has any."""
@@ -177,15 +192,12 @@ class _Indexed:
             if mine:
                 yield [(of.epoch, index) for index in mine]
 
-    def close(self) -> None:
-        self._loader = None
-
 
 class _Streamed:
     """Batches of a stream: workers read shares of it and take turns."""
 
     def __init__(self, batches: Batches, stream: SampleStream, augment_seed: int | None) -> None:
-        self.of = batches
+        self.of: Batches = weakref.proxy(batches)
         self.stream = stream
         self.augment_seed = augment_seed
         self._shares: np.ndarray[Any, np.dtype[np.int64]] | None = None
@@ -212,7 +224,7 @@ class _Streamed:
             shuffle=None if of._seed is None else (of._seed, of.config.shuffle_buffer),
             augment_seed=self.augment_seed,
         )
-        yield from of.loader(StreamedParts(of.builder, self.stream, reading), batch_size=None)
+        yield from Loading(of.loader(StreamedParts(of.builder, self.stream, reading), batch_size=None))
 
     def _workers(self) -> tuple[tuple[int, int], ...]:
         """Per worker the share it reads and how many of its parts are over, the one whose turn it is first."""

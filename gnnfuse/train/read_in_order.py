@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.sample import Sample
+from gnnfuse.train.worker import Loading, worker_context
 
 Found = TypeVar("Found")
 
@@ -36,25 +37,16 @@ def read_in_order(
         >>> list(read_in_order(lambda number, sample: sample.id, [Sample({}, id="a")], workers=0, chunk=8))
         ['a']
     """
-    generator = torch.Generator().manual_seed(0)  # or the loader would draw from the global one
+    options: dict[str, Any] = {
+        "num_workers": workers,
+        "worker_init_fn": start,
+        "multiprocessing_context": worker_context(workers),
+        "generator": torch.Generator().manual_seed(0),  # or the loader would draw from the global one
+    }
     if isinstance(samples, SampleStream):
-        yield from DataLoader(
-            _OfStream(read, samples),
-            batch_size=None,
-            num_workers=workers,
-            worker_init_fn=start,
-            generator=generator,
-        )
+        yield from Loading(DataLoader(_OfStream(read, samples), batch_size=None, **options))
         return
-    chunks: DataLoader[Found] = DataLoader(
-        _OfSequence(read, samples),
-        batch_size=chunk,
-        num_workers=workers,
-        collate_fn=list,
-        worker_init_fn=start,
-        generator=generator,
-    )
-    for found in chunks:
+    for found in Loading(DataLoader(_OfSequence(read, samples), batch_size=chunk, collate_fn=list, **options)):
         yield from found
 
 

@@ -1,12 +1,82 @@
-"""What a loader worker does before it loads, and how it ends."""
+"""How loader workers begin, what they do before they load, and how they end."""
 
+import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
+from multiprocessing.context import BaseContext
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+Loaded = TypeVar("Loaded")
+
+
+def worker_context(workers: int) -> BaseContext | None:
+    """What starts so many loader workers: forks that leave the garbage of their parent alone.
+
+    None, torch's own choice, where there are none, or another start method.
+
+    A loader that was given up in the middle is garbage of Python's cyclic collector, together with its queues. Where a
+    forked worker came to collect it, its finalizer told workers of the parent to end, from a thread of its own, through
+    pipes that the collector had closed by then. In the worker their numbers were those of other files: what the thread
+    wrote stood in the memory of batches.
+    """
+    forks = workers and multiprocessing.get_context().get_start_method() == "fork"
+    return _forking() if forks else None
+
+
+@cache
+def _forking() -> BaseContext:
+    fork: Any = multiprocessing.get_context("fork")
+
+    class ForkedWorker(fork.Process):
+        """A fork in which nothing of its parent's is collected."""
+
+        def start(self) -> None:
+            self.collects = gc.isenabled()
+            gc.disable()  # in the child until `run`
+            try:
+                super().start()
+            finally:
+                if self.collects:
+                    gc.enable()
+
+        def run(self) -> None:
+            gc.freeze()
+            if self.collects:
+                gc.enable()
+            super().run()
+
+    class Forking(type(fork)):  # type: ignore[misc]
+        """Contexts name their kind of process."""
+
+        Process = ForkedWorker
+
+    made: BaseContext = Forking()
+    return made
+
+
+class Loading(Iterator[Loaded], Generic[Loaded]):
+    """What a loader gives. Given up in the middle, its workers are told to end while their queues are whole.
+
+    Python's cyclic collector calls the finalizers of what it found in any order. The pipes of a loader's queues were
+    closed before the loader told its workers to end: the thread that tells them closed other files of their numbers, or
+    wrote into them, and the loader waited ten seconds for workers that heard nothing. Here the loader's iterator is
+    never part of what is collected; it goes when this object is gone, and its queues after it.
+
+    Args:
+        loader: begins a pass.
+    """
+
+    def __init__(self, loader: Iterable[Loaded]) -> None:
+        self._iterator = iter(loader)
+        weakref.finalize(self, list.clear, [self._iterator]).atexit = False  # torch sees to its workers then
+
+    def __next__(self) -> Loaded:
+        return next(self._iterator)
 
 
 def worker_start() -> Callable[[int], None]:

@@ -1,10 +1,21 @@
 """Loader workers wait for their training process, and never keep it from ending."""
 
+import gc
+import multiprocessing
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from gnnfuse.data import SampleStream
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.nodes import TextTokens
+from gnnfuse.sample import Sample
+from gnnfuse.train import Batches, FitConfig
 
 PROGRAM = """
 import os
@@ -41,3 +52,70 @@ def test_a_process_with_workers_that_nobody_closed_ends(end: str) -> None:
     )
     assert done.stdout == "8 [True, True]\n"
     assert done.returncode == (1 if end else 0), done.stderr
+
+
+class Collecting(SampleStream):
+    """Whoever reads it collects garbage first."""
+
+    def share(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
+        gc.collect()
+        yield from ((number, Sample({"text": str(number)})) for number in range(index, 8, count))
+
+    def size(self) -> int | None:
+        return 8
+
+
+class Garbage:
+    """What only the cyclic collector finds; it notes who found it."""
+
+    def __init__(self, found: Any) -> None:
+        self.found, self.itself = found, self
+
+    def __del__(self) -> None:
+        self.found[:] = str(os.getpid()).encode().ljust(len(self.found))
+
+
+def read(samples: Any, **how: Any) -> Batches:
+    return Batches(
+        GraphBuilder([TextTokens()]), samples, FitConfig(batch_size=2, workers=2, device="cpu", **how), training=False
+    )
+
+
+@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="only forks have what their parent had")
+def test_workers_leave_the_garbage_of_their_parent_to_it() -> None:
+    found = multiprocessing.RawArray("c", 16)
+    batches = read(Collecting())
+    gc.disable()
+    try:
+        Garbage(found)
+        assert sum(len(batch) for batch in batches) == 8
+        assert found.value == b""
+        gc.collect()
+    finally:
+        gc.enable()
+    assert int(found.value) == os.getpid()
+
+
+LISTED = [Sample({"text": str(number)}) for number in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("samples", "done"),
+    [(LISTED, 0), (LISTED, 3), (Collecting(), 0)],  # with one batch left only one of two workers is ever asked
+    ids=["sequence", "end of a sequence", "stream"],
+)
+def test_workers_of_a_reading_that_was_given_up_end(samples: Any, done: int) -> None:
+    before = set(multiprocessing.active_children())
+    batches = read(samples)
+    batches.load_state_dict({"epoch": 0, "done": done})
+    reading = iter(batches)
+    next(reading)
+    workers = set(multiprocessing.active_children()) - before
+    assert len(workers) == 2
+    given_up: list[Any] = [batches, reading]
+    given_up.append(given_up)  # as an error's traceback does, that a notebook keeps
+    del batches, reading, given_up
+    gc.collect()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
