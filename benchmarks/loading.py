@@ -1,14 +1,17 @@
 """Loading: raw media to batches against the decoders alone, and how busy training on cached features keeps a processor.
 
 Media are made from a seed in a temporary folder: 224x224 JPEG pictures, five seconds of speech-like sound at 16 kHz as
-FLAC, WAV and
-MP3, captions. All contenders read the same files in turns, on one thread, and their process time counts:
+FLAC, WAV and MP3, captions. All contenders read the same files in turns, on one thread, and their process time counts:
 
-    decoders      pillow to an RGB array, soundfile to a float array, the tokenizer: nothing of this library
-    readers       read_image, read_audio, read_text: what is found is checked, and comes as float tensors in 0..1
-    nodes         patches, frames and tokens: checked likewise; a picture's bytes become patches in one pass
-    graphs        ... and edges are made
-    batches       ... and samples are collated, their values written where the batch has them: all that a loader does
+    decoders            pillow to an RGB array, soundfile to a float array, the tokenizer, sample by sample: nothing of
+                        this library
+    decoders by kind    the same, of each batch all pictures, then all recordings, then all captions: faster, as a
+                        processor is that goes on with what it did last
+    readers             read_image, read_audio, read_text: what is found is checked, and comes as floats in 0..1
+    nodes               patches, frames and tokens, sample by sample; a picture's bytes become patches in one pass
+    batches, float32    nodes by kind, edges, samples collated, values written where the batch has them: all that a
+                        loader does
+    batches, uint8      the same with `ImagePatches(dtype="uint8")`, of which the encoder makes the same floats
 
 The second part trains on features in a cache, loading in the training process (0 workers) or beside it (1), and says
 which share of an epoch it spent in training steps, and which share the training thread was on a core or, where other
@@ -24,8 +27,9 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -101,9 +105,9 @@ def tokenizer(texts: Sequence[str]) -> Any:
     return fast(tokenizer_object=made, unk_token="[UNK]")
 
 
-def builder(tokens: Any) -> gf.GraphBuilder:
+def builder(tokens: Any, dtype: Literal["float32", "uint8"] = "float32") -> gf.GraphBuilder:
     types = [
-        gf.ImagePatches(patch=16),
+        gf.ImagePatches(patch=16, dtype=dtype),
         gf.AudioFrames(sample_rate=RATE, hop=0.02, encoding=WaveformFrames()),
         gf.TextTokens(tokenizer=tokens),
         gf.Hub(),
@@ -120,14 +124,31 @@ def builder(tokens: Any) -> gf.GraphBuilder:
 def contenders(samples: Sequence[Sample], batch_size: int) -> dict[str, Callable[[], None]]:
     """Each reads all samples once."""
     tokens = tokenizer([str(sample.signals["text"]) for sample in samples])
-    made = builder(tokens)
+    made = {"float32": builder(tokens), "uint8": builder(tokens, "uint8")}
+    _agree(made, samples[:batch_size])
+    parts = [samples[start : start + batch_size] for start in range(0, len(samples), batch_size)]
+
+    def picture(sample: Sample) -> None:
+        with Image.open(str(sample.signals["image"])) as image:
+            np.asarray(image.convert("RGB"))
+
+    def recording(sample: Sample) -> None:
+        soundfile.read(str(sample.signals["audio"]), dtype="float32")
+
+    def caption(sample: Sample) -> None:
+        tokens.encode(sample.signals["text"])
 
     def decoders() -> None:
         for sample in samples:
-            with Image.open(str(sample.signals["image"])) as image:
-                np.asarray(image.convert("RGB"))
-            soundfile.read(str(sample.signals["audio"]), dtype="float32")
-            tokens.encode(sample.signals["text"])
+            picture(sample)
+            recording(sample)
+            caption(sample)
+
+    def decoders_by_kind() -> None:
+        for part in parts:
+            for decode in (picture, recording, caption):
+                for sample in part:
+                    decode(sample)
 
     def readers() -> None:
         for sample in samples:
@@ -137,18 +158,33 @@ def contenders(samples: Sequence[Sample], batch_size: int) -> dict[str, Callable
 
     def nodes() -> None:
         for sample in samples:
-            for node_type in made.node_types:
+            for node_type in made["float32"].node_types:
                 node_type.nodes(sample)
 
-    def graphs() -> None:
-        for sample in samples:
-            made.graph(sample)
+    def batches(dtype: str) -> None:
+        for part in parts:
+            made[dtype](part)
 
-    def batches() -> None:
-        for start in range(0, len(samples), batch_size):
-            made(samples[start : start + batch_size])
+    return {
+        "decoders": decoders,
+        "decoders by kind": decoders_by_kind,
+        "readers": readers,
+        "nodes": nodes,
+        "batches, float32": partial(batches, "float32"),
+        "batches, uint8": partial(batches, "uint8"),
+    }
 
-    return {"decoders": decoders, "readers": readers, "nodes": nodes, "graphs": graphs, "batches": batches}
+
+def _agree(made: Mapping[str, gf.GraphBuilder], samples: Sequence[Sample]) -> None:
+    """Refuses to go on where bytes give a model other states than floats."""
+    states = []
+    for of_dtype in made.values():
+        batch = of_dtype(samples)
+        torch.manual_seed(0)
+        image = next(node_type for node_type in of_dtype.node_types if node_type.name == "image")
+        states.append(image.encoder(8)(batch.values["image"], batch.layout["image"]))
+    if not torch.equal(*states):
+        raise SystemExit("uint8 and float32 disagree: no figures")
 
 
 def loading(count: int, batch_size: int, rounds: int, sound: str) -> list[dict[str, Any]]:
@@ -162,16 +198,18 @@ def loading(count: int, batch_size: int, rounds: int, sound: str) -> list[dict[s
                 call()
                 if turn:  # the first warms up
                     found[name].append((time.process_time() - begin) / count)
-    decoders = found["decoders"]
+
+    def rate(name: str, seconds: list[float]) -> float:
+        return round(statistics.median(alone / each for alone, each in zip(found[name], seconds, strict=True)), 3)
+
     return [
         {
             "work": f"{SIDE}x{SIDE} JPEG + {SECONDS} s {sound.upper()} + caption, batches of {batch_size}",
             "name": name,
             "milliseconds_per_sample": round(1000 * statistics.median(seconds), 3),
             "samples_per_second": round(1 / statistics.median(seconds)),
-            "rate_of_decoders": round(
-                statistics.median(alone / each for alone, each in zip(decoders, seconds, strict=True)), 3
-            ),
+            "rate_of_decoders": rate("decoders", seconds),
+            "rate_of_decoders_by_kind": rate("decoders by kind", seconds),
         }
         for name, seconds in found.items()
     ]

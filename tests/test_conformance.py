@@ -153,6 +153,7 @@ NODE_TYPES: Mapping[str, Sequence[NodeType]] = {
     "image_patches": [
         ImagePatches(patch=4, channels=1),
         ImagePatches(patch=4, stride=2, channels=3, encoding=ConvPatches(width=2), augmentation=SHAKEN_PICTURE),
+        ImagePatches(patch=4, dtype="uint8", augmentation=SHAKEN_PICTURE),
     ],
     "audio_frames": [
         AUDIO,

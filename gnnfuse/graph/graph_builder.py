@@ -108,7 +108,7 @@ class GraphBuilder:
         if strangers:
             raise ValueError(f"found a {type(strangers[0]).__name__} among the samples, expected Sample objects")
         memory = self.batch_memory(len(listed))
-        graphs = [self.graph(sample.named(place), memory=memory) for place, sample in enumerate(listed)]
+        graphs = self.graphs([sample.named(place) for place, sample in enumerate(listed)], memory=memory)
         return self.collate(graphs, memory=memory)
 
     def __getstate__(self) -> dict[str, object]:
@@ -117,8 +117,8 @@ class GraphBuilder:
     def batch_memory(self, samples: int) -> BatchMemory:
         """Memory for a batch of so many samples, for loaders that know the batch before they read its samples.
 
-        Given to `graph` for each of them and then to `collate`, it saves the copy that collating otherwise makes: the
-        graphs' values are then the batch's own memory, and are not to be kept.
+        Given to `graphs`, or to `graph` for each of them, and then to `collate`, it saves the copy that collating
+        otherwise makes: the graphs' values are then the batch's own memory, and are not to be kept.
         """
         return BatchMemory(samples, self._usual)
 
@@ -139,9 +139,28 @@ class GraphBuilder:
         """
         if augment is not None:
             sample = self._augmented(sample, augment)
-        nodes = {node_type.name: self._nodes(node_type, sample, memory) for node_type in self.node_types}
-        target = None if self.target is None or sample.target is None else self.target.encode(sample)
-        return SampleGraph(nodes, self._edges(nodes), target, sample.id, measure(nodes, self._axes))
+        return self.graphs([sample], memory=memory)[0]
+
+    def graphs(self, samples: Sequence[Sample], *, memory: BatchMemory | None = None) -> list[SampleGraph]:
+        """As `graph` for each sample, read type by type: all pictures, then all recordings.
+
+        A processor is faster where it goes on with what it did last: two decoders in turns took up to a third longer
+        than one after the other.
+
+        Args:
+            samples: as many as a batch has; their nodes are in memory together.
+            memory: of the batch that they are read for.
+
+        Raises:
+            SignalError: a signal cannot be read.
+            ValueError: nodes that contradict their type, or a target that cannot be encoded.
+        """
+        read = [[self._nodes(node_type, sample, memory) for sample in samples] for node_type in self.node_types]
+        names = [node_type.name for node_type in self.node_types]
+        return [
+            self._graph(sample, dict(zip(names, of_sample, strict=True)))
+            for sample, of_sample in zip(samples, zip(*read, strict=True), strict=True)
+        ]
 
     def collate(
         self, graphs: Sequence[SampleGraph], *, impl: MergeImpl = "auto", memory: BatchMemory | None = None
@@ -207,6 +226,10 @@ class GraphBuilder:
         gone = {name for place, name in enumerate(names) if leave[place] and place != stays}
         kept = {name: signal for name, signal in sample.signals.items() if name not in gone}
         return Sample(kept, sample.target, sample.id)
+
+    def _graph(self, sample: Sample, nodes: dict[str, NodeSet | None]) -> SampleGraph:
+        target = None if self.target is None or sample.target is None else self.target.encode(sample)
+        return SampleGraph(nodes, self._edges(nodes), target, sample.id, measure(nodes, self._axes))
 
     def _nodes(self, node_type: NodeType, sample: Sample, memory: BatchMemory | None) -> NodeSet | None:
         nodes_of: Any = node_type.nodes

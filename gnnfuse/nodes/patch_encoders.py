@@ -15,7 +15,7 @@ class PatchEncoding(ABC):
 
     @abstractmethod
     def module(self, channels: int, patch: int, dim: int) -> NodeEncoder:
-        """A new encoder for patches `[nodes, channels, patch, patch]`."""
+        """A new encoder for patches `[nodes, channels, patch, patch]` of pixels in 0..1."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from gnnfuse.ops.kept_memory import ALIGNMENT, aligned
+from gnnfuse.ops.kept_memory import ALIGNMENT, KEPT, aligned
+from gnnfuse.ops.new_memory import KEPT_FROM
 
 
 def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) -> list[Tensor]:
@@ -16,7 +18,7 @@ def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) ->
 
     The C library gives memory back to the system where more is free than twice the largest block there was, and the
     system then clears and maps it anew for the next batch: with several blocks per batch that happens every time, and
-    costs several times what filling them does.
+    costs several times what filling them does. A large block is memory that earlier results left (`KeptMemory`).
 
     Each begins at a multiple of a cache line: matrix products add up in an order that depends on addresses, so that the
     same samples gave other last bits from one batch to the next.
@@ -31,12 +33,13 @@ def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) ->
     """
     lengths = [math.prod(shape) * dtype.itemsize for shape, dtype in wanted]
     begins = list(accumulate((-(-length // ALIGNMENT) * ALIGNMENT for length in lengths), initial=0))
-    block = aligned(begins[-1])
+    block = KEPT.take(begins[-1]) if begins[-1] >= KEPT_FROM else aligned(begins[-1])
     fills: Any = torch.utils.deterministic
     if torch.are_deterministic_algorithms_enabled() and fills.fill_uninitialized_memory:
         block.fill(255)  # NaN, or -1, as PyTorch fills its own new memory then
+    whole = block.data  # parts of this keep the block itself; parts of the array keep only what that lies in
     return [
-        torch.from_numpy(block[begin : begin + length]).view(dtype).reshape(shape)
+        torch.from_numpy(np.frombuffer(whole[begin : begin + length], np.uint8)).view(dtype).reshape(shape)
         if length
         else torch.empty(shape, dtype=dtype)  # numpy gives an empty part strides that torch refuses
         for (shape, dtype), begin, length in zip(wanted, begins, lengths, strict=False)

@@ -1,6 +1,7 @@
 """Samples on their way into training: prepared once, or anew in every epoch."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 import torch
 from torch.utils.data import Dataset, Sampler
@@ -9,6 +10,7 @@ from gnnfuse.graph import BatchMemory, GraphBatch, GraphBuilder, SampleGraph
 from gnnfuse.sample import Sample
 
 LOOK = 64  # samples whose graphs are measured
+TOGETHER = 32  # samples read type by type
 Key = tuple[int, int]  # epoch and sample index
 
 
@@ -27,10 +29,12 @@ def prepare(
         ValueError: a sample has none of the signals that the builder reads.
     """
     graphs: list[SampleGraph] = []
-    for place, sample in enumerate(samples):
-        graphs.append(graph_of(builder, sample, place))
-        if advance is not None:
-            advance()
+    numbered = enumerate(samples)
+    while some := list(islice(numbered, TOGETHER)):
+        graphs += graphs_of(builder, some)
+        for _ in some:
+            if advance is not None:
+                advance()
     return graphs
 
 
@@ -69,7 +73,37 @@ def graph_of(
         SignalError: a signal cannot be read.
         ValueError: the sample has none of the signals that the builder reads.
     """
-    graph = builder.graph(sample.named(place), augment=augment, memory=memory)
+    return _showing(builder, builder.graph(sample.named(place), augment=augment, memory=memory))
+
+
+def graphs_of(
+    builder: GraphBuilder,
+    samples: Sequence[tuple[int, Sample]],
+    *,
+    augment: tuple[int, int] | None = None,
+    memory: BatchMemory | None = None,
+) -> list[SampleGraph]:
+    """As `graph_of` for each sample of a batch; those that are not augmented are read type by type.
+
+    The others are not, as their pictures would all be in memory before any is cut into patches.
+
+    Args:
+        builder: makes the graphs.
+        samples: each with its place.
+        augment: (seed, epoch) of the random changes, None for none.
+        memory: of the batch, as `GraphBuilder.graph` takes it.
+
+    Raises:
+        SignalError: a signal cannot be read.
+        ValueError: a sample has none of the signals that the builder reads.
+    """
+    if augment is not None:
+        return [graph_of(builder, sample, place, augment=(*augment, place), memory=memory) for place, sample in samples]
+    graphs = builder.graphs([sample.named(place) for place, sample in samples], memory=memory)
+    return [_showing(builder, graph) for graph in graphs]
+
+
+def _showing(builder: GraphBuilder, graph: SampleGraph) -> SampleGraph:
     read = [node_type for node_type in builder.node_types if node_type.signal is not None]
     if all(graph.nodes[node_type.name] is None for node_type in read):
         expected = ", ".join(str(node_type.signal) for node_type in read)
@@ -106,20 +140,22 @@ class GraphDataset(Dataset[SampleGraph]):
         return len(self.samples)
 
     def __getitem__(self, key: Key) -> SampleGraph:
-        return self._graph(key, None)
-
-    def batch(self, keys: Sequence[Key]) -> GraphBatch:
-        """Those samples' batch."""
-        memory = self.builder.batch_memory(len(keys))
-        return self.builder.collate([self._graph(key, memory) for key in keys], memory=memory)
-
-    def _graph(self, key: Key, memory: BatchMemory | None) -> SampleGraph:
         epoch, index = key
         sample = self.samples[index]
         if isinstance(sample, SampleGraph):
             return sample
         augment = None if self.augment_seed is None else (self.augment_seed, epoch, index)
-        return graph_of(self.builder, sample, index, augment=augment, memory=memory)
+        return graph_of(self.builder, sample, index, augment=augment)
+
+    def batch(self, keys: Sequence[Key]) -> GraphBatch:
+        """Those samples' batch; of one epoch."""
+        memory = self.builder.batch_memory(len(keys))
+        found = [(index, self.samples[index]) for _, index in keys]
+        samples = [(index, sample) for index, sample in found if isinstance(sample, Sample)]
+        if len(samples) < len(keys):
+            return self.builder.collate([self[key] for key in keys], memory=memory)
+        augment = None if self.augment_seed is None else (self.augment_seed, keys[0][0])
+        return self.builder.collate(graphs_of(self.builder, samples, augment=augment, memory=memory), memory=memory)
 
 
 class GraphParts(Dataset[GraphBatch]):

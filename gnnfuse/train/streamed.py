@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from gnnfuse.data import SampleStream
-from gnnfuse.graph import BatchMemory, GraphBatch, GraphBuilder, SampleGraph
+from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.sample import Sample
-from gnnfuse.train.graphs import graph_of
+from gnnfuse.train.graphs import graphs_of
 
 T = TypeVar("T")
 
@@ -65,7 +65,8 @@ class StreamedParts(IterableDataset[GraphBatch]):
         rest = islice(numbered, over * reading.part_size, None)
         while part := list(islice(rest, reading.part_size)):
             memory = self.builder.batch_memory(len(part))
-            yield self.builder.collate([self._graph(number, sample, memory) for number, sample in part], memory=memory)
+            augment = None if reading.augment_seed is None else (reading.augment_seed, reading.epoch)
+            yield self.builder.collate(graphs_of(self.builder, part, augment=augment, memory=memory), memory=memory)
 
     def _checked(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
         last = -1
@@ -77,11 +78,6 @@ class StreamedParts(IterableDataset[GraphBatch]):
                 )
             yield number, sample
             last = number
-
-    def _graph(self, number: int, sample: Sample, memory: BatchMemory) -> SampleGraph:
-        reading = self.reading
-        augment = None if reading.augment_seed is None else (reading.augment_seed, reading.epoch, number)
-        return graph_of(self.builder, sample, number, augment=augment, memory=memory)
 
 
 def shuffled(items: Iterable[T], held: int, generator: np.random.Generator) -> Iterator[T]:

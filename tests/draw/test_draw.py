@@ -154,6 +154,7 @@ def test_text_is_never_read_as_a_formula() -> None:
         ([ImagePatches(patch=2, channels=1)], {"image": torch.rand(8, 8)}),
         ([ImagePatches(patch=24, stride=12)], {"image": torch.rand(3, 70, 50)}),
         ([ImagePatches(patch=8, max_nodes=20)], {"image": torch.rand(3, 90, 50)}),
+        ([ImagePatches(patch=8, dtype="uint8")], {"image": torch.rand(3, 20, 30)}),
         ([ImagePatches(patch=8, channels=5)], {"image": torch.rand(5, 16, 16)}),
         ([AudioFrames(signal="left"), AudioFrames(signal="right")], {"left": (torch.rand(900), 8000)}),
         ([TextTokens(max_nodes=4, overflow="pool")], {"text": "abcdefgh"}),

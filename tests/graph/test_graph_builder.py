@@ -216,6 +216,26 @@ def test_builders_graphs_and_batches_survive_pickling() -> None:
     assert kept.collate(graphs) == batch
 
 
+def test_graphs_are_those_of_each_sample_read_type_by_type() -> None:
+    samples = random_samples(3, count=6)
+    kept = builder()
+    assert kept.collate(kept.graphs(samples)) == kept.collate([kept.graph(sample) for sample in samples])
+    assert kept.graphs([]) == []
+
+    asked: list[tuple[str, str | None]] = []
+
+    class Noted(TextTokens):
+        def nodes(self, sample: Sample) -> NodeSet | None:
+            asked.append((self.name, sample.id))
+            return super().nodes(sample)
+
+    two = GraphBuilder([Noted(), Noted(name="again")], target=ClassTarget(("a", "b")))
+    made = two.graphs([Sample({"text": "x"}, target="b", id="1"), Sample({"text": "xyz"}, target="a", id="2")])
+    assert asked == [("again", "1"), ("again", "2"), ("text", "1"), ("text", "2")]
+    assert [(graph.id, None if graph.target is None else int(graph.target)) for graph in made] == [("1", 1), ("2", 0)]
+    assert [None if found is None else found.num_nodes for found in made[1].nodes.values()] == [3, 3]
+
+
 def test_without_edges_neither_edges_nor_hubs_are_made() -> None:
     samples = random_samples(2, count=4)
     batch, bare = builder()(samples), builder().without_edges()(samples)

@@ -1,6 +1,6 @@
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gnnfuse.nodes import ImagePatches, NodeSet
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.nodes import ConvPatches, ImagePatches, NodeSet
 from gnnfuse.sample import Sample, SignalError, read_image
 
 SIZES = [(1, 1), (1, 9), (3, 2), (4, 4), (5, 4), (7, 11), (8, 12), (13, 5)]
@@ -130,6 +131,12 @@ def test_numbers_out_of_range_are_refused(arguments: dict[str, Any]) -> None:
         ImagePatches(**arguments)
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_an_unknown_dtype_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"dtype must be 'float32' or 'uint8', found 'int8'"):
+        ImagePatches(dtype="int8")  # type: ignore[arg-type]
+
+
 def test_it_provides_a_grid_and_positions_under_the_signals_name() -> None:
     assert ImagePatches().provides == {"grid", "position"}
     assert ImagePatches(signal="photo").name == "photo"
@@ -153,6 +160,34 @@ def test_a_picture_from_pillow_gives_what_its_floats_give(
     assert found is not None
     assert torch.equal(found.values, expected.values)
     assert torch.equal(as_given(found.position), as_given(expected.position))
+    assert (found.shape, found.dropped) == (expected.shape, expected.dropped)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "CMYK"])
+@pytest.mark.parametrize("size", [(1, 1), (5, 7), (31, 50)])
+@pytest.mark.parametrize("options", [{}, {"stride": 3}, {"encoding": ConvPatches(width=2)}])
+def test_bytes_give_the_states_that_floats_give(mode: str, size: tuple[int, int], options: dict[str, Any]) -> None:
+    colors = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    samples = [Sample({"image": Image.fromarray(colors).convert(mode)}), Sample({})]
+    states = []
+    dtypes: list[tuple[Literal["float32", "uint8"], torch.dtype]] = [("float32", torch.float32), ("uint8", torch.uint8)]
+    for dtype, expected in dtypes:
+        node_type = ImagePatches(patch=4, dtype=dtype, **options)
+        batch = GraphBuilder([node_type])(samples)
+        assert batch.values["image"].dtype == expected
+        torch.manual_seed(0)
+        states.append(node_type.encoder(8)(batch.values["image"], batch.layout["image"]))
+    assert torch.equal(*states)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_nodes": 4}, {"max_nodes": 4, "overflow": "truncate"}])
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_finer_pixels_become_the_nearest_bytes(channels: int, options: dict[str, Any]) -> None:
+    pixels = picture(9, 13, channels)
+    expected = nodes_of(ImagePatches(patch=4, channels=channels, **options), pixels)
+    found = nodes_of(ImagePatches(patch=4, channels=channels, dtype="uint8", **options), pixels)
+    assert found.values.dtype == torch.uint8
+    assert float((found.values / 255 - expected.values).abs().max()) <= 0.5001 / 255
     assert (found.shape, found.dropped) == (expected.shape, expected.dropped)
 
 

@@ -32,3 +32,19 @@ def test_every_tensor_begins_where_a_cache_line_does() -> None:
         made = empty_in_one_block([((length,), torch.float32), ((3, length), torch.int64), ((5,), torch.bool)])
         kept += made
         assert [tensor.data_ptr() % 64 for tensor in made] == [0, 0, 0]
+
+
+def test_a_large_block_is_used_again_when_nothing_of_it_is_left_and_no_sooner() -> None:
+    wanted = [((3 * 2**17 + 1,), torch.uint8), ((5,), torch.int64)]
+    first, second = empty_in_one_block(wanted)
+    first.fill_(7)
+    second.fill_(7)
+    where = first.data_ptr()
+    del first
+    others = [empty_in_one_block(wanted) for _ in range(3)]  # none of them lies where the second still does
+    for tensor in (tensor for other in others for tensor in other):
+        tensor.fill_(1)
+    assert second.tolist() == [7] * 5
+    assert where not in [tensors[0].data_ptr() for tensors in others]
+    del second
+    assert empty_in_one_block(wanted)[0].data_ptr() == where

@@ -1,15 +1,17 @@
 """`pixel_patches` in one pass over the pixels; numba is imported when it runs."""
 
 import numpy as np
-from jaxtyping import Float, UInt8
+import torch
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 
 def pixel_patches_numba(
-    pixels: UInt8[np.ndarray, "height width 4"], out: Float[Tensor, "patches 3 side side"], stride: int
+    pixels: UInt8[np.ndarray, "height width 4"], out: Shaped[Tensor, "patches 3 side side"], stride: int
 ) -> None:
     """As `pixel_patches` says."""
-    from gnnfuse.ops.pixel_patches.numba_kernels import pixel_patches_kernel
+    from gnnfuse.ops.pixel_patches.numba_kernels import byte_patches_kernel, pixel_patches_kernel
 
+    kernel = byte_patches_kernel if out.dtype == torch.uint8 else pixel_patches_kernel
     packed = np.ascontiguousarray(pixels).view(np.uint32)
-    pixel_patches_kernel(packed.reshape(-1), pixels.shape[1], out.numpy().reshape(-1), out.shape[2], stride)
+    kernel(packed.reshape(-1), pixels.shape[1], out.numpy().reshape(-1), out.shape[2], stride)

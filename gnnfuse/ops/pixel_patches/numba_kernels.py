@@ -16,7 +16,7 @@ SHIFTS = (0, 8, 16) if sys.byteorder == "little" else (24, 16, 8)
 
 @compiled
 def pixel_patches_kernel(pixels: Numbers, width: int, out: Numbers, patch: int, stride: int) -> None:
-    """Writes the patches of a picture so wide; `pixels` of four bytes and `out` one after the other.
+    """Writes the patches of a picture so wide as floats; `pixels` of four bytes and `out` one after the other.
 
     Unsigned places: of others the compiler asks at every number whether they count from the end.
     """
@@ -32,4 +32,21 @@ def pixel_patches_kernel(pixels: Numbers, width: int, out: Numbers, patch: int, 
                     first = np.uint64((row * stride + line) * width + column * stride)
                     for i in range(side):
                         out[place + i] = np.float32(np.int32((pixels[first + i] >> shift) & byte)) / highest
+                    place += side
+
+
+@compiled
+def byte_patches_kernel(pixels: Numbers, width: int, out: Numbers, patch: int, stride: int) -> None:
+    """As `pixel_patches_kernel`, the bytes as they are."""
+    rows = (len(pixels) // width - patch) // stride + 1
+    columns = (width - patch) // stride + 1
+    side, place = np.uint64(patch), np.uint64(0)
+    for row in range(rows):
+        for column in range(columns):
+            for color in range(3):
+                shift = np.uint32(SHIFTS[color])
+                for line in range(patch):
+                    first = np.uint64((row * stride + line) * width + column * stride)
+                    for i in range(side):
+                        out[place + i] = np.uint8(pixels[first + i] >> shift)
                     place += side

@@ -1,10 +1,10 @@
-"""A decoded picture as patches, its bytes as floats."""
+"""A decoded picture as patches, its bytes as floats or as they are."""
 
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from gnnfuse.ops.choose import INSTALLED, check_runs
@@ -19,17 +19,17 @@ def pixel_patches(
     *,
     patch: int,
     stride: int,
-    out: Float[Tensor, "patches 3 side side"] | None = None,
+    out: Shaped[Tensor, "patches 3 side side"] | None = None,
     impl: Impl = "auto",
-) -> Float[Tensor, "patches 3 side side"]:
-    """The square patches of a picture row by row, 255 as 1.
+) -> Shaped[Tensor, "patches 3 side side"]:
+    """The square patches of a picture row by row: float32 with 255 as 1, or bytes.
 
     Args:
         pixels: red, green, blue and a byte that is not looked at, as Pillow keeps colours; an array, as torch takes no
             memory that must not be written. Patches fill it.
         patch: side of a patch.
         stride: pixels from one patch to the next.
-        out: where they go: float32 without gaps; new memory by default.
+        out: where they go: float32 or uint8 without gaps; new float32 by default.
         impl: "reference" is plain PyTorch. "numba" is one pass over the pixels. Both give the same bits; "auto" takes
             numba where it is installed.
 
@@ -51,8 +51,10 @@ def pixel_patches(
     shape = (rows * columns, 3, patch, patch)
     if out is None:
         out = torch.empty(shape)
-    elif out.shape != shape or out.dtype != torch.float32 or not out.is_contiguous():
-        raise ValueError(f"out must be float32 {list(shape)} without gaps, found {out.dtype} {list(out.shape)}")
+    elif out.shape != shape or out.dtype not in (torch.float32, torch.uint8) or not out.is_contiguous():
+        raise ValueError(
+            f"out must be float32 or uint8 {list(shape)} without gaps, found {out.dtype} {list(out.shape)}"
+        )
     if impl == "auto":
         impl = "numba" if INSTALLED["numba"] else "reference"
     check_runs(impl, ("reference", "numba"), out.device)

@@ -65,6 +65,19 @@ def test_results_go_where_they_are_wanted_and_nowhere_else(impl: Impl) -> None:
 
 
 @pytest.mark.parametrize("impl", IMPLS)
+@pytest.mark.parametrize(
+    ("size", "patch", "stride"), [((1, 1), 1, 1), ((7, 10), 4, 3), ((33, 66), 33, 33), ((8, 12), 4, 4)]
+)
+def test_bytes_stay_bytes_where_they_are_wanted(impl: Impl, size: tuple[int, int], patch: int, stride: int) -> None:
+    pixels = picture(*size)
+    expected = oracle(pixels, patch, stride)
+    memory = torch.full((len(expected) + 2, *expected.shape[1:]), 77, dtype=torch.uint8)
+    found = pixel_patches(pixels, patch=patch, stride=stride, out=memory[1:-1], impl=impl)
+    assert torch.equal(found / 255, expected)
+    assert bool((memory[[0, -1]] == 77).all())
+
+
+@pytest.mark.parametrize("impl", IMPLS)
 def test_pixels_may_lie_anyhow(impl: Impl) -> None:
     pixels = picture(9, 11)[::-1, 1:9][1:]
     assert torch.equal(pixel_patches(pixels, patch=4, stride=4, impl=impl), oracle(pixels, 4, 4))
@@ -87,7 +100,7 @@ def test_threads_do_not_disturb_each_other() -> None:
         (picture(2, 8), {}, r"do not fill a picture of \[2, 8\]"),
         (picture(8, 8), {"stride": 5}, "stride=5 and patch=4"),
         (picture(8, 8), {"stride": 0}, "stride=0 and patch=4"),
-        (picture(8, 8), {"out": torch.zeros(3, 3, 4, 4)}, r"out must be float32 \[4, 3, 4, 4\]"),
+        (picture(8, 8), {"out": torch.zeros(3, 3, 4, 4)}, r"out must be float32 or uint8 \[4, 3, 4, 4\]"),
         (picture(8, 8), {"out": torch.zeros(4, 3, 4, 8)[..., ::2]}, "without gaps"),
         (picture(8, 8), {"out": torch.zeros(4, 3, 4, 4, dtype=torch.float64)}, "found torch.float64"),
         (picture(8, 8), {"impl": "magic"}, "impl must be one of"),
