@@ -118,6 +118,11 @@ def _fetch(read: Callable[..., Any], model: str, revision: str | None, **argumen
             raise FileNotFoundError(f"folder {model!r} is no complete model of transformers: {error}") from error
         command = f"hf download {model}" + (f" --revision {revision}" if revision is not None else "")
         raise missing_weights(f"weights of {model!r}", command, error) from error
+    except Exception as error:  # of a model of another kind, a tokenizer asks for files that it never had
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"transformers cannot read {model!r} by {read.__self__.__name__} ({reason}), expected a model with one"  # type: ignore[attr-defined]
+        ) from error
 
 
 def _is_path(model: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gnnfuse.nodes import NodeType, PretrainedAudio, PretrainedImage, PretrainedText, TextTokens
+from tests.nodes.pretrained.tiny_models import transformers_audio, transformers_image, transformers_text
 
 CASES: dict[str, tuple[Callable[[], NodeType], str]] = {
     "torchvision": (
@@ -39,6 +40,16 @@ def test_missing_weights(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
     with pytest.raises((FileNotFoundError, ValueError), match=re.escape(str(tmp_path))):
         PretrainedText(model=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("of", "read"), [("audio", PretrainedText), ("text", PretrainedImage), ("image", PretrainedAudio)]
+)
+def test_a_model_of_another_kind(tmp_path: Path, of: str, read: Callable[..., NodeType]) -> None:
+    make = {"audio": transformers_audio, "text": transformers_text, "image": transformers_image}[of]
+    folder = str(make(tmp_path, {"audio": "wav2vec2", "text": "bert", "image": "vit"}[of]).model)
+    with pytest.raises((FileNotFoundError, ValueError), match=re.escape(folder)):
+        read(model=folder)
 
 
 def test_a_file_that_is_not_there() -> None:
