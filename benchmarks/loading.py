@@ -14,8 +14,9 @@ FLAC, WAV and MP3, captions. All contenders read the same files in turns, on one
     batches, uint8      the same with `ImagePatches(dtype="uint8")`, of which the encoder makes the same floats
 
 The second part trains on features in a cache, loading in the training process (0 workers) or beside it (1), and says
-which share of an epoch it spent in training steps, and which share the training thread was on a core or, where other
-programs had both, waiting for one (from the kernel's scheduler; the rest it slept, for the disk or for a worker).
+which share of an epoch, from its first batch on, it spent in training steps, and which share the training thread was on
+a core or, where other programs had both, waiting for one (from Linux's scheduler; the rest it slept, for the disk or
+for a worker).
 
     python benchmarks/loading.py --out benchmarks/results/loading-cpu.json
 """

@@ -10,6 +10,7 @@ from torch import Tensor
 from gnnfuse.nodes import NewValues
 from gnnfuse.ops.new_memory import new_memory
 
+FORGETTING = 0.8  # of what an earlier batch had
 LARGEST = 2**30  # bytes per node type: more is not asked for before it is known to be needed
 
 
@@ -21,7 +22,7 @@ class BatchMemory:
     not take it, more nodes than were expected - lies elsewhere, and `joined` says so.
 
     How many nodes will come is not known before the samples are read: it is taken to be as many per sample as in the
-    first one, or as in the earlier batch that had most.
+    first one, or as in the earlier batch that had most; a large one is forgotten over some ten batches.
 
     Args:
         samples: how many samples the batch will have.
@@ -48,7 +49,7 @@ class BatchMemory:
     def joined(self, name: str, parts: Sequence[Tensor]) -> Tensor | None:
         """The parts end to end, if these and no others were written here; their memory is the result's."""
         nodes = sum(part.shape[0] for part in parts)
-        self.usual[name] = max(self.usual.get(name, 0.0), nodes / self.samples)
+        self.usual[name] = max(FORGETTING * self.usual.get(name, 0.0), nodes / self.samples)
         placed = self._placed.get(name, [])
         if len(placed) != len(parts) or any(a is not b for a, b in zip(placed, parts, strict=True)):
             return None

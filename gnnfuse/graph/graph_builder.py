@@ -104,9 +104,7 @@ class GraphBuilder:
             ValueError: no samples, or something else among them; SignalError where a signal cannot be read.
         """
         listed = [samples] if isinstance(samples, Sample) else samples
-        strangers = [found for found in listed if not isinstance(found, Sample)]
-        if strangers:
-            raise ValueError(f"found a {type(strangers[0]).__name__} among the samples, expected Sample objects")
+        check_samples(listed)
         memory = self.batch_memory(len(listed))
         graphs = self.graphs([sample.named(place) for place, sample in enumerate(listed)], memory=memory)
         return self.collate(graphs, memory=memory)
@@ -302,6 +300,7 @@ class GraphBuilder:
             merged = self._merged[key] = merge_edges(edges, impl=impl)
             while len(self._merged) > KEPT_BATCHES:
                 self._merged.popitem(last=False)
+        self._merged.move_to_end(key)
         return merged
 
     def _recall(self, key: Hashable | None) -> PackedEdges | Tensor | None:
@@ -316,6 +315,17 @@ class GraphBuilder:
         self._kept[key] = edges
         if len(self._kept) > KEPT_SHAPES:
             self._kept.popitem(last=False)
+
+
+def check_samples(found: Iterable[object]) -> None:
+    """Refuse what is no sample.
+
+    Raises:
+        ValueError: names the kind of the first stranger.
+    """
+    strangers = [each for each in found if not isinstance(each, Sample)]
+    if strangers:
+        raise ValueError(f"found a {type(strangers[0]).__name__} among the samples, expected Sample objects")
 
 
 def seed_of(*numbers: int) -> int:

@@ -43,7 +43,8 @@ class ImagePatches(NodeType):
         max_pixels: larger pictures are an error, told before they are decoded (see `gnnfuse.sample.read_image`).
         dtype: what pixels are kept as: "float32", 0..1, or "uint8", 0..255, of which the encoder makes the same floats
             on its own device. Bytes take a quarter of the memory and of the time to write and to move. What is finer
-            than them (pictures of 16 bits or of floats, changed at random or averaged down) is rounded to the nearest.
+            than them (pictures of 16 bits or of floats, changed at random or averaged down, colours made grey or laid
+            on white) is rounded to the nearest.
 
     Raises:
         ValueError: a size below 1, a stride above the patch (pixels would be lost), or another dtype.

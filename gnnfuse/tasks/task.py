@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.graph.graph_builder import check_samples
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable
 
@@ -162,6 +163,7 @@ class Task(nn.Module, Saveable, ABC):
         listed = [samples] if isinstance(samples, Sample) else list(samples)
         if not listed:
             raise ValueError("found no samples, expected at least one")
+        check_samples(listed)
         device = next(self.parameters()).device
         modes = [(module, module.training) for module in self.modules()]  # frozen parts have a mode of their own
         self.eval()

@@ -98,12 +98,13 @@ def fit_task(
     """
     from gnnfuse.train.callbacks import KeepBest, TimeLimit
     from gnnfuse.train.lightning_task import LightningTask, compiled
-    from gnnfuse.train.trainer import Handback, make_trainer
+    from gnnfuse.train.trainer import Handback, check_launched, make_trainer
 
     config = FitConfig() if config is None else config
     if config.out is None and (config.resume or config.logs):
         needy = "resume=True" if config.resume else f"logs={config.logs}"
         raise ValueError(f"found {needy} without out=, expected the folder of checkpoints and logs")
+    check_launched(config)
     device = device_of(config.device)
     batches, valid_batches = (
         Batches(task.builder, samples, config, training=training, pin_memory=device.type == "cuda")

@@ -130,7 +130,7 @@ class GraphDataset(Dataset[SampleGraph]):
         *,
         augment_seed: int | None = None,
     ) -> None:
-        if augment_seed is not None and any(isinstance(sample, SampleGraph) for sample in samples):
+        if augment_seed is not None and len(samples) and isinstance(samples[0], SampleGraph):  # others may be read late
             raise ValueError("augmentation changes signals: found prepared graphs, expected samples")
         self.builder = builder
         self.samples = samples

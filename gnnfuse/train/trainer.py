@@ -1,13 +1,16 @@
 """Lightning's trainer, from our configuration."""
 
 import importlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from lightning.fabric.plugins.environments.lsf import LSFEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import Callback, Checkpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
@@ -57,6 +60,20 @@ def make_trainer(config: FitConfig, device: torch.device, callbacks: Sequence[Ca
         log_every_n_steps=LOG_EVERY,
         use_distributed_sampler=False,
     )
+
+
+def check_launched(config: FitConfig) -> None:
+    """Refuse to wait for ever for machines that nobody told about.
+
+    Raises:
+        ValueError: several machines, and nothing that says where the first is.
+    """
+    known = TorchElasticEnvironment.detect() or SLURMEnvironment.detect() or LSFEnvironment.detect()
+    if config.num_nodes > 1 and not known and "MASTER_ADDR" not in os.environ:
+        raise ValueError(
+            f"found num_nodes={config.num_nodes} and nothing that says where the other machines are, expected to be "
+            "started on each of them by torchrun or srun, or with MASTER_ADDR, MASTER_PORT and NODE_RANK set"
+        )
 
 
 LOG_EVERY = 10  # steps

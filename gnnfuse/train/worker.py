@@ -24,8 +24,9 @@ def worker_context(workers: int) -> BaseContext | None:
     pipes that the collector had closed by then. In the worker their numbers were those of other files: what the thread
     wrote stood in the memory of batches.
     """
-    forks = workers and multiprocessing.get_context().get_start_method() == "fork"
-    return _forking() if forks else None
+    asked = multiprocessing.get_start_method(allow_none=True)  # asked otherwise, Python would settle it for good
+    usual = multiprocessing.get_all_start_methods()[0]
+    return _forking() if workers and (asked or usual) == "fork" else None
 
 
 @cache

@@ -35,7 +35,8 @@ class FitOptions:
             samples of the smallest.
 
     Raises:
-        ValueError: an unknown policy or readout, a readout for another model, or fractions that are no shares.
+        ValueError: an unknown policy or readout, a readout for another model, a separator where there are no lists of
+            labels, or fractions that are no shares.
 
     Example:
         >>> FitOptions(model="concat").depth
@@ -61,4 +62,6 @@ class FitOptions:
                 f"found readout {self.readout!r} for model {self.model!r}, expected one of "
                 f"{', '.join(get_args(ReadoutName))} for the graph model: the other models have their own"
             )
+        if self.separator is not None and self.kind not in (None, "multilabel"):
+            raise ValueError(f"found separator {self.separator!r} for {self.kind}, expected one for multilabel only")
         check_fractions(self.fractions)

@@ -149,7 +149,11 @@ def fit(
     if plan.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
     train, valid = plan.ready()
-    watchers = [_rejects_written(plan, folder), *observer.training(config.epochs, plan.task.monitor)]
+    watchers = [
+        _rejects_written(plan, folder),
+        *_resuming(resume or config.resume, observer),
+        *observer.training(config.epochs, plan.task.monitor),
+    ]
     report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS, resume=resume), callbacks=watchers)
     if not is_first_process():
         return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
@@ -207,6 +211,22 @@ def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
             write_rejects(folder / REJECTS, plan.rejects)
 
     return LambdaCallback(on_fit_start=write)
+
+
+def _resuming(resume: bool, observer: Observer) -> "list[Callback]":
+    """Says where a run that is to go on begins."""
+    from lightning.pytorch.callbacks import LambdaCallback
+
+    def say(trainer: "Trainer", _: object) -> None:
+        if trainer.is_global_zero:
+            done = trainer.global_step
+            observer.says(
+                f"going on in epoch {trainer.current_epoch + 1}, after step {done:,}"
+                if done
+                else "found no checkpoint to go on from: training begins"
+            )
+
+    return [LambdaCallback(on_train_start=say)] if resume else []
 
 
 def _best(report: FitReport) -> dict[str, float]:

@@ -45,7 +45,8 @@ class Encoders:
         cache_dtype: how features are kept: "float32", or "float16" for half the space.
 
     Raises:
-        ValueError: weights or a cache without an encoder, or a cache of encoders that are trained.
+        ValueError: weights, fine_tune or a cache without an encoder, a dtype without a cache, or a cache of encoders
+            that are trained.
     """
 
     image: str | None = None
@@ -63,6 +64,10 @@ class Encoders:
             weights = getattr(self, f"{modality}_weights")
             if weights is not None and getattr(self, modality) is None:
                 raise ValueError(f"found {modality}_weights {weights!r} without a pretrained encoder for {modality}")
+        if self.fine_tune and not self.named:
+            raise ValueError("found fine_tune without a pretrained encoder, expected at least one")
+        if self.cache is None and self.cache_dtype != "float32":
+            raise ValueError(f"found cache_dtype {self.cache_dtype!r} without a cache, expected a folder for one")
         if self.cache is not None and not self.named:
             raise ValueError(f"found cache {str(self.cache)!r} without a pretrained encoder, expected at least one")
         if self.cache is not None and self.fine_tune:

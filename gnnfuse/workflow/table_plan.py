@@ -65,6 +65,8 @@ class TablePlan:
         if table.streaming:  # said now rather than after the table was read
             part_size(config.batch_size, config.processes * config.accumulate, training=True)
         self.target = target_kind(table, columns, kind=options.kind, separator=options.separator)
+        if options.class_weights and self.target.kind == "regression":
+            raise ValueError(f"table {table.name}: found class_weights for a regression, which has no classes")
         where = " in its first rows" if table.streaming and options.kind is None else ""
         observer.says(f"{self.target.kind}: {self.target.reason}{where}")
         self.rows = self._split()

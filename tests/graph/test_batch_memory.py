@@ -96,6 +96,16 @@ def test_a_batch_keeps_its_values_while_others_come_and_go(tmp_path: Path) -> No
     assert torch.equal(values, copied(made, samples[:3]).values["image"])
 
 
+def test_a_large_batch_is_forgotten(tmp_path: Path) -> None:
+    made, (large, small) = builder(), files(tmp_path, [(SIDE, 0), (16, 0)])
+    made([large])
+    for _ in range(30):
+        made([small])
+    assert made.batch_memory(1).usual["image"] == 1  # patches per picture
+    made([large])
+    assert made.batch_memory(1).usual["image"] == 36
+
+
 def test_a_pickled_batch_carries_its_own_values_and_no_more(tmp_path: Path) -> None:
     samples = files(tmp_path, [(SIDE, 2000), (16, 100), (16, 100), (16, 100)])
     made = builder()

@@ -136,9 +136,13 @@ def test_predictions_by_batches_are_named_in_order() -> None:
     assert [prediction.id for prediction in found] == ["row 0", "row 1", "row 2", "3", "row 4"]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_messages() -> None:
     with pytest.raises(ValueError, match="found no samples, expected at least one"):
         classification().predict([])
+    for stranger, kind in (("abc", "str"), ({"text": "abc"}, "str"), ([Sample({}), 7], "int")):
+        with pytest.raises(ValueError, match=f"found a {kind} among the samples, expected Sample objects"):
+            classification().predict(stranger)  # type: ignore[arg-type]
     for make, name in ((Classification, "ClassTarget"), (MultiLabel, "MultiLabelTarget"), (Regression, "NumberTarget")):
         with pytest.raises(ValueError, match=f"needs a builder with target={name}.*found None"):
             make(model(), builder_of(None))

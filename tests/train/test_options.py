@@ -118,6 +118,13 @@ def test_logs_hold_what_the_report_holds(tmp_path: Path) -> None:
     assert [step for tag, step, _ in logged if tag == "learning_rate"] == [9, 19]
 
 
+def test_machines_that_nobody_told_about_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MASTER_ADDR", "TORCHELASTIC_RUN_ID", "SLURM_NTASKS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match=r"found num_nodes=2 and nothing that says where .* torchrun"):
+        fit_task(task(), SAMPLES, VALID, FitConfig(device="cpu", num_nodes=2, progress=False))
+
+
 def test_a_run_without_out_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     train(task(), epochs=1)

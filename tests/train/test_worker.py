@@ -96,6 +96,19 @@ def test_workers_leave_the_garbage_of_their_parent_to_it() -> None:
     assert int(found.value) == os.getpid()
 
 
+def test_how_processes_begin_is_left_open() -> None:
+    program = "import multiprocessing as m; from gnnfuse.train.worker import worker_context; worker_context(2); "
+    done = subprocess.run(
+        [sys.executable, "-c", program + "m.set_start_method('spawn'); print(worker_context(2), worker_context(0))"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (done.stdout, done.returncode) == ("None None\n", 0), done.stderr
+
+
 LISTED = [Sample({"text": str(number)}) for number in range(8)]
 
 

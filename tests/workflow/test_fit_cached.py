@@ -125,6 +125,9 @@ def test_options_that_do_not_go_together_are_refused(tiny: Path, table: Path, ru
     for words, part in (
         (("--cache", folder), "without a pretrained encoder, expected at least one"),
         (("--cache", folder, "--text-encoder", text, "--fine-tune"), "features of encoders that are trained change"),
+        (("--fine-tune",), "found fine_tune without a pretrained encoder"),
+        (("--cache-dtype", "float16"), "found cache_dtype 'float16' without a cache"),
+        (("--separator", ";", "--kind", "classification"), "found separator ';' for classification"),
         (("--text-weights", "main"), "found text_weights 'main' without a pretrained encoder for text"),
         (("--audio-encoder", "torchaudio/HUBERT_BASE"), "found a pretrained encoder for audio"),
     ):

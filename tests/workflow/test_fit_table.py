@@ -369,7 +369,11 @@ def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path)
     with pytest.raises(RuntimeError, match="cut"):
         run("cut", observer=CutsAfter(1))
     assert list((tmp_path / "cut" / "checkpoints").iterdir())
-    resumed = run("cut", resume=True)
+    said: list[str] = []
+    resumed = run("cut", resume=True, observer=Told(said.append))
+    assert any("going on in epoch 2, after step " in line for line in said), said
+    run("new", resume=True, observer=Told(said.append))
+    assert "found no checkpoint to go on from: training begins" in said
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 

@@ -53,6 +53,18 @@ def test_the_readout_can_be_said(tmp_path: Path) -> None:
         FitOptions(readout="mean")  # type: ignore[arg-type]
 
 
+def test_class_weights_of_a_regression_are_refused(tmp_path: Path) -> None:
+    table = [{"word": f"word {n}", "size": float(n)} for n in range(20)]
+    with pytest.raises(ValueError, match="found class_weights for a regression, which has no classes"):
+        fit(
+            table,
+            out=tmp_path,
+            text=["word"],
+            target=["size"],
+            options=FitOptions(kind="regression", class_weights=True),
+        )
+
+
 def test_weights_come_from_the_seed_alone(tmp_path: Path) -> None:
     torch.manual_seed(1)
     one = model_for(tmp_path / "one", None).state_dict()
