@@ -81,6 +81,10 @@ class ImagePatches(NodeType):
             raise ValueError(f"node type {self.name!r}: dtype must be {known}, found {self.dtype!r}")
 
     @property
+    def _dtype(self) -> torch.dtype:
+        return {"float32": torch.float32, "uint8": torch.uint8}[self.dtype]
+
+    @property
     def _stride(self) -> int:
         return self.patch if self.stride is None else self.stride
 
@@ -89,7 +93,7 @@ class ImagePatches(NodeType):
 
     def empty(self) -> NodeSet:
         """No patches."""
-        values = torch.zeros(0, self.channels, self.patch, self.patch, dtype=getattr(torch, self.dtype))
+        values = torch.zeros(0, self.channels, self.patch, self.patch, dtype=self._dtype)
         return NodeSet(values, (0, 0), torch.zeros(0, 2))
 
     def nodes(self, sample: Sample, *, new: NewValues = new_values) -> NodeSet | None:
@@ -101,7 +105,7 @@ class ImagePatches(NodeType):
             height, width = pixels.shape[:2]
             found = _patches(height, self.patch, self._stride) * _patches(width, self.patch, self._stride)
             if self.max_nodes is None or found <= self.max_nodes:
-                return packed_patches(pixels, self.patch, self._stride, getattr(torch, self.dtype), new)
+                return packed_patches(pixels, self.patch, self._stride, self._dtype, new)
             pixels = unpacked(pixels)
         bytes_wanted = self.dtype == "uint8"
         nodes = limit_patches(

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gnnfuse.ops.kept_memory import ALIGNMENT, KEPT, aligned
-from gnnfuse.ops.new_memory import KEPT_FROM
+from gnnfuse.ops.kept_memory import ALIGNMENT
+from gnnfuse.ops.new_memory import new_block
 
 
 def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) -> list[Tensor]:
@@ -33,11 +32,9 @@ def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) ->
     """
     lengths = [math.prod(shape) * dtype.itemsize for shape, dtype in wanted]
     begins = list(accumulate((-(-length // ALIGNMENT) * ALIGNMENT for length in lengths), initial=0))
-    block = KEPT.take(begins[-1]) if begins[-1] >= KEPT_FROM else aligned(begins[-1])
-    fills: Any = torch.utils.deterministic
-    if torch.are_deterministic_algorithms_enabled() and fills.fill_uninitialized_memory:
-        block.fill(255)  # NaN, or -1, as PyTorch fills its own new memory then
-    whole = block.data  # parts of this keep the block itself; parts of the array keep only what that lies in
+    whole = new_block(
+        begins[-1]
+    ).data  # parts of this keep the block itself; parts of the array keep only what that lies in
     return [
         torch.from_numpy(np.frombuffer(whole[begin : begin + length], np.uint8)).view(dtype).reshape(shape)
         if length

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache, partial
 from multiprocessing.context import BaseContext
 from multiprocessing.util import Finalize
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 Loaded = TypeVar("Loaded")
 
@@ -51,13 +51,9 @@ def _forking() -> BaseContext:
                 gc.enable()
             super().run()
 
-    class Forking(type(fork)):  # type: ignore[misc]
-        """Contexts name their kind of process."""
-
-        Process = ForkedWorker
-
-    made: BaseContext = Forking()
-    return made
+    context: Any = type(fork)()
+    context.Process = ForkedWorker
+    return cast(BaseContext, context)
 
 
 class Loading(Iterator[Loaded], Generic[Loaded]):

@@ -81,7 +81,9 @@ def read(samples: Any, **how: Any) -> Batches:
     )
 
 
-@pytest.mark.skipif(multiprocessing.get_start_method() != "fork", reason="only forks have what their parent had")
+@pytest.mark.skipif(
+    multiprocessing.get_all_start_methods()[0] != "fork", reason="only forks have what their parent had"
+)
 def test_workers_leave_the_garbage_of_their_parent_to_it() -> None:
     found = multiprocessing.RawArray("c", 16)
     batches = read(Collecting())

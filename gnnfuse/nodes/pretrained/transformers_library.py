@@ -1,7 +1,7 @@
 """Models of transformers: their configurations as plain values, made and loaded without code from elsewhere."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def read_config(model: str, revision: str | None, part: str | None = None) -> di
     """
     from transformers import AutoConfig
 
-    config = _fetch(AutoConfig.from_pretrained, model, revision)
+    config = _fetch(AutoConfig, model, revision)
     described: dict[str, Any] = json.loads(config.to_json_string(use_diff=False))
     described = described.get(part, described) if part is not None else described
     changed = {name: value for name, value in CHANGED.items() if name in described}
@@ -70,7 +70,7 @@ def load_model(described: Mapping[str, Any], model: str, revision: str | None) -
     from transformers import AutoModel
 
     whole, report = _fetch(
-        AutoModel.from_pretrained,
+        AutoModel,
         model,
         revision,
         config=make_config(described),
@@ -91,7 +91,7 @@ def read_processor(kind: str, model: str, revision: str | None) -> Mapping[str, 
     """
     import transformers
 
-    processor = _fetch(getattr(transformers, kind).from_pretrained, model, revision)
+    processor = _fetch(getattr(transformers, kind), model, revision)
     described: dict[str, Any] = json.loads(processor.to_json_string())
     return described
 
@@ -104,15 +104,15 @@ def read_tokenizer(model: str, revision: str | None) -> Any:
     """
     from transformers import AutoTokenizer
 
-    return _fetch(AutoTokenizer.from_pretrained, model, revision)
+    return _fetch(AutoTokenizer, model, revision)
 
 
-def _fetch(read: Callable[..., Any], model: str, revision: str | None, **arguments: Any) -> Any:
+def _fetch(kind: Any, model: str, revision: str | None, **arguments: Any) -> Any:
     if _is_path(model) and not Path(model).is_dir():
         raise FileNotFoundError(f"found no folder {model}, expected one with a model of transformers, or a hub's name")
     pinned = {} if revision is None else {"revision": revision}
     try:
-        return read(model, trust_remote_code=False, **pinned, **arguments)
+        return kind.from_pretrained(model, trust_remote_code=False, **pinned, **arguments)
     except OSError as error:
         if Path(model).is_dir():
             raise FileNotFoundError(f"folder {model!r} is no complete model of transformers: {error}") from error
@@ -121,7 +121,7 @@ def _fetch(read: Callable[..., Any], model: str, revision: str | None, **argumen
     except Exception as error:  # of a model of another kind, a tokenizer asks for files that it never had
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(
-            f"transformers cannot read {model!r} by {read.__self__.__name__} ({reason}), expected a model with one"  # type: ignore[attr-defined]
+            f"transformers cannot read {model!r} by {kind.__name__} ({reason}), expected a model with one"
         ) from error
 
 

@@ -10,8 +10,8 @@ def pixel_patches_numba(
     pixels: UInt8[np.ndarray, "height width 4"], out: Shaped[Tensor, "patches 3 side side"], stride: int
 ) -> None:
     """As `pixel_patches` says."""
-    from gnnfuse.ops.pixel_patches.numba_kernels import byte_patches_kernel, pixel_patches_kernel
+    from gnnfuse.ops.pixel_patches.numba_kernels import pixel_patches_kernel
 
-    kernel = byte_patches_kernel if out.dtype == torch.uint8 else pixel_patches_kernel
-    packed = np.ascontiguousarray(pixels).view(np.uint32)
-    kernel(packed.reshape(-1), pixels.shape[1], out.numpy().reshape(-1), out.shape[2], stride)
+    packed = np.ascontiguousarray(pixels).view(np.uint32).reshape(-1)
+    highest = None if out.dtype == torch.uint8 else np.float32(255)
+    pixel_patches_kernel(packed, pixels.shape[1], out.numpy().reshape(-1), out.shape[2], stride, highest)

@@ -15,14 +15,17 @@ RED, GREEN, BLUE = map(np.uint32, (0, 8, 16) if sys.byteorder == "little" else (
 
 
 @compiled
-def pixel_patches_kernel(pixels: Numbers, width: int, out: Numbers, patch: int, stride: int) -> None:
-    """Writes the patches of a picture so wide as floats; `pixels` of four bytes and `out` one after the other.
+def pixel_patches_kernel(
+    pixels: Numbers, width: int, out: Numbers, patch: int, stride: int, highest: np.float32 | None
+) -> None:
+    """Writes the patches of a picture so wide; `pixels` of four bytes and `out` one after the other.
 
-    Unsigned places: of others the compiler asks at every number whether they count from the end.
+    Bytes are divided by `highest`; as they are where that is None, which the compiler knows beforehand. Places are
+    unsigned: of others it asks at every number whether they count from the end.
     """
     rows = (len(pixels) // width - patch) // stride + 1
     columns = (width - patch) // stride + 1
-    highest, byte = np.float32(255), np.uint32(255)
+    byte = np.uint32(255)
     side, plane, place = np.uint64(patch), np.uint64(patch * patch), np.uint64(0)
     for row in range(rows):
         for column in range(columns):
@@ -30,27 +33,14 @@ def pixel_patches_kernel(pixels: Numbers, width: int, out: Numbers, patch: int, 
                 first = np.uint64((row * stride + line) * width + column * stride)
                 for i in range(side):
                     pixel = pixels[first + i]
-                    out[place + i] = np.float32(np.int32((pixel >> RED) & byte)) / highest
-                    out[place + plane + i] = np.float32(np.int32((pixel >> GREEN) & byte)) / highest
-                    out[place + plane + plane + i] = np.float32(np.int32((pixel >> BLUE) & byte)) / highest
-                place += side
-            place += plane + plane
-
-
-@compiled
-def byte_patches_kernel(pixels: Numbers, width: int, out: Numbers, patch: int, stride: int) -> None:
-    """As `pixel_patches_kernel`, the bytes as they are."""
-    rows = (len(pixels) // width - patch) // stride + 1
-    columns = (width - patch) // stride + 1
-    side, plane, place = np.uint64(patch), np.uint64(patch * patch), np.uint64(0)
-    for row in range(rows):
-        for column in range(columns):
-            for line in range(patch):
-                first = np.uint64((row * stride + line) * width + column * stride)
-                for i in range(side):
-                    pixel = pixels[first + i]
-                    out[place + i] = np.uint8(pixel >> RED)
-                    out[place + plane + i] = np.uint8(pixel >> GREEN)
-                    out[place + plane + plane + i] = np.uint8(pixel >> BLUE)
+                    red, green, blue = (pixel >> RED) & byte, (pixel >> GREEN) & byte, (pixel >> BLUE) & byte
+                    if highest is None:
+                        out[place + i] = np.uint8(red)
+                        out[place + plane + i] = np.uint8(green)
+                        out[place + plane + plane + i] = np.uint8(blue)
+                    else:
+                        out[place + i] = np.float32(np.int32(red)) / highest
+                        out[place + plane + i] = np.float32(np.int32(green)) / highest
+                        out[place + plane + plane + i] = np.float32(np.int32(blue)) / highest
                 place += side
             place += plane + plane
