@@ -11,19 +11,26 @@ KINDS = {"Image": "image", "Audio": "audio", "ClassLabel": "label"}
 
 
 def kinds_in(schema: "pa.Schema") -> dict[str, str]:
-    """Column -> "image", "audio" or "label", where the schema says so."""
+    """Column -> "image", "audio" or "label" (also of a list of class labels), where the schema says so."""
     found = {name: KINDS.get(str(entry.get("_type"))) for name, entry in _features(schema).items()}
+    found |= dict.fromkeys(class_names_in(schema), "label")
     return {name: kind for name, kind in found.items() if kind is not None and name in schema.names}
 
 
 def class_names_in(schema: "pa.Schema") -> dict[str, tuple[str, ...]]:
-    """Column -> the class names that its numbers stand for."""
-    features = _features(schema).items()
+    """Column -> the class names that its numbers, or the numbers in its lists, stand for."""
+    labels = {name: _listed(entry) or entry for name, entry in _features(schema).items()}
     return {
         name: tuple(map(str, entry["names"]))
-        for name, entry in features
+        for name, entry in labels.items()
         if entry.get("_type") == "ClassLabel" and isinstance(entry.get("names"), list)
     }
+
+
+def _listed(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What the lists of a column hold: a `Sequence`, `List` or `LargeList` of it; None where they are no lists."""
+    inner = entry.get("feature")
+    return inner if isinstance(inner, dict) else None
 
 
 def _features(schema: "pa.Schema") -> Mapping[str, Mapping[str, Any]]:
@@ -32,4 +39,10 @@ def _features(schema: "pa.Schema") -> Mapping[str, Mapping[str, Any]]:
         features = json.loads(written)["info"]["features"] if written else {}
     except (ValueError, KeyError, TypeError):
         features = {}
-    return {name: entry for name, entry in features.items() if isinstance(entry, dict)} if features else {}
+    if not isinstance(features, dict):
+        return {}
+    entries = {  # before it had a type of its own, a list of features was a list of one feature
+        name: {"feature": entry[0]} if isinstance(entry, list) and len(entry) == 1 else entry
+        for name, entry in features.items()
+    }
+    return {name: entry for name, entry in entries.items() if isinstance(entry, dict)}

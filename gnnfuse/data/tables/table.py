@@ -39,7 +39,7 @@ class Table:
         texts: columns of bytes that are texts.
         kinds: column -> what the source itself says it holds: "image", "audio" or "text" (paths or bytes of such
             files), "label", "id", "split".
-        class_names: column -> the names that its numbers stand for.
+        class_names: column -> the names that its numbers, or the numbers in its lists, stand for.
         blanks: words that stand for an empty cell.
         measured: columns of numbers and targets, in which such words count although they do not everywhere; see
             `reading`.
@@ -171,9 +171,15 @@ class Table:
             return None if not bare or worded else cell
         if isinstance(cell, float) and cell != cell:
             return None
-        if isinstance(cell, int) and name in self.class_names:
-            known = self.class_names[name]
-            return known[cell] if 0 <= cell < len(known) else None  # -1 stands for an unknown class
+        if name in self.class_names:
+            return _named(cell, self.class_names[name])
         if isinstance(cell, dict) and not any(cell.values()):
             return None
         return cell
+
+
+def _named(cell: Cell, names: tuple[str, ...]) -> Cell:
+    """The class names that a number or a list of numbers stands for; None where it stands for none, as -1 does."""
+    if isinstance(cell, int):
+        return names[cell] if 0 <= cell < len(names) else None
+    return [_named(number, names) for number in cell.tolist()] if isinstance(cell, np.ndarray) else cell
