@@ -1,6 +1,10 @@
 """PyGLayer: any convolution of PyTorch Geometric, one per relation."""
 
-from collections.abc import Callable, Sequence
+import copy
+import functools
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -21,6 +25,10 @@ class PyGLayer(MessageLayer):
     as its `HeteroConv` does (aggr="sum"). Nodes of a type that no relation of the layer enters keep their state. For
     comparison and for convolutions this library lacks: one launch per relation, and whatever `conv` holds per edge.
 
+    Between two node types a self loop would join node i of one with node i of the other, in a batch nodes of different
+    samples. Convolutions that add self loops by default (`GATv2Conv`) get `add_self_loops=False` there, and every
+    convolution is tried on two small samples when the layer is made: one that mixes them is refused.
+
     Args:
         dim: size of the states.
         node_types: names of the node types.
@@ -32,13 +40,14 @@ class PyGLayer(MessageLayer):
             differ.
 
     Raises:
-        ValueError: `conv` makes no module, or one that fails on three nodes or gives another size than `dim`; in
-            `forward`, a batch with relations that the layer does not know.
+        ValueError: `conv` makes no module, or one that fails on a few nodes, gives another size than `dim`, mixes
+            samples, gives the same with and without edges, or shares parameters among relations; in `forward`, a batch
+            with relations that the layer does not know.
 
     Example:
         >>> from functools import partial
         >>> from torch_geometric.nn import GATv2Conv
-        >>> conv = partial(GATv2Conv, (8, 8), 8, add_self_loops=False)
+        >>> conv = partial(GATv2Conv, (8, 8), 8)
         >>> layer = PyGLayer(8, ["image", "text"], [Relation("image", "aligned", "text")], conv=conv)
         >>> sum(p.numel() for p in layer.parameters())
         160
@@ -60,6 +69,7 @@ class PyGLayer(MessageLayer):
         self.conv = conv
         self.joined = joined
         self.convs = nn.ModuleList(self._make(relation) for relation in self.relations)
+        _refuse_shared(conv, self.convs)
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
@@ -95,18 +105,84 @@ class PyGLayer(MessageLayer):
         conv = self.conv()
         if not isinstance(conv, nn.Module):
             raise ValueError(f"conv must make a torch.nn.Module, found a {type(conv).__name__}")
+        pair = relation.src != relation.dst and not self.joined
+        if pair:
+            for part in conv.modules():
+                if getattr(part, "add_self_loops", False) is True:
+                    part.add_self_loops = False  # type: ignore[assignment]  # an option of PyG's, no submodule
         states = torch.zeros(2, self.dim)
         pairs = torch.tensor([[1], [0]])
         try:
             with torch.no_grad():
                 out = self._convolve(conv.eval(), relation, states, states[:1], pairs)
         except Exception as error:
-            hint = "" if self.joined or relation.src == relation.dst else "; where it takes no pair, joined=True helps"
             raise ValueError(
-                f"conv={conv} fails on states of size {self.dim} along {relation}{hint}: {error}"
+                f"conv={_shown(conv)} fails on states of size {self.dim} along {relation}{_hint(error, conv, pair)}: "
+                f"{str(error) or type(error).__name__}"
             ) from error
         nodes = 2 if relation.src == relation.dst else 1
         if not isinstance(out, Tensor) or out.shape != (nodes, self.dim):
             found = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
-            raise ValueError(f"conv={conv} must give [nodes, {self.dim}] along {relation}, found {found}")
+            raise ValueError(f"conv={_shown(conv)} must give [nodes, {self.dim}] along {relation}, found {found}")
+        if out.device.type != "meta":
+            self._check_apart(conv, relation, out.device)
         return conv.train()
+
+    @torch.no_grad()
+    def _check_apart(self, conv: nn.Module, relation: Relation, device: torch.device) -> None:
+        """Refuse a convolution by which one sample's states reach another, or whose edges do not matter."""
+        probe = copy.deepcopy(conv).double()
+        generator = torch.Generator().manual_seed(0)
+
+        def noise(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(device)
+
+        for parameter in probe.parameters():  # fresh parameters may be zeros, through which nothing is seen
+            parameter.add_(0.1 * noise(*parameter.shape))
+        if relation.src == relation.dst:  # nodes 0 to 2 are one sample, 3 and 4 the other
+            src = dst = noise(5, self.dim)
+            pairs, ours = torch.tensor([[0, 2, 3], [1, 1, 4]]), 3
+            other_src = other_dst = torch.cat([noise(3, self.dim), src[3:]])
+        else:  # three sources and one destination are one sample, one source and two destinations the other
+            src, dst = noise(4, self.dim), noise(3, self.dim)
+            pairs, ours = torch.tensor([[0, 2, 3], [0, 0, 2]]), 1
+            other_src, other_dst = torch.cat([noise(3, self.dim), src[3:]]), torch.cat([noise(1, self.dim), dst[1:]])
+        out = self._convolve(probe, relation, src, dst, pairs)
+        other = self._convolve(probe, relation, other_src, other_dst, pairs)
+        if not torch.allclose(
+            out[ours:], other[ours:], rtol=0.0, equal_nan=True, atol=1e-9 * max(1.0, float(out.abs().max()))
+        ):
+            raise ValueError(
+                f"conv={_shown(conv)} mixes samples along {relation}: what it gives one sample depends on another, "
+                "which no edge joins to it; look for self loops between two types and means over all nodes"
+            )
+        if torch.equal(out, self._convolve(probe, relation, src, dst, pairs[:, :0])):
+            raise ValueError(
+                f"conv={_shown(conv)} gives the same with and without edges along {relation}, expected one that "
+                "depends on them and keeps none of an earlier batch (cached=False)"
+            )
+
+
+def _shown(conv: object) -> str:
+    return " ".join(str(conv).split())  # a module of modules prints itself over several lines
+
+
+def _hint(error: Exception, conv: nn.Module, pair: bool) -> str:
+    """What may help where a convolution fails on a few nodes."""
+    lacks_features = isinstance(error, AssertionError) or "None" in str(error)
+    if lacks_features and "edge_attr" in inspect.signature(conv.forward).parameters:
+        return "; edges have no features here: leave edge_dim= out, or take a convolution that needs none"
+    sizes = isinstance(error, RuntimeError)  # torch's word for matrices that do not fit
+    return "; where it takes no pair, joined=True helps" if pair and not sizes else ""
+
+
+def _refuse_shared(conv: Callable[[], nn.Module], made: Iterable[nn.Module]) -> None:
+    """Refuse parameters that several relations would share, and modules that several layers would."""
+    given = (*conv.args, *conv.keywords.values()) if isinstance(conv, functools.partial) else ()
+    held = [type(each).__name__ for each in given if isinstance(each, nn.Module)]
+    count = Counter(id(parameter) for each in made for parameter in each.parameters())
+    if held or any(times > 1 for times in count.values()):
+        raise ValueError(
+            f"conv={_shown(conv)} gives all relations one {held[0] if held else 'module'}, expected one of its own for "
+            "each: make it in the constructor of a class of yours (or in a lambda, which cannot be saved)"
+        )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch_geometric.nn import GATv2Conv, GCNConv, HeteroConv, SAGEConv
+from torch_geometric.nn import GATv2Conv, GCNConv, GINConv, GINEConv, HeteroConv, SAGEConv, TransformerConv
 
 from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import Relation
@@ -59,6 +59,58 @@ def test_a_convolution_on_one_set_of_nodes(seed: int) -> None:
     assert_only_rounding({name: found[places[name]] for name in expected}, expected, graph.terms)
 
 
+@pytest.mark.parametrize("joined", [False, True])
+def test_without_edges_the_sources_do_not_matter(joined: bool) -> None:
+    """PyG's default self loops would give text i the state of image i, in a batch that of another sample."""
+    conv = partial(GATv2Conv, DIM, DIM)
+    layer = PyGLayer(DIM, ["image", "text"], [ALIGNED], conv=conv, joined=joined).double()
+    none = torch.zeros(2, 0, dtype=torch.int64)
+    generator = torch.Generator().manual_seed(0)
+    text, *images = (torch.randn(3, DIM, generator=generator).double() for _ in range(3))
+    found = [
+        layer(torch.cat([image, text]), HeteroGraph({"image": image, "text": text}, {ALIGNED: none}, {}).batch())
+        for image in images
+    ]
+    assert torch.equal(found[0][3:], found[1][3:])
+
+
+def test_self_loops_within_a_type_stay() -> None:
+    layer = PyGLayer(DIM, ["image", "text"], [ALIGNED, WINDOW], conv=partial(GATv2Conv, DIM, DIM))
+    assert [conv.add_self_loops for conv in layer.convs] == [False, True]
+
+
+class Centred(nn.Module):
+    """A convolution that takes off the mean over all nodes of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = SAGEConv(DIM, DIM)
+
+    def forward(self, states: Any, pairs: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.conv(states, pairs)
+        return out - out.mean(dim=0)
+
+
+SHARED = SAGEConv(DIM, DIM)
+
+
+@pytest.mark.parametrize(
+    ("conv", "options", "message"),
+    [
+        (Centred, {}, "mixes samples along image-aligned-text: what it gives one sample depends on another"),
+        (partial(GCNConv, DIM, DIM, cached=True), {"joined": True}, r"the same with and without edges .*cached=False"),
+        (partial(TransformerConv, DIM, DIM, edge_dim=2), {}, "edges have no features here: leave edge_dim= out"),
+        (lambda: GINEConv(nn.Linear(DIM, DIM)), {}, "edges have no features here: leave edge_dim= out"),
+        (partial(GINConv, nn.Linear(DIM, DIM)), {}, "gives all relations one Linear, expected one of its own for each"),
+        (lambda: SHARED, {}, "gives all relations one module, expected one of its own for each"),
+    ],
+)
+def test_what_would_be_wrong_in_silence_is_refused(conv: Any, options: dict[str, bool], message: str) -> None:
+    relations = [ALIGNED, Relation("image", "near", "text")]
+    with pytest.raises(ValueError, match=message):
+        PyGLayer(DIM, ["image", "text"], relations, conv=conv, **options)
+
+
 def test_a_relation_that_the_batch_lacks_says_nothing() -> None:
     graph = HeteroGraph({"text": torch.ones(3, DIM).double()}, {WINDOW: torch.tensor([[0], [1]])}, {})
     layer = PyGLayer(DIM, ["text"], [WINDOW], conv=CONVS["sage"]).double()
@@ -77,6 +129,7 @@ def test_a_relation_that_the_batch_lacks_says_nothing() -> None:
             r"must give \[nodes, 6\] along text-window-text, found shape \(2, 7\)",
         ),
         (partial(SAGEConv, DIM + 1, DIM), WINDOW, "fails on states of size 6 along text-window-text: "),
+        (partial(SAGEConv, DIM + 1, DIM), ALIGNED, "fails on states of size 6 along image-aligned-text: mat1 and mat2"),
         (partial(GCNConv, DIM, DIM), ALIGNED, "along image-aligned-text; where it takes no pair, joined=True helps"),
         (lambda: "a word", WINDOW, "conv must make a torch.nn.Module, found a str"),
         (lambda: nn.Identity(unused=1), WINDOW, "fails on states"),
