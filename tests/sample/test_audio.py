@@ -1,4 +1,6 @@
+import io
 import math
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -143,12 +145,91 @@ def test_an_ogg_file_without_its_last_page_is_refused(tmp_path: Path) -> None:
     refused(path, found="truncated", expected="file")
 
 
-def test_a_wav_file_written_to_a_pipe_has_no_size_and_is_read(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.wav", sine(440, 16000).numpy())
-    whole = bytearray(path.read_bytes())
-    whole[4:8] = b"\xff\xff\xff\xff"
-    path.write_bytes(whole)
-    assert len(read(path)) == 16000
+WRITERS = {  # sizes that writers to a pipe leave: of the whole after 8 bytes, and of the samples
+    "ffmpeg": (0xFFFFFFFF, 0xFFFFFFFF),
+    "ffmpeg, sized": (0xFFFFFFFF, 32000),
+    "sox": (0x7FFFF024, 0x7FFFF000),
+    "arecord": (0x80000024, 0x80000000),
+    "largest signed": (0x7FFFFFFF, 0x7FFFFFDB),
+    "largest signed samples": (0x80000023, 0x7FFFFFFF),
+    "unsigned": (0xFFFFFFFF, 0xFFFFFFDB),
+    "whole frames": (0x7FFFEFF4, 0x7FFFEFD0),
+}
+
+
+def wav(whole: int, samples: int) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, sine(440, 16000).numpy(), 16000, format="WAV", subtype="PCM_16")
+    content = bytearray(file.getvalue())
+    content[4:8], content[40:44] = struct.pack("<I", whole), struct.pack("<I", samples)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_wav_file_written_to_a_pipe_has_no_size_and_is_read_to_its_end(writer: str) -> None:
+    assert torch.equal(read(wav(*WRITERS[writer])), read(wav(32036, 32000)))
+
+
+@pytest.mark.parametrize("size", [32038, 64036, 0x10000024, 0x7EFF0000, 0x7FFF0000, 0x80010024, 0xFFFF0000])
+def test_a_wav_file_that_is_shorter_than_an_ordinary_size_is_refused(size: int) -> None:
+    refused(wav(size, size - 36), found=rf"truncated: 32044 of {size + 8} bytes")
+
+
+CONTAINERS = {  # with where the size stands, and what a writer to a pipe leaves there
+    "AIFF": (4, struct.pack(">I", 0x7F00002E)),
+    "AU": (8, struct.pack(">I", 0xFFFFFFFF)),
+    "W64": (16, struct.pack("<Q", 2**64 - 1)),
+    "RF64": (20, struct.pack("<Q", 2**63 - 1)),
+    "NIST": (0, b""),
+    "SVX": (4, bytes(4)),
+}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_other_containers_are_whole_or_of_unknown_size(kind: str) -> None:
+    file = io.BytesIO()
+    soundfile.write(file, sine(440, 16000).numpy(), 16000, format=kind, subtype="PCM_16")
+    content, (place, size) = file.getvalue(), CONTAINERS[kind]
+    assert torch.equal(read(content), read(wav(32036, 32000)))
+    refused(content[:-5000], found=r"truncated: \d+ of \d+ bytes")
+    unknown = content[:place] + size + content[place + len(size) :]
+    assert torch.equal(read(unknown), read(wav(32036, 32000)))
+
+
+@pytest.mark.parametrize(
+    ("head", "found"),
+    [
+        (b"\0\0\0\x20ftypM4A ", "an M4A recording; convert it, as by `ffmpeg -i FILE new.wav`"),
+        (b"\0\0\0\x20ftypisom", r"an MPEG-4 file \(MP4, MOV\)"),
+        (b"\xff\xf1\x50\x80", "an AAC recording"),
+        (b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
+        (b"\n<!doctype html>", "an HTML page, perhaps an error of a download"),
+        (b"\x01\x02\x03\x04", "it begins with the bytes 01 02 03 04"),
+    ],
+)
+def test_files_of_other_kinds_are_named(head: bytes, found: str) -> None:
+    refused(
+        head + bytes(4096), found=rf"unreadable recording embedded bytes \({found}", expected="WAV, FLAC, OGG or MP3"
+    )
+
+
+@pytest.mark.parametrize("way", ["Audio", "PCM_16", "FLOAT"])
+def test_channels_that_cancel_out_are_warned_of(way: str, recwarn: pytest.WarningsRecorder) -> None:
+    tone, other = sine(440, 16000), sine(1000, 16000)
+
+    def warned(*channels: Tensor) -> list[str]:
+        samples, file = torch.stack(channels), io.BytesIO()
+        soundfile.write(file, samples.T.numpy(), 16000, format="WAV", subtype="FLOAT" if way == "Audio" else way)
+        read(Audio(samples, 16000) if way == "Audio" else file.getvalue())
+        messages = [str(recwarn.pop().message) for _ in range(len(recwarn))]
+        assert all(f"signal 'audio': found recordings of {len(channels)} channels whose mean" in m for m in messages)
+        return messages
+
+    none = torch.zeros_like(tone)
+    assert len(warned(tone, -tone)) == 1
+    assert len(warned(none, none, tone, none, none, none)) == 1  # a film's voice in the centre
+    for fine in ((tone,), (none, none), (tone, tone), (tone, other), (tone, none), (tone, other, none, none)):
+        assert warned(*fine) == []
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Common files that are neither pictures nor recordings that can be read here, by their first bytes."""
+
+CONVERT_SOUND = "convert it, as by `ffmpeg -i FILE new.wav`"
+CONVERT_PICTURE = "convert it to PNG or JPEG"
+BRANDS = {  # of ISO base media files, at byte 8
+    b"heic": f"a HEIC picture; {CONVERT_PICTURE}",
+    b"heix": f"a HEIC picture; {CONVERT_PICTURE}",
+    b"mif1": f"a HEIF picture; {CONVERT_PICTURE}",
+    b"M4A ": f"an M4A recording; {CONVERT_SOUND}",
+}
+BEGINNINGS = (
+    (b"\xff\xf1", f"an AAC recording; {CONVERT_SOUND}"),
+    (b"\xff\xf9", f"an AAC recording; {CONVERT_SOUND}"),
+    (b"\x30\x26\xb2\x75", f"a WMA or WMV file; {CONVERT_SOUND}"),
+    (b"\x1a\x45\xdf\xa3", f"a WebM or Matroska file; {CONVERT_SOUND}"),
+    (b"#!AMR", f"an AMR recording; {CONVERT_SOUND}"),
+    (b"MThd", "a MIDI file, which holds notes rather than sound"),
+    (b"8BPS", f"a Photoshop picture; {CONVERT_PICTURE}"),
+    (b"\xff\x0a", f"a JPEG XL picture; {CONVERT_PICTURE}"),
+    (b"\0\0\0\x0cJXL ", f"a JPEG XL picture; {CONVERT_PICTURE}"),
+    (b"<svg", f"an SVG drawing; {CONVERT_PICTURE}"),
+    (b"%PDF", f"a PDF file; {CONVERT_PICTURE}, or take its text out"),
+    (b"%!PS", f"a PostScript file, which is a program; {CONVERT_PICTURE}"),
+    (b"\x93NUMPY", "a NumPy array; pass the numbers themselves"),
+    (b"\x89HDF", "an HDF5 file; pass the numbers themselves"),
+    (b"PK\x03\x04", "a ZIP file; unpack it"),
+    (b"\x1f\x8b", "a gzip file; unpack it"),
+    (b"<!DOCTYPE", "an HTML page, perhaps an error of a download"),
+    (b"<html", "an HTML page, perhaps an error of a download"),
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file by `git lfs pull`"),
+)
+
+
+def foreign(head: bytes) -> str | None:
+    """What a file is that cannot be read, and what to do; None where its first bytes (16 are enough) do not show it.
+
+    Example:
+        >>> foreign(b"%PDF-1.7")
+        'a PDF file; convert it to PNG or JPEG, or take its text out'
+    """
+    if head[4:8] == b"ftyp" and head[8:12] not in (b"avif", b"avis"):
+        return BRANDS.get(head[8:12], f"an MPEG-4 file (MP4, MOV); {CONVERT_SOUND}")
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return f"an AVI film; {CONVERT_SOUND}"
+    if head[128:132] == b"DICM":
+        return f"a DICOM picture; {CONVERT_PICTURE}"
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32]
+    return next((what for magic, what in BEGINNINGS if start.lower().startswith(magic.lower())), None)
