@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gnnfuse.data import Dataset
 from gnnfuse.graph import GraphBuilder, SampleGraph
+from gnnfuse.sample import class_name
 from gnnfuse.tasks import Task
 from gnnfuse.train import evaluate
 
@@ -63,7 +64,7 @@ class Examination:
                 self._graphs[name] = [self._builder.graph(sample) for sample in samples]
             found = evaluate(task, self._graphs[name], device=self._device)
             right = {
-                prediction.id: prediction.label == str(sample.target)
+                prediction.id: prediction.label == class_name(sample.target)
                 for prediction, sample in zip(found.predictions, samples, strict=True)
             }
             scores[name] = TestScores(found.metrics, self._by_group(right), found.samples_per_second)

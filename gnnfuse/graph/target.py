@@ -3,14 +3,21 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Integral
 from typing import Self
 
+import numpy as np
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from gnnfuse.nodes.moments import Moments
-from gnnfuse.sample import Sample
+from gnnfuse.sample import Sample, class_name
+from gnnfuse.sample.class_name import in_order, missing
+from gnnfuse.sample.multi_hot import Entries, listed, multi_hot_width, only_truths, truths
+
+SETS = (set, frozenset)
 
 
 class TargetEncoding(ABC):
@@ -24,10 +31,20 @@ class TargetEncoding(ABC):
             ValueError: names the sample, what was found and what was expected.
         """
 
+    def named(self, sample: Sample) -> object:
+        """The target by the names of its classes, where it has any: a name or a tuple of names.
+
+        Raises:
+            ValueError: as `encode`.
+        """
+        return sample.target
+
 
 @dataclass(frozen=True)
 class ClassTarget(TargetEncoding):
     """One class out of several, given by name (or by number, where the names are not numbers themselves).
+
+    Names are compared by value (`class_name`): "1", 1, 1.0, `np.int64(1)` and `torch.tensor([1])` are one class.
 
     Args:
         classes: the class names, in the order of the model's outputs.
@@ -47,24 +64,38 @@ class ClassTarget(TargetEncoding):
 
     @classmethod
     def fit(cls, samples: Iterable[Sample]) -> Self:
-        """The classes found in the training split, sorted."""
-        return cls(tuple(sorted({str(sample.target) for sample in samples if sample.target is not None})))
+        """The classes found in the training split, sorted; whole numbers as numbers. Missing targets name none.
+
+        Raises:
+            ValueError: a target is no class but a collection; names the sample.
+        """
+        return cls(in_order(_name(sample, sample.target) for sample in samples if not missing(sample.target)))
 
     def encode(self, sample: Sample) -> Tensor:
         """The class's number: an int64 scalar."""
         return torch.tensor(_class_number(sample, sample.target, self.classes))
 
+    def named(self, sample: Sample) -> str:
+        """The class's name."""
+        return self.classes[_class_number(sample, sample.target, self.classes)]
+
 
 @dataclass(frozen=True)
 class MultiLabelTarget(TargetEncoding):
-    """Any number of classes at once, given as a collection of names.
+    """Any number of classes at once, given as a collection of names (or numbers, as for `ClassTarget`) or multi-hot.
+
+    A list, tuple, array or tensor of as many entries as there are classes, all of them true or false (1, 0, 1.0, 0.0,
+    True, False), is multi-hot: its entries are the classes' places. Of one or two whole numbers without a repetition,
+    such as [0, 1] for two classes, that is not certain, and they are refused, unless `fit` found multi-hot lists or
+    the classes themselves are whole numbers, whose names they then are. Sets are always names.
 
     Args:
         classes: the class names, in the order of the model's outputs.
 
     Example:
-        >>> MultiLabelTarget(("cat", "dog", "owl")).encode(Sample({}, target=["owl", "cat"]))
-        tensor([1., 0., 1.])
+        >>> target = MultiLabelTarget(("cat", "dog", "owl"))
+        >>> target.encode(Sample({}, target=["owl", "cat"])), target.encode(Sample({}, target=[0, 1, 0]))
+        (tensor([1., 0., 1.]), tensor([0., 1., 0.]))
     """
 
     classes: tuple[str, ...]
@@ -74,16 +105,40 @@ class MultiLabelTarget(TargetEncoding):
 
     @classmethod
     def fit(cls, samples: Iterable[Sample]) -> Self:
-        """The classes found in the training split, sorted."""
-        found = {str(name) for sample in samples if sample.target is not None for name in _names(sample)}
-        return cls(tuple(sorted(found)))
+        """The classes found in the training split, sorted; whole numbers as numbers.
+
+        Where all targets are multi-hot lists (`gnnfuse.sample.multi_hot.multi_hot_width`), the classes are their
+        places: "[0]", "[1]" and so on.
+
+        Example:
+            >>> MultiLabelTarget.fit([Sample({}, target=[0, 1, 0]), Sample({}, target=[1, 1, 0])]).classes
+            ('[0]', '[1]', '[2]')
+            >>> MultiLabelTarget.fit([Sample({}, target=[3]), Sample({}, target=[0, 12])]).classes
+            ('0', '3', '12')
+        """
+        found = [(sample, _entries(sample)) for sample in samples if not missing(sample.target)]
+        lists = [entries for sample, entries in found if not isinstance(sample.target, SETS)]
+        if not any(isinstance(entry, str) for entries in lists for entry in entries):
+            width = multi_hot_width(lists)
+            if width:
+                return cls(_places(width))
+        return cls(in_order({_name(sample, entry) for sample, entries in found for entry in entries}))
 
     def encode(self, sample: Sample) -> Tensor:
         """One float per class, 1 where the sample has it."""
+        entries = _entries(sample)
+        ones = None if isinstance(sample.target, SETS) else _multi_hot(sample, entries, self.classes)
+        if ones is not None:
+            return torch.from_numpy(ones).float()
         encoded = torch.zeros(len(self.classes))
-        for name in _names(sample):
-            encoded[_class_number(sample, name, self.classes)] = 1.0
+        for entry in entries:
+            encoded[_class_number(sample, entry, self.classes)] = 1.0
         return encoded
+
+    def named(self, sample: Sample) -> tuple[str, ...]:
+        """The names of the classes that the sample has."""
+        has = self.encode(sample).tolist()
+        return tuple(name for name, one in zip(self.classes, has, strict=True) if one)
 
 
 @dataclass(frozen=True)
@@ -148,18 +203,69 @@ def _check_classes(classes: tuple[str, ...]) -> None:
         raise ValueError(f"class names must differ, found twice: {twice}")
 
 
-def _names(sample: Sample) -> list[object]:
-    if isinstance(sample.target, list | tuple | set | frozenset):
-        return sorted(sample.target, key=str)
-    raise ValueError(f"sample {sample.id!r}: found target {sample.target!r}, expected a list of class names")
+def _places(width: int) -> tuple[str, ...]:
+    return tuple(f"[{place}]" for place in range(width))
+
+
+def _entries(sample: Sample) -> Entries:
+    target = sample.target
+    found = sorted(target, key=str) if isinstance(target, SETS) else listed(target)
+    if found is None:
+        raise ValueError(f"sample {sample.id!r}: found target {target!r}, expected a list of class names")
+    return found
+
+
+def _name(sample: Sample, value: object) -> str:
+    try:
+        return class_name(value)
+    except ValueError as error:
+        raise ValueError(f"sample {sample.id!r}: target: {error}") from error
+
+
+def _multi_hot(sample: Sample, entries: Entries, classes: tuple[str, ...]) -> Float64[np.ndarray, "classes"] | None:
+    """The 0 or 1 at each class's place; None where the entries are names or numbers of classes."""
+    if any(isinstance(entry, str) for entry in entries):
+        return None
+    found = truths(entries) if len(entries) == len(classes) else None
+    by_place = classes == _places(len(classes))
+    if (found is None and by_place and len(entries)) or (found is not None and np.isnan(found).any()):
+        what = f"0 or 1 for each of the {len(classes)} classes"
+        raise ValueError(f"sample {sample.id!r}: found target {sample.target!r}, expected {what}")
+    if found is None or by_place or only_truths(entries) or len(np.unique(found)) < len(found):
+        return found
+    if any(known.isdigit() for known in classes):
+        return None
+    raise ValueError(
+        f"sample {sample.id!r}: found target {sample.target!r}, which may be classes by number or a 0 or 1 for each; "
+        f"expected names ({', '.join(classes)}), or True or False for each"
+    )
 
 
 def _class_number(sample: Sample, target: object, classes: tuple[str, ...]) -> int:
-    name = str(target.item()) if isinstance(target, Tensor) and target.numel() == 1 else str(target)
-    if target is not None and name in classes:
-        return classes.index(name)
-    numeric = isinstance(target, Integral | Tensor) and name.isdigit()
-    if numeric and not any(known.isdigit() for known in classes) and int(name) < len(classes):
-        return int(name)
+    try:
+        name = target if isinstance(target, str) and target in classes else class_name(target)
+    except ValueError:
+        name = None
+    number = None if name is None else _numbers_by_name(classes).get(name)
+    if number is None and name is not None and _is_index(target) and not any(known.isdigit() for known in classes):
+        number = int(name) if 0 <= int(name) < len(classes) else None
+    if number is not None:
+        return number
     shown = ", ".join(classes[:10]) + (f", ... ({len(classes)} in all)" if len(classes) > 10 else "")
     raise ValueError(f"sample {sample.id!r}: found target {target!r}, expected one of the classes {shown}")
+
+
+@lru_cache(maxsize=16)
+def _numbers_by_name(classes: tuple[str, ...]) -> dict[str, int]:
+    """The places of classes by their names and, where no class is called so, by their values: "1.0" is class "1"."""
+    found = {name: place for place, name in enumerate(classes)}
+    for place, name in enumerate(classes):
+        found.setdefault(class_name(name), place)
+        if name.lower() in ("true", "false"):
+            found.setdefault(name.capitalize(), place)
+    return found
+
+
+def _is_index(target: object) -> bool:
+    item = target.item() if hasattr(target, "item") else target
+    return isinstance(item, Integral) and not isinstance(item, bool)

@@ -1,6 +1,7 @@
 """The first stage: files, arrays and texts become samples, and samples are read."""
 
 from gnnfuse.sample.audio import Audio, read_audio
+from gnnfuse.sample.class_name import class_name
 from gnnfuse.sample.content import media_digest, text_digest
 from gnnfuse.sample.image import read_image
 from gnnfuse.sample.rows import Rows, TensorRows, read_rows
@@ -16,6 +17,7 @@ __all__ = [
     "TensorRows",
     "TextFile",
     "Unreadable",
+    "class_name",
     "media_digest",
     "read_audio",
     "read_image",

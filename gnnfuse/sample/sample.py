@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from gnnfuse.sample.class_name import value_name
+
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Sample:
@@ -16,8 +18,9 @@ class Sample:
     Args:
         signals: signal name -> signal. A missing modality is an absent key (or None). Several signals of one kind
             are ordinary: give each a name, and a node type for each.
-        target: a class name or index, several of them, a number or a vector; None when unknown.
-        id: names the sample in error messages and predictions.
+        target: a class name or index, several of them, a number or a vector; None when unknown. Scalars, arrays and
+            tensors of numpy and torch stand for the values that they hold.
+        id: names the sample in error messages and predictions; a number (of numpy or torch too) by its value.
 
     Raises:
         ValueError: `signals` is not a mapping from names to signals.
@@ -43,6 +46,8 @@ class Sample:
             raise ValueError(f"sample {self.id!r}: signal names must be non-empty strings, found {named[0]!r}")
         present = {name: signal for name, signal in self.signals.items() if signal is not None}
         object.__setattr__(self, "signals", MappingProxyType(present))
+        if self.id is not None and type(self.id) is not str:
+            object.__setattr__(self, "id", value_name(self.id))
 
     def named(self, place: int) -> "Sample":
         """The sample itself if it has an id, else one whose id is its place among others."""

@@ -16,7 +16,8 @@ class Reading:
         id: its id, if it has one.
         bad: (signal, column, reason) of all that cannot be read.
         present: signals of which something can.
-        target: the class name, tuple of class names, numbers, or None.
+        target: the class name, tuple of class names (by the names of the builder's target, where it has one), numbers,
+            or None.
         wrong_target: (column, reason) of a target that cannot be used; the column is None where nobody knows better.
     """
 
@@ -46,7 +47,7 @@ def read_once(builder: GraphBuilder, number: int, sample: Sample) -> Reading:
                 present |= {signal} if any(found) else set()
                 left = False
     wrong = _wrong_with_target(builder, named)
-    return Reading(number, sample.id, tuple(bad), frozenset(present), None if wrong else named.target, wrong)
+    return Reading(number, sample.id, tuple(bad), frozenset(present), None if wrong else _named(builder, named), wrong)
 
 
 def _readers(builder: GraphBuilder) -> dict[str, list[NodeType]]:
@@ -64,6 +65,11 @@ def column_and_reason(error: SignalError) -> tuple[str, str]:
     value = sample.signals.get(signal)
     column = value.column if isinstance(value, Unreadable) and value.column else signal
     return column, f"found {found}, expected {expected}"
+
+
+def _named(builder: GraphBuilder, sample: Sample) -> object:
+    """The target by the names of its classes, as far as the builder knows them."""
+    return sample.target if builder.target is None or sample.target is None else builder.target.named(sample)
 
 
 def _wrong_with_target(builder: GraphBuilder, sample: Sample) -> tuple[str | None, str] | None:

@@ -6,7 +6,7 @@ import torch
 
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import TextTokens
-from gnnfuse.sample import Sample
+from gnnfuse.sample import Sample, class_name
 
 
 def sample(target: object) -> Sample:
@@ -38,6 +38,49 @@ def test_what_names_no_class_is_refused_with_the_classes(target: object) -> None
     refused(ClassTarget(("cat", "dog", "owl")), target, "expected one of the classes cat, dog, owl")
 
 
+LARGE = 9007199254740993  # 2**53 + 1, which no float64 is
+BY_VALUE: list[tuple[list[Any], tuple[str, ...]]] = [
+    ([torch.tensor(k) for k in range(12)], tuple(map(str, range(12)))),
+    ([torch.tensor([k]) for k in (10, 9)], ("9", "10")),
+    ([np.int64(3), 3, 3.0, "3", "3.0", np.array([3]), torch.tensor(3.0)], ("3",)),
+    ([True, np.False_, torch.tensor(True)], ("False", "True")),
+    ([LARGE, np.int64(LARGE - 1), torch.tensor(LARGE)], (str(LARGE - 1), str(LARGE))),
+    (["b", "a", np.str_("b"), None, float("nan")], ("a", "b")),
+    (["10", "9", "007"], ("007", "10", "9")),
+]
+
+
+@pytest.mark.parametrize(("targets", "classes"), BY_VALUE, ids=[str(classes[:2]) for _, classes in BY_VALUE])
+def test_classes_are_read_by_value_when_fitted_and_when_encoded(targets: list[Any], classes: tuple[str, ...]) -> None:
+    encoding = ClassTarget.fit(map(sample, targets))
+    assert encoding.classes == classes
+    for target in targets:
+        if target is not None and target == target:
+            number = int(encoding.encode(sample(target)))
+            assert classes[number] == class_name(target) == encoding.named(sample(target))
+
+
+def test_classes_fitted_on_tensors_are_answered_by_their_own_names() -> None:
+    samples = [sample(torch.tensor(k % 12)) for k in range(24)]
+    encoding = ClassTarget.fit(samples)
+    assert [encoding.classes[int(encoding.encode(each))] for each in samples] == [str(k % 12) for k in range(24)]
+
+
+def test_classes_of_older_models_keep_their_order_and_are_found_by_value() -> None:
+    old = ClassTarget(("0.0", "1.0", "10.0", "2.0"))  # sorted as texts, spelled as floats
+    assert [int(old.encode(sample(target))) for target in ("10.0", 10.0, 10, "2", torch.tensor(1.0))] == [2, 2, 2, 3, 1]
+    truths = ClassTarget(("false", "true"))
+    assert [int(truths.encode(sample(target))) for target in (True, np.False_, "true")] == [1, 0, 1]
+
+
+def test_a_collection_is_no_class() -> None:
+    for target in (["cat"], torch.tensor([0, 1]), {"cat"}):
+        with pytest.raises(
+            ValueError, match=r"sample 'seven': target: found .*, expected one text, number or truth value"
+        ):
+            ClassTarget.fit([sample(target)])
+
+
 def test_a_long_list_of_classes_is_cut_in_the_message() -> None:
     classes = tuple(f"c{number}" for number in range(50))
     refused(ClassTarget(classes), "d", r"c9, \.\.\. \(50 in all\)")
@@ -66,6 +109,55 @@ def test_several_classes_are_ones_at_their_places() -> None:
 def test_several_classes_come_as_a_collection(target: object) -> None:
     refused(MultiLabelTarget(("cat", "dog")), target, "expected a list of class names")
     refused(MultiLabelTarget(("cat", "dog")), ["cat", "cow"], "expected one of the classes cat, dog")
+
+
+@pytest.mark.parametrize("target", [[0, 1, 0], (0, 1, 0), [False, True, False], np.array([0.0, 1.0, 0.0])], ids=repr)
+def test_multi_hot_lists_are_read_by_place(target: Any) -> None:
+    for each in (target, torch.tensor(target)):
+        encoding = MultiLabelTarget.fit([sample(each), sample([1, 1, 0]), sample(None)])
+        assert encoding.classes == ("[0]", "[1]", "[2]")
+        assert encoding.encode(sample(each)).tolist() == [0.0, 1.0, 0.0]
+        assert encoding.named(sample(each)) == ("[1]",)
+        named = MultiLabelTarget(("cat", "dog", "owl"))
+        assert named.encode(sample(each)).tolist() == [0.0, 1.0, 0.0]
+        assert named.named(sample(each)) == ("dog",)
+
+
+def test_lists_of_class_numbers_are_read_by_value() -> None:
+    for kind in (list, np.array, torch.tensor):
+        encoding = MultiLabelTarget.fit([sample(kind(numbers)) for numbers in ([0, 10], [2], [10, 2, 0])])
+        assert encoding.classes == ("0", "2", "10")
+        assert encoding.encode(sample(kind([10, 0]))).tolist() == [1.0, 0.0, 1.0]
+    scalars = MultiLabelTarget.fit([sample([torch.tensor(3), torch.tensor(12)]), sample([torch.tensor(4)])])
+    assert scalars.classes == ("3", "4", "12")
+    ragged = MultiLabelTarget.fit([sample([0, 1]), sample([1])])
+    assert ragged.classes == ("0", "1")
+    assert ragged.encode(sample([0, 1])).tolist() == [1.0, 1.0]
+
+
+def test_texts_and_sets_are_names() -> None:
+    encoding = MultiLabelTarget.fit([sample(["0", "1"]), sample(["1", "0"])])
+    assert encoding.classes == ("0", "1")
+    assert encoding.encode(sample(["1", "0"])).tolist() == [1.0, 1.0]
+    assert MultiLabelTarget(("cat", "dog")).encode(sample({0, 1})).tolist() == [1.0, 1.0]
+
+
+def test_a_list_that_may_be_either_is_refused_with_the_question() -> None:
+    for target in ([0, 1], (1, 0), torch.tensor([0, 1])):
+        refused(
+            MultiLabelTarget(("cat", "dog")), target, r"which may be .*; expected names \(cat, dog\), or True or False"
+        )
+    assert MultiLabelTarget(("cat", "dog")).encode(sample([True, False])).tolist() == [1.0, 0.0]
+    assert MultiLabelTarget(("cat", "dog")).encode(sample([1, 1])).tolist() == [1.0, 1.0]
+    assert MultiLabelTarget.fit([sample([0, 1]), sample([1, 0])]).encode(sample([0, 1])).tolist() == [0.0, 1.0]
+
+
+def test_a_multi_hot_list_holds_all_places_and_knows_them_all() -> None:
+    fitted = MultiLabelTarget.fit([sample([0, 1, 0])])
+    refused(fitted, [0, 1], "expected 0 or 1 for each of the 3 classes")
+    refused(fitted, [0, 2, 1], "expected 0 or 1 for each of the 3 classes")
+    refused(fitted, [0.0, float("nan"), 1.0], "expected 0 or 1 for each of the 3 classes")
+    assert fitted.encode(sample([])).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_numbers_are_scaled_as_fitted() -> None:

@@ -132,6 +132,19 @@ def test_classes_and_signals_are_counted_by_split() -> None:
     assert (streamed.classes, streamed.present) == (found.classes, found.present)
 
 
+def test_targets_of_any_library_are_counted_by_the_names_of_their_classes() -> None:
+    samples = [Sample(GOOD, torch.tensor(number)) for number in (10, 9, 10)]
+    builder = GraphBuilder(BUILDER.node_types, target=ClassTarget.fit(samples))
+    assert survey(builder, samples).classes == {"all": {"10": 2, "9": 1}}
+    lists = [Sample(GOOD, torch.tensor(ones)) for ones in ([1, 0, 0], [1, 0, 1], [0, 0, 0])]
+    builder = GraphBuilder(BUILDER.node_types, target=MultiLabelTarget(("x", "y", "z")))
+    found = survey(builder, lists)
+    assert (found.classes, found.without_labels) == ({"all": {"x": 2, "z": 1}}, 1)
+    builder = GraphBuilder(BUILDER.node_types, target=NumberTarget(3))
+    found = survey(builder, lists)
+    assert (found.classes, found.without_labels) == ({"all": {}}, 0)
+
+
 @pytest.mark.parametrize(
     ("target", "bad"), [(ClassTarget(("a",)), "b"), (NumberTarget(), "b"), (MultiLabelTarget(("a",)), ["c"])]
 )
