@@ -1,5 +1,6 @@
 """What a path leads to, looked at before anything is opened: a pipe would wait for ever, a device never end."""
 
+import os
 import stat
 from collections.abc import Mapping
 from io import BytesIO
@@ -24,7 +25,8 @@ def regular_file(sample: Sample, signal: str, path: Path, *, expected: str) -> P
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise SignalError(sample, signal, f"no file at {shown(path)}", expected) from error
+        cause = " (its backslashes separate folders on Windows only)" if os.sep != "\\" in str(path) else ""
+        raise SignalError(sample, signal, f"no file at {shown(path)}{cause}", expected) from error
     except (OSError, ValueError) as error:
         raise SignalError(sample, signal, f"no usable path: {shown(path)} ({error})", expected) from error
     if not stat.S_ISREG(found.st_mode):

@@ -1,4 +1,6 @@
-"""Common files that are neither pictures nor recordings that can be read here, by their first bytes."""
+"""Common files that are neither pictures nor recordings that can be read here, by their first bytes or endings."""
+
+from pathlib import PurePosixPath
 
 CONVERT_SOUND = "convert it, as by `ffmpeg -i FILE new.wav`"
 CONVERT_PICTURE = "convert it to PNG or JPEG"
@@ -29,6 +31,28 @@ BEGINNINGS = (
     (b"<html", "an HTML page, perhaps an error of a download"),
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the file by `git lfs pull`"),
 )
+SUFFIXES = {
+    **dict.fromkeys((".m4a", ".m4b", ".aac", ".wma", ".amr", ".mka", ".ape", ".wv"), f"a recording; {CONVERT_SOUND}"),
+    **dict.fromkeys(
+        (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".mpg", ".mpeg"), f"a film; {CONVERT_SOUND}"
+    ),
+    **dict.fromkeys(
+        (".heic", ".heif", ".jxl", ".psd", ".svg", ".dcm", ".raw", ".dng"), f"a picture; {CONVERT_PICTURE}"
+    ),
+    **dict.fromkeys((".eps", ".ps", ".pdf", ".docx", ".doc"), f"a document; {CONVERT_PICTURE}, or take its text out"),
+    **dict.fromkeys((".npy", ".npz", ".h5", ".hdf5", ".pt", ".nii"), "numbers; pass the numbers themselves"),
+    **dict.fromkeys((".zip", ".gz", ".tar", ".7z", ".rar"), "an archive; unpack it"),
+}
+
+
+def foreign_name(name: str) -> str | None:
+    """What a file is that cannot be read, by its ending, and what to do.
+
+    Example:
+        >>> foreign_name("speech/1.M4A")
+        'a recording; convert it, as by `ffmpeg -i FILE new.wav`'
+    """
+    return SUFFIXES.get(PurePosixPath(name.replace("\\", "/")).suffix.lower())
 
 
 def foreign(head: bytes) -> str | None:

@@ -140,6 +140,7 @@ def fit(
         id=id, split=split, group=group, ignore=ignore,
     )  # fmt: skip
     observer.columns(guess)
+    guess.refuse_none()
     if unusual := _unusual(config):
         observer.says(f"training by other numbers than usual: {unusual}")
     for note in blank_notes(opened, guess.columns):

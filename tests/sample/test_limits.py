@@ -116,6 +116,18 @@ def test_pipes_devices_and_folders_are_not_opened(tmp_path: Path) -> None:
             read_audio(Sample({"x": path}), "x", sample_rate=8000)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="backslashes separate folders there")
+def test_backslashes_are_named_as_the_cause(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("a/b.png", "a\\c.png"):
+        (tmp_path / name).write_bytes(png(3, 4))
+    assert read_image(Sample({"x": tmp_path / "a\\c.png"}), "x") is not None
+    for value in (tmp_path / "a\\b.png", TextFile(tmp_path / "a\\b.png")):
+        sample = Sample({"x": value})
+        with pytest.raises(SignalError, match=r"no file at .* \(its backslashes separate folders on Windows only\)"):
+            read_text(sample, "x") if isinstance(value, TextFile) else read_image(sample, "x")
+
+
 def test_a_text_stands_in_a_file_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     for content, expected in ((b"caf\xc3\xa9", "café"), (b"\xef\xbb\xbfmark", "mark"), (b"", "")):

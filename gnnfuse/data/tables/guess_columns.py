@@ -1,11 +1,14 @@
 """What the columns of a table probably are, told from what stands in them, with the reasons."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gnnfuse.data.tables.column_evidence import MOSTLY, Evidence, gather
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
+from gnnfuse.data.tables.named_files import LOOK as FILES
+from gnnfuse.data.tables.named_files import NamedFiles, named_files
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.unique_ids import check_ids, wrong_with_ids
 
@@ -51,6 +54,21 @@ class Guess:
     def __str__(self) -> str:
         return "\n".join(f"{found.column}: {found.role} ({found.reason})" for found in self.account)
 
+    def refuse_none(self) -> None:
+        """Refuse columns of which none is an input.
+
+        Raises:
+            TableError: the message gives the reasons for up to five of them.
+        """
+        if self.columns.signals:
+            return
+        unused = [f"{found.column}: {found.reason}" for found in self.account if found.role == UNUSED]
+        more = f"; and {len(unused) - 5} more" if len(unused) > 5 else ""
+        why = f" ({'; '.join(unused[:5])}{more})" if unused else ""
+        raise TableError(
+            f"found no column with pictures, recordings, texts or numbers{why}; name one, such as --text NAME"
+        )
+
 
 def guess_columns(
     table: Table,
@@ -71,10 +89,12 @@ def guess_columns(
 
     In this order: what the source itself says (media and class features, class folders), names of splits under a
     column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
-    embedded media, lists of numbers, numbers, texts. Short texts of a few values that come again and again are a
-    category and stay unused, as do constants, dates, running numbers and numbers with a decimal comma. A column of
-    numbers may hold words that stand for an empty cell (`Blanks`). What is given is not guessed: a role with columns
-    (or an empty list for none) takes these and no others. A group is never guessed. What is ignored is unused.
+    embedded media, first bytes of the files that cells name (of 100 rows), lists of numbers, numbers, texts. What looks
+    like paths, URLs or base64 and cannot be read as a picture, recording or text stays unused, with a warning. Short
+    texts of a few values that come again and again are a category and stay unused, as do constants, dates, running
+    numbers and numbers with a decimal comma. A column of numbers may hold words that stand for an empty cell
+    (`Blanks`). What is given is not guessed: a role with columns (or an empty list for none) takes these and no others.
+    A group is never guessed. What is ignored is unused.
 
     A column of ids tells all rows of the table apart (those of a stream are not compared): a guessed one that does not
     is unused, and rows are named by their numbers.
@@ -108,21 +128,39 @@ def guess_columns(
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
     taken |= dict.fromkeys(ignored, UNUSED)
     found: list[ColumnGuess] = []
-    for evidence in gather(table, LOOK):
-        role, reason = _role(evidence, taken, given, {guess.role for guess in found})
+    evidences = list(gather(table, LOOK))
+    named = _named_files(table, evidences)
+    for evidence in evidences:
+        files = named.get(evidence.column, NamedFiles())
+        role, reason = _role(evidence, files, taken, given, {guess.role for guess in found})
         if role == "id" and evidence.column not in taken:
             role, reason = _checked_id(table, evidence.column, reason)
+        if role == UNUSED and reason == files.reason != "":
+            warnings.warn(f"table {table.name}: column {evidence.column!r} is unused: {reason}", stacklevel=2)
         found.append(ColumnGuess(evidence.column, role, reason, evidence.blank, evidence.example))
     return Guess(_columns(found, given), tuple(_with_group(found, group)))
 
 
+def _named_files(table: Table, evidences: Sequence[Evidence]) -> dict[str, NamedFiles]:
+    """What the cells of columns name that hold texts, or numbers of which one names a file."""
+    columns = [
+        evidence.column
+        for evidence in evidences
+        if evidence.texts or named_files([evidence.example] * bool(evidence.numbers), table.media).kind is not None
+    ]
+    rows = table.look(FILES, columns) if columns else []
+    return {column: named_files((cells[column] for _, cells in rows), table.media) for column in columns}
+
+
 def _role(
-    evidence: Evidence, taken: dict[str, str], given: dict[str, tuple[str, ...]], before: set[str]
+    evidence: Evidence, files: NamedFiles, taken: dict[str, str], given: dict[str, tuple[str, ...]], before: set[str]
 ) -> tuple[str, str]:
     if evidence.column in taken:
-        return taken[evidence.column], "ignored" if taken[evidence.column] == UNUSED else "given"
+        role = taken[evidence.column]
+        note = f", though {files.reason}" if role == "text" and files.reason else ""
+        return role, "ignored" if role == UNUSED else f"given{note}"
     reasons = []
-    for role, reason in _candidates(evidence):
+    for role, reason in _candidates(evidence, files):
         if role in ("id", "split", "target") and role in before:
             reasons.append(f"a second {role}, by {reason}")
         elif role in given:
@@ -131,7 +169,8 @@ def _role(
             return role, reason
         if role != "target":  # a label that is not the target may still be an input
             break
-    return UNUSED, reasons[0] if reasons else evidence.unusable
+    dates = evidence.unusable.startswith("dates")
+    return UNUSED, reasons[0] if reasons else evidence.unusable if dates else files.reason or evidence.unusable
 
 
 def _checked_id(table: Table, column: str, reason: str) -> tuple[str, str]:
@@ -146,7 +185,7 @@ def _refuse_both(given: dict[str, tuple[str, ...]], ignored: Sequence[str]) -> N
             raise TableError(f"column {both[0]!r} is given as {role} and again to be ignored, expected one")
 
 
-def _candidates(evidence: Evidence) -> Iterator[tuple[str, str]]:
+def _candidates(evidence: Evidence, files: NamedFiles) -> Iterator[tuple[str, str]]:
     name = evidence.column.lower().replace(" ", "_").replace("-", "_")
     if evidence.source in ("image", "audio"):
         yield evidence.source, "the source says so"
@@ -158,18 +197,22 @@ def _candidates(evidence: Evidence) -> Iterator[tuple[str, str]]:
         yield "target", "the source says so" if evidence.source else "its name"
     if name in SPLITS and evidence.all_splits:
         yield "split", f"its name and its values {', '.join(evidence.shown_values)}"
-    if (name in IDS or name.endswith("_id")) and evidence.unique and not evidence.media:
+    if (name in IDS or name.endswith("_id")) and evidence.unique and not (evidence.media or files.kind):
         yield "id", f"its name, and {evidence.filled} different values in {evidence.rows} rows"
     if evidence.filled:
-        yield from _by_content(evidence, name)
+        yield from _by_content(evidence, files)
 
 
-def _by_content(evidence: Evidence, name: str) -> Iterator[tuple[str, str]]:
+def _by_content(evidence: Evidence, files: NamedFiles) -> Iterator[tuple[str, str]]:
     for kind, count, what in evidence.media:
-        if count >= MOSTLY * evidence.filled:
+        if count >= MOSTLY * evidence.filled and files.kind in (None, kind):
             yield ("text_file" if kind == "text" else kind), f"{count} of {evidence.filled} cells {what}"
             return
-    if evidence.number_lists:
+    if files.kind is not None:
+        yield ("text_file" if files.kind == "text" else files.kind), files.reason
+    elif files.reason:
+        return
+    elif evidence.number_lists:
         yield "rows", "lists of numbers"
     elif evidence.numbers >= MOSTLY * evidence.filled and not evidence.unusable:
         strange = evidence.filled - evidence.numbers

@@ -1,14 +1,30 @@
 """Which modality a file or some bytes hold, told by the name's ending and by how the bytes begin."""
 
+import re
 from pathlib import PurePosixPath
 
 IMAGE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"}
+    {
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".mpo", ".webp", ".gif", ".bmp", ".dib", ".tif"),
+        *(".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".j2c", ".jpc", ".jpx", ".jpf", ".avif"),
+        *(".avifs", ".ico"),
+    }
 )
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64"})
+AUDIO_SUFFIXES = frozenset(
+    {
+        *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".aif", ".aiff", ".aifc", ".au", ".snd"),
+        *(".caf", ".w64", ".rf64", ".sph", ".nist"),
+    }
+)
 TEXT_SUFFIXES = frozenset({".txt", ".md"})
-IMAGE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5\n", b"P6\n", b"\0\0\0\x0cjP")
-AUDIO_MAGIC = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"RF64", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
+IMAGE_MAGIC = (
+    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    *(b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51", b"\0\0\x01\0"),
+)
+NETPBM = re.compile(rb"P([1-6]|[fF])[ \t\r\n]")
+AUDIO_MAGIC = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"RF64", b"RIFX", b"riff", b"NIST_1A")
+# The sync word of an MPEG frame of layer III or II; AAC has layer 0, and a mark of UTF-16 reads as layer I.
+MPEG_FRAME = re.compile(rb"\xff[\xe2\xe3\xe4\xe5\xf2-\xf5\xfa-\xfd]")
 
 
 def kind_of_name(name: str) -> str | None:
@@ -32,6 +48,6 @@ def kind_of_bytes(head: bytes) -> str | None:
     """
     if head[:4] == b"RIFF":
         return {b"WEBP": "image", b"WAVE": "audio"}.get(head[8:12])
-    if head.startswith(IMAGE_MAGIC) or head[4:12] == b"ftypavif":
+    if head.startswith(IMAGE_MAGIC) or NETPBM.match(head) or head[4:12] in (b"ftypavif", b"ftypavis"):
         return "image"
-    return "audio" if head.startswith(AUDIO_MAGIC) else None
+    return "audio" if head.startswith(AUDIO_MAGIC) or MPEG_FRAME.match(head) else None

@@ -41,16 +41,18 @@ class MediaFolder:
         """
         never = _never(cell)
         if never is not None:
-            return Unreadable(f"{never}: {shown(cell)}", f"the path of a file in {self._named}")
+            return Unreadable(f"{never}: {shown(cell)}", f"the path of a file in {self.described}")
         outside = None if self.allow_outside else self._outside(cell, absolute)
         if outside is not None:
-            return Unreadable(f"{outside}: {shown(cell)}", f"the path of a file in {self._named}{ADVICE}")
+            return Unreadable(f"{outside}: {shown(cell)}", f"the path of a file in {self.described}{ADVICE}")
         if self.path is None and not os.path.isabs(cell):
             expected = "a folder of media (media=, --media): the table has none"
             return Unreadable(f"a relative path: {shown(cell)}", expected)
         found = Path(os.path.realpath(os.path.join(self.path or "/", cell)))
         if not self.allow_outside and not found.is_relative_to(self._root):
-            return Unreadable(f"a path that leads out of the folder: {shown(cell)}", f"a file in {self._named}{ADVICE}")
+            return Unreadable(
+                f"a path that leads out of the folder: {shown(cell)}", f"a file in {self.described}{ADVICE}"
+            )
         return found
 
     def _outside(self, cell: str, absolute: bool) -> str | None:
@@ -59,7 +61,8 @@ class MediaFolder:
         return "a path that goes up" if ".." in re.split(r"[/\\]", cell) else None
 
     @property
-    def _named(self) -> str:
+    def described(self) -> str:
+        """The folder as messages name it."""
         return f"the folder {os.path.abspath(self.path)!r}" if self.path else "a folder of media"
 
     @cached_property
