@@ -8,6 +8,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnnfuse.data.tables.arrow_checks import checked_schema
+from gnnfuse.sample.files import shown
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -106,13 +109,19 @@ class DatasetRows(IndexedRows):
 
 
 def map_arrow(path: Path) -> "pa.Table":
-    """The table in an Arrow file, mapped: the file format, or the stream format that Hugging Face datasets writes."""
+    """The table in an Arrow file, mapped: the file format, or the stream format that Hugging Face datasets writes.
+
+    Raises:
+        TableError: two columns of one name.
+        pyarrow.ArrowInvalid: no Arrow file.
+    """
     import pyarrow as pa
 
     mapped = pa.memory_map(str(path))
     with_end = mapped.read(6) == b"ARROW1"
     mapped.seek(0)
-    return (pa.ipc.open_file(mapped) if with_end else pa.ipc.open_stream(mapped)).read_all()
+    found = (pa.ipc.open_file(mapped) if with_end else pa.ipc.open_stream(mapped)).read_all()
+    return found.rename_columns(list(checked_schema(found.schema, shown(path)).names))
 
 
 def schema_types(schema: "pa.Schema") -> "Mapping[str, pa.DataType]":

@@ -4,12 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnnfuse.data.tables.arrow_checks import column_names
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.sample.files import shown
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 BLOCK = 32 * 1024 * 1024  # bytes parsed at once: the longest row that can be read
 HEADER = 1024 * 1024
 OTHERS = (";", "\t", ",")
+EXCEL = re.compile(r'"?sep=(.)"?[\r\n]')
 
 
 @dataclass(frozen=True)
@@ -44,37 +47,48 @@ class DelimitedFile:
         return self._header[0]
 
     def other_delimiter(self) -> str | None:
-        """What seems to stand between cells where this delimiter finds one column, and another finds as many in the
-        first row as in the header; None where this one will do."""
-        with self.path.open("rb") as file:
-            text = file.read(HEADER).decode("utf-8", "surrogateescape")
+        """What seems to stand between cells instead: what Excel's first line names (`sep=;`); or, where this delimiter
+        finds one column, another that finds as many in the first row as in the header. None where this one will do."""
+        if self._start[1]:
+            return self._start[1] if self._start[1] != self.delimiter else None
         for other in OTHERS if len(self.names()) == 1 else ():
-            rows = (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=other) if row)
-            widths = [len(row) for row in islice(rows, 2)]
-            if widths[0] > 1 and len(set(widths)) == 1:
-                return other
+            with suppress(TableError):  # a text that the csv module finds too long
+                widths = [len(row) for _, row in islice(self._filled(other), 2)]
+                if widths[0] > 1 and len(set(widths)) == 1:
+                    return other
         return None
 
     @cached_property
-    def _header(self) -> tuple[tuple[str, ...], int]:
-        """The names, and how many blank lines stand before them."""
+    def _start(self) -> tuple[str, str]:
+        """The beginning of the file, a whole header at least, and what Excel's first line names as delimiter, or ""."""
         with self.path.open("rb") as file:
             head = file.read(HEADER)
+            while len(head) < BLOCK and not re.search(rb"[\r\n][^\r\n]", head) and (more := file.read(HEADER)):
+                head += more
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it anew as UTF-8")
         text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-        rows = enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter))
-        blank, header = next(((blank, row) for blank, row in rows if row), (0, []))
+        named = EXCEL.match(text)
+        return text, named[1] if named else ""
+
+    def _filled(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        """The rows that the file begins with and the lines before each; blank ones and Excel's own are left out."""
+        text, named = self._start
+        rows = enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        try:
+            for line, row in rows:
+                if row and not (line == 0 and named):
+                    yield line, row
+        except csv.Error as error:
+            raise TableError(f"table {shown(self.path)}: found no readable header or first row ({error})") from error
+
+    @cached_property
+    def _header(self) -> tuple[tuple[str, ...], int]:
+        """The names, and how many lines stand before them."""
+        blank, header = next(self._filled(self.delimiter), (0, []))
         if not header:
             raise TableError(f"table {shown(self.path)}: found no header line, expected the names of the columns")
-        names = tuple(name.strip() or f"column {place}" for place, name in enumerate(header, 1))
-        broken = [place for place, name in enumerate(names, 1) if re.search("[\ud800-\udfff]", name)]
-        if broken:
-            raise TableError(f"table {shown(self.path)}: the name of column {broken[0]} is not UTF-8")
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise TableError(f"table {shown(self.path)}: column {twice[0]!r} stands twice in the header")
-        return names, blank
+        return column_names([name.strip() for name in header], shown(self.path)), blank
 
     def schema(self) -> "pa.Schema":
         """All columns as bytes."""
@@ -86,6 +100,9 @@ class DelimitedFile:
         import pyarrow as pa
 
         schema, ragged = self.schema(), []
+        lines = self._header[1] + 1
+        if len(re.split(r"\r\n|\r|\n", self._start[0], maxsplit=lines)) == lines:
+            return  # a header only, which Arrow cannot read where it has no line end
 
         def note(row: Any) -> str:
             ragged.append(row)
@@ -128,7 +145,9 @@ class DelimitedFile:
 
     def _broken(self, error: Exception, rows: int, ragged: list[Any]) -> TableError:
         if not ragged:
-            return TableError(f"table {shown(self.path)}, after row {rows}: {error}")
+            long = "straddl" in str(error) and self.path.stat().st_size >= BLOCK  # Arrow's word for too long a row
+            what = f"a row of more than {BLOCK:,} bytes; is a quote opened and never closed?" if long else error
+            return TableError(f"table {shown(self.path)}, after row {rows}: {what}")
         row = ragged[0]
         where = f"row {row.number - 1 - self._header[1]}" if row.number is not None else f"after row {rows}"
         return TableError(

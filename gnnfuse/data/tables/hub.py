@@ -5,23 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnnfuse.data.tables.arrow_checks import check_values, checked_schema, column_names
 from gnnfuse.data.tables.arrow_rows import DatasetRows, IndexedRows
 from gnnfuse.data.tables.error import TableError
+from gnnfuse.data.tables.local_datasets import load_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SAVED = ("dataset_dict.json", "state.json")
 ROWS = 1000
 
 
-def is_dataset_folder(folder: Path) -> bool:
-    """Whether `save_to_disk` wrote the folder."""
-    return any((folder / name).is_file() for name in SAVED)
-
-
-def load(source: str | Path, cache: Path | None, *, streaming: bool) -> object:
-    """The data set in a folder or on the hub; its splits together, if it has some.
+def load(source: str | Path, cache: Path | None, *, streaming: bool, allow_outside: bool) -> object:
+    """The data set in a folder (a path) or on the hub (a text); its splits together, if it has some.
 
     Raises:
         TableError: it cannot be had; the message says why.
@@ -29,14 +25,15 @@ def load(source: str | Path, cache: Path | None, *, streaming: bool) -> object:
     import datasets
 
     try:
-        if isinstance(source, Path) and is_dataset_folder(source):
-            return datasets.load_from_disk(str(source))
-        where = None if cache is None else str(cache)
-        return datasets.load_dataset(str(source), cache_dir=where, streaming=streaming)
+        if isinstance(source, Path):
+            return load_folder(source, cache, streaming=streaming, allow_outside=allow_outside)
+        return datasets.load_dataset(source, cache_dir=None if cache is None else str(cache), streaming=streaming)
+    except TableError:
+        raise
     except Exception as error:  # whatever the network, the hub or a builder raises
+        what = "" if isinstance(source, Path) else "found no file or folder of that name, and "
         raise TableError(
-            f"table {str(source)!r}: found no file or folder of that name, and datasets cannot load it: "
-            f"{type(error).__name__}: {error}"
+            f"table {str(source)!r}: {what}datasets cannot load it: {type(error).__name__}: {error}"
         ) from error
 
 
@@ -60,9 +57,16 @@ def rows_of(loaded: Any) -> "tuple[IndexedRows | None, Stream | Indexed, pa.Sche
     if any(isinstance(part, datasets.IterableDataset) for part in parts.values()):
         stream = Stream(dict(parts), named)
         return None, stream, stream.schema()
+    parts = {name: _renamed(part) for name, part in parts.items()}
     whole = [part.add_column("split", [name] * len(part)) if named else part for name, part in parts.items()]
     rows = DatasetRows(datasets.concatenate_datasets(whole) if named else whole[0])
     return rows, Indexed(rows), rows.dataset.features.arrow_schema
+
+
+def _renamed(part: Any) -> Any:
+    names = column_names(part.column_names, "of datasets")
+    renamed = {old: new for old, new in zip(part.column_names, names, strict=True) if old != new}
+    return part.rename_columns(renamed) if renamed else part
 
 
 @dataclass(frozen=True)
@@ -101,13 +105,24 @@ class Stream:
             if first is None:
                 raise TableError("table: found a stream without rows")
             return first.schema
-        schema = part.features.arrow_schema
+        schema = checked_schema(part.features.arrow_schema, "of datasets")
         return schema.append(pa.field("split", pa.string())) if self.named else schema
 
     def __iter__(self) -> "Iterator[pa.RecordBatch]":
         import pyarrow as pa
 
+        count = 0
         for name, part in self.parts.items():
-            for rows in part.with_format("arrow").iter(batch_size=ROWS):
-                found = rows.append_column("split", pa.array([name] * len(rows))) if self.named else rows
+            batches = iter(part.with_format("arrow").iter(batch_size=ROWS))
+            while (rows := self._next(batches, count)) is not None:
+                count += len(rows)
+                check_values(rows, "of datasets")
+                found = rows.rename_columns(list(column_names(rows.column_names, "of datasets")))
+                found = found.append_column("split", pa.array([name] * len(rows))) if self.named else found
                 yield from found.combine_chunks().to_batches()
+
+    def _next(self, batches: "Iterator[pa.Table]", count: int) -> "pa.Table | None":
+        try:
+            return next(batches, None)
+        except Exception as error:  # whatever the network, a builder or a user's function raises
+            raise TableError(f"table of datasets, after row {count}: {type(error).__name__}: {error}") from error

@@ -1,24 +1,31 @@
-"""JSON Lines files: one object per row."""
+"""JSON Lines files: one object per row; and JSON files that are one list or one object."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from gnnfuse.data.tables.arrow_checks import column_names
 from gnnfuse.data.tables.error import TableError
+from gnnfuse.data.tables.json_shapes import WRITE, rows_in
+from gnnfuse.data.tables.row_mappings import MOST_NESTED, RowKeys, as_text, too_deep
 from gnnfuse.sample.files import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 1000  # made into one Arrow batch
+CELLS = 1_000_000  # in a batch, about
+
+Row = dict[str, object]
 
 
 @dataclass(frozen=True)
 class JsonLinesFile:
-    """A file with one JSON object per line (or one array of objects), in UTF-8.
+    """A file with one JSON object per line, in UTF-8; or one array of objects, or one object (see `rows_in`).
 
     Columns are the keys in the order of their first appearance; a key that a row lacks is an empty cell. Whole numbers
     and fractions make a column of numbers; a column of values of several kinds, or of text that is not UTF-8, becomes
@@ -31,17 +38,21 @@ class JsonLinesFile:
 
     path: Path
     look: int | None = None
-    _learnt: "dict[str, pa.Schema]" = field(default_factory=dict, init=False, repr=False, compare=False)
+    _learnt: "dict[str, pa.DataType]" = field(default_factory=dict, init=False, repr=False, compare=False)
+    _notes: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def schema(self) -> "pa.Schema":
         """The columns' types; those of mixed kinds are bytes.
 
         Raises:
-            TableError: a line that is no JSON object.
+            TableError: a line that is no JSON object, keys that are no columns.
         """
-        if "schema" not in self._learnt:
-            self._learnt["schema"] = self._learn()
-        return self._learnt["schema"]
+        import pyarrow as pa
+
+        if not self._learnt:
+            self._learn()
+        names = column_names(list(self._learnt), shown(self.path))
+        return pa.schema(list(zip(names, self._learnt.values(), strict=True)))
 
     def texts(self) -> frozenset[str]:
         """Columns of texts that are kept as bytes."""
@@ -49,85 +60,159 @@ class JsonLinesFile:
 
         return frozenset(entry.name for entry in self.schema() if entry.type == pa.binary())
 
+    def notes(self) -> tuple[str, ...]:
+        """How the rows stand in the file, where that is unusual; known once the columns are."""
+        return tuple(dict.fromkeys(self._notes))
+
     def __iter__(self) -> "Iterator[pa.RecordBatch]":
         import pyarrow as pa
 
         schema, rows = self.schema(), 0
-        for part in _parts(self._objects(), ROWS):
+        for part in _parts(self._objects()):
             for row, found in enumerate(part, rows + 1):
-                new = found.keys() - set(schema.names)
+                new = found.keys() - self._learnt.keys()
                 if new:
                     raise TableError(
                         f"table {shown(self.path)}, row {row}: found column {min(new)!r}, which none of the first "
                         f"{self.look} rows has; open the table without streaming"
                     )
-            columns = [self._column(part, entry, rows) for entry in schema]
+            cells = _by_key(part)
+            columns = [
+                self._column(cells[key], entry, rows) if key in cells else pa.nulls(len(part), entry.type)
+                for key, entry in zip(self._learnt, schema, strict=True)
+            ]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
             rows += len(part)
 
-    def _learn(self) -> "pa.Schema":
+    def _learn(self) -> None:
         import pyarrow as pa
 
         found: dict[str, pa.DataType] = {}
-        for part in _parts(islice(self._objects(), self.look), ROWS):
-            for name in dict.fromkeys(key for row in part for key in row):
-                found[name] = _common(found.get(name, pa.null()), _type_of([row.get(name) for row in part]))
+        keys = RowKeys(shown(self.path))
+        for part in _parts(islice(self._objects(), self.look)):
+            for row in part:
+                keys.add(row)
+            for name, cells in _by_key(part).items():
+                found[name] = _common(found.get(name, pa.null()), _type_of(cells))
         if not found:
             raise TableError(f"table {shown(self.path)}: found no rows, expected a JSON object per line")
-        return pa.schema([(name, pa.string() if kind == pa.null() else kind) for name, kind in found.items()])
+        self._learnt.update({name: pa.string() if kind == pa.null() else kind for name, kind in found.items()})
 
-    def _column(self, part: list[dict[str, object]], entry: "pa.Field", rows: int) -> "pa.Array":
+    def _column(self, cells: list[object], entry: "pa.Field", rows: int) -> "pa.Array":
         import pyarrow as pa
 
-        values = [row.get(entry.name) for row in part]
         try:
-            return pa.array([_as_bytes(value) for value in values] if entry.type == pa.binary() else values, entry.type)
+            return pa.array(map(as_text, cells) if entry.type == pa.binary() else cells, entry.type)
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             raise TableError(
-                f"table {shown(self.path)}, rows {rows + 1} to {rows + len(part)}, column {entry.name!r}: {error}"
+                f"table {shown(self.path)}, rows {rows + 1} to {rows + len(cells)}, column {entry.name!r}: {error}"
             ) from error
 
-    def _objects(self) -> Iterator[dict[str, object]]:
+    def _objects(self) -> Iterator[Row]:
         with self.path.open("rb") as file:
             start = file.read(3)
             file.seek(3 if start == b"\xef\xbb\xbf" else 0)
             first = file.read(1)
             while first.isspace():
                 first = file.read(1)
-            file.seek(file.tell() - len(first))
-            if first == b"[":
-                yield from self._array(file.read())
+            begin = file.tell() - len(first)
+            file.seek(begin)
+            whole = self._whole(file, begin)
+            if whole is not None:
+                yield from (self._checked(found, row) for row, found in enumerate(whole, 1))
                 return
-            row = 0
-            for line in file:
-                if line.strip():
-                    row += 1
-                    yield self._object(line, row)
+            file.seek(begin)
+            for row, line in enumerate(filter(bytes.strip, file), 1):
+                yield self._checked(self._parsed(line, f", row {row}"), row)
 
-    def _array(self, content: bytes) -> Iterator[dict[str, object]]:
-        try:
-            listed = json.loads(content.decode("utf-8", "surrogateescape"))
-        except (ValueError, RecursionError) as error:
-            raise TableError(f"table {shown(self.path)}: not JSON ({error})") from error
-        for row, found in enumerate(listed, 1):
-            yield self._checked(found, row)
-
-    def _object(self, line: bytes, row: int) -> dict[str, object]:
-        try:
-            found = json.loads(line.decode("utf-8", "surrogateescape"))
-        except (ValueError, RecursionError) as error:
-            raise TableError(f"table {shown(self.path)}, row {row}: not JSON ({error})") from error
-        return self._checked(found, row)
-
-    def _checked(self, found: object, row: int) -> dict[str, object]:
+    def _whole(self, file: BinaryIO, begin: int) -> Iterable[object] | None:
+        """The rows of a file that is one list or one object; None where each line is a row."""
+        first = file.readline()
+        if first.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it anew as UTF-8")
+        lines = next(filter(bytes.strip, file), None) is not None
+        if not first.startswith(b"[") and lines and (self.path.suffix.lower() != ".json" or _is_json(first)):
+            return None
+        file.seek(begin)
+        found = self._parsed(file.read(), "" if lines else ", row 1")
         if not isinstance(found, dict):
-            raise TableError(f"table {shown(self.path)}, row {row}: found {shown(found, 80)}, expected a JSON object")
+            return found if isinstance(found, list) else [found]
+        try:
+            rows, how = rows_in(found, lists_are_cells=self.path.suffix.lower() != ".json")
+        except ValueError as error:
+            raise TableError(f"table {shown(self.path)}: {error}") from error
+        if how:
+            self._notes.append(f"table {shown(self.path)}: one JSON object, read as {how}")
+        return rows
+
+    def _parsed(self, content: bytes, where: str) -> object:
+        try:
+            return json.loads(content.decode("utf-8", "surrogateescape"), object_pairs_hook=_unique)
+        except RecursionError:
+            raise self._too_deep(where) from None
+        except ValueError as error:
+            raise TableError(f"table {shown(self.path)}{where}: not JSON ({error})") from error
+
+    def _checked(self, found: object, row: int) -> Row:
+        if not isinstance(found, dict):
+            hint = f"; pandas writes objects by {WRITE}" if isinstance(found, list) else ""
+            what = f"found {shown(found, 80)}, expected a JSON object{hint}"
+            raise TableError(f"table {shown(self.path)}, row {row}: {what}")
+        if too_deep(found):
+            raise self._too_deep(f", row {row}")
         return found
 
+    def _too_deep(self, where: str) -> TableError:
+        found = f"found lists or objects within one another, more than {MOST_NESTED} deep"
+        return TableError(f"table {shown(self.path)}{where}: {found}, expected cells that a column can hold")
 
-def _parts(objects: Iterator[dict[str, object]], size: int) -> Iterator[list[dict[str, object]]]:
-    while part := list(islice(objects, size)):
+
+def _unique(pairs: list[tuple[str, object]]) -> Row:
+    """An object as a mapping.
+
+    Raises:
+        ValueError: a key stands twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"key {twice!r} stands twice in one object")
+    return found
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line.decode("utf-8", "surrogateescape"))
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def _parts(objects: Iterator[Row]) -> Iterator[list[Row]]:
+    """Rows in lists of up to 1,000 rows, and fewer where they are wide."""
+    part: list[Row] = []
+    cells = 0
+    for row in objects:
+        part.append(row)
+        cells += len(row)
+        if len(part) == ROWS or cells >= CELLS:
+            yield part
+            part, cells = [], 0
+    if part:
         yield part
+
+
+def _by_key(part: list[Row]) -> dict[str, list[object]]:
+    """The cells of each key that some row has."""
+    found: dict[str, list[object]] = {}
+    for place, row in enumerate(part):
+        for key, cell in row.items():
+            if key not in found:
+                found[key] = [None] * len(part)
+            found[key][place] = cell
+    return found
 
 
 def _type_of(values: list[object]) -> "pa.DataType":
@@ -142,18 +227,10 @@ def _type_of(values: list[object]) -> "pa.DataType":
 def _common(one: "pa.DataType", other: "pa.DataType") -> "pa.DataType":
     import pyarrow as pa
 
+    if one == other:
+        return one
     try:
         schemas = [pa.schema([("column", kind)]) for kind in (one, other)]
         return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         return pa.binary()
-
-
-def _as_bytes(value: object) -> bytes | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=isinstance(value, Mapping | list))
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that the JSON itself spells
-        return text.encode("utf-8", "surrogatepass")

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnnfuse.data.tables.arrow_cache import arrow_rows
-from gnnfuse.data.tables.arrow_rows import ArrowRows, map_arrow, schema_types
+from gnnfuse.data.tables.arrow_checks import Checked, check_values
+from gnnfuse.data.tables.arrow_rows import ArrowRows, schema_types
 from gnnfuse.data.tables.blanks import Blanks
 from gnnfuse.data.tables.class_folders import COLUMNS, read_class_folders
 from gnnfuse.data.tables.delimited import DelimitedFile
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.features_metadata import class_names_in, kinds_in
-from gnnfuse.data.tables.hub import Indexed, is_dataset_folder, load, rows_of
+from gnnfuse.data.tables.hub import Indexed, load, rows_of
 from gnnfuse.data.tables.json_lines import JsonLinesFile
-from gnnfuse.data.tables.media_path import MediaFolder
+from gnnfuse.data.tables.local_datasets import is_dataset_folder
+from gnnfuse.data.tables.media_path import ADVICE, MediaFolder
+from gnnfuse.data.tables.memory_rows import memory_rows
 from gnnfuse.data.tables.parquet import ParquetFile
 from gnnfuse.data.tables.table import Table
 from gnnfuse.sample.files import shown
@@ -65,8 +68,9 @@ def open_table(
     Files: CSV (`.csv`), TSV (`.tsv`, `.tab`), JSON Lines (`.jsonl`, `.ndjson`, `.json`), Parquet (`.parquet`), Arrow
     (`.arrow`, `.feather`). Folders: class folders with pictures, recordings and texts; a folder that holds one table;
     what `datasets.Dataset.save_to_disk` wrote; whatever else `datasets.load_dataset` reads. A name that is no file:
-    a data set of the Hugging Face hub. Objects: a `datasets` data set (or several, as its splits), a pandas
-    or pyarrow table, a list of mappings. No code that comes with data is run.
+    a data set of the Hugging Face hub. Objects: a `datasets` data set (or several, as its splits), a list of
+    mappings, a frame or table of pandas, pyarrow, polars, DuckDB and whatever else gives its columns to Arrow (see
+    `memory_rows`). No code that comes with data is run.
 
     An empty cell is a missing value. So are "NA", "null" and other words that `pandas.read_csv` takes for missing,
     where numbers or targets are read; in other columns they are texts as any other, unless `blanks` names them. A CSV
@@ -78,7 +82,7 @@ def open_table(
     Args:
         source: the table.
         media: folder that paths in cells start from; the table's own folder by default.
-        allow_outside: let such paths lead out of that folder.
+        allow_outside: let such paths lead out of that folder, and a folder's own lists of its files out of it.
         streaming: read rows one after another, without an index.
         blanks: words that stand for an empty cell in all columns, in place of the usual ones; none by an empty list.
         cache: folder for converted tables and downloads; by default `gnnfuse/tables` in the user's cache folder, for
@@ -109,7 +113,7 @@ def open_table(
     if path.is_file():
         return _from_file(path, options)
     if isinstance(source, str) and HUB_ID.fullmatch(source) and path.suffix.lower() not in READERS:
-        return _from_loaded(load(source, options.cache, streaming=streaming), source, None, options)
+        return _from_loaded(_load(source, options), source, None, options)
     what = "something that is no file" if os.path.lexists(path) else "nothing"
     raise TableError(f"table {shown(path)}: found {what} there, expected a file or a folder")
 
@@ -141,7 +145,7 @@ def _delimited(path: Path, options: Options, delimiter: str) -> Table:
 
 def _json_lines(path: Path, options: Options) -> Table:
     file = JsonLinesFile(path, STREAM_LOOK if options.streaming else None)
-    return _converted(path, file, file.schema(), options, texts=file.texts())
+    return _converted(path, file, file.schema(), options, texts=file.texts(), notes=file.notes())
 
 
 def _parquet(path: Path, options: Options) -> Table:
@@ -151,8 +155,11 @@ def _parquet(path: Path, options: Options) -> Table:
 
 def _arrow(path: Path, options: Options) -> Table:
     rows = ArrowRows(path)
+    if not options.streaming:
+        check_values(rows.table, shown(path))
+    batches = Checked(Indexed(rows), shown(path)) if options.streaming else Indexed(rows)
     indexed = None if options.streaming else rows
-    return options.table(shown(path), map_arrow(path).schema, path.parent, rows=indexed, batches=Indexed(rows))
+    return options.table(shown(path), rows.table.schema, path.parent, rows=indexed, batches=batches)
 
 
 def _converted(
@@ -185,11 +192,17 @@ READERS: Mapping[str, Callable[[Path, Options], Table]] = {
 }
 
 
+def _load(source: str | Path, options: Options) -> object:
+    return load(source, options.cache, streaming=options.streaming, allow_outside=options.allow_outside)
+
+
 def _from_folder(folder: Path, options: Options) -> Table:
     tables = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in READERS)
     if is_dataset_folder(folder) or len(tables) > 1:
-        return _from_loaded(load(folder, options.cache, streaming=options.streaming), shown(folder), folder, options)
+        return _from_loaded(_load(folder, options), shown(folder), folder, options)
     if tables:
+        if not options.allow_outside and not tables[0].resolve().is_relative_to(folder.resolve()):
+            raise TableError(f"table {shown(tables[0])}: found a link that leads out of the folder{ADVICE}")
         return _from_file(tables[0], options)
     found, notes = read_class_folders(folder)
     rows = ArrowRows(found)
@@ -207,42 +220,15 @@ def _from_folder(folder: Path, options: Options) -> Table:
 
 
 def _from_object(source: object, options: Options) -> Table:
-    import pyarrow as pa
-
-    try:
-        if isinstance(source, list):
-            source = _from_rows(source)
-        elif type(source).__module__.startswith("pandas"):
-            source = pa.Table.from_pandas(source, preserve_index=False)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise TableError(f"table in memory: {error}") from error
-    if isinstance(source, pa.Table):
-        rows = ArrowRows(source)
+    found = memory_rows(source)
+    if found is not None:
+        rows = ArrowRows(found.table)
         indexed = None if options.streaming else rows
-        return options.table("in memory", source.schema, None, rows=indexed, batches=Indexed(rows))
+        given = {"texts": found.texts, "kinds": {**kinds_in(found.table.schema), **found.kinds}}
+        return options.table("in memory", found.table.schema, None, rows=indexed, batches=Indexed(rows), **given)
     if type(source).__module__.startswith("datasets"):
         return _from_loaded(source, "in memory", None, options)
     raise TableError(f"table: found a {type(source).__name__}, expected a path, a data set, a data frame or rows")
-
-
-def _from_rows(rows: list[Any]) -> "pa.Table":
-    """Columns are the keys of all rows, in the order of their first appearance."""
-    import pyarrow as pa
-
-    strange = next((row for row in rows if not isinstance(row, Mapping)), None)
-    if strange is not None:
-        raise TypeError(f"found a {type(strange).__name__} among the rows, expected mappings from columns to cells")
-    names = dict.fromkeys(str(name) for row in rows for name in row)
-    return pa.table({name: _array(name, [row.get(name) for row in rows]) for name in names})
-
-
-def _array(name: str, cells: list[object]) -> "pa.Array":
-    import pyarrow as pa
-
-    try:
-        return pa.array(cells)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise TableError(f"table in memory, column {name!r}: {error}") from error
 
 
 def _from_loaded(loaded: object, name: str, folder: Path | None, options: Options) -> Table:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnnfuse.data.tables.arrow_checks import checked_schema
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.sample.files import shown
 
@@ -25,20 +26,24 @@ class ParquetFile:
     path: Path
 
     def schema(self) -> "pa.Schema":
-        """The columns' types, with what the writer noted about them."""
+        """The columns' types, with what the writer noted about them.
+
+        Raises:
+            TableError: two columns of one name.
+        """
         import pyarrow.parquet as parquet
 
-        return parquet.read_schema(self.path)
+        return checked_schema(parquet.read_schema(self.path), shown(self.path))
 
     def __iter__(self) -> "Iterator[pa.RecordBatch]":
         import pyarrow as pa
         import pyarrow.parquet as parquet
 
-        rows = 0
+        rows, schema = 0, self.schema()
         try:
             with parquet.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(batch_size=ROWS):
                     rows += len(batch)
-                    yield batch
+                    yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
         except (pa.ArrowException, OSError) as error:
             raise TableError(f"table {shown(self.path)}, after row {rows}: {error}") from error
