@@ -11,6 +11,8 @@ import torch
 
 from tests.shape_checks import checked
 
+pytest_plugins = ["tests.processor_time", "tests.workers"]
+
 Run = Callable[..., tuple[int, str, str]]
 PACKAGE = Path(__file__).parents[1] / "gnnfuse"
 UNCHECKED = ("gnnfuse.ops.",)  # kernels, custom operators and what torch.compile traces: the hook breaks them

@@ -1,6 +1,8 @@
+import ast
 import doctest
 import importlib
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -34,31 +36,38 @@ def test_every_example_runs(module: str) -> None:
     assert runner.summarize(verbose=False).failed == 0, "".join(report)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_says_what_it_is(module: str) -> None:
-    assert imported(module).__doc__
+def test_every_module_says_what_it_is() -> None:
+    assert [name for name in MODULES if not documented(name)] == []
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_every_public_class_function_and_method_says_what_it_is(package: str) -> None:
-    found = imported(package)
+def documented(module: str) -> bool:
+    """Read from the source: nothing is imported for it."""
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return bool(ast.get_docstring(ast.parse(file.read_text())))
+
+
+def test_every_public_class_function_and_method_says_what_it_is() -> None:
+    assert [offender for package in PACKAGES for offender in undocumented(package)] == []
+
+
+def undocumented(package: str) -> Iterator[str]:
+    found = importlib.import_module(package)
     for name in getattr(found, "__all__", ()):
         thing = getattr(found, name)
         if not (inspect.isclass(thing) or inspect.isfunction(thing)):
             continue
-        assert thing.__doc__, f"{package}.{name}"
-        assert not thing.__doc__.startswith(f"{name}("), f"{package}.{name} has a dataclass's own docstring only"
+        if not thing.__doc__ or thing.__doc__.startswith(f"{name}("):  # a dataclass's own docstring
+            yield f"{package}.{name}"
         methods = vars(thing) if inspect.isclass(thing) else {}
         for method, function in methods.items():
-            if inspect.isfunction(function) and not method.startswith("_"):
-                assert inspect.getdoc(getattr(thing, method)), f"{package}.{name}.{method}"
+            if inspect.isfunction(function) and not method.startswith("_") and not inspect.getdoc(function):
+                yield f"{package}.{name}.{method}"
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_a_stage_lists_what_it_imports_and_nothing_else(package: str) -> None:
-    found = imported(package)
-    if package == "gnnfuse":
-        return
-    listed = list(getattr(found, "__all__", ()))
-    assert listed == sorted(listed)
-    assert all(hasattr(found, name) for name in listed)
+def test_a_stage_lists_what_it_imports_and_nothing_else() -> None:
+    for package in PACKAGES:
+        found = importlib.import_module(package)
+        listed = list(getattr(found, "__all__", ()))
+        assert listed == sorted(listed), package
+        assert [name for name in listed if not hasattr(found, name)] == [], package

@@ -10,10 +10,11 @@ from torch_geometric.nn import GATv2Conv, HeteroConv, HGTConv, RGCNConv, SAGECon
 
 from gnnfuse.graph import Relation
 from gnnfuse.message_passing import HGT, RGCN, SAGE, GATv2, MessageLayer
+from tests.long_runs import few
 from tests.message_passing.pyg_graphs import DIM, HeteroGraph, assert_only_rounding, random_graph, shuffled
 
 HEADS = 2
-GRAPHS = 100
+GRAPHS = few(12, of=100)
 
 pytestmark = pytest.mark.filterwarnings("ignore:There exist node types")  # HeteroConv on types without updates
 
@@ -82,7 +83,7 @@ def hgt_pairs(layer: HGT, conv: HGTConv) -> tuple[dict[str, Tensor], dict[str, T
     return found, expected
 
 
-@pytest.mark.parametrize("seed", range(GRAPHS))
+@pytest.mark.parametrize("seed", GRAPHS)
 def test_hgt(seed: int) -> None:
     graph = random_graph(seed)
     conv = randomized(HGTConv(DIM, DIM, graph.metadata, heads=HEADS), seed)
@@ -121,7 +122,7 @@ def gatv2_pairs(layer: GATv2, conv: GATv2Conv, relation: Relation) -> tuple[dict
     return found, expected
 
 
-@pytest.mark.parametrize("seed", range(GRAPHS))
+@pytest.mark.parametrize("seed", GRAPHS)
 def test_gatv2_relation_by_relation(seed: int) -> None:
     whole = random_graph(seed)
     relation = whole.relations[seed % len(whole.relations)]
@@ -157,7 +158,7 @@ def copy_sage(layer: SAGE, convs: Mapping[Relation, Any]) -> None:
             own.get_parameter("bias").add_(conv.lin_l.bias)
 
 
-@pytest.mark.parametrize("seed", range(GRAPHS))
+@pytest.mark.parametrize("seed", GRAPHS)
 def test_sage(seed: int) -> None:
     graph = random_graph(seed)
     hetero = randomized(HeteroConv({tuple(r): SAGEConv((DIM, DIM), DIM) for r in graph.relations}), seed)
@@ -176,7 +177,7 @@ def test_sage(seed: int) -> None:
 
 
 @pytest.mark.parametrize("num_bases", [None, 2])
-@pytest.mark.parametrize("seed", range(GRAPHS))
+@pytest.mark.parametrize("seed", GRAPHS)
 def test_rgcn(seed: int, num_bases: int | None) -> None:
     graph = random_graph(seed)
     conv = randomized(RGCNConv(DIM, DIM, len(graph.relations), num_bases=num_bases), seed)

@@ -1,9 +1,16 @@
 """How far a kernel may be from the reference: as far as the reference is from itself in float64."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
+
+
+def cpu_forms(names: Iterable[str], narrow: Iterable[str]) -> list[tuple[str, torch.dtype]]:
+    """Cases with the dtypes to run them in: all in float64 and float32, and `narrow` ones in 16 bits, which CPU kernels
+    convert to float32 and back."""
+    wide = [(name, dtype) for name in names for dtype in (torch.float64, torch.float32)]
+    return wide + [(name, dtype) for name in narrow for dtype in (torch.bfloat16, torch.float16)]
 
 
 def assert_as_close(

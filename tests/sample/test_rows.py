@@ -74,7 +74,7 @@ def test_rows_that_were_read_can_be_read_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["abc", b"abc", object(), ["a"], [[1.0], [1.0, 2.0]], {"vals": [1.0]}, np.zeros(2, dtype=complex)], ids=str
+    "value", ["abc", b"abc", object(), ["a"], [[1.0], [1.0, 2.0]], {"vals": [1.0]}, np.zeros(2, dtype=complex)]
 )
 def test_what_is_no_rows_of_numbers_is_refused(value: object) -> None:
     refused(value, found="values (as|of)", expected="rows of numbers")

@@ -67,7 +67,6 @@ class Collecting:
         ({1: "a"}, "expected strings as keys"),
         (nn.Linear(2, 2), "does not keep its argument 'device'"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_described(value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):

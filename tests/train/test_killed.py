@@ -31,6 +31,17 @@ RESULT = ("weights", "history", "samples", "best epoch")
 
 
 @pytest.mark.parametrize("kind", ["sequence", "stream"])
+def test_a_run_killed_once_at_each_kind_of_moment_ends_bit_identical(live: Ask, tmp_path: Path, kind: str) -> None:
+    whole = live(kind=kind, moment="never", config=config(tmp_path / "whole", every_seconds=None))
+    for after, moment in enumerate(dict.fromkeys(MOMENTS)):
+        found = live(kind=kind, moment=moment, after=after % 2, config=config(tmp_path / "killed"))
+        assert found["killed"], f"the run was over before {moment!r}: make it longer"
+    end = live(kind=kind, moment="never", config=config(tmp_path / "killed"))
+    assert [end[name] for name in RESULT] == [whole[name] for name in RESULT]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["sequence", "stream"])
 def test_a_run_killed_at_twenty_random_moments_ends_bit_identical(live: Ask, tmp_path: Path, kind: str) -> None:
     plain = config(tmp_path / "whole", epochs=8, every_seconds=None)
     whole = live(kind=kind, moment="never", config=plain)

@@ -16,6 +16,7 @@ from gnnfuse.nodes import CachedNodes, CacheError, NodeSet, PretrainedNodes
 from gnnfuse.nodes.cached import FeatureStore, FeatureWriter, Place
 from gnnfuse.sample import Sample
 from gnnfuse.train import cache_samples
+from tests.long_runs import few
 from tests.nodes.cached.kinds import MAKE, cached, run
 
 TEXTS = [Sample({"text": text}, id=text) for text in ("a cat", "two dogs", "bad head", "a cat sat", "fed cafe", "cafe")]
@@ -121,7 +122,7 @@ def test_a_cache_that_was_never_finished_is_not_read(tmp_path: Path) -> None:
     check(tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", few(12, of=60))
 def test_damage_is_never_given_out_and_is_mended(seed: int, tmp_path: Path) -> None:
     write(tmp_path)
     draw = random.Random(seed)

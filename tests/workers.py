@@ -1,0 +1,37 @@
+"""A pytest plugin: how several workers (`pytest -n 2`, by pytest-xdist) share the tests.
+
+A worker takes a file at a time, as what a file's tests share (models, compiled kernels, servers) is made once then. The
+longest files go first, and those that start several processes go to one worker.
+"""
+
+from typing import Any
+
+import pytest
+
+LONGEST: tuple[str, ...] = ()
+PROCESSES = ("tests/train/test_killed.py", "tests/train/test_two_processes.py", "tests/train/test_worker.py")
+
+
+def group(nodeid: str) -> str:
+    """What a worker takes as a whole."""
+    file = nodeid.split("::", 1)[0]
+    return "processes" if file in PROCESSES else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; otherwise as collected."""
+    order = {name: place for place, name in enumerate(("processes", *LONGEST))}
+    items.sort(key=lambda item: order.get(group(item.nodeid), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """By group, in the order of the tests."""
+    from xdist.scheduler.loadscope import LoadScopeScheduling
+
+    class Grouped(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    config.option.loadscopereorder = False
+    return Grouped(config, log)
