@@ -9,6 +9,7 @@ import resource
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ class ProcessorTime:
     def __init__(self, config: pytest.Config) -> None:
         self.most: float | None = config.getoption("most_seconds")
         self.costs: Path | None = config.getoption("costs")
-        self.seconds: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()  # of floats, which Counter adds up as well
         self.long: set[str] = set()
         self.before = 0.0
 
@@ -59,7 +60,8 @@ class ProcessorTime:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """In the process that reports."""
-        self.seconds[report.nodeid] += dict(report.user_properties).get(PROPERTY, 0.0)  # type: ignore[arg-type]
+        properties: dict[str, Any] = dict(report.user_properties)
+        self.seconds[report.nodeid] += properties.get(PROPERTY, 0.0)
         if "long" in report.keywords:
             self.long.add(report.nodeid)
 

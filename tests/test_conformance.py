@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 import torch
@@ -145,9 +145,6 @@ AUDIO = AudioFrames(sample_rate=800, hop=0.05, encoding=LogMelFrames(mels=4, col
 SHAKEN_PICTURE = InTurn((ImageShift(1), ImageFlip()))
 SHAKEN_RECORDING = InTurn((AudioShift(20), AudioGain(6.0), AudioNoise(0.1)))
 
-FOLDER = TemporaryDirectory()  # of pretrained networks; goes with the process
-TINY = Path(FOLDER.name)
-
 # How to construct what the catalogue lists: a new entry needs a line here.
 NODE_TYPES: Mapping[str, Sequence[NodeType]] = {
     "image_patches": [
@@ -168,17 +165,20 @@ NODE_TYPES: Mapping[str, Sequence[NodeType]] = {
     "text_tokens": [TextTokens(word_dropout=0.3)],
     "features": [SENSOR],
     "hub": [Hub(count=2), Hub(name="text_hub", of="text")],
+}
+# The same, given a folder for the weights of a small random network.
+PRETRAINED: Mapping[str, Sequence[Callable[[Path], NodeType]]] = {
     "pretrained_image": [
-        torchvision_image(TINY, "tiny_resnet", augmentation=SHAKEN_PICTURE),
-        transformers_image(TINY, "vit", frozen=False),
+        lambda folder: torchvision_image(folder, "tiny_resnet", augmentation=SHAKEN_PICTURE),
+        lambda folder: transformers_image(folder, "vit", frozen=False),
     ],
     "pretrained_audio": [
-        torchaudio_audio(TINY, "wav2vec2", augmentation=SHAKEN_RECORDING),
-        transformers_audio(TINY, "hubert", frozen=False, max_nodes=4, overflow="pool"),
+        lambda folder: torchaudio_audio(folder, "wav2vec2", augmentation=SHAKEN_RECORDING),
+        lambda folder: transformers_audio(folder, "hubert", frozen=False, max_nodes=4, overflow="pool"),
     ],
     "pretrained_text": [
-        transformers_text(TINY, "bert", word_dropout=0.3),
-        transformers_text(TINY, "gpt2", frozen=False, max_nodes=3, overflow="pool"),
+        lambda folder: transformers_text(folder, "bert", word_dropout=0.3),
+        lambda folder: transformers_text(folder, "gpt2", frozen=False, max_nodes=3, overflow="pool"),
     ],
 }
 EDGE_RULES: Mapping[str, Sequence[EdgeRule]] = {
@@ -243,13 +243,20 @@ TASKS: Mapping[str, tuple[Callable[[FusionModel, GraphBuilder], Task], TargetEnc
     ),
 }
 TABLES: Mapping[str, Mapping[str, object]] = {
-    "node_type": NODE_TYPES,
+    "node_type": {**NODE_TYPES, **PRETRAINED},
     "edge_rule": EDGE_RULES,
     "layer": LAYERS,
     "readout": READOUTS,
     "model": MODELS,
     "task": TASKS,
 }
+
+
+def listed(cases: Mapping[str, Sequence[Any]], *more: Any) -> list[Any]:
+    """The cases, each under its name and place."""
+    named = {f"{name}-{place}": case for name, every in cases.items() for place, case in enumerate(every)}
+    named |= {type(case).__name__: case for case in more}
+    return [pytest.param(case, id=name) for name, case in named.items()]
 
 
 def samples(target: Draw | None = None, signals: Mapping[str, Draw] = SIGNALS) -> list[Sample]:
@@ -268,12 +275,17 @@ def test_every_entry_of_the_catalogue_is_checked(kind: str) -> None:
         assert isinstance(catalog.load(kind, name), type)
 
 
-@pytest.mark.parametrize("node_type", [t for types in NODE_TYPES.values() for t in types] + [Lidar()], ids=repr)
+@pytest.mark.parametrize("node_type", listed(NODE_TYPES, Lidar()))
 def test_node_type(node_type: NodeType) -> None:
     check_node_type(node_type, samples())
 
 
-@pytest.mark.parametrize("rule", [r for rules in EDGE_RULES.values() for r in rules] + [Above()], ids=repr)
+@pytest.mark.parametrize("make", listed(PRETRAINED))
+def test_pretrained_node_type(make: Callable[[Path], NodeType], tmp_path: Path) -> None:
+    check_node_type(make(tmp_path), samples())
+
+
+@pytest.mark.parametrize("rule", listed(EDGE_RULES, Above()))
 def test_edge_rule(rule: EdgeRule) -> None:
     node_types = [
         *example_builder().node_types,
@@ -284,7 +296,7 @@ def test_edge_rule(rule: EdgeRule) -> None:
     check_edge_rule(rule, node_types, samples())
 
 
-@pytest.mark.parametrize("layer", [layer for layers in LAYERS.values() for layer in layers], ids=str)
+@pytest.mark.parametrize("layer", listed(LAYERS))
 def test_layer(layer: LayerFactory) -> None:
     check_layer(layer, lidar_builder(), samples())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from gnnfuse.ops.numba_parts import PartCompiler
 
@@ -28,11 +28,23 @@ OPTIONS: Any = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "no
 class PatientCache(FunctionCache):
     """Machine code on disk, made anew where it is damaged, and done without where the disk cannot be used.
 
-    numba's own raises what the system says: a folder that was writable at the import and is not when a kernel is first
-    called (mounted read-only meanwhile, full, gone) would end the call.
+    numba's own raises the system's error: a folder that was writable at the import and is not when a kernel is first
+    called (mounted read-only meanwhile, full, gone) would end the call. numba's own also recompiles when a source file
+    has another time stamp or path; here its content counts, so that installations and checkouts of the same code share
+    what lies in NUMBA_CACHE_DIR.
     """
 
     warned = False  # one disk, one warning
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        settings: Any = numba.config
+        if settings.CACHE_DIR:
+            self._cache_path = str(Path(settings.CACHE_DIR) / f"gnnfuse-{SOURCES}" / function.__module__)
+            self._impl.locator._cache_path = self._cache_path
+        digest = hashlib.sha256(Path(function.__code__.co_filename).read_bytes()).hexdigest()
+        files: Any = IndexDataCacheFile
+        self._cache_file = files(self._cache_path, self._impl.filename_base, source_stamp=digest)
 
     def load_overload(self, sig: object, target_context: object) -> Any:
         """The machine code for these arguments; None where there is none or it cannot be read."""
@@ -81,7 +93,7 @@ def compiled(function: Kernel, **options: Any) -> Kernel:
     kernel = numba.njit(**OPTIONS, **options)(function)
     with contextlib.suppress(RuntimeError):  # numba found no folder to write to
         # What enable_caching does with numba's own.
-        kernel._cache = PatientCache(function)  # type: ignore[no-untyped-call]
+        kernel._cache = PatientCache(function)
     return cast(Kernel, kernel)
 
 

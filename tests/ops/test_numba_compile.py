@@ -1,6 +1,7 @@
 """Machine code that cannot be kept on disk is kept in memory, with one warning."""
 
 import errno
+import importlib.util
 import os
 import shutil
 import warnings
@@ -39,6 +40,40 @@ def test_machine_code_is_kept_and_found_again(folder: Path) -> None:
     again = kernel()
     assert again(3) == 6
     assert sum(again.stats.cache_hits.values()) == 1
+
+
+SOURCE = """
+from gnnfuse.ops.numba_compile import compiled
+
+@compiled
+def {name}(number):
+    return {result}
+"""
+
+
+def imported(folder: Path, **parts: str) -> Any:
+    folder.mkdir(exist_ok=True)
+    file = folder / "kernels.py"
+    file.write_text(SOURCE.format(**parts))
+    spec = importlib.util.spec_from_file_location("kernels", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.twice
+
+
+def test_the_same_source_in_another_folder_shares_machine_code_and_another_source_does_not(
+    folder: Path, tmp_path: Path
+) -> None:
+    first = imported(tmp_path / "first", name="twice", result="2 * number")
+    assert first(3) == 6
+    second = imported(tmp_path / "second", name="twice", result="2 * number")
+    assert second(3) == 6
+    assert sum(second.stats.cache_hits.values()) == 1
+    third = imported(tmp_path / "second", name="twice", result="3 * number")
+    assert third(3) == 9
+    assert sum(third.stats.cache_hits.values()) == 0
 
 
 def test_a_folder_that_can_no_longer_be_used_is_one_warning(folder: Path) -> None:

@@ -32,7 +32,6 @@ from gnnfuse.saving.describe import Json
         ImagePatches(patch=8, augmentation=InTurn((ImageShift(2), ImageFlip()))),
         RelationAttention,
     ],
-    ids=repr,
 )
 def test_described_and_built_again(value: object) -> None:
     found = build(json.loads(json.dumps(describe(value), allow_nan=False)))
