@@ -15,6 +15,10 @@ pytest_plugins = ["tests.processor_time", "tests.workers"]
 
 Run = Callable[..., tuple[int, str, str]]
 PACKAGE = Path(__file__).parents[1] / "gnnfuse"
+# Machine code of kernels, kept between runs under versions and the content of sources.
+KEPT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnnfuse-tests"
+os.environ.setdefault("NUMBA_CACHE_DIR", str(KEPT / "numba"))
+os.environ.setdefault("TRITON_CACHE_DIR", str(KEPT / "triton"))
 UNCHECKED = ("gnnfuse.ops.",)  # kernels, custom operators and what torch.compile traces: the hook breaks them
 
 

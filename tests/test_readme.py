@@ -19,7 +19,8 @@ def test_the_code_runs_and_is_short() -> None:
 def test_ci_runs_the_readmes_test_command() -> None:
     commands = re.findall(r"^pip install uv && (.*)$", README, flags=re.MULTILINE)
     assert len(commands) == 2
-    assert f"pip install uv && {commands[1]}" in (ROOT / ".ci" / "run").read_text().splitlines()
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert any(line.startswith(f"pip install uv && {commands[1]}") for line in lines)
 
 
 def test_links_into_the_repository_lead_somewhere() -> None:

@@ -71,7 +71,6 @@ def compile_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, b
         result = kernel.warmup(**named, num_warps=warps, grid=grid)
         compiled[f"{kernel.__name__} {named.get('IN_PIECES', '')}"] = result.asm["cubin"]
 
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr("gnnfuse.ops.attention.triton_launch.call", compile_kernel)
     monkeypatch.setattr(runtime.driver, "_active", None)
     return compiled

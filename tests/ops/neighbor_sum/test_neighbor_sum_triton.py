@@ -33,10 +33,8 @@ FORMS = [
 @pytest.mark.parametrize("capability", [80, 90])
 @pytest.mark.parametrize(("dtype", "dim", "kind", "given"), FORMS)
 def test_compiled_ahead_of_time(
-    dtype: str, dim: int, kind: int, given: tuple[str, ...], capability: int, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+    dtype: str, dim: int, kind: int, given: tuple[str, ...], capability: int, tmp_path: Path
+) -> None:
     from gnnfuse.ops import triton_reduce_kernels as kernels
     from gnnfuse.ops.triton_reduce import row_tiles
 
@@ -65,10 +63,7 @@ def test_compiled_ahead_of_time(
 
 
 @pytest.mark.parametrize("capability", [80, 90])
-def test_gradient_of_the_weight_compiled_ahead_of_time(
-    capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+def test_gradient_of_the_weight_compiled_ahead_of_time(capability: int, tmp_path: Path) -> None:
     from gnnfuse.ops.neighbor_sum.triton_kernels import neighbor_sum_backward_weight_kernel
     from gnnfuse.ops.triton_reduce import tile_options
 

@@ -22,8 +22,7 @@ def test_by_the_interpreter() -> None:
 
 @pytest.mark.parametrize("capability", [80, 90])
 @pytest.mark.parametrize("step", range(5))
-def test_compiled_ahead_of_time(step: int, capability: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path / "cache"))
+def test_compiled_ahead_of_time(step: int, capability: int, tmp_path: Path) -> None:
     from gnnfuse.ops.segment.triton_kernels import segment_items_kernel
     from gnnfuse.ops.triton_reduce import tile_options
 
