@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from gnnfuse.sample.deep_pixels import deep_pixels, is_deep
 from gnnfuse.sample.files import media_source
+from gnnfuse.sample.foreign import foreign
 from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
 from gnnfuse.sample.unreadable import signal_of
@@ -28,6 +30,7 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000"
 MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs; a gigabyte as RGB floats
 # Red, green, blue and a byte that means nothing; read-only.
 Packed = UInt8[np.ndarray, "height width 4"]
+HEAD = 512  # bytes that show what a file is
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
 
 
@@ -39,8 +42,8 @@ def read_image(
     Takes a path or a file's bytes (PNG, JPEG, WebP and the other formats of `FORMATS`; the first picture where there
     are several; turned upright as its EXIF tag says), a mapping with `bytes` and `path` (as Hugging Face datasets
     stores them), a PIL image as it stands, a NumPy array `[height, width]` or `[height, width, channels]`, or a tensor
-    `[height, width]` or `[channels, height, width]`. Integers are 0..255, floats 0..1. Transparent pixels are laid on
-    white.
+    `[height, width]` or `[channels, height, width]`. Integers are 0..255, floats 0..1; of files with more than 8 bits,
+    see `deep_pixels`. Transparent pixels are laid on white.
 
     Args:
         sample: the sample.
@@ -103,18 +106,32 @@ class _Colors:
 
 
 def _decode(sample: Sample, signal: str, name: str, source: Path | BytesIO, *, max_pixels: int) -> Tensor | _Colors:
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     known = [known for known in FORMATS if known in _formats()]
     try:
         with Image.open(source, formats=known) as image:
             _refuse_large(sample, signal, image, max_pixels)
+            _scale_transparency(image)
             ImageOps.exif_transpose(image, in_place=True)  # would copy a picture that is upright
-            return _from_pil(image)
+            return _from_pil(image, signal)
     except SignalError:
         raise
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
-        raise SignalError(sample, signal, f"unreadable picture {name} ({_reason(error)})", EXPECTED) from error
+        reason = _unknown(source) if isinstance(error, UnidentifiedImageError) else _reason(error)
+        raise SignalError(sample, signal, f"unreadable picture {name} ({reason})", EXPECTED) from error
+
+
+def _unknown(source: Path | BytesIO) -> str:
+    """Why Pillow does not know a file."""
+    if isinstance(source, BytesIO):
+        head = source.getvalue()[:HEAD]
+    else:
+        with source.open("rb") as file:
+            head = file.read(HEAD)
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return "a TIFF file of a layout that Pillow does not read; save it with 8 or 16 unsigned bits, black as 0"
+    return foreign(head) or f"it begins with the bytes {head[:4].hex(' ')}"
 
 
 @cache
@@ -143,7 +160,8 @@ def _in_memory(sample: Sample, signal: str, value: object, max_pixels: int) -> T
         raise SignalError(sample, signal, f"a {type(value).__name__}", EXPECTED)
     _refuse_large(sample, signal, value, max_pixels)
     try:
-        return _from_pil(value)
+        _scale_transparency(value)
+        return _from_pil(value, signal)
     except Exception as error:  # decoding may begin only here
         raise SignalError(sample, signal, f"unreadable picture {value!r} ({_reason(error)})", EXPECTED) from error
 
@@ -156,10 +174,9 @@ def _channels_first(sample: Sample, signal: str, value: Tensor | np.ndarray) -> 
     return pixels.unsqueeze(0) if pixels.ndim == 2 else pixels
 
 
-def _from_pil(image: "Image") -> Tensor | _Colors:
-    if image.mode.startswith(("I", "F")):
-        pixels = np.asarray(image, dtype=np.float32)
-        return torch.from_numpy(pixels / (65535.0 if image.mode != "F" else 1.0))
+def _from_pil(image: "Image", signal: str) -> Tensor | _Colors:
+    if is_deep(image):
+        return torch.from_numpy(deep_pixels(image, signal))
     if "transparency" in image.info or image.mode in ("PA", "RGBa"):
         image = image.convert("RGBA")
     elif image.mode == "La":
@@ -171,6 +188,16 @@ def _from_pil(image: "Image") -> Tensor | _Colors:
         return _Colors(lines.reshape(image.height, image.width, 4))
     pixels = np.array(image)
     return torch.from_numpy(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0).copy())
+
+
+def _scale_transparency(image: "Image") -> None:
+    """Pillow decodes grey PNG of 2 and 4 bits, and colours of 16, to 8 bits, but not the colour that is transparent."""
+    transparent, tiles = image.info.get("transparency"), getattr(image, "tile", None)
+    packing = tiles[0].args if tiles else None
+    if isinstance(transparent, int) and packing in ("L;2", "L;4"):
+        image.info["transparency"] = transparent * (85 if packing == "L;2" else 17)
+    elif isinstance(transparent, tuple) and packing == "RGB;16B":
+        image.info["transparency"] = tuple(level >> 8 for level in transparent)
 
 
 def _planes(pixels: Packed) -> UInt8[Tensor, "3 height width"]:
@@ -205,4 +232,5 @@ def _with_channels(sample: Sample, signal: str, pixels: Tensor, channels: int) -
         return torch.einsum("chw,c->hw", pixels, pixels.new_tensor(LUMA)).unsqueeze(0)
     if found == channels:
         return pixels
-    raise SignalError(sample, signal, f"{found} channels", f"{channels} channels")
+    expected = f"{channels} channels (tensors are [channels, height, width], arrays [height, width, channels])"
+    raise SignalError(sample, signal, f"{found} channels", expected)
