@@ -7,18 +7,19 @@ from gnnfuse.draw.canvas import Box, Canvas
 from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View
 from gnnfuse.draw.palette import FILL
 from gnnfuse.draw.strip import draw_frame, draw_nodes, far_title, inner, node_line
-from gnnfuse.sample import Sample, SignalError, read_audio
+from gnnfuse.sample import SignalError, read_audio
 
-RATE, FFT, HOP = 16000, 512, 80  # samples: windows of 32 ms every 5 ms
+RATE = 16000  # Hz, for node types without a `sample_rate`
+WINDOW, HOP = 0.032, 0.005  # seconds
 RANGE, AUDIBLE = 70.0, 55.0  # decibels below the loudest: drawn at all, counted as sound when choosing the axis
 
 
 class Spectrogram(Drawer):
-    """Nodes with times, of a signal that is a recording."""
+    """Nodes with times, of a signal that is a recording, at the `sample_rate` that the node type reads."""
 
     def accepts(self, view: View) -> bool:
         """Asks for times, and reads the signal."""
-        return "time" in view.node_type.provides and _waveform(view.sample, view.node_type.signal) is not None
+        return "time" in view.node_type.provides and _waveform(view) is not None
 
     def height(self, view: View, width: float) -> float:
         """The same for all."""
@@ -26,11 +27,11 @@ class Spectrogram(Drawer):
 
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:
         """Power in decibels over time and frequency, up to the highest frequency that is heard."""
-        waveform, time = _waveform(view.sample, view.node_type.signal), view.nodes.time
+        waveform, time, rate = _waveform(view), view.nodes.time, _rate(view)
         assert waveform is not None
         assert time is not None
-        power, top = _decibels(waveform)
-        seconds = len(waveform) / RATE
+        power, top = _decibels(waveform, rate)
+        seconds = len(waveform) / rate
         end = max(seconds, float(time[:, 1].max()))
         picture = inner(box, facing)
         axes = canvas.axes(picture)
@@ -48,22 +49,28 @@ class Spectrogram(Drawer):
         return draw_nodes(canvas, centers, picture, facing, node_line(box, facing))
 
 
-def _waveform(sample: Sample, signal: str | None) -> Tensor | None:
+def _rate(view: View) -> int:
+    return int(getattr(view.node_type, "sample_rate", RATE))
+
+
+def _waveform(view: View) -> Tensor | None:
+    signal = view.node_type.signal
     if signal is None:
         return None
     try:
-        return read_audio(sample, signal, sample_rate=RATE)
+        return read_audio(view.sample, signal, sample_rate=_rate(view))
     except SignalError:
         return None  # another kind of signal: another drawer's
 
 
-def _decibels(waveform: Tensor) -> tuple[Tensor, float]:
-    window = torch.hann_window(FFT)
-    padded = torch.nn.functional.pad(waveform, (FFT // 2, FFT // 2))
-    spectrum = torch.stft(padded, FFT, HOP, window=window, center=False, return_complex=True)
+def _decibels(waveform: Tensor, rate: int) -> tuple[Tensor, float]:
+    """Power `[frequencies, times]` in decibels below the loudest, and the highest frequency in hertz."""
+    size, hop = max(16, round(WINDOW * rate)), max(1, round(HOP * rate))
+    padded = torch.nn.functional.pad(waveform, (size // 2, size // 2))
+    spectrum = torch.stft(padded, size, hop, window=torch.hann_window(size), center=False, return_complex=True)
     power = spectrum.abs().square()
     decibels = 10 * (power / power.max().clamp(min=1e-12)).clamp(min=1e-12).log10()
     heard = (decibels.amax(dim=1) > -AUDIBLE).nonzero()
-    hertz = (int(heard.max()) + 1) * RATE / FFT if len(heard) else RATE / 2
-    top = min(RATE / 2, max(1000.0, -(-hertz // 500) * 500.0))
-    return decibels[: int(top / RATE * FFT) + 1], top
+    hertz = (int(heard.max()) + 1) * rate / size if len(heard) else rate / 2
+    top = min(rate / 2, max(1000.0, -(-hertz // 500) * 500.0))
+    return decibels[: int(top / rate * size) + 1], top

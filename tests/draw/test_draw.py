@@ -143,6 +143,14 @@ def test_title_tokens_and_sizes_can_be_read() -> None:
     assert any(note.startswith("16 nodes (4 × 4)") for note in found)  # noqa: RUF001  # as drawn
 
 
+@pytest.mark.parametrize(("rate", "top"), [(8000, "4"), (44100, "22.05")])
+def test_a_spectrogram_ends_where_the_recording_that_is_read_does(rate: int, top: str) -> None:
+    noise = torch.rand(rate // 4, generator=torch.Generator().manual_seed(0)) - 0.5
+    builder = GraphBuilder([AudioFrames(sample_rate=rate, hop=0.05)], [Window(size=1)])
+    notes = words(draw_sample(Sample({"audio": (noise, rate)}), builder))
+    assert any(note.endswith(f"0.25 s · 0-{top} kHz") for note in notes), notes
+
+
 def test_text_is_never_read_as_a_formula() -> None:
     sample = Sample({"text": "$\\frac{$"}, target="$x_{$", id="$\\bad$")
     assert png(draw_sample(sample, GraphBuilder([TextTokens()], [Window()])))
