@@ -22,7 +22,8 @@ class Aligned(EdgeRule):
 
     In time, two nodes are joined where their spans come within `margin` seconds of each other. In relative position,
     node i of n spans i/n to (i+1)/n, widened by `margin` (a fraction) on both sides. Spans that only touch do not
-    overlap, but two moments without length do where they are equal.
+    overlap, but two moments without length do where they are equal. Gaps are compared with `margin` in float64, and are
+    within it up to the rounding of the times themselves.
 
     Args:
         by: "time" joins types that provide "time"; "order" those that provide "order".
@@ -82,12 +83,19 @@ class Aligned(EdgeRule):
 
 
 def _overlaps(src: Float[Tensor, "src 2"], dst: Float[Tensor, "dst 2"], margin: float) -> Int[Tensor, "2 edges"]:
+    slack = margin and margin + 4 * max(_grain(src), _grain(dst))
+    src, dst = src.double(), dst.double()
     rows = max(1, PAIRS_AT_ONCE // max(1, len(src)))
     pairs = [torch.zeros(2, 0, dtype=torch.int64)]
     for begin in range(0, len(dst), rows):
         block = dst[begin : begin + rows]
         gap = torch.maximum(src[:, 0] - block[:, 1:], block[:, :1] - src[:, 1])  # negative: they share time
         equal = (src[:, 0] == block[:, :1]) & (src[:, 1] == block[:, 1:])
-        found = ((gap < margin) | equal | ((gap == margin) if margin else equal)).nonzero()
+        found = (((gap <= slack) if margin else (gap < 0)) | equal).nonzero()
         pairs.append(torch.stack([found[:, 1], found[:, 0] + begin]))
     return torch.cat(pairs, dim=1)
+
+
+def _grain(time: Float[Tensor, "nodes 2"]) -> float:
+    """By how much rounding may have moved a time."""
+    return torch.finfo(time.dtype).eps * float(time.abs().max()) if len(time) else 0.0

@@ -60,6 +60,8 @@ class Nearest(EdgeRule):
     def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
         """Edges from the nearest nodes."""
         source, target = self._points(src), self._points(dst)
+        wide = torch.promote_types(source.dtype, target.dtype)
+        source, target = source.to(wide), target.to(wide)
         k = min(self.k, len(source) - (src is dst))
         if k <= 0 or len(target) == 0:
             return torch.zeros(2, 0, dtype=torch.int64)

@@ -16,7 +16,7 @@ from gnnfuse.edges import EdgeRule, Relation
 from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.collate import collate, empty_batch
 from gnnfuse.graph.graph_batch import GraphBatch
-from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges
+from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges, to_float32
 from gnnfuse.graph.target import TargetEncoding
 from gnnfuse.nodes import NodeSet, NodeType, check_node_type, check_nodes
 from gnnfuse.ops import Edges, PackedEdges, merge_edges
@@ -227,7 +227,7 @@ class GraphBuilder:
 
     def _graph(self, sample: Sample, nodes: dict[str, NodeSet | None]) -> SampleGraph:
         target = None if self.target is None or sample.target is None else self.target.encode(sample)
-        return SampleGraph(nodes, self._edges(nodes), target, sample.id, measure(nodes, self._axes))
+        return SampleGraph(to_float32(nodes), self._edges(nodes), target, sample.id, measure(nodes, self._axes))
 
     def _nodes(self, node_type: NodeType, sample: Sample, memory: BatchMemory | None) -> NodeSet | None:
         nodes_of: Any = node_type.nodes

@@ -1,7 +1,7 @@
 """One sample's nodes and sorted edges, in its own numbering: what a loader worker makes and collating merges."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from gnnfuse.nodes import NodeSet
 from gnnfuse.ops import PackedEdges, edges_from_index, pack_edges
 
 OBJECTS = 1024  # bytes for a tensor as Python's object, or for a graph
+FAR = 2.0**14  # from here on float32 does not hold a thousandth
 NODES, PRESENT, DROPPED, SHAPE = range(4)  # columns of a type's sizes; its shape takes the rest
 
 
@@ -22,7 +23,7 @@ class SampleGraph:
     """One sample's graph.
 
     Args:
-        nodes: node type -> nodes, None where the signal is absent.
+        nodes: node type -> nodes, None where the signal is absent; times and positions as `to_float32` returns them.
         edges: its edges, the nodes numbered type by type.
         target: the encoded target, or None.
         id: the sample's id.
@@ -62,6 +63,52 @@ def measure(nodes: Mapping[str, NodeSet | None], axes: Mapping[str, int]) -> NDA
         found = nodes[name]
         sizes += (0,) * (SHAPE + length) if found is None else (found.num_nodes, 1, found.dropped, *found.shape)
     return np.array(sizes, dtype=np.int64)
+
+
+def to_float32(nodes: Mapping[str, NodeSet | None]) -> Mapping[str, NodeSet | None]:
+    """The nodes of one sample with float32 times and positions, once edges have been made from float64 ones.
+
+    Where the sample's earliest time lies at `FAR` or beyond, all its times are counted from there. So are positions, by
+    axis, from the lowest of all types with as many coordinates. Encoders read differences of a few units; a time stamp
+    of today would have a grain of 128 seconds in float32.
+
+    Example:
+        >>> nodes = NodeSet(torch.zeros(1, 1), (1,), time=torch.tensor([[1.7e9, 1.7e9 + 0.5]], dtype=torch.float64))
+        >>> found = to_float32({"sensor": nodes})["sensor"]
+        >>> found.time.tolist(), found.time.dtype
+        ([[0.0, 0.5]], torch.float32)
+    """
+    wide = [found for found in nodes.values() if found is not None and _is_wide(found)]
+    if not wide:
+        return nodes
+    first = _origin([found.time[:, :1] for found in wide if found.time is not None])
+    points = [found.position for found in wide if found.position is not None]
+    lowest = {
+        axes: _origin([each for each in points if each.shape[1] == axes]) for axes in {p.shape[1] for p in points}
+    }
+    return {
+        name: found
+        if found is None or not _is_wide(found)
+        else replace(
+            found,
+            time=None if found.time is None else (found.time - first).float(),
+            position=None if found.position is None else (found.position - lowest[found.position.shape[1]]).float(),
+        )
+        for name, found in nodes.items()
+    }
+
+
+def _is_wide(nodes: NodeSet) -> bool:
+    return any(each is not None and each.dtype == torch.float64 for each in (nodes.time, nodes.position))
+
+
+def _origin(parts: Sequence[Tensor]) -> Tensor:
+    """What is subtracted from each axis: the lowest number where that is far from 0, else 0."""
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return torch.zeros(1)
+    lowest = torch.cat(filled).amin(dim=0)
+    return torch.where(lowest.abs() < FAR, 0.0, lowest)
 
 
 def sort_edges(

@@ -2,22 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Self
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor, nn
 
 from gnnfuse.nodes.limit import check_limit, limit_sequence
 from gnnfuse.nodes.moments import Moments
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
-from gnnfuse.sample import Rows, Sample, SignalError, read_rows
+from gnnfuse.sample import Rows, Sample, SignalError, TensorRows, read_rows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Features(NodeType):
     """Rows of features as nodes: embeddings made elsewhere, sensors, detections, table columns.
+
+    Values are scaled in float64 and kept in float32 afterwards, so that a large mean costs no digits.
 
     Args:
         signal: the signal it reads (see `gnnfuse.sample.read_rows` for what it may be).
@@ -95,7 +98,7 @@ class Features(NodeType):
 
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The rows, scaled as fitted: `[nodes, width]`, then the columns that tell blanks."""
-        rows = read_rows(sample, self.signal, width=self.width, blanks=self.blanks)
+        rows = self._rows(sample)
         if rows is None:
             return None
         found = {"a time": rows.time is not None, "a position": rows.position is not None}
@@ -108,12 +111,11 @@ class Features(NodeType):
                 raise SignalError(sample, self.signal, f"rows without {what}", f"{what} for every row")
             if found[what] and not promised[what]:
                 raise SignalError(sample, self.signal, f"rows with {what}", f"none (see {type(self).__name__})")
-        mean = 0.0 if self.mean is None else torch.tensor(self.mean)
-        scale = 1.0 if self.scale is None else torch.tensor(self.scale)
-        values = (rows.values - mean) / scale
+        mean, scale, columns = self._fitted
+        values = ((rows.values - mean) / scale).float()
         if self.blanks:
             blank = values.isnan()
-            values = torch.cat([torch.where(blank, 0.0, values), blank[:, list(self.blank_columns)].float()], dim=1)
+            values = torch.cat([torch.where(blank, 0.0, values), blank[:, columns].float()], dim=1)
         nodes = NodeSet(values, (len(values),), rows.position, rows.time)
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
@@ -123,11 +125,11 @@ class Features(NodeType):
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with noise on its rows."""
-        rows = read_rows(sample, self.signal, width=self.width, blanks=self.blanks) if self.noise else None
+        rows = self._rows(sample) if self.noise else None
         if rows is None:
             return sample
         noise = torch.randn(rows.values.shape, generator=generator) * self.noise
-        scale = 1.0 if self.scale is None else torch.tensor(self.scale)
+        _, scale, _ = self._fitted
         changed = Rows(rows.values + noise * scale, rows.time, rows.position)
         return replace(sample, signals={**sample.signals, self.signal: changed})
 
@@ -143,7 +145,7 @@ class Features(NodeType):
             return self
         moments = Moments(self.width)
         for sample in samples:
-            rows = read_rows(sample, self.signal, width=self.width, blanks=self.blanks)
+            rows = self._rows(sample)
             if rows is not None:
                 moments.add(rows.values)
         if not moments.rows:
@@ -153,6 +155,18 @@ class Features(NodeType):
         if not self.standardise:  # a blank becomes 0 after the mean is taken off, so the mean must be
             scale = (1.0,) * self.width
         return replace(self, mean=mean, scale=scale, blank_columns=blank)
+
+    def _rows(self, sample: Sample) -> TensorRows | None:
+        return read_rows(sample, self.signal, width=self.width, blanks=self.blanks, dtype=torch.float64)
+
+    @cached_property
+    def _fitted(self) -> tuple[Float64[Tensor, "width"], Float64[Tensor, "width"], Int64[Tensor, "blank"]]:
+        """Mean, scale and the columns that may be blank, as tensors."""
+        mean = (0.0,) * self.width if self.mean is None else self.mean
+        scale = (1.0,) * self.width if self.scale is None else self.scale
+        wide = torch.float64
+        blank = torch.tensor(self.blank_columns, dtype=torch.int64)
+        return torch.tensor(mean, dtype=wide), torch.tensor(scale, dtype=wide), blank
 
 
 class RowEncoder(NodeEncoder):

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 BLOCK = 1 << 20  # numbers kept until they are summed up
+ROUNDING = 1e-14  # of a column's largest number: a spread that is no more than what rounding may make
 PARTS = 4096  # tensors kept until then, which have a weight of their own
 
 
@@ -12,7 +13,9 @@ class Moments:
     """Running mean and standard deviation per column, in float64, without keeping the rows.
 
     Blocks of rows are summed up and merged (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
-    computing sample variances", 1982). NaN stands for a blank: it counts for nothing, and where it was is remembered.
+    computing sample variances", 1982), after each column's first number has been subtracted: numbers with an offset
+    have the scale that they have without it. NaN stands for a blank: it counts for nothing, and where it was is
+    remembered.
 
     Args:
         width: number of columns.
@@ -29,6 +32,7 @@ class Moments:
         self._waiting: list[Tensor] = []
         self._numbers = 0
         self._count, self._mean, self._squares, self._largest = torch.zeros(4, width, dtype=torch.float64)
+        self._first = torch.full((width,), torch.nan, dtype=torch.float64)
 
     def add(self, values: Float[Tensor, "rows width"]) -> None:
         """See some rows."""
@@ -42,15 +46,16 @@ class Moments:
     def mean(self) -> Float[Tensor, "width"]:
         """Mean of each column; 0 where all is blank."""
         self._merge()
-        mean: Tensor = self._mean
+        mean: Tensor = self._mean + self._first.nan_to_num()
         return mean
 
     @property
     def scale(self) -> Float[Tensor, "width"]:
-        """Standard deviation of each column (of the rows seen, not an estimate beyond them); 1 where it is constant."""
+        """Standard deviation of each column (of the rows seen, not an estimate beyond them); 1 where it is constant,
+        up to rounding."""
         self._merge()
         deviation = (self._squares / self._count.clamp(min=1)).sqrt()
-        return torch.where(deviation > 1e-12 * self._largest.clamp(min=1e-300), deviation, 1.0)
+        return torch.where(deviation > ROUNDING * self._largest.clamp(min=1e-300), deviation, 1.0)
 
     @property
     def blank(self) -> Bool[Tensor, "width"]:
@@ -60,17 +65,20 @@ class Moments:
         return blank
 
     def _merge(self) -> None:
-        if not self._waiting:
+        if not self._numbers:
             return
         values = torch.cat(self._waiting).double()
         self._waiting, self._numbers = [], 0
         here = ~values.isnan()
         count = here.sum(dim=0).double()
+        self._largest = torch.maximum(self._largest, torch.where(here, values.abs(), 0.0).amax(dim=0))
+        first = values.gather(0, here.int().argmax(dim=0, keepdim=True)).squeeze(0)  # NaN where a column is all blank
+        self._first = torch.where(self._first.isnan(), first, self._first)
+        values -= self._first
         mean = torch.where(here, values, 0.0).sum(dim=0) / count.clamp(min=1)
         off = torch.where(here, values - mean, 0.0)
         total, between = self._count + count, mean - self._mean
         share = count / total.clamp(min=1)
         self._squares = self._squares + off.square().sum(dim=0) + between.square() * self._count * share
         self._mean = self._mean + between * share
-        self._largest = torch.maximum(self._largest, torch.where(here, values.abs(), 0.0).amax(dim=0))
         self._count = total

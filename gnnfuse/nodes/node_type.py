@@ -29,8 +29,8 @@ class NodeSet:
     Args:
         values: `[nodes, ...]`; each node's own slice of the signal: pixels, waveform, token id, row.
         shape: the signal's own layout: `(rows, columns)`, `(frames,)`, `(tokens,)`.
-        position: `[nodes, coordinates]`, on the grid or in space.
-        time: `[nodes, 2]`, start and end in seconds.
+        position: `[nodes, coordinates]`, on the grid or in space; float64 where digits matter to edge rules.
+        time: `[nodes, 2]`, start and end in seconds; float64 where digits matter to edge rules.
         dropped: how many nodes `max_nodes` took away, by truncating or pooling.
 
     Raises:
@@ -68,8 +68,8 @@ class Layout:
         graph_id: `[nodes]`; ascending.
         offsets: `[graphs + 1]`; the nodes of graph g are `offsets[g]:offsets[g + 1]` within the type.
         shape: `[graphs, axes]`; each sample's own layout, zeros where the type is absent.
-        position: `[nodes, coordinates]` or None.
-        time: `[nodes, 2]` in seconds or None.
+        position: `[nodes, coordinates]` or None; from the sample's lowest where that is far from 0.
+        time: `[nodes, 2]` in seconds or None; from the sample's first where that is far from 0 (2^14 s).
         dropped: `[graphs]`; nodes lost to `max_nodes`.
     """
 

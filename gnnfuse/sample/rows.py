@@ -11,6 +11,7 @@ from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
 from gnnfuse.sample.unreadable import signal_of
 
+LARGEST = torch.finfo(torch.float32).max
 EXPECTED = "rows of numbers: an array or tensor [nodes, features], or Rows(values, time=..., position=...)"
 
 
@@ -34,27 +35,38 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class TensorRows:
-    """Rows as `read_rows` gives them: float32 tensors of checked shapes."""
+    """Rows as `read_rows` gives them: tensors of checked shapes; times and positions are float64."""
 
     values: Tensor
     time: Tensor | None
     position: Tensor | None
 
 
-def read_rows(sample: Sample, signal: str, *, width: int | None = None, blanks: bool = False) -> TensorRows | None:
+def read_rows(
+    sample: Sample,
+    signal: str,
+    *,
+    width: int | None = None,
+    blanks: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> TensorRows | None:
     """Read a signal of a sample as rows of features.
+
+    Times and positions keep their digits: a time stamp of today has a grain of 128 seconds in float32.
 
     Args:
         sample: the sample.
         signal: name of the signal.
         width: expected number of features; None takes what is found.
         blanks: let NaN among the values stand, as a table's empty cells come; infinity is refused all the same.
+        dtype: of the values; take float64 to subtract a mean from them first.
 
     Returns:
         The rows, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: not numbers, another width, NaN or infinity, times or positions for another number of rows.
+        SignalError: not numbers, another width, NaN, infinity or numbers beyond float32, times or positions for
+            another number of rows.
 
     Example:
         >>> read_rows(Sample({"sensor": np.ones((4, 2))}), "sensor").values.shape
@@ -64,7 +76,7 @@ def read_rows(sample: Sample, signal: str, *, width: int | None = None, blanks: 
     if value is None:
         return None
     found = _fields(value)
-    values = _number_tensor(sample, signal, "values", found["values"], blanks=blanks)
+    values = _number_tensor(sample, signal, "values", found["values"], blanks=blanks, dtype=dtype)
     values = values.unsqueeze(0) if values.ndim == 1 else values
     if values.ndim != 2 or (width is not None and values.shape[1] != width):
         expected = f"[nodes, {'features' if width is None else width}]"
@@ -92,9 +104,18 @@ def _fields(value: object) -> Mapping[str, object]:
     return {"values": value}
 
 
-def _number_tensor(sample: Sample, signal: str, field: str, value: object, *, blanks: bool = False) -> Tensor:
-    tensor = as_tensor(sample, signal, field, value, expected=EXPECTED).float()
-    bad = int((torch.isinf(tensor) if blanks else ~torch.isfinite(tensor)).sum())
+def _number_tensor(
+    sample: Sample,
+    signal: str,
+    field: str,
+    value: object,
+    *,
+    blanks: bool = False,
+    dtype: torch.dtype = torch.float64,
+) -> Tensor:
+    tensor = as_tensor(sample, signal, field, value, expected=EXPECTED).to(dtype)
+    size = tensor.abs()
+    bad = int((size > LARGEST if blanks else ~(size <= LARGEST)).sum())
     if bad:
         raise SignalError(
             sample, signal, f"{bad} entries of {field} that are {'' if blanks else 'NaN or '}infinite", "finite numbers"

@@ -62,6 +62,18 @@ def test_spans_that_touch_do_not_overlap_but_equal_moments_do() -> None:
     assert joined(Aligned(margin=0.5), spans((0, 1)), spans((1.75, 2))) == []
 
 
+@pytest.mark.parametrize("offset", [1.7e9, -1.7e9, 1e6])
+@pytest.mark.parametrize("margin", [0.0, 0.1, 0.3])
+def test_times_with_an_offset_are_joined_as_without_it(offset: float, margin: float) -> None:
+    def tenths(count: int, step: int, begin: float) -> NodeSet:
+        start = torch.arange(0, count * step, step).double() / 10
+        return NodeSet(torch.zeros(count), (count,), time=torch.stack([start, start], dim=1) + begin)
+
+    expected = [(s, d) for d in range(12) for s in range(8) if abs(3 * s - 2 * d) <= round(10 * margin)]
+    for begin in (0.0, offset):
+        assert joined(Aligned(margin=margin), tenths(8, 3, begin), tenths(12, 2, begin)) == expected
+
+
 def test_comparing_block_by_block_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     src, dst = random_spans(20, 0), random_spans(13, 1)
     at_once = Aligned().edges(src, dst)

@@ -48,6 +48,15 @@ def test_within_a_set_no_node_is_its_own_neighbour_even_among_doubles(seed: int,
     assert set(zip(*edges.tolist(), strict=True)) == oracle(one.position, one.position, k, same=True)
 
 
+def test_positions_with_an_offset_are_joined_as_without_it() -> None:
+    one = points(9, 2, 0)
+    assert one.position is not None
+    moved = NodeSet(one.values, one.shape, one.position.double() + torch.tensor([5e5, 5.6e6]).double())
+    assert torch.equal(Nearest(k=3).edges(moved, moved), Nearest(k=3).edges(one, one))
+    across = Nearest(k=3, across=True).edges(one, moved)  # float32 beside float64
+    assert across.shape == (2, 27)
+
+
 def test_by_features_compares_the_rows() -> None:
     one = points(8, 3, 0)
     edges = Nearest(k=2, by="features").edges(one, one)

@@ -2,12 +2,13 @@ import pickle
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gnnfuse.edges import Complete, EdgeRule, Grid, Nearest, Window
+from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Nearest, Window
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder, SampleGraph, graph_builder
 from gnnfuse.nodes import Features, Hub, ImagePatches, NodeSet, NodeType, TextTokens
 from gnnfuse.ops import edges_from_index
@@ -361,3 +362,31 @@ def test_random_samples_do_miss_modalities() -> None:
     found = [len(random_sample(generator).signals) for _ in range(100)]
     assert min(found) == 0
     assert max(found) == 4
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.7e9, -1.7e12])
+def test_times_and_positions_with_an_offset_give_the_batch_without_it(offset: float) -> None:
+    names = {"sensor": 0.0, "events": 2.5}
+    types = [Features(signal=name, width=1, timed=True, coordinates=2) for name in names]
+    builder = GraphBuilder(types, [Aligned(margin=0.5), Nearest(k=2, across=True)])
+
+    def sample(offset: float) -> Sample:
+        """Of the third type's signal there is nothing; times of both types are on one clock."""
+        times = {name: start + np.arange(5.0) for name, start in names.items()}
+        places = np.stack([np.arange(5.0) % 3, np.arange(5.0) % 2], axis=1)
+        return Sample({n: Rows(np.ones((5, 1)), time=t + offset, position=places + offset) for n, t in times.items()})
+
+    batch, expected = builder([sample(offset)]), builder([sample(0.0)])
+    assert batch == expected
+    assert batch.layout["events"].time is not None
+    assert batch.layout["events"].time.dtype == torch.float32
+    assert batch.layout["events"].time[:, 0].tolist() == [2.5, 3.5, 4.5, 5.5, 6.5]
+
+
+def test_times_and_positions_that_float32_holds_stay_as_they_are() -> None:
+    place = Features(signal="sensor", width=1, timed=True, coordinates=1)
+    rows = Rows(np.ones((2, 1)), time=np.array([3.0, 16000.0]), position=np.array([[-7.0], [20000.0]]))
+    layout = GraphBuilder([place])([Sample({"sensor": rows})]).layout["sensor"]
+    assert layout.time is not None
+    assert layout.position is not None
+    assert (layout.time[:, 0].tolist(), layout.position.flatten().tolist()) == ([3.0, 16000.0], [-7.0, 20000.0])

@@ -141,3 +141,17 @@ def test_noise_is_in_units_of_the_scaled_features_and_leaves_times_and_positions
     assert plain.position is not None
     assert noisy.position is not None
     assert torch.equal(noisy.position, plain.position)
+
+
+def test_noise_on_numbers_with_an_offset_is_the_noise_without_it() -> None:
+    plain = [Sample({"sensor": [[float(n * 7 % 60)]]}) for n in range(50)]
+    moved = [Sample({"sensor": np.array([[1.7e9 + n * 7 % 60]])}) for n in range(50)]
+    noisy = Features(signal="sensor", width=1, noise=0.1)
+    found = []
+    for samples in (plain, moved):
+        fitted = noisy.fit(samples)
+        generator = torch.Generator().manual_seed(0)
+        found.append(
+            torch.cat([nodes_of(fitted, fitted.augment(s, generator).signals["sensor"]).values for s in samples])
+        )
+    torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-6)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -23,6 +24,23 @@ def test_rows_seen_in_passing_give_the_moments_of_all(monkeypatch: pytest.Monkey
         torch.testing.assert_close(found.mean[column], seen.mean(), rtol=1e-12, atol=0)
         torch.testing.assert_close(found.scale[column], seen.std(correction=0), rtol=1e-9, atol=0)
     assert found.blank.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("block", [1, 50, 1 << 20])
+@pytest.mark.parametrize("offset", [1.7e9, 1.7e12, -2e7])
+def test_an_offset_changes_no_scale_and_moves_the_mean(
+    monkeypatch: pytest.MonkeyPatch, block: int, offset: float
+) -> None:
+    monkeypatch.setattr(module, "BLOCK", block)
+    values = torch.arange(300.0).double().remainder(7).reshape(100, 3)
+    values[:60, 1] = NAN
+    values[:, 2] /= 4
+    found, expected = Moments(3), Moments(3)
+    for part in torch.split(values, 9):
+        expected.add(part)
+        found.add(part + offset)
+    assert torch.equal(found.scale, expected.scale)
+    torch.testing.assert_close(found.mean - offset, expected.mean, rtol=0, atol=np.spacing(abs(offset)))
 
 
 def test_a_column_that_is_constant_or_blank_has_scale_one() -> None:
