@@ -53,7 +53,7 @@ class CacheProgress:
     def begin(self, guess: Guess, node_types: Sequence[PretrainedNodes], rows: int | None) -> None:
         """Show what the columns were taken for, and a bar for each that is encoded."""
         encoded = {node_type.signal: node_type.model for node_type in node_types}
-        for column in guess.account:
+        for column in guess.summary:
             what = f", by {encoded[column.column]}" if column.column in encoded else ", not encoded"
             self._console.print(f"{column.column}: {column.role} ({column.reason}){what}", markup=False)
         for signal, model in encoded.items():

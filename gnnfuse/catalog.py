@@ -5,7 +5,7 @@ objects. A package that installs an entry point in the group `gnnfuse` named `ki
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -137,4 +137,15 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f", did you mean {' or '.join(map(repr, near))}?" if near else "."
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}"
+    return f"unknown {kind} {name!r}{hint} Known: {listed(known, 100)}"
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names for people to read: the first of them, and how many more there are.
+
+    Example:
+        >>> listed(["a", "b"]), listed([str(number) for number in range(9)], 2)
+        ('a, b', '0, 1 and 7 more')
+    """
+    more = len(names) - most
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more:,} more"

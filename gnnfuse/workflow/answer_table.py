@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gnnfuse.catalog import listed
 from gnnfuse.data.rejects import OnError, Reject, check_on_error, rows_left_out, write_rejects
 from gnnfuse.data.tables import Table, TableSamples, TableStream, blank_notes, open_table
 from gnnfuse.graph import GraphBatch
@@ -143,7 +144,7 @@ def answering(
         observer.says(line)
     opened, columns, missing = note.signals_in(opened)
     if missing:
-        observer.says(f"missing columns, taken for empty: {', '.join(missing)}")
+        observer.says(f"missing columns, taken for empty: {listed(missing)}")
     for line in blank_notes(opened, columns):
         observer.says(line)
     if id is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gnnfuse.catalog import listed
 from gnnfuse.data.rejects import rows_left_out
 from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.model_card import ModelCard
@@ -174,7 +175,7 @@ def _data_lines(results: Results) -> list[str]:
     lines = [
         f"- Splits: {splits['train']:,} train, {splits['valid']:,} valid, {splits['test']:,} test; {splits['rule']}."
     ]
-    lines += [f"- {role}: {', '.join(f'`{name}`' for name in names)}" for role, names in results["columns"].items()]
+    lines += [f"- {role}: {listed([f'`{name}`' for name in names])}" for role, names in results["columns"].items()]
     train = results["present"].get("train", {})
     total = splits["train"]
     for signal, count in train.items():
@@ -195,7 +196,7 @@ def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, 
     hub = tuple(name for name in plan.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/")))
     more = {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
     if plan.columns.features:
-        more[f"numbers in {FEATURES}, in this order"] = ", ".join(plan.columns.features)
+        more[f"numbers in {FEATURES}, in this order"] = listed(plan.columns.features, 100)
     return ModelCard(
         data=f"{_table_name(plan)}: {plan.sizes['train']:,} training rows; {plan.splits.rule}",
         metrics=dict(metrics[split]),

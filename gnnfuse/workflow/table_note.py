@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from gnnfuse.catalog import listed
 from gnnfuse.data.tables import Blanks, Columns, Table, TableError
 
 FILE, FORMAT = "table.json", 1
@@ -73,9 +74,7 @@ class TableNote:
         columns = replace(self.columns, target=(), id=None, split=None, group=None)
         missing = tuple(name for name in columns.used if name not in table.columns)
         if len(missing) == len(columns.used):
-            raise TableError(
-                f"table {table.name}: found none of the columns {', '.join(missing)}, expected at least one"
-            )
+            raise TableError(f"table {table.name}: found none of the columns {listed(missing)}, expected at least one")
         return table.with_empty(missing), columns, missing
 
 

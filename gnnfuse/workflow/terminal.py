@@ -48,11 +48,11 @@ class Terminal(Observer):
         self.console.print(Text(line), soft_wrap=True)
 
     def columns(self, guess: Guess) -> None:
-        """A table of the columns, with the reason for each."""
+        """A table of the columns, with the reason for each; alike ones together, where there are many."""
         table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
         for head in ("column", "is", "because", "empty", "for example"):
             table.add_column(head, overflow="fold" if head == "because" else "ellipsis", no_wrap=head != "because")
-        for found in guess.account:
+        for found in guess.summary:
             style = "dim" if found.role == "unused" else None
             cells = (found.column, found.role, found.reason, f"{found.blank:.0%}", found.example)
             table.add_row(*(Text(cell) for cell in cells), style=style)

@@ -25,12 +25,21 @@ def readers(types: "Mapping[str, pa.DataType]", texts: frozenset[str]) -> dict[s
     return {name: _reader(kind, name in texts) for name, kind in types.items()}
 
 
+def is_text(kind: "pa.DataType", named: bool) -> bool:
+    """Whether a column holds texts: by its type, or because its bytes are `named` to be texts."""
+    import pyarrow.types as types
+
+    if types.is_dictionary(kind):
+        return False
+    return named or bool(types.is_string(kind) or types.is_large_string(kind))
+
+
 def _reader(kind: "pa.DataType", text: bool) -> Read:
     import pyarrow.types as types
 
     if types.is_dictionary(kind):
         return lambda array, place: _plain(array[place])
-    if text or types.is_string(kind) or types.is_large_string(kind):
+    if is_text(kind, text):
         return _text
     if _is_list(kind) and _is_number(kind.value_type):
         return _numbers

@@ -2,11 +2,14 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int64
 
 from gnnfuse.data.tables.arrow_checks import checked_schema
 from gnnfuse.sample.files import shown
@@ -29,8 +32,12 @@ class IndexedRows(ABC):
         """The batch that a row lies in, and its place in the batch."""
 
     @abstractmethod
-    def column(self, name: str) -> "pa.ChunkedArray":
-        """A whole column."""
+    def columns(self, names: Sequence[str]) -> "pa.Table":
+        """Some columns, whole."""
+
+    @abstractmethod
+    def take(self, numbers: Int64[np.ndarray, "rows"], names: Sequence[str]) -> "pa.Table":
+        """Some columns of the rows with these numbers, which ascend."""
 
     @abstractmethod
     def batches(self) -> "Iterator[pa.RecordBatch]":
@@ -72,9 +79,22 @@ class ArrowRows(IndexedRows):
         which = bisect_right(starts, number) - 1
         return found[which], number - starts[which]
 
-    def column(self, name: str) -> "pa.ChunkedArray":
-        """A whole column."""
-        return self.table.column(name)
+    def columns(self, names: Sequence[str]) -> "pa.Table":
+        """Some columns, whole."""
+        return self.table.select(names)
+
+    def take(self, numbers: Int64[np.ndarray, "rows"], names: Sequence[str]) -> "pa.Table":
+        """Some columns of the rows with these numbers, batch by batch: Arrow would first join a column's batches."""
+        import pyarrow as pa
+
+        found, starts = self._batches
+        cuts = np.searchsorted(numbers, starts)
+        parts = [
+            batch.select(names).take(pa.array(numbers[begin:end] - start))
+            for batch, start, (begin, end) in zip(found, starts, pairwise(cuts), strict=False)
+            if end > begin
+        ]
+        return pa.Table.from_batches(parts) if parts else self.table.select(names).slice(0, 0)
 
     def batches(self) -> "Iterator[pa.RecordBatch]":
         """All rows in order."""
@@ -98,9 +118,13 @@ class DatasetRows(IndexedRows):
         """The batch that a row lies in, and its place in the batch."""
         return self.dataset[number].to_batches()[0], 0
 
-    def column(self, name: str) -> "pa.ChunkedArray":
-        """A whole column."""
-        return self.dataset.select_columns([name])[:].column(name)
+    def columns(self, names: Sequence[str]) -> "pa.Table":
+        """Some columns, whole."""
+        return self.dataset.select_columns(list(names))[:].select(names)
+
+    def take(self, numbers: Int64[np.ndarray, "rows"], names: Sequence[str]) -> "pa.Table":
+        """Some columns of the rows with these numbers."""
+        return self.dataset.select_columns(list(names))[numbers.tolist()].select(names)
 
     def batches(self) -> "Iterator[pa.RecordBatch]":
         """All rows in order."""

@@ -23,10 +23,12 @@ def blank_notes(table: Table, columns: Columns) -> tuple[str, ...]:
     if table.blanks.everywhere:
         return ()
     names = [name for name in (*columns.features, *columns.target) if name not in table.empty]
-    rows = table.reading(Columns()).look(LOOK, names)
+    table = table.reading(Columns())  # to which such words are texts
+    _, rows = table.looked(LOOK, names)
     notes = []
-    for name in names:
-        found = Counter(cell.strip() for _, row in rows if isinstance(cell := row[name], str))
+    for name, column in zip(names, rows.columns, strict=True):
+        strange = table.numbers(name, column).strange
+        found = Counter(cell.strip() for cell in strange.values() if isinstance(cell, str))
         words = sorted(found.keys() & table.blanks.words)
         if words:
             count, shown = sum(found[word] for word in words), ", ".join(map(repr, words))

@@ -1,23 +1,32 @@
 """What stands in a column: counts over the rows that were looked at."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, time, timedelta
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
-from gnnfuse.data.tables.arrow_cells import Cell
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from gnnfuse.data.tables.arrow_cells import Cell, is_text
+from gnnfuse.data.tables.column_numbers import is_number
+from gnnfuse.data.tables.dates_in_cells import ADVICE, are_days, is_date
+from gnnfuse.data.tables.grouped_numbers import grouped_note, is_grouped
 from gnnfuse.data.tables.media_kinds import kind_of_bytes, kind_of_name
 from gnnfuse.data.tables.numbers_in_cells import number_in
 from gnnfuse.data.tables.split_names import split_named
-from gnnfuse.data.tables.table import Cells, Table
+from gnnfuse.data.tables.table import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FEW = 20  # different short texts: a category
 AGAIN = 5  # times that each of them comes, on average
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{1,2}:\d{2}(:\d{2})?")
-COMMA = re.compile(r"[+-]?\d+,\d+")
 SHOWN = 40
 MOSTLY = 0.8  # of the filled cells: the rest may be damaged
+TIMES = (date, time, timedelta)  # a datetime is a date
 ENDINGS = {"image": "pictures", "audio": "recordings", "text": "texts"}
 
 
@@ -39,6 +48,7 @@ class Evidence:
         media: (modality, cells, what they look like) for each modality some cells look like.
         all_splits: whether every cell names a split.
         unusable: why the column is of no use as an input; empty if it is not so.
+        caution: what to know before its numbers are used as an input; empty if there is nothing.
         example: a cell, shortened.
         shown_values: some of the different cells, shortened.
     """
@@ -56,6 +66,7 @@ class Evidence:
     media: tuple[tuple[str, int, str], ...]
     all_splits: bool
     unusable: str
+    caution: str
     example: str
     shown_values: tuple[str, ...]
 
@@ -72,13 +83,57 @@ class Evidence:
 
 def gather(table: Table, count: int) -> Iterator[Evidence]:
     """The evidence for every column, from up to `count` rows."""
-    rows = table.look(count, table.columns)
-    for column in table.columns:
-        yield _evidence(column, table.kinds.get(column), rows, table.blanks.words)
+    rows, looked = table.looked(count, table.columns)
+    for name, column in zip(table.columns, looked.columns, strict=True):
+        found = _of_numbers(table, name, rows, column)
+        yield _of_cells(table, name, rows, table.read(name, column)) if found is None else found
 
 
-def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]], blanks: frozenset[str]) -> Evidence:
-    filled = [(number, row[column]) for number, row in rows if row[column] is not None]
+def _of_numbers(table: Table, name: str, rows: Int64[np.ndarray, "rows"], column: "pa.ChunkedArray") -> Evidence | None:
+    """What `_of_cells` finds, without a look at each cell; None where other things than numbers stand."""
+    text = is_text(column.type, name in table.texts)
+    if not (text or is_number(column.type)) or name in table.class_names:
+        return None
+    found = table.numbers(name, column)
+    words = {cell.strip() if isinstance(cell, str) else "" for cell in found.strange.values()}
+    here = ~np.isnan(found.values)
+    count = int(here.sum())
+    if not count or words - table.blanks.words:
+        return None
+    numbers, places = found.values[here], np.flatnonzero(here)
+    different = len(_spellings(column.take(places))) if text else len(np.unique(numbers))
+    [first] = table.read(name, column.slice(int(places[0]), 1))
+    unusable = _always(first) if different == 1 and count > 1 else _running(numbers, rows[here])
+    return Evidence(
+        column=name,
+        source=table.kinds.get(name),
+        rows=len(rows),
+        filled=count,
+        blank_words=tuple(sorted(words)),
+        different=different,
+        numbers=count,
+        texts=0,
+        strange=repr(""),
+        number_lists=False,
+        media=(),
+        all_splits=False,
+        unusable=unusable,
+        caution=_caution(numbers),
+        example=_short(first),
+        shown_values=(),
+    )
+
+
+def _spellings(column: "pa.ChunkedArray") -> set[object]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return set(pc.utf8_trim_whitespace(column.cast(pa.string())).unique().to_pylist())
+
+
+def _of_cells(table: Table, column: str, rows: Int64[np.ndarray, "rows"], found: list[Cell]) -> Evidence:
+    blanks = table.blanks.words
+    filled = [(number, cell) for number, cell in zip(rows.tolist(), found, strict=True) if cell is not None]
     numbers = [cell for _, cell in filled if number_in(cell) is not None]
     others = [found for found in filled if not (isinstance(found[1], str) and found[1].strip() in blanks)]
     blank_words: tuple[str, ...] = ()
@@ -91,7 +146,7 @@ def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]], bl
     strange = next((text for text in texts if number_in(text) is None), "")
     return Evidence(
         column=column,
-        source=source,
+        source=table.kinds.get(column),
         rows=len(rows),
         filled=len(cells),
         blank_words=blank_words,
@@ -103,6 +158,7 @@ def _evidence(column: str, source: str | None, rows: list[tuple[int, Cells]], bl
         media=tuple(_media(cells)),
         all_splits=bool(texts) and all(split_named(text) for text in texts),
         unusable=_unusable(places, cells, texts, numbers, words),
+        caution=_caution(_floats(numbers)),
         example=_short(cells[0]) if cells else "",
         shown_values=tuple(_short(word) for word in sorted(words)[:5]),
     )
@@ -142,22 +198,40 @@ def _unusable(
     if not cells:
         return "all empty"
     if len(words) == 1 and len(cells) > 1:
-        return f"always the same: {_short(next(iter(words)))}"
+        return _always(cells[0])
     if len(numbers) == len(cells):
-        values = [number_in(cell) or 0.0 for cell in cells]
-        off = {value - place for value, place in zip(values, places, strict=True)}
-        return "a running number" if len(values) >= FEW and len(off) == 1 else ""
-    if texts and all(DATE.fullmatch(text) for text in texts):
-        return "dates or times"
-    commas = [text for text in texts if COMMA.fullmatch(text)]
-    if commas and len(commas) + len(numbers) >= MOSTLY * len(cells):
-        return f"numbers with a decimal comma, such as {commas[0]!r}; write a point to use them as numbers"
+        return _running(_floats(numbers), np.array(places))
+    dates = [text for text in texts if is_date(text)] + [str(cell) for cell in cells if isinstance(cell, TIMES)]
+    if dates and len(dates) >= MOSTLY * len(cells):
+        return f"dates or times, such as {_short(dates[0])!r}; {ADVICE}"
+    grouped = [text for text in texts if is_grouped(text)]
+    if grouped and len(grouped) + len(numbers) >= MOSTLY * len(cells):
+        return grouped_note(grouped, pointed=any("." in str(cell) for cell in numbers))
     if not texts and not all(_is_numbers(cell) for cell in cells):
         return f"cells of a kind that is not used: {type(cells[0]).__name__}"
     short = texts and max(map(len, texts)) <= SHOWN and sum(len(text.split()) for text in texts) < 3 * len(texts)
     if short and len(words) <= FEW and len(texts) >= AGAIN * len(words):
         return f"a category of {len(words)} values; name it as text or target to use it"
     return ""
+
+
+def _always(cell: Cell) -> str:
+    return f"always the same: {_short(cell.strip() if isinstance(cell, str) else repr(cell))}"
+
+
+def _running(numbers: Float64[np.ndarray, "cells"], places: Int64[np.ndarray, "cells"]) -> str:
+    off = numbers - places
+    return "a running number" if len(numbers) >= FEW and bool((off == off[0]).all()) else ""
+
+
+def _caution(numbers: Float64[np.ndarray, "cells"]) -> str:
+    if not are_days(numbers):
+        return ""
+    return f"they read as dates (yyyymmdd), which are not as far apart as the numbers: {ADVICE}, or ignore the column"
+
+
+def _floats(cells: list[Cell]) -> Float64[np.ndarray, "cells"]:
+    return np.array([number_in(cell) for cell in cells], dtype=np.float64)
 
 
 def _short(cell: Cell) -> str:

@@ -1,9 +1,11 @@
 """What the columns of a table probably are, told from what stands in them, with the reasons."""
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gnnfuse.catalog import listed
 from gnnfuse.data.tables.column_evidence import MOSTLY, Evidence, gather
 from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
@@ -17,6 +19,8 @@ TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
 IDS = ("id", "uid", "uuid", "guid", "key", "index", "sample_id", "row_id", "item_id", "sample", "name")
 SPLITS = ("split", "subset", "partition", "set")
 UNUSED = "unused"
+MOST_SHOWN = 60  # columns that people are shown one by one
+VALUE = re.compile(r"'(\\.|[^'\\])*'|: .*|\d[\d,.]*")  # what differs in the reasons for alike columns
 FEW = 20  # different short texts: words of a category rather than texts
 
 
@@ -52,7 +56,18 @@ class Guess:
     account: tuple[ColumnGuess, ...]
 
     def __str__(self) -> str:
-        return "\n".join(f"{found.column}: {found.role} ({found.reason})" for found in self.account)
+        return "\n".join(f"{found.column}: {found.role} ({found.reason})" for found in self.summary)
+
+    @property
+    def summary(self) -> tuple[ColumnGuess, ...]:
+        """The account for people: where it has more than 60 entries, one for all columns of the same role and reason,
+        whose numbers may differ; what it gives as the reason and the example are those of the first."""
+        if len(self.account) <= MOST_SHOWN:
+            return self.account
+        alike: dict[tuple[str, str], list[ColumnGuess]] = {}
+        for found in self.account:
+            alike.setdefault((found.role, VALUE.sub("", found.reason)), []).append(found)
+        return tuple(_as_one(several) for several in alike.values())
 
     def refuse_none(self) -> None:
         """Refuse columns of which none is an input.
@@ -68,6 +83,11 @@ class Guess:
         raise TableError(
             f"found no column with pictures, recordings, texts or numbers{why}; name one, such as --text NAME"
         )
+
+
+def _as_one(several: list[ColumnGuess]) -> ColumnGuess:
+    names = listed([found.column for found in several], 3)
+    return replace(several[0], column=names, blank=sum(found.blank for found in several) / len(several))
 
 
 def guess_columns(
@@ -91,8 +111,8 @@ def guess_columns(
     column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
     embedded media, first bytes of the files that cells name (of 100 rows), lists of numbers, numbers, texts. What looks
     like paths, URLs or base64 and cannot be read as a picture, recording or text stays unused, with a warning. Short
-    texts of a few values that come again and again are a category and stay unused, as do constants, dates, running
-    numbers and numbers with a decimal comma. A column of numbers may hold words that stand for an empty cell
+    texts of a few values that come again and again are a category and stay unused, as do constants, dates and times,
+    running numbers and numbers with commas. A column of numbers may hold words that stand for an empty cell
     (`Blanks`). What is given is not guessed: a role with columns (or an empty list for none) takes these and no others.
     A group is never guessed. What is ignored is unused.
 
@@ -128,16 +148,18 @@ def guess_columns(
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
     taken |= dict.fromkeys(ignored, UNUSED)
     found: list[ColumnGuess] = []
+    before: set[str] = set()
     evidences = list(gather(table, LOOK))
     named = _named_files(table, evidences)
     for evidence in evidences:
         files = named.get(evidence.column, NamedFiles())
-        role, reason = _role(evidence, files, taken, given, {guess.role for guess in found})
+        role, reason = _role(evidence, files, taken, given, before)
         if role == "id" and evidence.column not in taken:
             role, reason = _checked_id(table, evidence.column, reason)
         if role == UNUSED and reason == files.reason != "":
             warnings.warn(f"table {table.name}: column {evidence.column!r} is unused: {reason}", stacklevel=2)
         found.append(ColumnGuess(evidence.column, role, reason, evidence.blank, evidence.example))
+        before.add(role)
     return Guess(_columns(found, given), tuple(_with_group(found, group)))
 
 
@@ -179,8 +201,9 @@ def _checked_id(table: Table, column: str, reason: str) -> tuple[str, str]:
 
 
 def _refuse_both(given: dict[str, tuple[str, ...]], ignored: Sequence[str]) -> None:
+    gone = set(ignored)
     for role, names in given.items():
-        both = [name for name in names if name in ignored]
+        both = [name for name in names if name in gone]
         if both:
             raise TableError(f"column {both[0]!r} is given as {role} and again to be ignored, expected one")
 
@@ -219,7 +242,8 @@ def _by_content(evidence: Evidence, files: NamedFiles) -> Iterator[tuple[str, st
         kind = f"{evidence.numbers} of {evidence.filled} cells are numbers"
         kind += f"; the others, such as {evidence.strange}, cannot be read" if strange else ""
         words = ", ".join(map(repr, evidence.blank_words))
-        yield "features", kind + (f"; {words} counts as empty" if words else "")
+        kind += f"; {words} counts as empty" if words else ""
+        yield "features", kind + (f"; {evidence.caution}" if evidence.caution else "")
     elif evidence.texts and not evidence.unusable:
         yield "text", f"{evidence.different} different texts in {evidence.filled} cells"
 

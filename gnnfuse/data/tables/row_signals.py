@@ -9,16 +9,14 @@ import numpy as np
 from gnnfuse.data.tables.arrow_cells import Cell
 from gnnfuse.data.tables.columns import SIGNALS, Columns
 from gnnfuse.data.tables.error import CellError
+from gnnfuse.data.tables.feature_rows import FeatureRow
 from gnnfuse.data.tables.media_path import MediaFolder
-from gnnfuse.data.tables.numbers_in_cells import number_in
 from gnnfuse.data.tables.table import Cells
 from gnnfuse.data.tables.table_target import TableTarget
 from gnnfuse.sample.files import shown
 from gnnfuse.sample.sample import Sample
 from gnnfuse.sample.text import TextFile
 from gnnfuse.sample.unreadable import Unreadable
-
-LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -40,24 +38,30 @@ class RowSignals:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The columns that are read."""
-        roles = (*SIGNALS, "features", "id", *(("target",) if self.target is not None else ()))
+        """The columns that are read cell by cell: all that are read but those of numbers."""
+        roles = (*SIGNALS, "id", *(("target",) if self.target is not None else ()))
         return tuple(dict.fromkeys(name for role in roles for name in self.columns.of(role)))
 
-    def sample(self, number: int, cells: Cells) -> Sample:
-        """The sample of the row with a number, from 0."""
-        name = cells[self.columns.id] if self.columns.id is not None else None
-        return Sample(self.signals(cells), self._target(cells), row_name(number, name))
+    def sample(self, number: int, cells: Cells, features: FeatureRow | None) -> Sample:
+        """The sample of the row with a number, from 0.
 
-    def signals(self, cells: Cells) -> dict[str, object]:
+        Args:
+            number: the row's number.
+            cells: of the columns that are `used`.
+            features: the row's numbers; None where no column holds any.
+        """
+        name = cells[self.columns.id] if self.columns.id is not None else None
+        return Sample(self.signals(cells, features), self._target(cells), row_name(number, name))
+
+    def signals(self, cells: Cells, features: FeatureRow | None) -> dict[str, object]:
         """The signals of a row; None where a cell is empty."""
         found: dict[str, object] = {}
         for role, read in self._readers.items():
             for name in self.columns.of(role):
                 cell = cells[name]
                 found[name] = None if cell is None else read(cell)
-        if self.columns.features:
-            found[self.columns.features_signal] = self._features(cells)
+        if features is not None:
+            found[self.columns.features_signal] = _features(features)
         return found
 
     @property
@@ -78,23 +82,6 @@ class RowSignals:
 
     def _path(self, cell: str, *, absolute: bool = False) -> Path | Unreadable:
         return self.media.resolve(cell.strip(), absolute=absolute)
-
-    def _features(self, cells: Cells) -> object:
-        found = [cells[name] for name in self.columns.features]
-        if all(cell is None for cell in found):
-            return None
-        numbers = np.full((1, len(found)), np.nan, dtype=np.float32)
-        wrong: list[tuple[str, Cell]] = []
-        for place, (name, cell) in enumerate(zip(self.columns.features, found, strict=True)):
-            number = None if cell is None else number_in(cell)
-            if number is not None and abs(number) <= LARGEST:
-                numbers[0, place] = number
-            elif cell is not None:
-                wrong.append((name, cell))
-        left: object = None if np.isnan(numbers).all() else numbers
-        for name, cell in reversed(wrong):
-            left = Unreadable(f"{shown(cell, 80)} in column {name!r}", "a finite number or an empty cell", name, left)
-        return left
 
     def _target(self, cells: Cells) -> object:
         if self.target is None:
@@ -117,6 +104,13 @@ def id_in(cell: Cell) -> str:
     return text.strip().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _features(row: FeatureRow) -> object:
+    left: object = None if np.isnan(row.values).all() else row.values
+    for name, cell in reversed(row.strange):
+        left = Unreadable(f"{shown(cell, 80)} in column {name!r}", "a finite number or an empty cell", name, left)
+    return left
+
+
 def _text(cell: Cell) -> object:
     if isinstance(cell, str | int | float | bool):
         return cell if isinstance(cell, str) else str(cell)
@@ -129,7 +123,7 @@ def _rows(cell: Cell) -> object:
     if not isinstance(cell, list):
         return Unreadable(_kind(cell), "a list of numbers")
     try:
-        return np.array(cell, dtype=np.float32)
+        return np.array(cell, dtype=np.float64)
     except (TypeError, ValueError) as error:
         return Unreadable(f"a list that is no table of numbers ({error})", "rows of numbers of one width")
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from itertools import islice
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int64
 
 from gnnfuse import catalog
-from gnnfuse.data.tables.arrow_cells import Cell, Read, readers
+from gnnfuse.data.tables.arrow_cells import Cell, Read, is_text, readers
 from gnnfuse.data.tables.arrow_rows import IndexedRows
 from gnnfuse.data.tables.blanks import Blanks
+from gnnfuse.data.tables.column_numbers import ColumnNumbers, column_numbers
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.media_path import MediaFolder
 
@@ -120,17 +121,35 @@ class Table:
     def cells(self, number: int, names: Iterable[str]) -> Cells:
         """Some cells of the row with a number, from 0."""
         batch, place = self.indexed.place(range(len(self))[number])
-        return self._cells(batch, place, names)
+        return self.cells_in(batch, place, names)
 
     def column(self, name: str) -> list[Cell]:
         """All cells of a column."""
         self.check([name])
         if name in self.empty:
             return [None] * len(self)
-        read, cells = readers({name: self.types[name]}, self.texts)[name], []
-        for chunk in self.indexed.column(name).chunks:
-            cells += [self._clean(name, read(chunk, place)) for place in range(len(chunk))]
-        return cells
+        return self.read(name, self.indexed.columns([name]).column(0))
+
+    def read(self, name: str, column: "pa.ChunkedArray") -> list[Cell]:
+        """The cells of some rows of a column."""
+        read = readers({name: _stored_type(column)}, self.texts)[name]
+        return [self._clean(name, read(chunk, place)) for chunk in column.chunks for place in range(len(chunk))]
+
+    def numbers(self, name: str, column: "pa.ChunkedArray", *, largest: float = np.inf) -> ColumnNumbers:
+        """The numbers in some rows of a column: as `number_in` finds them in its cells, at a fraction of the cost.
+
+        Args:
+            name: the column's name.
+            column: the rows.
+            largest: a number of a larger size counts as none.
+        """
+        return column_numbers(
+            column,
+            partial(self.read, name),
+            as_stored=name not in self.class_names,
+            text=is_text(_stored_type(column), name in self.texts),
+            largest=largest,
+        )
 
     def each(self, names: Iterable[str]) -> Iterator[Cells]:
         """Some cells of every row, in order."""
@@ -138,20 +157,60 @@ class Table:
         self.check(wanted)
         for batch in self.batches:
             for place in range(len(batch)):
-                yield self._cells(batch, place, wanted)
+                yield self.cells_in(batch, place, wanted)
 
     def look(self, count: int, names: Iterable[str]) -> list[tuple[int, Cells]]:
-        """Up to `count` rows to learn from, with their numbers: drawn from all (always the same ones, in order; evenly
+        """Some cells of up to `count` rows to learn from, with their numbers; see `looked`."""
+        wanted = tuple(names)
+        numbers, rows = self.looked(count, wanted)
+        cells = [self.read(name, column) for name, column in zip(wanted, rows.columns, strict=True)]
+        if not cells:
+            return [(number, {}) for number in numbers.tolist()]
+        each = (dict(zip(wanted, row, strict=True)) for row in zip(*cells, strict=True))
+        return list(zip(numbers.tolist(), each, strict=True))
+
+    def looked(self, count: int, names: Iterable[str]) -> "tuple[Int64[np.ndarray, 'rows'], pa.Table]":
+        """Up to `count` rows to learn from, and their numbers: drawn from all (always the same ones, in order; evenly
         spaced ones would see one class of a table that takes turns), of a stream the first."""
         wanted = tuple(names)
+        self.check(wanted)
+        stored = [name for name in wanted if name not in self.empty]
         if self.rows is None:
-            return list(islice(enumerate(self.each(wanted)), count))
-        numbers = np.arange(len(self))
-        if len(self) > count:
-            numbers = np.sort(np.random.default_rng(0).choice(len(self), count, replace=False))
-        return [(number, self.cells(number, wanted)) for number in numbers.tolist()]
+            rows = _first(self.batches, count, stored)
+            numbers = np.arange(len(rows))
+        else:
+            numbers = np.arange(len(self))
+            if len(self) > count:
+                numbers = np.sort(np.random.default_rng(0).choice(len(self), count, replace=False))
+            rows = self.rows.columns(stored) if len(self) <= count else self.rows.take(numbers, stored)
+        return numbers, self._with_nulls(rows, wanted, len(numbers))
 
-    def _cells(self, batch: "pa.RecordBatch", place: int, names: Iterable[str]) -> Cells:
+    def whole(self, names: Iterable[str]) -> "pa.Table":
+        """Some columns of all rows."""
+        wanted = tuple(names)
+        self.check(wanted)
+        stored = [name for name in wanted if name not in self.empty]
+        return self._with_nulls(self.indexed.columns(stored), wanted, len(self))
+
+    def columns_of(self, batch: "pa.RecordBatch", names: Iterable[str]) -> "pa.Table":
+        """Some columns of a batch."""
+        import pyarrow as pa
+
+        wanted = tuple(names)
+        stored = [name for name in wanted if name not in self.empty]
+        return self._with_nulls(pa.Table.from_batches([batch]).select(stored), wanted, len(batch))
+
+    def _with_nulls(self, rows: "pa.Table", names: tuple[str, ...], count: int) -> "pa.Table":
+        """The rows with the columns that the source lacks, in the order of names."""
+        import pyarrow as pa
+
+        if not self.empty.intersection(names):
+            return rows
+        found = dict(zip(rows.column_names, rows.columns, strict=True))
+        return pa.table([found[name] if name in found else pa.nulls(count) for name in names], names=list(names))
+
+    def cells_in(self, batch: "pa.RecordBatch", place: int, names: Iterable[str]) -> Cells:
+        """Some cells of a row of a batch."""
         read, empty = self._readers, self.empty
         return {
             name: None if name in empty else self._clean(name, read[name](batch.column(name), place)) for name in names
@@ -183,3 +242,20 @@ def _named(cell: Cell, names: tuple[str, ...]) -> Cell:
     if isinstance(cell, int):
         return names[cell] if 0 <= cell < len(names) else None
     return [_named(number, names) for number in cell.tolist()] if isinstance(cell, np.ndarray) else cell
+
+
+def _stored_type(column: "pa.ChunkedArray") -> "pa.DataType":
+    return getattr(column.type, "storage_type", column.type)
+
+
+def _first(batches: "Iterable[pa.RecordBatch]", count: int, names: list[str]) -> "pa.Table":
+    """The first rows of a stream."""
+    import pyarrow as pa
+
+    parts, rows = [], 0
+    for batch in batches:
+        parts.append(batch.select(names).slice(0, count - rows))
+        rows += len(parts[-1])
+        if rows == count:
+            break
+    return pa.Table.from_batches(parts) if parts else pa.table({name: pa.nulls(0) for name in names})

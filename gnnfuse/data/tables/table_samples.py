@@ -8,17 +8,21 @@ import numpy as np
 from jaxtyping import Int64
 
 from gnnfuse.data.tables.columns import Columns
+from gnnfuse.data.tables.feature_rows import FeatureRow, FeatureRows
 from gnnfuse.data.tables.row_signals import RowSignals, row_name
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_target import TableTarget
 from gnnfuse.sample.sample import Sample
+
+IN_MEMORY = 1 << 30  # bytes of a table's numbers that are kept
 
 
 class TableSamples(Sequence[Sample]):
     """A sequence of samples over the rows of a table; keeps no sample and opens no file.
 
     Can be pickled: a table that lies in a file is opened anew by the other process. A sample costs what reading its
-    row costs, wherever it stands; memory does not grow with the number of rows.
+    row costs, wherever it stands. Columns of numbers are read once, as a whole, and kept in float64, up to 1 GiB; of a
+    table that has more of them, each row's are read with the row. Nothing else grows with the number of rows.
 
     Args:
         table: the table.
@@ -70,7 +74,23 @@ class TableSamples(Sequence[Sample]):
         if isinstance(index, slice):
             return self.select(range(len(self))[index])
         number = self.number(index)
-        return self._rows.sample(number, self.table.cells(number, self._used))
+        return self._rows.sample(number, self.table.cells(number, self._used), self._features(number))
+
+    def _features(self, number: int) -> FeatureRow | None:
+        names = self.columns.features
+        if not names:
+            return None
+        if self._kept is None:
+            return FeatureRow.of_cells(self.table.cells(number, names), names)
+        return self._kept.row(number)
+
+    @cached_property
+    def _kept(self) -> FeatureRows | None:
+        """The numbers of all rows, where there is memory for them."""
+        names = self.columns.features
+        if 8 * len(self.table) * len(names) > IN_MEMORY:
+            return None
+        return FeatureRows.read(self.table, self.table.whole(names), names)
 
     def number(self, index: int) -> int:
         """The number of a sample's row in the table, from 0."""
@@ -81,7 +101,10 @@ class TableSamples(Sequence[Sample]):
         """The samples at some places, in that order."""
         chosen = np.fromiter(places, dtype=np.int64)
         numbers = chosen if self.numbers is None else self.numbers[chosen]
-        return TableSamples(self.table, self.columns, self.target, numbers=numbers)
+        selected = TableSamples(self.table, self.columns, self.target, numbers=numbers)
+        if "_kept" in self.__dict__:
+            selected.__dict__["_kept"] = self._kept
+        return selected
 
     def ids(self) -> tuple[str, ...]:
         """All ids, without making samples."""

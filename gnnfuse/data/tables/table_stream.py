@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 
 from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.data.tables.columns import Columns
+from gnnfuse.data.tables.feature_rows import FeatureRow, FeatureRows
 from gnnfuse.data.tables.row_signals import RowSignals
 from gnnfuse.data.tables.stream_split import StreamSplit
 from gnnfuse.data.tables.table import Cells, Table
 from gnnfuse.data.tables.table_target import TableTarget
 from gnnfuse.sample.sample import Sample
+
+TOGETHER = 1 << 22  # cells of numbers read at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,19 +61,29 @@ class TableStream(SampleStream):
         if not 0 <= index < count:
             raise ValueError(f"found share {index} of {count}, expected 0 to {count - 1}")
         rows = RowSignals(self.columns, self.table.media, self.target)
-        for number, (row, cells) in enumerate(self._wanted(rows)):
+        for number, (row, cells, features) in enumerate(self._wanted(rows)):
             if number % count == index:
-                yield number, rows.sample(row, cells)
+                yield number, rows.sample(row, cells, features)
 
     def size(self) -> int | None:
         """The number of rows, where the table is indexed and all its rows are wanted."""
         return None if self.table.streaming or self.split is not None else len(self.table)
 
-    def _wanted(self, rows: RowSignals) -> Iterator[tuple[int, Cells]]:
-        used = rows.used
-        if self.split is None or self.rule is None:
-            yield from enumerate(self.table.each(used))
-            return
-        for row, cells in enumerate(self.table.each({*used, *self.rule.columns})):
-            if self.rule.split_of(row, cells) == self.split:
-                yield row, cells
+    def _wanted(self, rows: RowSignals) -> Iterator[tuple[int, Cells, FeatureRow | None]]:
+        split = None if self.rule is None else self.split
+        used = rows.used if self.rule is None or split is None else tuple({*rows.used, *self.rule.columns})
+        for row, (cells, features) in enumerate(self._each(used)):
+            if self.rule is None or split is None or self.rule.split_of(row, cells) == split:
+                yield row, cells, features
+
+    def _each(self, used: tuple[str, ...]) -> Iterator[tuple[Cells, FeatureRow | None]]:
+        """The cells of each row, and its numbers, which are read for many rows at once."""
+        names = self.columns.features
+        together = max(1, TOGETHER // max(1, len(names)))
+        for batch in self.table.batches:
+            for begin in range(0, len(batch), together):
+                some = batch.slice(begin, together)
+                found = FeatureRows.read(self.table, self.table.columns_of(some, names), names) if names else None
+                for place in range(len(some)):
+                    cells = self.table.cells_in(some, place, used)
+                    yield cells, None if found is None else found.row(place)

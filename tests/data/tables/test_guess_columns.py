@@ -158,3 +158,23 @@ def test_what_is_ignored_is_unused() -> None:
         guess_columns(table, ignore=["frnt"])
     with pytest.raises(TableError, match="'back' is given as image and again to be ignored"):
         guess_columns(table, image=["back"], ignore="back")
+
+
+def test_many_alike_columns_are_shown_as_one() -> None:
+    rng = np.random.default_rng(0)
+    table = [
+        {**{f"gene{n}": float(x) for n, x in enumerate(rng.normal(size=100))}, "caption": f"text {row}", "age": row % 7}
+        for row in range(30)
+    ]
+    for row in table[:10]:
+        row |= {"gene1": "NA", "gene7": "NA"}
+    found = guess_columns(open_table([{name: str(cell) for name, cell in row.items()} for row in table]))
+    assert len(found.account) == 102
+    assert str(found).splitlines() == [
+        "gene0, gene2, gene3 and 96 more: features (30 of 30 cells are numbers)",
+        "gene1, gene7: features (20 of 20 cells are numbers; 'NA' counts as empty)",
+        "caption: text (30 different texts in 30 cells)",
+    ]
+    assert [guess.blank for guess in found.summary] == pytest.approx([0, 1 / 3, 0])
+    few = guess_columns(open_table([{f"gene{n}": row * row / 7 for n in range(60)} for row in range(30)]))
+    assert few.summary == few.account

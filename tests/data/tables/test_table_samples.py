@@ -19,8 +19,11 @@ from gnnfuse.data.tables import (
     blank_notes,
     guess_columns,
     open_table,
+    table_samples,
+    table_stream,
     target_kind,
 )
+from gnnfuse.nodes import Features
 from gnnfuse.sample import Sample, SignalError, Unreadable, read_audio, read_image, read_rows, read_text, with_rest_of
 
 
@@ -238,3 +241,58 @@ def test_columns_that_a_table_lacks_read_as_empty() -> None:
     (sample,) = TableSamples(table, columns)
     np.testing.assert_array_equal(np.asarray(sample.signals["features"]), [[np.nan, 7]])
     assert (table.column("photo"), "photo" in sample.signals) == ([None], False)
+
+
+@pytest.mark.parametrize("way", ["whole", "row by row", "stream", "stream in pieces", "selected"])
+def test_numbers_are_the_same_however_rows_are_read(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"a": 1_700_000_000.25 + n, "b": ("7", "x", "", "1e39", "NA")[n % 5], "c": None if n % 2 else n, "t": str(n)}
+        for n in range(20)
+    ]
+    table, columns = open_table(rows, streaming="stream" in way), Columns(text=("t",), features=("b", "a", "c"))
+    if way == "row by row":
+        monkeypatch.setattr(table_samples, "IN_MEMORY", 0)
+    if way == "stream in pieces":
+        monkeypatch.setattr(table_stream, "TOGETHER", 10)
+    samples: Any = [sample for _, sample in TableStream(table, columns).share(0, 1)]
+    if "stream" not in way:
+        samples = TableSamples(table, columns)
+        samples = samples if way != "selected" or samples[0] is None else samples[:].select(range(20))
+    for n, sample in enumerate(samples):
+        found = sample.signals["features"]
+        strange = {1: "'x'", 3: "'1e39'"}.get(n % 5)
+        assert isinstance(found, Unreadable) == (strange is not None)
+        if isinstance(found, Unreadable):
+            assert (found.found, found.column) == (f"{strange} in column 'b'", "b")
+            found = found.rest
+        expected = [[7.0 if n % 5 == 0 else np.nan, 1_700_000_000.25 + n, np.nan if n % 2 else n]]
+        np.testing.assert_array_equal(np.asarray(found), expected)
+
+
+def scaled(rows: list[dict[str, object]]) -> torch.Tensor:
+    samples = TableSamples(open_table(rows), Columns(features=("a", "b")))
+    fitted = Features(signal="features", width=2, blanks=True).fit(samples)
+    nodes = [fitted.nodes(sample) for sample in samples]
+    return torch.cat([found.values for found in nodes if found is not None])
+
+
+@pytest.mark.parametrize("offset", [1_700_000_000, 1_700_000_000_000, 20_000_000, 5_612_345, 20240101, -1.7e9])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_an_offset_changes_no_scaled_value(offset: float, as_text: bool) -> None:
+    plain = [{"a": n * 7 % 60, "b": n % 11 / 4 if n % 3 else None} for n in range(200)]
+    moved: list[dict[str, object]] = [
+        {name: None if cell is None else cell + offset for name, cell in row.items()} for row in plain
+    ]
+    if as_text:
+        moved = [{name: None if cell is None else repr(cell) for name, cell in row.items()} for row in moved]
+    found, expected = scaled(moved), scaled([dict(row) for row in plain])
+    grain = float(np.spacing(abs(offset) + 60))  # of the numbers with the offset
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=2 * grain + 1e-6)
+
+
+def test_lists_of_numbers_keep_their_digits() -> None:
+    for cell in ([1.7e9, 1.7e9 + 0.25], [[1.7e9, 1.7e9 + 0.25]]):
+        sample = TableSamples(open_table([{"x": cell}]), Columns(rows=("x",)))[0]
+        rows = read_rows(sample, "x", dtype=torch.float64)
+        assert rows is not None
+        assert rows.values.tolist() == [[1.7e9, 1.7e9 + 0.25]]

@@ -1,0 +1,54 @@
+"""Dates and times in cells, as people and programs write them."""
+
+import re
+
+import numpy as np
+from jaxtyping import Float64
+
+MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+ADVICE = "make numbers of them (days since a date, hour, weekday) to use them"
+
+_TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[ap]\.?m\.?)?(\s*(z|utc|gmt|[a-z]{3,4}t|[+-]\d{2}:?\d{2}))*"
+_MONTH = rf"({MONTHS})[a-z]*\.?"
+_DAY = r"\d{1,2}(st|nd|rd|th)?"
+_WEEKDAY = r"((mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
+_YEAR = r"'?(\d{4}|\d{2})"
+_NAMED = [
+    rf"{_DAY}[\s.-]*{_MONTH}[\s,.-]*{_YEAR}",  # 15 Jan 2024, 15-Jan-24
+    rf"{_MONTH}[\s-]*{_DAY}(,\s*|\s+){_YEAR}",  # Jan 15, 2024
+    rf"{_MONTH}\s+{_DAY}\s+{_TIME}\s+{_YEAR}",  # Jan 15 10:30:00 2024
+    rf"{_MONTH}[\s,-]*\d{{4}}|\d{{4}}[\s-]*{_MONTH}([\s-]*{_DAY})?",  # Jan 2024, 2024-Jan-15
+]
+_NUMBERED = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})|(\d{1,2})([-/.])(\d{1,2})\6(\d{4}|\d{2})")
+_AFTER = re.compile(rf"[t\s,]*({_TIME})?", re.IGNORECASE)
+_WRITTEN = re.compile(rf"{_WEEKDAY}({'|'.join(_NAMED)})([t\s,]+(at\s+)?{_TIME})?|{_TIME}", re.IGNORECASE)
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a date, a time of day or both: ISO 8601, RFC 822, numbers with -, / or ., English months.
+
+    Example:
+        >>> written = ("2024-01-15T10:30:00Z", "15/01/24", "Jan 15, 2024", "15 Jan 2024 10:30:00 +0000", "10:30 PM")
+        >>> [is_date(text) for text in written], is_date("15 January sales"), is_date("1.45.99")
+        ([True, True, True, True, True], False, False)
+    """
+    numbered = _NUMBERED.match(text)
+    if numbered is None:
+        return _WRITTEN.fullmatch(text) is not None
+    _, _, month, day, one, _, other, _ = numbered.groups()
+    low, high = sorted((int(month or one), int(day or other)))
+    return 1 <= low <= 12 and high <= 31 and _AFTER.fullmatch(text, numbered.end()) is not None
+
+
+def are_days(numbers: Float64[np.ndarray, "cells"]) -> bool:
+    """Whether numbers read as days written yyyymmdd: several of them, each with a month and a day.
+
+    Example:
+        >>> are_days(np.array([20240131.0, 20240201.0])), are_days(np.array([20240132.0, 20240201.0]))
+        (True, False)
+    """
+    whole = numbers.astype(np.int64)
+    year, month, day = whole // 10_000, whole // 100 % 100, whole % 100
+    within = (year >= FIRST_YEAR) & (year <= LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    return len(numbers) > 1 and bool((whole == numbers).all()) and bool(within.all())
