@@ -131,7 +131,8 @@ def fit(
         typer.Option(help="What the target asks for; chosen from its column by default.", rich_help_panel=MODEL),
     ] = None,
     separator: Annotated[
-        str | None, typer.Option(help="Between several labels in a cell.", rich_help_panel=MODEL)
+        str | None,
+        typer.Option(help="Between several labels in a cell; found if it is certain.", rich_help_panel=MODEL),
     ] = None,
     model: Annotated[
         str, typer.Option(help="Fusion model: gnnfuse names model lists them.", rich_help_panel=MODEL)

@@ -59,7 +59,7 @@ def check_classes(table: str, target: TableTarget, counts: Mapping[str, int]) ->
     Raises:
         TableError: fewer than two classes, or no label at all.
     """
-    where = f"table {table}, column {target.columns[0]!r}"
+    where = f"table {table}, column {', '.join(target.columns)!r}"
     if target.kind == "classification" and len(counts) < 2:
         found = ", ".join(map(repr, counts)) or "none"
         raise TableError(f"{where}: found {len(counts)} class ({found}) in the training rows, expected at least two")

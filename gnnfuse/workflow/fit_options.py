@@ -23,8 +23,8 @@ class FitOptions:
             itself and averages, "typed" puts a network over them; None takes the first below 20,000 training rows,
             which a network learns by heart, else the second. Other models have their own.
         encoders: pretrained encoders.
-        kind: "classification", "multilabel" or "regression"; chosen from the target by default.
-        separator: between several labels in a cell.
+        kind: "classification", "multilabel" or "regression"; chosen from the target by default (see `target_kind`).
+        separator: between several labels in a cell; found by default where it is certain.
         fractions: of training, validation and test rows, where no column says which are which (or names no validation
             rows: then of training and validation rows together).
         on_error: what happens to what cannot be read: "stop" raises, "missing" takes a signal for absent, "skip" leaves

@@ -15,6 +15,7 @@ from gnnfuse.data.rejects import Reject
 from gnnfuse.data.tables import Columns, Table, target_kind
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import CachedNodes, NodeType
+from gnnfuse.sample.class_name import in_order
 from gnnfuse.saving import uncached
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task, balanced_weights, positive_weights
 from gnnfuse.train import FitConfig, Samples, Survey, UsableSamples, UsableStream, prepare, survey
@@ -82,10 +83,11 @@ class TablePlan:
             check_classes(table.name, self.target, class_counts(table, self.target, self.splits.train.tolist()))
         self.survey = self._survey()
         if self.survey.without_labels:
-            observer.says(
-                f"{self.survey.without_labels:,} rows have no labels: an empty cell of column "
-                f"{columns.target[0]!r} means none"
-            )
+            why = "" if self.target.labels else f": an empty cell of column {columns.target[0]!r} means none"
+            observer.says(f"{self.survey.without_labels:,} rows have no labels{why}")
+        for label in self.target.labels:
+            if label not in self.survey.classes["train"]:
+                observer.says(f"label {label!r}: no training row has it, so that it cannot be learnt")
         self.rejects = self._rejects()
         left_out = _rows_of(self.rejects)
         self.sizes = {name: len(self.rows.rows_of(name, left_out)) for name in self.splits.named}
@@ -196,7 +198,7 @@ class TablePlan:
         """What the survey left out, and rows of classes that training does not know."""
         found = list(self.survey.rejects)
         if self.target.kind != "regression":
-            left_out, known = _rows_of(found), set(self.survey.classes["train"])
+            left_out, known = _rows_of(found), {*self.survey.classes["train"], *self.target.labels}
             for split in ("valid", "test"):
                 if set(self.survey.classes[split]) - known:
                     found += self._unknown(split, known, left_out)
@@ -219,7 +221,7 @@ class TablePlan:
             first = next(iter(train)).target
             return NumberTarget.fit(train, size=len(first) if isinstance(first, tuple) else 1)
         check_classes(self.table.name, self.target, self.survey.classes["train"])
-        classes = tuple(sorted(self.survey.classes["train"]))
+        classes = self.target.labels or in_order(self.survey.classes["train"])
         return ClassTarget(classes) if self.target.kind == "classification" else MultiLabelTarget(classes)
 
     def _task(self) -> Task:
@@ -237,7 +239,8 @@ class TablePlan:
             torch.manual_seed(self.config.seed)
             if isinstance(builder.target, NumberTarget):
                 return Regression(model, builder, dropout=DROPOUT, alone=alone)
-            weights = self._weights()
+            assert isinstance(builder.target, ClassTarget | MultiLabelTarget)
+            weights = self._weights(builder.target.classes)
             if isinstance(builder.target, MultiLabelTarget):
                 return MultiLabel(model, builder, dropout=DROPOUT, class_weights=weights, alone=alone)
             return Classification(
@@ -249,9 +252,8 @@ class TablePlan:
         readout = self.options.readout or ("additive" if self.small else "typed")
         return graph_options(builder, dim=self.options.dim, readout=readout, small=self.small)
 
-    def _weights(self) -> tuple[float, ...] | None:
-        counts = Counter(self.survey.classes["train"])
-        classes = sorted(counts)
+    def _weights(self, classes: tuple[str, ...]) -> tuple[float, ...] | None:
+        counts = Counter({name: self.survey.classes["train"].get(name, 0) for name in classes})
         uneven = max(counts.values()) > UNEVEN * min(counts.values())
         if not (uneven if self.options.class_weights is None else self.options.class_weights):
             return None

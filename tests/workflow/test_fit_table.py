@@ -17,11 +17,12 @@ import torch
 from PIL import Image
 
 from gnnfuse import fit_defaults
-from gnnfuse.data.tables import Blanks, Guess
+from gnnfuse.data.tables import Blanks, Columns, Guess, open_table
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import evaluate
 from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, fit_table, predict
+from gnnfuse.workflow.table_plan import TablePlan
 
 ROWS = 40
 SMALL = FitOptions(dim=16, depth=1)
@@ -249,6 +250,49 @@ def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
         predict(found.task, table, out=tmp_path / f"{name}.parquet", device="cpu", note=note)
         assert pq.read_schema(tmp_path / f"{name}.parquet").field("prediction").type == pa.list_(pa.string())
     assert pq.read_table(tmp_path / "none.parquet")["prediction"].to_pylist() == [[]] * ROWS
+
+
+def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(tmp_path: Path) -> None:
+    table: list[dict[str, Any]] = [
+        {"text": "ab"[number % 2] * 3, "toxic": number % 2, "rude": int(number % 3 == 0), "never": 0}
+        for number in range(ROWS)
+    ]
+    table[5]["rude"] = None  # unknown, not absent
+    said: list[str] = []
+    given: dict[str, Any] = {"text": ["text"], "target": ["toxic", "rude", "never"], "observer": Told(said.append)}
+    with pytest.raises(ValueError, match=r"1 of 40 rows have no target .*; fill column 'toxic, rude, never'"):
+        fit(table, out=tmp_path / "model", options=SMALL, config=quick(epochs=1), **given)
+    options = replace(SMALL, on_error="skip")
+    found = fit(table, out=tmp_path / "model", options=options, config=quick(epochs=1), **given)
+    assert isinstance(found.task, MultiLabel)
+    assert found.task.classes == ("toxic", "rude", "never")  # in the columns' order
+    assert "label 'never': no training row has it, so that it cannot be learnt" in said
+    results = json.loads((found.folder / "results.json").read_text())
+    assert (results["task"], results["classes"]) == ("multilabel", ["toxic", "rude", "never"])
+    assert results["columns"]["target"] == ["toxic", "rude", "never"]
+    assert results["rows"] == {"in": ROWS, "left_out": 1}
+    assert "each is a label" in (found.folder / "report.md").read_text()
+    predict(found.folder, [{"text": "a"}], out=tmp_path / "said.csv", device="cpu")
+    [row] = rows_of(tmp_path / "said.csv")
+    assert list(row) == ["row", "prediction", "probability_toxic", "probability_rude", "probability_never"]
+
+
+def test_classes_are_in_the_order_of_numbers_and_labels_in_that_of_their_places() -> None:
+    columns = Columns(text=("text",), target=("y",))
+    for cell, classes in (
+        (lambda number: number % 12, tuple(map(str, range(12)))),
+        (lambda number: f"c{number % 12}", tuple(sorted(f"c{place}" for place in range(12)))),
+        (
+            lambda number: [int(number % 12 == place) for place in range(12)],
+            tuple(f"y[{place}]" for place in range(12)),
+        ),
+    ):
+        table = open_table([{"text": f"t {number}", "y": cell(number)} for number in range(60)])
+        plan = TablePlan(table, columns, SMALL, quick(), Observer())
+        assert isinstance(plan.task, Classification | MultiLabel)
+        assert plan.task.classes == classes
+        counts = plan.survey.classes["train"]
+        assert plan.task.class_weights is None or len(plan.task.class_weights) == len(counts) == 12
 
 
 def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from gnnfuse.data.tables.stream_split import StreamSplit
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_samples import TableSamples
 from gnnfuse.data.tables.table_stream import TableStream
-from gnnfuse.data.tables.table_target import TableTarget, target_kind
+from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.data.tables.target_kind import target_kind
 
 __all__ = [
     "Blanks",

@@ -23,7 +23,8 @@ class Columns:
         text_file: paths of files that hold a text.
         rows: lists of numbers: `[width]` or `[nodes, width]`, embeddings or series made elsewhere.
         features: numbers.
-        target: what a model should say: a class, several labels, a number, or several columns of numbers.
+        target: what a model should predict: a class, several labels, a number, or several columns of numbers or of
+            labels (0 and 1).
         id: names the rows.
         split: says which rows are for training, validation and testing.
         group: rows of one value belong together: never in two splits.

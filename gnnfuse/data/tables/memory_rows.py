@@ -76,7 +76,8 @@ def memory_rows(source: Any) -> MemoryRows | None:
         except (pa.ArrowException, TypeError, ValueError, KeyError) as error:
             raise TableError(f"table {NAME}: found a {type(source).__name__} that is no table ({error})") from error
     check_values(source, NAME)
-    return MemoryRows(source.rename_columns(list(checked_schema(source.schema, NAME).names)))
+    renamed = source.rename_columns(list(checked_schema(source.schema, NAME).names))
+    return MemoryRows(renamed.replace_schema_metadata(source.schema.metadata))  # which says what class numbers mean
 
 
 def _from_rows(rows: list[Any]) -> MemoryRows:

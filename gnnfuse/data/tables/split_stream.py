@@ -81,7 +81,7 @@ def split_stream(
         if rule.column is not None:
             moved.append(NAMES.index(moving.split_of(row, cells)))
             _refuse_crossing(table, columns, row, cells, split, homes)
-        if target is not None and target.kind != "multilabel" and any(cells[name] is None for name in targets):
+        if target is not None and target.lacks(cells):
             missing.append(row)
         if advance is not None:
             advance()

@@ -100,6 +100,25 @@ def test_rows_without_a_target_stop_or_belong_to_no_split() -> None:
     assert {3, 70} <= set(np.concatenate(list(found.numbered.values())).tolist())
 
 
+def test_a_row_with_an_unknown_label_has_no_target() -> None:
+    columns = Columns(text=("text",), target=("toxic", "rude"))
+    rows: list[dict[str, Any]] = [{"text": f"t {n}", "toxic": n % 2, "rude": int(n % 3 == 0)} for n in range(100)]
+    rows[3]["rude"] = rows[70]["toxic"] = None
+    with pytest.raises(
+        TableError, match=r"2 of 100 rows have no target \(the first: row 4\); fill column 'toxic, rude'"
+    ):
+        split(rows, columns)
+    for table in (open_table(rows), open_table(rows, streaming=True)):
+        target = target_kind(table, columns)
+        both = split_stream(table, columns, target, leave_out=True).splits
+        assert both.without_target.tolist() == [3, 70]
+    indexed = open_table(rows)
+    assert split_rows(indexed, columns, target_kind(indexed, columns), leave_out=True).without_target.tolist() == [
+        3,
+        70,
+    ]
+
+
 def test_what_contradicts_itself_is_refused() -> None:
     columns = Columns(text=("text",), target=("y",), split="part", group="who")
     rows = table(part=lambda n: ("train", "valid")[n % 2], who=lambda n: f"p{n // 2}")

@@ -88,6 +88,16 @@ def test_rare_labels_are_shared_out() -> None:
     assert [sum("rare" in rows[row]["y"] for row in part) for part in found.named.values()] == [14, 3, 3]
 
 
+def test_rare_labels_in_columns_and_lists_of_0_and_1_are_shared_out() -> None:
+    ones = [(1, int(n % 20 == 0)) for n in range(400)]
+    columns = Columns(text=("text",), target=("often", "rare"))
+    found = split([{"text": "t", "often": often, "rare": rare} for often, rare in ones], columns)
+    lists = split([{"text": "t", "y": list(both)} for both in ones])
+    for part, same in zip(found.named.values(), lists.named.values(), strict=True):
+        np.testing.assert_array_equal(part, same)
+    assert [sum(ones[row][1] for row in part) for part in found.named.values()] == [14, 3, 3]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_group_is_never_in_two_splits(seed: int) -> None:
     rng = np.random.default_rng(seed)
