@@ -89,6 +89,17 @@ def _refuse_truncated(file: BytesIO | BufferedReader, head: bytes, size: int) ->
         and not any(announced in sizes for sizes in UNKNOWN_SIZES)
     ):
         raise ValueError(f"truncated: {size} of {announced + before} bytes")
+    place = head.find(b"data", 12)
+    if (
+        head[8:12] == b"WAVE"
+        and place > 0
+        and announced in range(place + 1)
+        and head[place + 4 : place + 8] == bytes(4)
+    ):
+        behind = size - place - 8
+        if behind > 0:
+            what = f"unfinished: its header announces no samples, though {behind} bytes follow"
+            raise ValueError(f"{what}; rewrite it, as by `ffmpeg -i FILE new.wav`")
 
 
 def _announced_size(head: bytes) -> tuple[int | None, int]:

@@ -26,9 +26,12 @@ KILOBITS = {  # per second, by layer and whether the version is 1; index 0 is "f
 LONGEST_FREE = 5761  # bytes of a frame of free format: 640 kbit/s at 32 kHz, doubled for version 2
 JUNK = 1 << 16  # bytes in which the next frame must begin; tags and zeros do not count
 ZEROS = 16  # so many zeros in a row are no accident
+SEARCHES = 64  # for the size of free format in one file: what is not one would be searched again and again
+PIECES = 1000  # a decoder each, of some 70 kB
 NOT_ZERO = re.compile(rb"[^\0]")
 LYRICS_END = re.compile(rb"LYRICS200|LYRICSEND")
-CANDIDATE = re.compile(rb"\xff[\xe0-\xff]|ID3|TAG|APETAGEX|LYRICSBEGIN")  # a frame or a tag
+TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
+CANDIDATE = re.compile(rb"\xff[\xe0-\xff]|" + b"|".join(TAGS))  # a frame or a tag
 SEVENS = (21, 14, 7, 0)  # an ID3v2 tag's size is four numbers of seven bits
 
 Form = tuple[float, int, int, bool]  # what all frames that a decoder reads in one go have in common
@@ -86,8 +89,8 @@ def pieces_of(data: bytes) -> list[Piece]:
         The pieces; none where the data does not begin as an MPEG recording.
 
     Raises:
-        ValueError: the last frame is incomplete, fewer frames are there than announced, or more than 64 KiB are neither
-            frames nor tags.
+        ValueError: the last frame is incomplete, fewer frames are there than announced, more than 64 KiB are neither
+            frames nor tags, or there are more than 1,000 pieces.
     """
     walk, pieces = _Walk(data), list[Piece]()
     for start, end, header in walk.frames():
@@ -98,6 +101,8 @@ def pieces_of(data: bytes) -> list[Piece]:
             continue
         if not pieces or pieces[-1].header.form != header.form:
             pieces.append(Piece(header))
+        if len(pieces) > PIECES:
+            raise ValueError(f"joined from more than {PIECES:,} files")
         pieces[-1].frames.append((start, end))
     for piece in pieces:
         _refuse_short(piece)
@@ -171,6 +176,8 @@ class _Walk:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.free: dict[Form, int] = {}  # bytes of a frame of free format without padding
+        self.searches = SEARCHES
+        self.lyrics = True  # whether an end of lyrics may still come
 
     def frames(self) -> Iterator[tuple[int, int, Header]]:
         """(start, end, header) of each frame.
@@ -195,6 +202,8 @@ class _Walk:
                 found = CANDIDATE.search(data, place + 1)
                 following = len(data) if found is None else found.start()
                 junk += following - place
+            else:
+                junk += ZEROS  # empty tags without end are junk too
             if junk > JUNK and not count:
                 return
             if junk > JUNK:
@@ -206,6 +215,9 @@ class _Walk:
         if not header.free:
             return header.size
         if header.form not in self.free:
+            if not self.searches:
+                return 0
+            self.searches -= 1
             for length in range(24, LONGEST_FREE):
                 following = _header(self.data[place + length : place + length + 4])
                 if following is not None and following.free and following.form == header.form:
@@ -222,8 +234,7 @@ class _Walk:
         for _ in range(2):
             header = _header(self.data[end : end + 4])
             if header is None or header.form != form:
-                behind = self._behind_tag(end)
-                return behind == len(self.data) or behind - end > ZEROS
+                return self.data.startswith(TAGS, end) or not self.data[end : end + ZEROS].strip(b"\0")
             end += self._size(end, header)
             if end > len(self.data):
                 return True
@@ -245,7 +256,8 @@ class _Walk:
             return place + 227
         if data[place : place + 3] == b"TAG":
             return place + 128
-        if data[place : place + 11] == b"LYRICSBEGIN":
+        if data[place : place + 11] == b"LYRICSBEGIN" and self.lyrics:
             found = LYRICS_END.search(data, place)
+            self.lyrics = found is not None
             return place if found is None else found.end()
         return place

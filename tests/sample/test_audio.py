@@ -175,6 +175,12 @@ def test_a_wav_file_that_is_shorter_than_an_ordinary_size_is_refused(size: int) 
     refused(wav(size, size - 36), found=rf"truncated: 32044 of {size + 8} bytes")
 
 
+@pytest.mark.parametrize("size", [0, 36])
+def test_a_wav_file_whose_header_was_never_finished_is_named(size: int) -> None:
+    refused(wav(size, 0), found="unfinished: its header announces no samples, though 32000 bytes follow; rewrite it")
+    refused(wav(36, 0)[:44], found="an empty recording")
+
+
 CONTAINERS = {  # with where the size stands, and what a writer to a pipe leaves there
     "AIFF": (4, struct.pack(">I", 0x7F00002E)),
     "AU": (8, struct.pack(">I", 0xFFFFFFFF)),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from gnnfuse.sample import Sample, SignalError, read_audio
+from gnnfuse.sample import Sample, SignalError, container, mpeg, read_audio
 from gnnfuse.sample.mpeg import pieces_of
 
 DELAY = 1105  # samples of the encoder and the decoder together, which an Info header lets libsndfile take off
@@ -169,7 +169,8 @@ def test_what_is_too_long_is_refused_before_it_is_decoded(monkeypatch: pytest.Mo
     frame = b"\xff\xe3\x18\xc4" + bytes(68)  # 8 kbit/s at 8 kHz: 72 ms in 72 bytes
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda *a, **k: pytest.fail("decoded"))
     refused(frame * 1000, r"a recording of 72 s \(576,000 frames at 8000 Hz\), expected at most 60 s", rate=8000)
-    refused(id3(5) + bytes(300_000_000), r"300,000,015 bytes, more than 273,235,456, the largest MP3 file", rate=8000)
+    monkeypatch.setattr(container, "TAG_BYTES", 1000)
+    refused(id3(5) + bytes(5_000_000), r"5,000,015 bytes, more than 4,801,000, the largest MP3 file", rate=8000)
 
 
 def test_random_bytes_are_no_recording() -> None:
@@ -177,3 +178,11 @@ def test_random_bytes_are_no_recording() -> None:
     assert pieces_of(data) == []
     assert pieces_of(b"\xff\xfe" + "text in UTF-16".encode("utf-16-le") * 100) == []
     refused(data, "it begins with the bytes")
+
+
+def test_files_made_to_cost_time_or_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mpeg, "PIECES", 9)
+    refused(mp3(noise(600), 8000) * 10, "joined from more than 9 files", rate=8000)
+    assert pieces_of(b"ID3\4\0\0\0\0\0\0" * 100_000) == []
+    with pytest.raises(ValueError, match="damaged: "):
+        pieces_of(b"\xff\xfb\0\0" * 99 + b"LYRICSBEGIN" * 20_000)
