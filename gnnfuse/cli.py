@@ -151,14 +151,19 @@ def draw(
     if stray:
         kind = "a task's sample" if task is not None else "a sample of your own"
         raise ValueError(f"found {stray[0]} while drawing {kind}, which takes no such option")
+    from gnnfuse.data.overwriting import files_in, refuse_overwriting, refuse_unwritable
     from gnnfuse.draw import draw_sample
+    from gnnfuse.sample.whole_file import replacing
 
+    refuse_unwritable(out.parent)
+    refuse_overwriting({"the picture": files_in(image), "the recording": files_in(audio)}, [out])
     drawn, builder = (
         _own_sample(image, audio, text, patch or 32, hop or 0.1)
         if task is None
         else _task_sample(task, sample or "0", data)
     )
-    draw_sample(drawn, builder, max_edges=max_edges).savefig(out, dpi=150)
+    with replacing(out) as partial:
+        draw_sample(drawn, builder, max_edges=max_edges).savefig(partial, dpi=150)
     Console().print(f"wrote {out}", highlight=False)
 
 

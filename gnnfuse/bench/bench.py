@@ -1,5 +1,6 @@
 """The benchmark as one call: what `gnnfuse bench` does."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +11,14 @@ from rich.console import Console
 
 from gnnfuse import catalog
 from gnnfuse.bench.bench_task import BenchTask, MakeTask
-from gnnfuse.bench.plots import write_plots
+from gnnfuse.bench.plots import PLOTS, write_plots
 from gnnfuse.bench.report import write_report
-from gnnfuse.bench.results import Results
+from gnnfuse.bench.results import RESULTS, Results, is_results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.terminal import Terminal
+from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
+from gnnfuse.data.shared_folder import VARIABLE
+from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.workflow.models import DEFAULT_MODELS, expand
 
 
@@ -55,20 +59,42 @@ def bench(
         catalog.load("model", name.partition(":")[0])  # a wrong name is told before anything is read
     seeds = (1 if quick else 2) if seeds is None else seeds
     config = BenchConfig(models=tuple(models), seeds=seeds, minutes=minutes, device=device)
+    if out is not None:
+        _check_folder(out, data)
     made = replace(make(data, quick), name=task)
     runs = len(expand(models, _modalities(made))) * seeds
     out = Path("runs") / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}" if out is None else out
     out.mkdir(parents=True, exist_ok=True)
+    remove_unfinished(out)
     _introduce(console, made)
     with Terminal(console, seeds=seeds, runs=runs) as terminal:
         try:
             results = run_benchmark(made, config, terminal, out=out)
         except KeyboardInterrupt:
-            console.print(f"interrupted; the runs that had finished are in {out / 'results.json'}", highlight=False)
+            console.print(f"interrupted; the runs that had finished are in {out / RESULTS}", highlight=False)
             raise
     report = write_report(results, out, write_plots(results, out))
     _conclude(console, results, report)
     return results
+
+
+def _check_folder(out: Path, data: Path | None) -> None:
+    """Refuse a folder in which data, or files of somebody else, would be replaced.
+
+    Raises:
+        ValueError: names the file.
+        PermissionError: the folder cannot be written to.
+    """
+    refuse_unwritable(out)
+    given = data if data is not None else os.environ.get(VARIABLE)
+    for folder in Path(given).glob("*") if given else ():
+        if folder.is_dir():
+            refuse_writing_into("the data folder", folder, [out / RESULTS])
+    foreign = [name for name in (RESULTS, "report.md", *PLOTS) if (out / name).exists()]
+    if foreign and not is_results(out / RESULTS):
+        raise ValueError(
+            f"{out}: found {', '.join(foreign)}, which would be replaced, and no results of a benchmark; {ELSEWHERE}"
+        )
 
 
 def _modalities(task: BenchTask) -> list[str]:

@@ -13,10 +13,12 @@ from matplotlib.ticker import MaxNLocator
 
 from gnnfuse.bench.results import Results, Spread
 from gnnfuse.fusion import Family
+from gnnfuse.sample.whole_file import replacing
 
 # Okabe and Ito's colours, told apart by colour-blind readers; markers repeat the distinction.
 COLORS: Mapping[Family, str] = {"graph": "#0072B2", "attention": "#E69F00", "other": "#009E73", "unimodal": "#8A8A8A"}
 MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "other": "D", "unimodal": "^"}
+PLOTS = ("accuracy.png", "curves.png", "speed.png", "groups.png")
 LINES = ("-", "--", ":", "-.")
 
 
@@ -38,7 +40,8 @@ def write_plots(results: Results, out: Path) -> dict[str, str]:
     if any(results.by_group(model) for model in results.models()):
         drawings["groups.png"] = (f"Test accuracy by {results.group}", _groups)
     for name, (_, draw) in drawings.items():
-        draw(results).savefig(out / name, dpi=150)
+        with replacing(out / name) as partial:
+            draw(results).savefig(partial, dpi=150)
     return {name: what for name, (what, _) in drawings.items()}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gnnfuse.bench.results import Results, Spread, columns, summary
+from gnnfuse.sample.whole_file import write_whole
 
 
 def write_report(results: Results, out: Path, plots: Mapping[str, str]) -> Path:
@@ -26,7 +27,7 @@ def write_report(results: Results, out: Path, plots: Mapping[str, str]) -> Path:
     parts += [f"![{what}]({name})" for name, what in plots.items()]
     parts += [_environment(results)]
     path = out / "report.md"
-    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    write_whole(path, ("\n\n".join(part for part in parts if part) + "\n").encode())
     return path
 
 

@@ -1,13 +1,13 @@
 """Rows of a benchmark, their summary over seeds, and the file they go into."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import mean, stdev
 
 from gnnfuse.fusion import Family
+from gnnfuse.sample.whole_file import write_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +79,7 @@ class Results:
 
     def write(self, path: Path) -> None:
         """Write the file whole or not at all."""
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(asdict(self), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, (json.dumps(asdict(self), indent=1, allow_nan=False) + "\n").encode())
 
     def models(self) -> list[str]:
         """The models, in the order they ran."""
@@ -117,6 +115,16 @@ class Spread:
         return f"{self.mean:.3f}" if self.deviation is None else f"{self.mean:.3f} ± {self.deviation:.3f}"
 
 
+def is_results(path: Path) -> bool:
+    """Whether a file is what `Results.write` wrote."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"task", "budget", "rows"} <= found.keys()
+
+
+RESULTS = "results.json"
 COLUMNS = ("model", "family", "test accuracy", "parameters", "train s", "samples/s", "peak MB", "epochs")
 
 

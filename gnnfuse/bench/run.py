@@ -14,7 +14,7 @@ from gnnfuse.bench.bench_task import BenchTask
 from gnnfuse.bench.environment import environment
 from gnnfuse.bench.examination import Examination
 from gnnfuse.bench.memory import PeakMemory
-from gnnfuse.bench.results import Results, Row
+from gnnfuse.bench.results import RESULTS, Results, Row
 from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig, Samples, device_of, fit_task, prepare
@@ -109,7 +109,7 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
             watchers = observer.training(str(name), seed, fit_config.epochs, seconds)
             row = run(name, replace(fit_config, seed=seed), watchers)
             results.rows.append(row)
-            results.write(out / "results.json")
+            results.write(out / RESULTS)
             observer.finished(results, row)
     return results
 

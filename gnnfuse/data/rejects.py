@@ -1,12 +1,16 @@
 """What was left out of samples that could not be read, and why."""
 
 import csv
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from gnnfuse.sample.whole_file import write_whole
+
 OnError = Literal["stop", "missing", "skip"]
+HEADER = ("row", "id", "column", "reason", "left_out")
 ON_ERROR: tuple[str, ...] = get_args(OnError)
 REJECTS = "rejects.csv"  # what commands that write into a folder call the list
 
@@ -54,10 +58,21 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
     """Write a list of rejects: row, id, column, reason, and what was left out ("row" or "cell").
 
     Text that is not Unicode is spelt out with backslashes. The file is there, with its header, without rejects too.
+
+    Raises:
+        OSError: it cannot be written; an earlier list is left as it was.
     """
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(("row", "id", "column", "reason", "left_out"))
-        for reject in rejects:
-            what = "row" if reject.left_out else "cell"
-            writer.writerow((reject.row, reject.id, reject.column, reject.reason, what))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(HEADER)
+    for reject in rejects:
+        what = "row" if reject.left_out else "cell"
+        writer.writerow((reject.row, reject.id, reject.column, reject.reason, what))
+    write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def is_rejects(path: Path) -> bool:
+    """Whether a file begins as a list of rejects does."""
+    header = ",".join(HEADER).encode()
+    with path.open("rb") as file:
+        return file.read(len(header) + 1).rstrip() == header

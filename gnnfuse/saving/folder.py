@@ -7,17 +7,25 @@ between, or after a crash in between, finds them by the digest.
 
 import contextlib
 import os
-import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from torch import Tensor
 
-from gnnfuse.nodes.cached.whole_file import write_whole
+from gnnfuse.data.overwriting import ELSEWHERE
+from gnnfuse.sample.whole_file import (
+    SAVING,
+    flush,
+    flush_folder,
+    lock,
+    remove_unfinished,
+    unfinished_folder,
+    write_whole,
+)
 from gnnfuse.saving.card import is_untouched
-from gnnfuse.saving.config import CONFIG, as_text
+from gnnfuse.saving.config import CONFIG, as_text, is_config
 from gnnfuse.saving.describe import Json
 from gnnfuse.saving.texts import FOLDER as TEXTS
 from gnnfuse.saving.texts import move_texts_out
@@ -31,9 +39,8 @@ def write_folder(
 ) -> None:
     """Write config, weights and card (None leaves the card that is there), flushed to the disk."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".saving-{uuid4().hex}"  # here, as renaming works within one file system only
-    partial.mkdir()
-    try:
+    remove_unfinished(folder)
+    with unfinished_folder(folder) as partial, _naming(folder):  # there, as renaming works within one file system only
         moved = move_texts_out(config["object"], partial)
         (partial / CONFIG).write_text(as_text({**config, "object": moved}), encoding="utf-8")
         write_weights(tensors, partial / WEIGHTS, digest)
@@ -42,9 +49,43 @@ def write_folder(
             (partial / CARD).write_text(card, encoding="utf-8")
         for path in partial.rglob("*"):
             _flush(path)
-        _put_in_place(partial, folder, digest)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        release = lock(partial.parent, wait=True)  # two savers' last steps one after the other
+        try:
+            _put_in_place(partial, folder, digest)
+        finally:
+            if release is not None:
+                release()
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """The libraries that write tensors wrap what the system says in errors of their own."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(f"{folder / WEIGHTS}: the weights cannot be written ({error})") from error
+    except OSError as error:
+        if error.errno is None or SAVING not in str(error.filename or SAVING):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(folder)) from error
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse to save a model over what another program keeps under the same names.
+
+    Raises:
+        ValueError: names the file.
+    """
+    config, weights = folder / CONFIG, folder / WEIGHTS
+    if config.exists() and not is_config(config):
+        foreign = config
+    elif weights.exists() and not config.exists() and mark_of(weights) is None:
+        foreign = weights
+    else:
+        return
+    raise ValueError(f"{foreign}: found a file that gnnfuse did not write, which would be replaced; {ELSEWHERE}")
 
 
 def write_card(folder: Path, text: str) -> None:
@@ -94,10 +135,7 @@ def _waiting(digest: str) -> str:
 
 
 def _flush(path: Path) -> None:
-    if path.is_dir() and os.name != "posix":
-        return  # Windows cannot flush a folder
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    if path.is_dir():
+        flush_folder(path)
+    else:
+        flush(path)

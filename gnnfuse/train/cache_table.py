@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gnnfuse.data.rejects import OnError
+from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, refuse_unwritable
+from gnnfuse.data.rejects import REJECTS, OnError, is_rejects
 from gnnfuse.data.tables import Columns, Guess, TableSamples, TableStream, guess_columns, open_table
+from gnnfuse.data.tables.open_table import refuse_overwriting_table
 from gnnfuse.nodes import PretrainedAudio, PretrainedImage, PretrainedNodes, PretrainedText
 from gnnfuse.nodes.cached import StoredType
 from gnnfuse.train.cache_samples import CacheReport, cache_samples
@@ -85,7 +87,9 @@ def cache(
     weights = {"image": image_weights, "audio": audio_weights, "text": text_weights}
     given = {"image": image, "audio": audio, "text": text}
     _check_given(models, {"weights": weights, "column": given})
+    check_cache_folder(Path(folder), source, (*models.values(), *weights.values()))
     table = open_table(source, media=media, allow_outside=allow_outside, streaming=streaming, blanks=blanks)
+    table = table.writing(_written(Path(folder)))
     guess = guess_columns(table, image=image, audio=audio, text=text, ignore=ignore)
     node_types = [
         MODALITIES[modality][0](model=model, weights=weights[modality], signal=column, name=modality)
@@ -108,6 +112,33 @@ def cache(
         on_error=on_error,
         advance=advance,
     )
+
+
+def check_cache_folder(folder: Path, source: object, encoders: Sequence[str | None]) -> None:
+    """Refuse a folder in which what is read would be replaced or removed, before anything is opened.
+
+    Args:
+        folder: the cache.
+        source: the table.
+        encoders: names or folders of models, and which of their weights.
+
+    Raises:
+        ValueError: names both.
+        PermissionError: the folder cannot be written to.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: found a file, expected a folder to keep features in, or nothing yet")
+    refuse_unwritable(folder)
+    written = _written(folder)
+    refuse_overwriting_table(source, written)
+    refuse_overwriting({"a file of an encoder": [file for each in encoders for file in files_in(each)]}, written)
+    if written[0].is_file() and not is_rejects(written[0]):
+        raise ValueError(f"{written[0]}: found a file that is no list of rejects, which would be replaced; {ELSEWHERE}")
+
+
+def _written(folder: Path) -> list[Path]:
+    """The files that may be written, replaced or removed; the list of rejects is the command's."""
+    return [folder / REJECTS, *(file for each in folder.glob("*") if each.is_dir() for file in files_in(each))]
 
 
 def _check_given(models: Mapping[str, str | None], others: Mapping[str, Mapping[str, Any]]) -> None:

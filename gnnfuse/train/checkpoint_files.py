@@ -5,15 +5,17 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
 
+from gnnfuse.sample.whole_file import flush, flush_folder, remove_unfinished, unfinished
+
 KEPT = 2  # the newest, and the one before in case the newest is damaged
 NAME = re.compile(r"checkpoint-(?P<number>\d{6,})-(?P<digest>[0-9a-f]{16})\.ckpt")
 DIGEST = "{digest}"  # in a path to write: what the content's digest takes the place of
-PARTIAL, DAMAGED = ".partial", ".damaged"
+DAMAGED = ".damaged"
 
 
 class CheckpointFiles(CheckpointIO):
@@ -33,21 +35,16 @@ class CheckpointFiles(CheckpointIO):
             storage_options: none are known.
 
         Raises:
-            OSError: the disk is full, or the like.
+            OSError: the disk is full, or the like; names the folder.
         """
         place = Path(path)
         place.parent.mkdir(parents=True, exist_ok=True)
-        partial = place.with_name(f".{place.name.replace(DIGEST, str(os.getpid()))}{PARTIAL}")
-        try:
+        with unfinished(place.parent) as partial:
             with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            final = place.with_name(place.name.replace(DIGEST, digest_of(partial)))
-            os.replace(partial, final)
-        finally:
-            partial.unlink(missing_ok=True)
-        _flush_folder(place.parent)
+                _save(checkpoint, file, place)
+            flush(partial)
+            os.replace(partial, place.with_name(place.name.replace(DIGEST, digest_of(partial))))
+        flush_folder(place.parent)
         if DIGEST in place.name:
             for _, old in numbered(place.parent)[:-KEPT]:
                 old.unlink(missing_ok=True)
@@ -122,8 +119,7 @@ def tidy(folder: Path) -> None:
 
     A damaged one keeps its content under another name, and does not count as one of the two that are kept.
     """
-    for partial in folder.glob(f".checkpoint-*{PARTIAL}"):
-        partial.unlink(missing_ok=True)
+    remove_unfinished(folder)
     for _, path in numbered(folder):
         match = NAME.fullmatch(path.name)
         if match and digest_of(path) != match["digest"]:
@@ -136,12 +132,12 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _flush_folder(folder: Path) -> None:
-    """Flush a folder's entries, where the system can (Windows cannot open one)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
+def _save(checkpoint: dict[str, Any], file: IO[bytes], place: Path) -> None:
+    """As torch does it, whose own errors hide what the system said."""
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        torch.save(checkpoint, file)
+    except (OSError, RuntimeError) as error:
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(cause, OSError) and cause.errno is not None:
+            raise OSError(cause.errno, os.strerror(cause.errno), str(place.parent)) from error
+        raise OSError(f"{place.parent}: the checkpoint cannot be written ({error})") from error

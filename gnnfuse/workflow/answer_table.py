@@ -12,11 +12,17 @@ import torch
 from torch import Tensor
 
 from gnnfuse.catalog import listed
-from gnnfuse.data.rejects import OnError, Reject, check_on_error, rows_left_out, write_rejects
+from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, refuse_unwritable
+from gnnfuse.data.rejects import OnError, Reject, check_on_error, is_rejects, rows_left_out, write_rejects
 from gnnfuse.data.tables import Table, TableSamples, TableStream, blank_notes, open_table
+from gnnfuse.data.tables.open_table import refuse_overwriting_table
 from gnnfuse.graph import GraphBatch
+from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.saving import from_pretrained
+from gnnfuse.saving.config import CONFIG
+from gnnfuse.saving.folder import WEIGHTS
 from gnnfuse.saving.hub import local_folder
+from gnnfuse.saving.texts import FOLDER as TEXTS
 from gnnfuse.tasks import Task
 from gnnfuse.train import device_of
 from gnnfuse.train.read_in_order import read_in_order
@@ -29,6 +35,7 @@ from gnnfuse.workflow.table_note import TableNote
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MODEL = (CONFIG, WEIGHTS, NOTE)
 Answer = TypeVar("Answer")
 
 
@@ -110,6 +117,7 @@ class Answering:
 def answering(
     model: str | os.PathLike[str] | Task,
     table: object,
+    out: Path,
     *,
     note: TableNote | None,
     classes: Sequence[type],
@@ -133,6 +141,9 @@ def answering(
         task = model
     else:
         folder = local_folder(model, beside=() if note is not None else (NOTE,))
+        refuse_overwriting(
+            {"a file of the model": [*(folder / name for name in MODEL), *files_in(folder / TEXTS)]}, written_with(out)
+        )
         note = TableNote.read(folder) if note is None else note
         loaded = from_pretrained(folder, classes=classes)
         if not isinstance(loaded, Task):
@@ -142,7 +153,7 @@ def answering(
     opened = open_table(table, media=media, allow_outside=allow_outside, blanks=words, streaming=streaming)
     for line in opened.notes:
         observer.says(line)
-    opened, columns, missing = note.signals_in(opened)
+    opened, columns, missing = note.signals_in(opened.writing(written_with(out)))
     if missing:
         observer.says(f"missing columns, taken for empty: {listed(missing)}")
     for line in blank_notes(opened, columns):
@@ -156,23 +167,40 @@ def answering(
     return Answering(task=task, note=note, table=opened, samples=samples, id_column=named)
 
 
-def refuse_the_table(path: Path, table: object) -> None:
-    """Refuse to write answers over the table that they are about, or over a file in its folder.
+def check_place(path: Path, table: object) -> None:
+    """Refuse a place for answers before anything is opened; remove what an earlier, killed run left unfinished there.
 
     Raises:
-        ValueError: names both.
+        ValueError: the place, or that of the list of rejects, is the table's, a folder's, or another file's.
     """
-    if not isinstance(table, str | os.PathLike) or not os.path.exists(table) or not path.exists():
-        return
-    inside = os.path.isdir(table) and path.resolve().is_relative_to(Path(table).resolve())
-    if inside or os.path.samefile(path, table):
-        what = f"a file in the table's folder {os.fspath(table)}" if inside else "the table itself"
-        raise ValueError(f"{path}: found {what}, which answers would replace; expected another file to write")
+    beside = _beside(path)
+    for place in (path, beside):
+        if place.is_dir():
+            raise ValueError(f"{place}: found a folder, expected a file to write, or nothing yet")
+    refuse_overwriting_table(table, written_with(path))
+    if beside.is_file() and not is_rejects(beside):
+        raise ValueError(f"{beside}: found a file that is no list of rejects, which would be replaced; {ELSEWHERE}")
+    refuse_unwritable(path.parent)
+    remove_unfinished(path.parent)
+
+
+def written_with(path: Path) -> list[Path]:
+    """The files that answers are written into."""
+    return [path, _beside(path), ids_beside(path)]
+
+
+def ids_beside(path: Path) -> Path:
+    """Where the ids of an array of vectors stand."""
+    return path.with_name(f"{path.name}.ids.csv")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.rejects.csv")
 
 
 def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> None:
     """The rejects, in a file beside the answers; with "stop" there are none to list, and an earlier list goes."""
-    beside = path.with_name(f"{path.name}.rejects.csv")
+    beside = _beside(path)
     if on_error == "stop":
         beside.unlink(missing_ok=True)
     else:

@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 from jaxtyping import Float32
 
-from gnnfuse.workflow.row_writers import replacing
+from gnnfuse.sample.whole_file import replacing
 
 
 @contextmanager

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnnfuse.data.rejects import OnError, Reject
+from gnnfuse.sample.whole_file import replacing
 from gnnfuse.tasks import Task
 from gnnfuse.workflow.answer_table import (
     Answering,
     answering,
+    check_place,
     checked,
-    refuse_the_table,
+    ids_beside,
     vectors_of,
     write_beside,
 )
 from gnnfuse.workflow.array_file import writing_array
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.predict_table import Predicted
-from gnnfuse.workflow.row_writers import check_ending, replacing, writing
+from gnnfuse.workflow.row_writers import check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
 
 if TYPE_CHECKING:
@@ -73,15 +75,15 @@ def embed(
 
     Raises:
         FileNotFoundError: no model there.
-        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` is the
-            table.
+        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` (or a
+            file that is written beside it) is one that is read.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, ENDINGS)
-    refuse_the_table(path, table)
+    check_place(path, table)
     asked = answering(
-        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
+        model, table, path, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
         streaming=streaming, id=id, device=device, observer=observer,
     )  # fmt: skip
     rejects: list[Reject] = []
@@ -110,7 +112,7 @@ def _schema(asked: Answering) -> "pa.Schema":
 
 def _write_array(path: Path, name: str, found: Iterator[tuple[object, np.ndarray]], dim: int) -> int:
     """Write vectors and, beside them, their ids; returns how many there are."""
-    ids, rows = path.with_name(f"{path.name}.ids.csv"), 0
+    ids, rows = ids_beside(path), 0
     with (
         replacing(ids) as partial,
         partial.open("w", newline="", encoding="utf-8") as file,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from gnnfuse.saving import save_pretrained
 from gnnfuse.saving.pretrained import save_card
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task
-from gnnfuse.train.checkpoint_files import refuse_earlier_run
+from gnnfuse.workflow.fit_folder import CHECKPOINTS, check_fit_folder, only_run, written_by_fit
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.report import card, results_of, write_report
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from lightning.pytorch.callbacks import Callback
 
-CHECKPOINTS = "checkpoints"
 CONFIGURED = (  # in `fit_defaults`, by these names
     *("epochs", "select", "patience", "batch_size", "learning_rate", "weight_decay", "warmup", "clip"),
     *("shuffle_buffer", "every_seconds"),
@@ -113,7 +113,8 @@ def fit(
 
     Raises:
         ValueError: a table that cannot be read or has no target (`TableError`), rows that cannot be read with
-            on_error="stop", options that do not go together, or checkpoints of another run in `out`.
+            on_error="stop", options that do not go together, or an `out` that holds what is read, checkpoints of
+            another run, or somebody else's files of the names that are written.
 
     Example:
         >>> import tempfile
@@ -128,10 +129,7 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{folder}: found a file, expected a folder to write the model into, or nothing yet")
-    if not (resume or config.resume):
-        refuse_earlier_run(folder / CHECKPOINTS)
+    check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
     opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming)
     for note in opened.notes:
         observer.says(note)
@@ -145,22 +143,29 @@ def fit(
         observer.says(f"training by other numbers than usual: {unusual}")
     for note in blank_notes(opened, guess.columns):
         observer.says(note)
-    opened = opened.reading(guess.columns)
+    opened = opened.reading(guess.columns).writing(written_by_fit(folder))
     plan = TablePlan(opened, guess.columns, options, config, observer)
     if plan.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
+    with only_run(folder) if is_first_process() else nullcontext():
+        return _fitted(plan, folder, resume=resume or config.resume)
+
+
+def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
+    """Train, save and measure what was planned."""
+    config, observer = plan.config, plan.observer
     train, valid = plan.ready()
     watchers = [
         _rejects_written(plan, folder),
-        *_resuming(resume or config.resume, observer),
+        *_resuming(resume, observer),
         *observer.training(config.epochs, plan.task.monitor),
     ]
     report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS, resume=resume), callbacks=watchers)
     if not is_first_process():
-        return Fitted(task=plan.task, report=report, metrics={}, columns=guess.columns, folder=folder)
+        return Fitted(task=plan.task, report=report, metrics={}, columns=plan.columns, folder=folder)
     task = plan.whole()
     save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
-    TableNote(columns=guess.columns, source=opened.name, blanks=opened.blanks).write(folder)
+    TableNote(columns=plan.columns, source=plan.table.name, blanks=plan.table.blanks).write(folder)
     measured = {"valid": evaluate(plan.task, valid, device=config.device, workers=config.workers)}
     if plan.sizes["test"]:
         measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device, workers=config.workers)
@@ -169,7 +174,7 @@ def fit(
         observer.measured(name, values)
     save_card(task, folder, card(plan, report, metrics))
     write_report(results_of(plan, task, report, metrics), plan, report, measured, folder)
-    return Fitted(task=task, report=report, metrics=metrics, columns=guess.columns, folder=folder)
+    return Fitted(task=task, report=report, metrics=metrics, columns=plan.columns, folder=folder)
 
 
 def is_first_process() -> bool:
@@ -208,7 +213,6 @@ def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
 
     def write(trainer: "Trainer", _: object) -> None:
         if trainer.is_global_zero:
-            folder.mkdir(parents=True, exist_ok=True)
             write_rejects(folder / REJECTS, plan.rejects)
 
     return LambdaCallback(on_fit_start=write)

@@ -10,7 +10,7 @@ from gnnfuse.data.rejects import OnError, Reject, rows_left_out
 from gnnfuse.graph import GraphBatch, NumberTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Prediction, Task
-from gnnfuse.workflow.answer_table import Answering, answering, checked, refuse_the_table, write_beside
+from gnnfuse.workflow.answer_table import Answering, answering, check_place, checked, write_beside
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.row_writers import WRITERS, check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
@@ -80,15 +80,15 @@ def predict(
 
     Raises:
         FileNotFoundError: no model there.
-        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` is the
-            table.
+        ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` (or a
+            file that is written beside it) is one that is read.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
     check_ending(path, WRITERS)
-    refuse_the_table(path, table)
+    check_place(path, table)
     asked = answering(
-        model, table, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
+        model, table, path, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
         streaming=streaming, id=id, device=device, observer=observer,
     )  # fmt: skip
     names, schema, rows = _number_names(asked), _schema(asked), 0

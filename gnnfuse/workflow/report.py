@@ -12,8 +12,10 @@ from gnnfuse.data.rejects import rows_left_out
 from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
+from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import Evaluation, FitReport
+from gnnfuse.workflow.fit_folder import REPORT, RESULTS
 from gnnfuse.workflow.plots import draw_confusion, draw_curves, draw_labels, draw_scatter
 from gnnfuse.workflow.table_plan import TablePlan
 
@@ -103,8 +105,8 @@ def write_report(
     draw_curves(report.history, plan.task.monitor, report.best_epoch, folder / "curves.png")
     plots |= _predictions(plan, measured[split], split, folder)
     text = json.dumps(_finite(results), indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(report_text(results, plots), encoding="utf-8")
+    write_whole(folder / RESULTS, f"{text}\n".encode())
+    write_whole(folder / REPORT, report_text(results, plots).encode())
 
 
 def _predictions(plan: TablePlan, found: Evaluation, split: str, folder: Path) -> dict[str, str]:

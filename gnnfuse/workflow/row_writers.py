@@ -2,13 +2,13 @@
 
 import csv
 import json
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
+
+from gnnfuse.sample.whole_file import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,18 +137,6 @@ def writing(path: Path, schema: "pa.Schema") -> "Iterator[RowWriter]":
             yield writer
         finally:
             writer.close()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path beside another, which takes its place if nothing goes wrong."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid4().hex}{path.suffix}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _cell(value: object) -> object:

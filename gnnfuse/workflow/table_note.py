@@ -7,6 +7,7 @@ from typing import Any
 
 from gnnfuse.catalog import listed
 from gnnfuse.data.tables import Blanks, Columns, Table, TableError
+from gnnfuse.sample.whole_file import write_whole
 
 FILE, FORMAT = "table.json", 1
 
@@ -37,7 +38,7 @@ class TableNote:
         """Into the folder."""
         blanks = {"words": sorted(self.blanks.words), "everywhere": self.blanks.everywhere}
         said = {"format": FORMAT, "source": self.source, "columns": asdict(self.columns), "blanks": blanks}
-        (folder / FILE).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+        write_whole(folder / FILE, (json.dumps(said, indent=2) + "\n").encode())
 
     @classmethod
     def read(cls, folder: Path) -> "TableNote":

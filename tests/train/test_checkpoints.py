@@ -222,7 +222,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
 
 
 def test_what_was_half_written_is_removed_and_numbers_go_on(tmp_path: Path) -> None:
-    (tmp_path / ".checkpoint-000009-77.ckpt.partial").write_text("half")
+    (tmp_path / f".unfinished-{'0' * 32}").write_text("half")
     CheckpointFiles().save_checkpoint({}, next_path(tmp_path))
     tidy(tmp_path)
     assert [path.name[:17] for path in tmp_path.iterdir()] == ["checkpoint-000001"]

@@ -157,11 +157,11 @@ def test_answers_never_replace_the_table(fitted: Fitted, media: Path, tmp_path: 
     table.write_bytes(rows)
     (tmp_path / "link.csv").symlink_to(table)
     for out in (table, tmp_path / "link.csv"):
-        with pytest.raises(ValueError, match="found the table itself, which answers would replace"):
+        with pytest.raises(ValueError, match="found the table itself"):
             predict(fitted.folder, table, out=out, media=media, device="cpu")
     assert table.read_bytes() == rows
     (tmp_path / "vectors.parquet").write_bytes(b"a part of it")
-    with pytest.raises(ValueError, match="found a file in the table's folder"):
+    with pytest.raises(ValueError, match="found a file of the table's folder"):
         embed(fitted.folder, tmp_path, out=tmp_path / "vectors.parquet", media=media, device="cpu")
     assert (tmp_path / "vectors.parquet").read_bytes() == b"a part of it"
 

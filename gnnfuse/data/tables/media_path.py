@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
+from gnnfuse.data.overwriting import Kept
+from gnnfuse.data.tables.error import TableError
 from gnnfuse.sample.files import shown
 from gnnfuse.sample.unreadable import Unreadable
 
@@ -23,6 +25,7 @@ class MediaFolder:
     Args:
         path: the folder; None where a table has none, which lets no relative path be used.
         allow_outside: let absolute paths, `..` and links lead anywhere. URLs are never fetched.
+        written: files that whoever reads the table will replace or remove: no cell may name one.
 
     Example:
         >>> MediaFolder(Path("/data")).resolve("../etc/passwd").found
@@ -31,6 +34,7 @@ class MediaFolder:
 
     path: Path | None
     allow_outside: bool = False
+    written: Kept | None = None
 
     def resolve(self, cell: str, *, absolute: bool = False) -> Path | Unreadable:
         """The file that a cell names.
@@ -38,6 +42,9 @@ class MediaFolder:
         Args:
             cell: what stands in the table.
             absolute: take an absolute path that lies within the folder, as libraries write them beside embedded media.
+
+        Raises:
+            TableError: the cell names a file that will be replaced or removed.
         """
         never = _never(cell)
         if never is not None:
@@ -52,6 +59,11 @@ class MediaFolder:
         if not self.allow_outside and not found.is_relative_to(self._root):
             return Unreadable(
                 f"a path that leads out of the folder: {shown(cell)}", f"a file in {self.described}{ADVICE}"
+            )
+        if self.written is not None and found in self.written:
+            raise TableError(
+                f"{found}: a cell of the table names this file ({shown(cell)}), which would be replaced or removed; "
+                "expected another place to write to"
             )
         return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gnnfuse.data.overwriting import refuse_overwriting, refuse_writing_into
 from gnnfuse.data.tables.arrow_cache import arrow_rows
 from gnnfuse.data.tables.arrow_checks import Checked, check_values
 from gnnfuse.data.tables.arrow_rows import ArrowRows, schema_types
@@ -197,7 +198,7 @@ def _load(source: str | Path, options: Options) -> object:
 
 
 def _from_folder(folder: Path, options: Options) -> Table:
-    tables = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in READERS)
+    tables = _tables_in(folder)
     if is_dataset_folder(folder) or len(tables) > 1:
         return _from_loaded(_load(folder, options), shown(folder), folder, options)
     if tables:
@@ -217,6 +218,31 @@ def _from_folder(folder: Path, options: Options) -> Table:
         kinds={name: named[name] for name in found.column_names},
         notes=notes,
     )
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in READERS)
+
+
+def refuse_overwriting_table(source: object, written: Sequence[Path]) -> None:
+    """Refuse to write over a table, or into a folder that is read as one; called before the table is opened.
+
+    A folder that holds one table is read no deeper: the folders in it may be written to.
+
+    Args:
+        source: as `open_table` takes it.
+        written: what may be created, replaced or removed.
+
+    Raises:
+        ValueError: names the path and the table.
+    """
+    if not isinstance(source, str | os.PathLike) or not os.path.exists(source):
+        return
+    path = Path(source)
+    alone = path.is_dir() and not is_dataset_folder(path) and len(_tables_in(path)) == 1
+    if path.is_dir():
+        refuse_writing_into("the table's folder", path, written, deep=not alone)
+    refuse_overwriting({"the table": _tables_in(path) if alone else [path] if path.is_file() else []}, written)
 
 
 def _from_object(source: object, options: Options) -> Table:

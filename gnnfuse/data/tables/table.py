@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int64
 
 from gnnfuse import catalog
+from gnnfuse.data.overwriting import Kept
 from gnnfuse.data.tables.arrow_cells import Cell, Read, is_text, readers
 from gnnfuse.data.tables.arrow_rows import IndexedRows
 from gnnfuse.data.tables.blanks import Blanks
@@ -109,6 +111,10 @@ class Table:
         """
         self.check(columns.used)
         return replace(self, measured=frozenset((*columns.features, *columns.target)))
+
+    def writing(self, written: Iterable[Path]) -> "Table":
+        """The same table for someone who will write files: a cell that names one of those is an error."""
+        return replace(self, media=replace(self.media, written=Kept.of(written)))
 
     def with_empty(self, names: Iterable[str]) -> "Table":
         """The same table with further columns whose cells are all empty."""

@@ -1,25 +1,26 @@
 """Adding features to a cache so that a kill at any moment loses at most the shard that was being gathered."""
 
 import hashlib
-import os
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 import numpy as np
 
 from gnnfuse.nodes.cached.errors import CacheError
 from gnnfuse.nodes.cached.key_index import KeyIndex, Keys, encode_index, sort_keys
-from gnnfuse.nodes.cached.place import SHARDS, Manifest, Place, is_whole, shard_name
+from gnnfuse.nodes.cached.place import Manifest, Place, is_whole, shard_name
 from gnnfuse.nodes.cached.shard import Row, Shard, encode_shard, row_of
-from gnnfuse.nodes.cached.whole_file import remove_unfinished, write_whole
 from gnnfuse.nodes.node_type import NodeSet
+from gnnfuse.sample.whole_file import lock, remove_unfinished, write_whole
 
 SHARD_BYTES = 64 * 1024 * 1024
 SHARD_SECONDS = 60.0
 INDEX = "index-"
+SHARD, INDEX_NAME = re.compile(r"[0-9a-f]{64}\.arrow"), re.compile(INDEX + r"[0-9a-f]{16}\.arrow")
 
 
 class FeatureWriter:
@@ -63,8 +64,8 @@ class FeatureWriter:
         remove_unfinished(place.folder)
         self._sizes: dict[str, tuple[int, int]] = {}
         self._keys: list[tuple[str, Keys, np.ndarray]] = []
-        for path in sorted(place.folder.glob(SHARDS)):
-            if not path.name.startswith(INDEX):
+        for path in sorted(place.folder.iterdir()):
+            if SHARD.fullmatch(path.name):  # other files are not ours to remove
                 self._take(path)
         self._known = self._sorted()
         self._new: dict[bytes, bool] = {}
@@ -83,7 +84,7 @@ class FeatureWriter:
             self._finish()
         finally:
             if self._lock is not None:
-                self._lock.close()
+                self._lock()
 
     def complete(self) -> KeyIndex:
         """The contents whose features were there on opening; those found to be unreadable are tried again."""
@@ -146,21 +147,16 @@ class FeatureWriter:
         name = f"{INDEX}{digest[:16]}.arrow"
         write_whole(self.place.folder / name, content)
         self.place.write_manifest(Manifest((name, digest), self._sizes), self._encoder)
-        for path in self.place.folder.glob(f"{INDEX}*"):
-            if path.name != name:
+        for path in list(self.place.folder.iterdir()):
+            if INDEX_NAME.fullmatch(path.name) and path.name != name:
                 path.unlink()  # whoever has it mapped keeps it
 
 
-def _lock(place: Place, wait: bool) -> IO[bytes] | None:
+def _lock(place: Place, wait: bool) -> Callable[[], None] | None:
     """Held as long as the process lives, however it ends; not where the system has no such locks."""
-    if os.name != "posix":
-        return None
-    import fcntl
-
-    file = (place.folder / ".lock").open("ab")
+    path = place.folder / ".lock"
+    path.touch()
     try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock(path, wait=wait)
     except BlockingIOError as error:
-        file.close()
         raise CacheError(f"{place.folder}: another process is writing there, let it end first") from error
-    return file

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gnnfuse.nodes.cached.errors import CacheError
-from gnnfuse.nodes.cached.whole_file import write_whole
+from gnnfuse.sample.whole_file import write_whole
 
 FORMAT = 1
-MANIFEST, SHARDS = "complete.json", "*.arrow"
+MANIFEST = "complete.json"
 StoredType = Literal["float32", "float16"]
 
 

@@ -1,0 +1,179 @@
+"""Files that are there as a whole or not at all, whatever happens while they are written.
+
+What is being written lies beside its place under a name of its own, locked by its writer. A lock ends with its process,
+so the next writer in that folder can tell what nobody owns any more, and removes it.
+"""
+
+import errno
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+UNFINISHED, SAVING = ".unfinished-", ".saving-"  # files; folders of a model's files
+OURS = re.compile(r"\.(unfinished|saving)-[0-9a-f]{32}(\.\w+)?")
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # only a write fails with these
+_held: set[int] = set()
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file beside its place, flush it to the disk, and rename it."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """An empty file beside a path, which takes its place if nothing goes wrong and is removed otherwise.
+
+    Raises:
+        OSError: it cannot be written; names the path.
+    """
+    make_folder(path.parent)
+    with unfinished(path.parent, suffix=path.suffix) as partial, _named(path, partial):
+        yield partial
+        flush(partial)
+        os.replace(partial, path)
+        flush_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none yet.
+
+    Raises:
+        NotADirectoryError: a file is there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
+
+
+@contextmanager
+def unfinished(folder: Path, *, suffix: str = "") -> Iterator[Path]:
+    """A new file for something unfinished, locked; removed afterwards if it is still there."""
+    path = folder / f"{UNFINISHED}{uuid4().hex}{suffix}"
+    with _named(folder, path):
+        path.touch(exist_ok=False)
+    with _owned(path):
+        yield path
+
+
+@contextmanager
+def unfinished_folder(folder: Path) -> Iterator[Path]:
+    """The same for several files: a new folder."""
+    path = folder / f"{SAVING}{uuid4().hex}"
+    with _named(folder, path):
+        path.mkdir()
+    with _owned(path):
+        yield path
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what writers in a folder left that ended before they could; nothing that a living process owns."""
+    if not folder.is_dir():
+        return
+    for left in [path for path in folder.iterdir() if OURS.fullmatch(path.name) and not path.is_symlink()]:
+        with suppress(OSError):  # another process was faster, or owns it
+            release = lock(left)
+            if release is not None:
+                _remove(left)
+                release()
+
+
+def lock(path: Path, *, wait: bool = False) -> Callable[[], None] | None:
+    """Lock a file or folder for this process, however it ends; forked children do not hold it.
+
+    Returns:
+        What unlocks it; None where the system or the file system has no locks.
+
+    Raises:
+        BlockingIOError: another holds it, and `wait` is not set.
+    """
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise
+    except OSError:
+        os.close(handle)
+        return None
+    _held.add(handle)
+
+    def release() -> None:
+        if handle in _held:  # a forked child has closed its own already
+            _held.remove(handle)
+            os.close(handle)
+
+    return release
+
+
+def _let_go() -> None:
+    """In a forked child: a lock lasts as long as any process has the file open."""
+    for handle in _held:
+        os.close(handle)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def flush(path: Path) -> None:
+    """Let a file's content reach the disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_folder(folder: Path) -> None:
+    """Let the names in a folder reach the disk."""
+    if os.name != "posix":
+        return  # Windows cannot flush a folder
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _owned(path: Path) -> Iterator[None]:
+    release = lock(path)
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            _remove(path)
+        if release is not None:
+            release()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
+
+
+@contextmanager
+def _named(path: Path, partial: Path | None = None) -> Iterator[None]:
+    """An error of writing names the file that a user knows, not the one beside it."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename
+        own = where is not None and partial is not None and Path(os.fsdecode(where)).is_relative_to(partial)
+        if error.errno is None or not (own or (where is None and error.errno in OF_THE_DISK)):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
