@@ -70,10 +70,17 @@ def _packed(path: Path) -> tuple[str, str]:
 
 @cache
 def _load(files: TokenizerFiles) -> Any:
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
     with TemporaryDirectory() as folder:
         for name, text in files.files:
             content = base64.b64decode(text) if name.endswith(BINARY) else text.encode()
             (Path(folder) / name.removesuffix(BINARY)).write_bytes(content)
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        names = ", ".join(name for name, _ in files.files)
+        try:
+            made = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        except Exception as error:  # of a class that needs other files, or of none that is a tokenizer
+            raise ValueError(f"found no tokenizer in its files ({names}): {type(error).__name__}: {error}") from error
+    if not isinstance(made, PreTrainedTokenizerBase):
+        raise ValueError(f"found a {type(made).__name__} in a tokenizer's files ({names}), expected a tokenizer")
+    return made

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from gnnfuse import catalog
 from gnnfuse.saving.describe import Json, place_of
+from gnnfuse.saving.within_bounds import BoundsError
 
 STAGES = ("nodes", "edges", "graph", "message_passing", "readout", "fusion", "tasks")
 KINDS = ("node_type", "edge_rule", "layer", "readout", "model", "task")
@@ -65,8 +66,11 @@ def _make(cls: type, place: str, items: Mapping[str, Json], known: Mapping[str, 
     arguments = {name: _build(item, known) for name, item in items.items()}
     try:
         return cls(**arguments)
-    except TypeError as error:
-        raise ValueError(f"{place} cannot be built from the arguments {', '.join(arguments)}: {error}") from error
+    except (ValueError, FileNotFoundError, BoundsError):
+        raise
+    except Exception as error:  # whatever the class, or the library behind it, stumbles over
+        reason = str(error) if isinstance(error, TypeError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{place} cannot be built from the arguments {', '.join(arguments)}: {reason}") from error
 
 
 def _find(place: str, known: Mapping[str, type]) -> type:

@@ -1,6 +1,7 @@
 """config.json: the format's number, the versions that wrote it, the construction, and what the weights must be."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from torch import nn
 
 from gnnfuse import __version__
 from gnnfuse.saving.describe import Json, describe
+from gnnfuse.saving.texts import LONGEST
 from gnnfuse.saving.weights import Listing, digest_of
 
 FORMAT = 2  # 1 had no checksums and no derived buffers
 CONFIG = "config.json"
+DEEPEST = 100  # a part within a part takes several calls; saved models have some twenty
 
 
 def config_of(module: nn.Module, listed: Listing) -> dict[str, Json]:
@@ -44,21 +47,46 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
+    if path.stat().st_size > LONGEST:
+        raise ValueError(f"{path}: damaged, found {path.stat().st_size:,} bytes, expected at most {LONGEST:,}")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: damaged, not JSON ({error})") from error
     if not isinstance(config, dict) or not {"format", "object"} <= config.keys():
         raise ValueError(f"{path}: found no format and no object, expected what gnnfuse's save_pretrained wrote")
+    _check_depth(config, path)
     _check_format(config, path)
     if config["format"] > 1:
         _check_listing(config, path)
     return config
 
 
+def is_config(path: Path) -> bool:
+    """Whether a file is a config of this library's, of any format and whether or not it is whole otherwise."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and {"format", "object"} <= found.keys()
+
+
 def listing_in(config: dict[str, Any]) -> Listing | None:
     """What a config says of the tensors; None in format 1."""
     return config["weights"]["tensors"] if config["format"] > 1 else None
+
+
+def _check_depth(config: dict[str, Any], path: Path) -> None:
+    """What is built of it, part by part, goes as deep."""
+    level: list[Any] = [config]
+    for _ in range(DEEPEST):
+        level = [item for value in level if isinstance(value, dict | list) for item in _items(value)]
+    if level:
+        raise ValueError(f"{path}: damaged, found parts within parts more than {DEEPEST} deep")
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _check_format(config: dict[str, Any], path: Path) -> None:

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from gnnfuse.fusion import FusionModel
 from gnnfuse.model_card import ModelCard
-from gnnfuse.nodes import weights_follow
 from gnnfuse.saving.build import build
 from gnnfuse.saving.card import card_text, is_untouched
 from gnnfuse.saving.config import CONFIG, config_of, listing_in, read_config
-from gnnfuse.saving.folder import CARD, WEIGHTS, may_write_card, weights_path, write_card, write_folder
+from gnnfuse.saving.folder import CARD, WEIGHTS, may_write_card, refuse_foreign, weights_path, write_card, write_folder
 from gnnfuse.saving.hub import local_folder
 from gnnfuse.saving.texts import read_texts
 from gnnfuse.saving.weights import (
@@ -25,6 +24,7 @@ from gnnfuse.saving.weights import (
     read_weights,
     tensors_of,
 )
+from gnnfuse.saving.within_bounds import within_bounds
 from gnnfuse.tasks import Task
 
 
@@ -46,7 +46,9 @@ def save_pretrained(
         card: what the model does not know about itself: data, licence, metrics.
 
     Raises:
-        ValueError: a part does not keep its constructor's arguments, or is a function or a tensor.
+        ValueError: a part does not keep its constructor's arguments, or is a function or a tensor; or the folder
+            holds a config or weights that another program wrote.
+        OSError: the disk is full, or the like; names the folder.
 
     Example:
         >>> import tempfile
@@ -58,6 +60,7 @@ def save_pretrained(
         1
     """
     folder = Path(folder)
+    refuse_foreign(folder)
     tensors = tensors_of(module)
     listed = listing(tensors, module)
     config = config_of(module, listed)
@@ -91,9 +94,9 @@ def from_pretrained(
 ) -> Task | FusionModel:
     """Read a task or a fusion model from a folder or from the Hugging Face hub, in evaluation mode.
 
-    Nothing is unpickled and no code is fetched; only classes that this library or the catalogue lists are built, and
-    those passed in. Of a hub repository only config.json, model.safetensors and texts/ are downloaded, into the hub's
-    cache, from which they are read when offline.
+    Nothing is unpickled, and nothing is fetched for a folder; only classes that this library or the catalogue lists are
+    built, and those passed in. Of a hub repository only config.json, model.safetensors and texts/ are downloaded, into
+    the hub's cache, from which they are read when offline.
 
     Args:
         source: a folder that `save_pretrained` wrote, or a hub id ("user/name") where there is no such folder.
@@ -106,7 +109,8 @@ def from_pretrained(
     Raises:
         FileNotFoundError: neither a folder nor a model on the hub or in its cache, or one of the files is missing.
         ValueError: a newer format, a damaged file, a class that is not allowed, weights that are missing, unexpected,
-            of another shape or altered, or a config and weights of two different saves.
+            of another shape or altered, a config and weights of two different saves, a config that describes far more
+            than there are weights for, or parts that would have to be fetched from a network.
     """
     folder = local_folder(source, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
     config, weights, path = _read(folder)
@@ -114,8 +118,8 @@ def from_pretrained(
     if listed is not None:
         check_unchanged(weights, listed, path)
     described = read_texts(config["object"], folder)
-    # The weights drawn in building are thrown away.
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"), weights_follow():
+    sizes = {name: tensor.nbytes for name, tensor in weights.items()}
+    with within_bounds(described, sizes, folder / CONFIG):  # the weights drawn in building are thrown away
         module = build(described, classes=classes)
     if not isinstance(module, Task | FusionModel):
         raise ValueError(f"{folder / CONFIG}: found a {type(module).__name__}, expected a task or a fusion model")
@@ -129,7 +133,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Path]:
     while True:
         digest = config["weights"]["digest"] if config["format"] > 1 else None
         path = folder / WEIGHTS if digest is None else weights_path(folder, digest)
-        weights, mark = read_weights(path)
+        weights, mark = read_weights(path, listing_in(config))
         if digest is None or mark in (None, digest):
             return config, weights, path
         again = read_config(folder / CONFIG)

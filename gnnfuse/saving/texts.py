@@ -8,6 +8,7 @@ from pathlib import Path
 from gnnfuse.saving.describe import Json
 
 LONG = 1024  # characters; what is longer does not belong into a file that people read
+LONGEST = 256 * 2**20  # bytes; the largest tokenizers have a tenth
 FOLDER = "texts"
 NAME = re.compile(r"[0-9a-f]{64}\.txt")  # no argument that happens to be called text looks like this
 
@@ -27,6 +28,8 @@ def move_texts_out(described: Json, folder: Path) -> Json:
         if not isinstance(value, str) or len(value) <= LONG:
             return value
         content = value.encode()
+        if len(content) > LONGEST:
+            raise ValueError(f"found a text of {len(content):,} bytes to save, expected at most {LONGEST:,}")
         name = f"{hashlib.sha256(content).hexdigest()}.txt"
         (folder / FOLDER).mkdir(exist_ok=True)
         (folder / FOLDER / name).write_bytes(content)
@@ -40,7 +43,7 @@ def read_texts(described: Json, folder: Path) -> Json:
 
     Raises:
         FileNotFoundError: a text is not there.
-        ValueError: a text is not the one that was saved.
+        ValueError: a text is not the one that was saved, or far longer than any.
     """
 
     def read(value: Json) -> Json:
@@ -74,6 +77,8 @@ def text_files(described: Json) -> list[str]:
 def _read(path: Path) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
+    if path.stat().st_size > LONGEST:
+        raise ValueError(f"{path}: found {path.stat().st_size:,} bytes, expected at most {LONGEST:,}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != path.stem:
         raise ValueError(f"{path}: its content is not what was saved: it does not have the SHA-256 in its name")

@@ -5,14 +5,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from gnnfuse.fusion import NodeEncoders
+from gnnfuse.saving.within_bounds import refuse_more_than_memory
 
 MARK = "gnnfuse"  # the key in the file's metadata under which its digest stands
+MOST_HEADER, FREE_HEADER, PER_TENSOR = 16 * 2**20, 2**16, 512  # bytes of a header
 SHOWN = 8  # names listed in a message; the rest are counted
 
 
@@ -25,6 +27,7 @@ class Entry(TypedDict):
     derived: bool
 
 
+Form = tuple[str, list[int]]  # dtype and shape
 Listing = Mapping[str, Entry]
 """Name of a tensor -> what config.json says of it."""
 
@@ -76,21 +79,32 @@ def write_weights(tensors: Mapping[str, Tensor], path: Path, digest: str) -> Non
     save_file(dict(tensors), path, metadata={MARK: digest})  # of several keys the order would be another each time
 
 
-def read_weights(path: Path) -> tuple[dict[str, Tensor], str | None]:
+def read_weights(path: Path, listed: Listing | None = None) -> tuple[dict[str, Tensor], str | None]:
     """The tensors of a file, and the digest that it bears (None where another program wrote it).
+
+    Args:
+        path: the file.
+        listed: what config.json says of them; where it is about the same save, sizes are compared before any is read.
 
     Raises:
         FileNotFoundError: it is not there.
-        ValueError: it is no safetensors file, or cut off.
+        ValueError: it is no safetensors file, or cut off; or it has other tensors than are listed, a header far longer
+            than they need, or more than this machine's memory.
     """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
+    _check_header(path, listed)
+    refuse_more_than_memory(path.stat().st_size, path)  # mapping it would fail in words of the system's
     try:
         with safe_open(path, "pt") as file:
+            mark = (file.metadata() or {}).get(MARK)
+            found = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+            if listed is not None and mark in (None, digest_of(listed)):
+                _check_forms({name: _form(part) for name, part in found.items()}, listed, path)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-            return weights, (file.metadata() or {}).get(MARK)
+            return weights, mark
     except SafetensorError as error:
         raise ValueError(f"{path}: unreadable weights ({error})") from error
 
@@ -101,18 +115,35 @@ def check_unchanged(weights: Mapping[str, Tensor], listed: Listing, path: Path) 
     Raises:
         ValueError: names the tensors that are missing, were added or were altered.
     """
+    _check_forms({name: (_dtype(tensor), list(tensor.shape)) for name, tensor in weights.items()}, listed, path)
+    altered = [
+        f"{name} (other numbers)"
+        for name, entry in listed.items()
+        if _entry(weights[name], derived=entry["derived"])["sha256"] != entry["sha256"]
+    ]
+    if altered:
+        raise ValueError(f"{path}: not the weights that config.json lists; {_shown({'altered': altered})}")
+
+
+def _check_header(path: Path, listed: Listing | None) -> None:
+    """A header is read into memory as a whole, and gone through, before anything else is known."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    most = MOST_HEADER if listed is None else FREE_HEADER + sum(len(name) + PER_TENSOR for name in listed)
+    if most < length <= path.stat().st_size:
+        raise ValueError(f"{path}: unreadable weights (a header of {length:,} bytes, expected at most {most:,})")
+
+
+def _check_forms(found: Mapping[str, Form], listed: Listing, path: Path) -> None:
     altered = []
     for name, entry in listed.items():
-        if name in weights:
-            found = _entry(weights[name], derived=entry["derived"])
-            if (found["dtype"], found["shape"]) != (entry["dtype"], entry["shape"]):
-                form = f"{found['dtype']} {found['shape']} instead of {entry['dtype']} {entry['shape']}"
-                altered.append(f"{name} ({form})")
-            elif found["sha256"] != entry["sha256"]:
-                altered.append(f"{name} (other numbers)")
+        expected = (entry["dtype"], entry["shape"])
+        if name in found and found[name] != expected:
+            (dtype, shape), (dtype_listed, shape_listed) = found[name], expected
+            altered.append(f"{name} ({dtype} {shape} instead of {dtype_listed} {shape_listed})")
     wrong = {
-        "missing": sorted(listed.keys() - weights.keys()),
-        "added": sorted(weights.keys() - listed.keys()),
+        "missing": sorted(listed.keys() - found.keys()),
+        "added": sorted(found.keys() - listed.keys()),
         "altered": altered,
     }
     if any(wrong.values()):
@@ -150,14 +181,24 @@ def _named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _entry(tensor: Tensor, *, derived: bool) -> Entry:
-    raw = tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
-    dtype = str(tensor.dtype).removeprefix("torch.")
+    raw = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     return {
-        "dtype": dtype,
+        "dtype": _dtype(tensor),
         "shape": list(tensor.shape),
         "sha256": hashlib.sha256(raw).hexdigest(),
         "derived": derived,
     }
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _form(part: Any) -> Form:
+    """Dtype and shape of a tensor in a file that is not read yet, as config.json writes them."""
+    from safetensors.torch import _TYPES  # what the library itself reads them by
+
+    return str(_TYPES[part.get_dtype()]).removeprefix("torch."), list(part.get_shape())
 
 
 def _check_fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:

@@ -16,7 +16,7 @@ from gnnfuse.nodes.pretrained.audio_architecture import AudioArchitecture, audio
 from gnnfuse.nodes.pretrained.audio_backbone import AudioBackbone
 from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training, refuse_to_fetch
 from gnnfuse.sample import Sample, media_digest, read_audio
 from gnnfuse.sample.audio import EXPECTED, MAX_SECONDS
 
@@ -74,6 +74,7 @@ class PretrainedAudio(PretrainedNodes):
         if self.max_pool < 1:
             raise ValueError(f"node type {self.name!r}: max_pool must be at least 1, found {self.max_pool}")
         if self.architecture is None:
+            refuse_to_fetch(self.name, "architecture")
             object.__setattr__(self, "architecture", audio_architecture(self.model, self.weights))
 
     @property

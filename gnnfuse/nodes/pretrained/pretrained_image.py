@@ -16,7 +16,7 @@ from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
 from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture, image_architecture
 from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
 from gnnfuse.nodes.pretrained.network import Network
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training, refuse_to_fetch
 from gnnfuse.sample import Sample, media_digest, read_image
 from gnnfuse.sample.image import EXPECTED, MAX_PIXELS
 
@@ -80,6 +80,7 @@ class PretrainedImage(PretrainedNodes):
         if (self.mean is None) != (self.std is None):
             raise ValueError(f"node type {self.name!r}: mean and std belong together, found mean={self.mean}")
         if self.architecture is None:
+            refuse_to_fetch(self.name, "architecture")
             both = None if self.mean is None or self.std is None else (self.mean, self.std)
             pair = (self.size, self.size) if isinstance(self.size, int) else self.size
             object.__setattr__(self, "architecture", image_architecture(self.model, self.weights, pair, both))

@@ -12,7 +12,7 @@ from torch import nn
 from gnnfuse.nodes.node_type import NodeEncoder, NodeType
 from gnnfuse.nodes.pretrained.backbone import Backbone, weights_digest
 from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
-from gnnfuse.nodes.pretrained.network import Network, make_module
+from gnnfuse.nodes.pretrained.network import Network, make_module, weights_are_to_follow
 from gnnfuse.sample import Sample
 
 FEATURES = 1  # raised when backbones give other features for the same weights and arguments
@@ -116,6 +116,16 @@ class PretrainedNodes(NodeType):
             "weights": weights_digest(self.backbone() if backbone is None else backbone),
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def refuse_to_fetch(name: str, entry: str) -> None:
+    """Refuse to look for a part of a saved model elsewhere.
+
+    Raises:
+        ValueError: a saved model is being built; names the node type and the entry of its config.
+    """
+    if weights_are_to_follow():
+        raise ValueError(f"node type {name!r}: found no {entry} in the saved model, expected it there whole")
 
 
 def check_training(name: str, *, frozen: bool, gradient_checkpointing: bool) -> None:

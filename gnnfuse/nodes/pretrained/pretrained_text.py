@@ -1,5 +1,6 @@
 """Texts through a pretrained network: its sub-word tokens are nodes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -14,7 +15,7 @@ from gnnfuse.nodes.limit import check_limit
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
 from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training, refuse_to_fetch
 from gnnfuse.nodes.pretrained.text_architecture import TextArchitecture, text_architecture
 from gnnfuse.nodes.pretrained.text_backbone import TextBackbone
 from gnnfuse.nodes.tokenizer_files import TokenizerFiles
@@ -82,6 +83,7 @@ class PretrainedText(PretrainedNodes):
         if self.special_tokens not in ("drop", "keep"):
             raise ValueError(f"node type {self.name!r}: special_tokens must be 'drop' or 'keep'")
         if self.architecture is None:
+            refuse_to_fetch(self.name, "architecture")
             object.__setattr__(self, "architecture", text_architecture(self.model, self.weights))
         object.__setattr__(self, "tokenizer", self._kept())
         if self._room < 1:
@@ -90,6 +92,7 @@ class PretrainedText(PretrainedNodes):
     def _kept(self) -> TokenizerFiles:
         if isinstance(self.tokenizer, TokenizerFiles):
             return self.tokenizer
+        refuse_to_fetch(self.name, "tokenizer")
         if self.tokenizer is None:
             return TokenizerFiles.of(self.model, revision=self.weights)
         return TokenizerFiles.of(self.tokenizer)
@@ -143,6 +146,7 @@ class PretrainedText(PretrainedNodes):
         if text is None:
             return None
         found = self._files.tokenizer().encode(text, add_special_tokens=False, verbose=False)
+        self._check_ids(found)
         room = self._room if self.overflow == "truncate" else self._taken
         kept = found[:room]
         dropped = len(found) - len(kept)
@@ -154,6 +158,14 @@ class PretrainedText(PretrainedNodes):
             return NodeSet(ids, (len(ids),), dropped=dropped)
         nodes = NodeSet(ids, (len(ids),))
         return limit_slices(nodes, self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal)
+
+    def _check_ids(self, ids: Sequence[int]) -> None:
+        known = getattr(self.network, "config", {}).get("vocab_size")
+        if known is not None and ids and max(ids) >= known:
+            raise ValueError(
+                f"node type {self.name!r}: its tokenizer gives the token id {max(ids)}, which {self.model} with a "
+                f"vocab_size of {known} does not know; expected the model's own tokenizer"
+            )
 
     def content(self, sample: Sample) -> bytes | None:
         """SHA-256 of the text."""
@@ -167,6 +179,7 @@ class PretrainedText(PretrainedNodes):
     def around(self, module: nn.Module) -> TextBackbone:
         """Texts with their special tokens, and the network over them."""
         before, after = special_ids(self._files) if self.special_tokens == "drop" else ((), ())
+        self._check_ids((*before, *after))
         padded = self._made.padded
         return TextBackbone(module, self.width, before=before, after=after, padded=padded, max_nodes=self._pooled)
 

@@ -1,5 +1,6 @@
 """Classification networks of torchvision, cut before their pooling: pictures in, a map of features out."""
 
+import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -105,11 +106,17 @@ class FeatureMap(nn.Module):
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The whole network with random weights."""
+    """The whole network with random weights.
+
+    Raises:
+        ValueError: torchvision has no classification network of that name.
+    """
     import warnings
 
-    from torchvision.models import get_model
+    from torchvision.models import get_model, get_model_builder
 
+    if "weights_backbone" in inspect.signature(get_model_builder(name)).parameters:
+        raise ValueError(f"torchvision's {name!r} is no classification network, and would fetch one of its own")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # of GoogLeNet and Inception, about how their weights are drawn
         network: nn.Module = get_model(name, weights=None, **arguments)

@@ -42,10 +42,16 @@ def make_config(described: Mapping[str, Any]) -> Any:
     """The configuration as transformers' object."""
     from transformers import CONFIG_MAPPING
 
-    kind = described["model_type"]
+    kind = described.get("model_type")
+    if kind is None:
+        names = ", ".join(described)
+        raise ValueError(f"found no model_type in the configuration of a transformers model, only {names}")
     if kind not in CONFIG_MAPPING:
         raise ValueError(f"transformers knows no model type {kind!r}, which this model is; a newer version may")
-    return CONFIG_MAPPING[kind].from_dict(dict(described))
+    try:
+        return CONFIG_MAPPING[kind].from_dict(dict(described))
+    except Exception as error:  # its own validation, or whatever it stumbles over
+        raise ValueError(f"transformers takes no such configuration of a {kind!r} model: {error}") from error
 
 
 def make_model(described: Mapping[str, Any]) -> Any:
@@ -53,7 +59,14 @@ def make_model(described: Mapping[str, Any]) -> Any:
     from transformers import AutoModel
 
     make: Any = AutoModel.from_config
-    return _encoder_of(make(make_config(described), dtype=torch.float32, trust_remote_code=False))
+    config = make_config(described)
+    try:
+        return _encoder_of(make(config, dtype=torch.float32, trust_remote_code=False))
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ZeroDivisionError) as error:
+        kind = described["model_type"]
+        raise ValueError(
+            f"transformers makes no {kind!r} model of its configuration ({type(error).__name__}: {error})"
+        ) from error
 
 
 def load_model(described: Mapping[str, Any], model: str, revision: str | None) -> tuple[Any, list[nn.Parameter]]:
