@@ -5,7 +5,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +13,7 @@ from gnnfuse.data.rejects import REJECTS, write_rejects
 from gnnfuse.data.tables import Guess
 from gnnfuse.nodes import PretrainedNodes
 from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
+from gnnfuse.progress_output import progress_console
 from gnnfuse.train import CacheReport
 
 
@@ -35,9 +35,9 @@ class CacheProgress:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._console = Console(highlight=False)
+        self._console = progress_console(highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._progress = Progress(*columns, console=progress_console(stderr=True))
         self._tasks: dict[str, int] = {}
 
     def __enter__(self) -> Self:

@@ -1,15 +1,21 @@
 """The command line."""
 
+import errno
 import inspect
+import os
+import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from json import dumps
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated, Literal, TextIO, cast
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 import gnnfuse
@@ -29,6 +35,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "; free some space there, or write elsewhere"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "; write elsewhere, or as a user who may"),
+    errno.ENOTDIR: "; expected a folder there",
+    errno.EISDIR: "; expected a file there",
+    errno.EMFILE: "; raise the limit (ulimit -n), or use fewer workers",
+}
+
 Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
 Data = Annotated[
     Path | None,
@@ -39,12 +53,57 @@ Data = Annotated[
 def main() -> None:
     """Run the command line; a wrong input is one line on standard error and exit code 2."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _asked_to_end():
             warnings.showwarning = _show_warning
             app()
     except (ValueError, OSError, FloatingPointError) as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {_one_line(error)}", highlight=False, soft_wrap=True)
+        _tell("[bold red]error:[/]", _reason(error))
         sys.exit(2)
+    finally:
+        _let_go_of_output()
+
+
+@contextmanager
+def _asked_to_end() -> Iterator[None]:
+    """A request to end, or a terminal that goes, ends the command as Ctrl-C does: what it began is tidied up."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names] if current_thread() is main_thread() else []
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _let_go_of_output() -> None:
+    """What nobody reads any more is dropped here; Python would complain of it when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _tell(kind: str, text: str) -> None:
+    with suppress(OSError):
+        Console(stderr=True).print(f"{kind} {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _reason(error: BaseException) -> str:
+    """An error in one line; one of the system as a sentence about the file."""
+    if not isinstance(error, OSError) or error.errno is None or error.strerror is None:
+        return _one_line(error)
+    what = f"{error.strerror[0].lower()}{error.strerror[1:]}"
+    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return f"{where}{what}{ADVICE.get(error.errno, '')}"
 
 
 def _show_warning(
@@ -56,13 +115,11 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """One line without the place in our code."""
-    Console(stderr=True).print(f"[yellow]warning:[/] {_one_line(message)}", highlight=False, soft_wrap=True)
+    _tell("[yellow]warning:[/]", _one_line(message))
 
 
 def _one_line(error: BaseException | str) -> str:
-    from rich.markup import escape
-
-    return escape(" ".join(str(error).split()))
+    return " ".join(str(error).split())
 
 
 @app.callback(invoke_without_command=True)

@@ -299,7 +299,8 @@ def fit(
     from gnnfuse.train.checkpoint_files import numbered
     from gnnfuse.workflow import Encoders, FitOptions, Observer, Terminal
     from gnnfuse.workflow import fit as run
-    from gnnfuse.workflow.fit_table import CHECKPOINTS, is_first_process
+    from gnnfuse.workflow.fit_folder import CHECKPOINTS
+    from gnnfuse.workflow.fit_table import is_first_process
 
     options = FitOptions(
         model=model,
@@ -359,7 +360,7 @@ def fit(
             ignore=ignore, media=media, allow_outside=allow_outside, blanks=given(blanks), streaming=streaming,
             options=options, config=config, resume=resume, observer=observer,
         )  # fmt: skip
-    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, and what asks a process to end
+    except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, what asks a process to end, a full disk
         if numbered(out / CHECKPOINTS):
             observer.says(
                 f"interrupted; {out / CHECKPOINTS} holds a checkpoint: the same command with --resume goes on"

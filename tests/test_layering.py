@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "catalog": (),
     "model_card": (),
     "fit_defaults": (),
+    "progress_output": (),
     "saveable": ("model_card",),  # reaches saving through catalog.later, when a method is called
     "sample": (),
     "ops": (),
@@ -48,10 +49,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "diagnosis": ("ops", "data.tables.arrow_cache"),
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
-    "workflow": (*UP_TO_TRAIN, "model_card", "fit_defaults"),
-    "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow"),
+    "workflow": (*UP_TO_TRAIN, "model_card", "fit_defaults", "progress_output"),
+    "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow", "progress_output"),
     "cli_tables": (*UP_TO_TRAIN, "workflow", "fit_defaults"),
-    "cache_progress": UP_TO_TRAIN,
+    "cache_progress": (*UP_TO_TRAIN, "progress_output"),
     "cli_cache": ("cli_tables", "cache_progress", "train"),
     "cli": (*UP_TO_TRAIN, "explain", "testing", "workflow", "bench", "diagnosis", "cli_tables", "cli_cache"),
 }

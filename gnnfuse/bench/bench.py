@@ -18,6 +18,7 @@ from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.terminal import Terminal
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
 from gnnfuse.data.shared_folder import VARIABLE
+from gnnfuse.progress_output import progress_console
 from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.workflow.models import DEFAULT_MODELS, expand
 
@@ -53,7 +54,7 @@ def bench(
     Raises:
         ValueError: an unknown name, data that are missing or damaged, too little time.
     """
-    console = Console() if console is None else console
+    console = progress_console() if console is None else console
     make = cast(MakeTask, catalog.load("benchmark", task))
     for name in models:
         catalog.load("model", name.partition(":")[0])  # a wrong name is told before anything is read

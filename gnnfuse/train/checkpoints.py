@@ -17,13 +17,16 @@ from gnnfuse.train.lightning_task import LightningTask
 from gnnfuse.train.processes import highest
 from gnnfuse.train.surroundings import SIGNALS
 
+DUE = 0.5  # below the number of every signal
+
 
 class Checkpoints(Checkpoint):
     """Writes a checkpoint at the end of every epoch, every so many seconds within it, and before it gives way.
 
-    SIGINT (Ctrl-C) and SIGTERM (what SLURM sends before it takes a machine away) are answered after the step they came
-    in: a checkpoint is written, then KeyboardInterrupt, or SystemExit(143), is raised. In the last step of an epoch
-    the validation comes first. A second signal of the same kind is answered at once, without a checkpoint.
+    SIGINT (Ctrl-C), SIGTERM (what SLURM sends before it takes a machine away) and SIGHUP (the terminal is gone) are
+    answered after the step they came in: a checkpoint is written, then KeyboardInterrupt, or SystemExit(128 + the
+    signal's number), is raised. In the last step of an epoch the validation comes first. A second signal of the same
+    kind is answered at once, without a checkpoint.
 
     Args:
         folder: where; made if it is not there.
@@ -48,7 +51,8 @@ class Checkpoints(Checkpoint):
             tidy(self.folder)
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
-                signal.signal(number, self._listen)
+                if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
+                    signal.signal(number, self._listen)
 
     def on_train_batch_end(
         self,
@@ -67,10 +71,10 @@ class Checkpoints(Checkpoint):
         if (batch_idx + 1) % pl_module.config.accumulate or over or trainer.should_stop:
             return
         due = self.every_seconds is not None and self._clock() - self._written >= self.every_seconds
-        wanted = int(highest(max(self._asked, int(due)), pl_module.device))  # any process's wish is everyone's
+        wanted = highest(max(self._asked, DUE * due), pl_module.device)  # any process's wish is everyone's
         if wanted:
             self._write(trainer)
-        self._leave(wanted)
+        self._leave(int(wanted))
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """After every epoch."""
@@ -89,5 +93,5 @@ class Checkpoints(Checkpoint):
     def _leave(self, number: int) -> None:
         if number == signal.SIGINT:
             raise KeyboardInterrupt
-        if number == signal.SIGTERM:
+        if number in SIGNALS:
             raise SystemExit(128 + number)

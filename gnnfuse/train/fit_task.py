@@ -17,6 +17,7 @@ from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.random_states import isolated_random
 from gnnfuse.train.same_run import check_same_run, terms_of
 from gnnfuse.train.surroundings import interruptible, quiet_lightning
+from gnnfuse.train.worker import workers_lost
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -80,6 +81,7 @@ def fit_task(
         ValueError: no samples, or one without a target; a folder with another run's checkpoints; resuming or logs
             without a folder.
         FloatingPointError: the loss became NaN or infinite.
+        ChildProcessError: the system ended a loader worker.
         KeyboardInterrupt: Ctrl-C; with `out` after a checkpoint.
         SystemExit: SIGTERM, with `out`; after a checkpoint.
 
@@ -127,7 +129,7 @@ def fit_task(
         module = LightningTask(task, config, batches, valid_batches, terms=terms)
         handback = Handback(Path(folder) / "state", (best, limit))
         trainer = make_trainer(config, device, [limit, best, handback, *callbacks])
-        with interruptible(), compiled(task, config.compile):
+        with interruptible(), workers_lost(), compiled(task, config.compile):
             trainer.fit(module, batches, valid_batches, ckpt_path=checkpoint, weights_only=True)
         handback.take(module)
         best.restore(task)

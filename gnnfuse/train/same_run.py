@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,6 +19,8 @@ from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import digest_of_frozen, frozen_names
 
 DIGEST = " (digest)"  # ends the names of terms whose values say nothing to people
+PARTS = "parts of the task"  # for people: what counts is the digest
+SHOWN, LONGEST = 3, 80  # differences told; letters of a value
 LOOKED_AT = 1024  # samples of a data set
 FREE = ("device", "progress", "out", "every_seconds", "logs", "resume", "devices", "num_nodes", "strategy", "workers")
 Terms = Mapping[str, Any]
@@ -38,6 +40,7 @@ def terms_of(task: Task, train: Batches, valid: Batches, config: FitConfig) -> d
         terms[f"number of {name} samples"] = int(batches.plan.sizes.sum())
         terms[f"set of {name} samples{DIGEST}"] = _digest_of_samples(batches.samples)
     terms[f"task{DIGEST}"] = _digest(_construction(task))
+    terms[PARTS] = dict(_plain(_construction(task)[0], ""))
     if frozen_names(task):  # which checkpoints do not hold
         terms[f"set of frozen weights{DIGEST}"] = digest_of_frozen(task)
     return terms
@@ -60,9 +63,11 @@ def check_same_run(found: Terms, expected: Terms, where: str) -> None:
         ...
         ValueError: runs is of another run: found seed 1, expected 0; give what it was started with, or write elsewhere
     """
-    names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
+    names = [name for name in {**expected, **found} if name != PARTS and found.get(name) != expected.get(name)]
     if names:
         shown = ", ".join(_differing(name, found.get(name), expected.get(name)) for name in names)
+        if f"task{DIGEST}" in names:
+            shown += _differing_parts(found.get(PARTS, {}), expected.get(PARTS, {}))
         raise ValueError(f"{where} is of another run: {shown}; give what it was started with, or write elsewhere")
 
 
@@ -72,7 +77,29 @@ def _differing(name: str, found: object, expected: object) -> str:
     return f"found {name} {'none' if found is None else found}, expected {'none' if expected is None else expected}"
 
 
-def _construction(task: Task) -> object:
+def _differing_parts(found: Mapping[str, object], expected: Mapping[str, object]) -> str:
+    """What differs between two tasks, in words; nothing where an older version's checkpoint does not tell."""
+    names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
+    if not found or not expected or not names:
+        return ""
+    shown = "; ".join(_differing(name, found.get(name), expected.get(name)) for name in names[:SHOWN])
+    return f" ({shown}{f'; and {len(names) - SHOWN} more' if len(names) > SHOWN else ''})"
+
+
+def _plain(value: object, where: str) -> Iterator[tuple[str, object]]:
+    """The short plain values in a description, by where they stand: "model.dim"."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            inner = name in ("arguments", "dict", "list", "set")
+            yield from _plain(item, where if inner else f"{where}.{name}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from _plain(item, f"{where}[{place}]")
+    elif not isinstance(value, str) or len(value) <= LONGEST:
+        yield where, value
+
+
+def _construction(task: Task) -> tuple[object, object]:
     """The task in words where it has any (what cannot be saved may still be trained), and its tensors' shapes."""
     shapes = {name: list(tensor.shape) for name, tensor in task.state_dict().items()}
     try:

@@ -3,15 +3,25 @@
 import gc
 import multiprocessing
 import os
+import re
 import signal
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from multiprocessing.context import BaseContext
 from multiprocessing.util import Finalize
 from typing import Any, Generic, TypeVar, cast
 
+from gnnfuse.train.surroundings import SIGNALS
+
 Loaded = TypeVar("Loaded")
+LOST = re.compile(
+    r"DataLoader worker \(pid(?:\(s\))? (?P<process>[\d, ]+)\) "
+    r"(?:exited unexpectedly|is killed by signal: (?P<signal>\w+))"
+)
+RAISED = re.compile(r"^Caught \w+ in DataLoader worker process \d+\.\nOriginal Traceback")
+NAMED = re.compile(r"^[\w.]+: ", re.MULTILINE)  # where a traceback ends in the error itself
 
 
 def worker_context(workers: int) -> BaseContext | None:
@@ -73,7 +83,31 @@ class Loading(Iterator[Loaded], Generic[Loaded]):
         weakref.finalize(self, list.clear, [self._iterator]).atexit = False  # torch sees to its workers then
 
     def __next__(self) -> Loaded:
-        return next(self._iterator)
+        with workers_lost():
+            return next(self._iterator)
+
+
+@contextmanager
+def workers_lost() -> Iterator[None]:
+    """What torch says where a loader worker was killed, and what a worker raised, in one line each.
+
+    Raises:
+        ChildProcessError: the system ended a worker.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, RuntimeError) and (lost := LOST.search(str(error))):
+            how = f"killed by signal {lost['signal']}" if lost["signal"] else "ended"
+            raise ChildProcessError(
+                f"a process that reads samples was {how} (process {lost['process']}), as the system does where memory "
+                "runs out; start again with fewer workers (--workers, workers=), or none"
+            ) from error
+        if isinstance(error, ValueError | RuntimeError) and RAISED.match(str(error)):
+            *_, named = NAMED.finditer(str(error))
+            kind = ValueError if type(error) is RuntimeError else type(error)  # what torch cannot make again
+            raise kind(str(error)[named.end() :].strip()) from error
+        raise
 
 
 def worker_start() -> Callable[[int], None]:
@@ -96,7 +130,9 @@ def start_worker(ending: Any, number: int) -> None:
             os._exit(0)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, asked)
+    for number in SIGNALS[1:]:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, asked)
 
 
 @cache

@@ -100,6 +100,11 @@ def predict(
             writer.write({asked.name: id_of_row, **row_of(prediction, names)})
             rows += 1
     write_beside(path, rejects, on_error)
+    if writer.formula is not None:
+        observer.says(
+            f"{path}: texts such as {writer.formula!r} stand there as they are, and a spreadsheet program would run "
+            "them as formulas: import the column as text there, or write .jsonl or .parquet"
+        )
     observer.says(f"wrote {rows:,} rows into {path}; {rows_left_out(rejects):,} left out")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 

@@ -23,10 +23,14 @@ class RowWriter(ABC):
     Args:
         path: the file to write.
         schema: the columns and their Arrow types.
+
+    Attributes:
+        formula: the first text that a spreadsheet program would run if it opened the file; None where there is none.
     """
 
     def __init__(self, path: Path, schema: "pa.Schema") -> None:
         self.path, self.schema = path, schema
+        self.formula: str | None = None
 
     @abstractmethod
     def write(self, row: Mapping[str, object]) -> None:
@@ -38,7 +42,11 @@ class RowWriter(ABC):
 
 
 class CsvRows(RowWriter):
-    """Comma-separated values in UTF-8, the columns as header; several labels are joined by "|"."""
+    """Comma-separated values in UTF-8, the columns as header; several labels are joined by "|".
+
+    Texts are written as they are, also those that spreadsheet programs take for formulas ("=1+1"): a class must come
+    back as it went in, and what would keep such a program from running it would change it.
+    """
 
     def __init__(self, path: Path, schema: "pa.Schema") -> None:
         super().__init__(path, schema)
@@ -48,7 +56,10 @@ class CsvRows(RowWriter):
 
     def write(self, row: Mapping[str, object]) -> None:
         """One line."""
-        self._writer.writerow({name: _cell(value) for name, value in row.items()})
+        cells = {name: _cell(value) for name, value in row.items()}
+        if self.formula is None:
+            self.formula = next((cell for cell in cells.values() if isinstance(cell, str) and is_formula(cell)), None)
+        self._writer.writerow(cells)
 
     def close(self) -> None:
         """Close the file."""
@@ -109,6 +120,22 @@ WRITERS: Mapping[str, type[RowWriter]] = {
     ".ndjson": JsonRows,
     ".parquet": ParquetRows,
 }
+
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet program runs a text instead of showing it.
+
+    Example:
+        >>> [is_formula(text) for text in ("=1+1", "@SUM(A1)", "-1.5", "cat")]
+        [True, True, False, False]
+    """
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return True
+    return False
 
 
 def check_ending(path: Path, known: Mapping[str, object]) -> None:

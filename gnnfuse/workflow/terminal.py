@@ -22,6 +22,7 @@ from rich.text import Text
 
 from gnnfuse.data.tables import Guess
 from gnnfuse.graph import GraphBatch
+from gnnfuse.progress_output import progress_console
 from gnnfuse.workflow.observer import Observer
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Terminal(Observer):
     """Shows how far a command is.
 
     Args:
-        console: where to write; the standard output by default.
+        console: where to write; by default the standard output, as far as it can be written to.
 
     Example:
         >>> terminal = Terminal(Console(quiet=True))
@@ -41,7 +42,7 @@ class Terminal(Observer):
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = Console() if console is None else console
+        self.console = progress_console() if console is None else console
 
     def says(self, line: str) -> None:
         """A line."""
