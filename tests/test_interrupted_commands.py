@@ -170,7 +170,7 @@ def test_what_a_worker_raises_is_what_it_said() -> None:
 
 
 def test_errors_of_this_process_stay_as_they_are() -> None:
-    loader = DataLoader([1, 2], multiprocessing_context=worker_context(0), collate_fn=lambda _: 1 // 0)
+    loader: DataLoader[int] = DataLoader([1, 2], multiprocessing_context=worker_context(0), collate_fn=lambda _: 1 // 0)  # type: ignore[arg-type]  # a list does
     with pytest.raises(ZeroDivisionError):
         next(Loading(loader))
 

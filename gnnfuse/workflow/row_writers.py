@@ -4,7 +4,7 @@ import csv
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,8 +103,11 @@ class ParquetRows(RowWriter):
         try:
             if self._rows:
                 self._flush()
-        finally:
-            self._writer.close()
+        except BaseException:
+            with suppress(Exception):  # after a write that failed it fails too, in words that tell less
+                self._writer.close()
+            raise
+        self._writer.close()
 
     def _flush(self) -> None:
         import pyarrow as pa
@@ -162,8 +165,11 @@ def writing(path: Path, schema: "pa.Schema") -> "Iterator[RowWriter]":
         writer = WRITERS[path.suffix.lower()](partial, schema)
         try:
             yield writer
-        finally:
-            writer.close()
+        except BaseException:
+            with suppress(Exception):
+                writer.close()
+            raise
+        writer.close()
 
 
 def _cell(value: object) -> object:

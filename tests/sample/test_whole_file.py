@@ -2,31 +2,17 @@
 
 import errno
 import os
-import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gnnfuse.sample.whole_file import lock, remove_unfinished, replacing, unfinished, unfinished_folder, write_whole
+from tests.full_disk import full_disk
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, locks and limits of a process")
-
-
-@contextmanager
-def full_disk(after: int) -> Iterator[None]:
-    """Within it no file grows beyond so many bytes, and writing more fails as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (after, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def in_child(do: Callable[[], None]) -> None:

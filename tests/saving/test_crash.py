@@ -1,6 +1,7 @@
 """A save that is killed leaves the old model or the new one, and nothing keeps the next save from working."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 from gnnfuse.saving import folder as saving_folder
 from gnnfuse.saving import from_pretrained, save_pretrained
 from gnnfuse.saving.folder import WEIGHTS
+from tests.full_disk import full_disk
 from tests.saving.models import few_samples, small_task
 
 STEPS = 10  # renames and flushes of one save, at least; beyond the last one nothing is cut off
@@ -62,6 +64,7 @@ def test_a_crash_at_any_step_leaves_one_of_the_two(tmp_path: Path) -> None:
         save_pretrained(small_task(seed=1), folder)
         assert torch.equal(output(folder), old)
         assert not list(folder.glob("*.waiting.*")), step
+        assert not list(folder.glob(".*")), step
     changes = [is_new for died, is_new in seen if died]
     assert len(changes) >= STEPS - 2
     assert changes == sorted(changes)  # old up to one step, new from there on
@@ -101,3 +104,21 @@ def test_two_processes_that_save_the_same_model(tmp_path: Path, monkeypatch: pyt
     save_pretrained(small_task(), tmp_path)
     monkeypatch.undo()
     assert torch.equal(output(tmp_path), small_task()(small_task().builder(few_samples())))
+
+
+def test_a_full_disk_leaves_the_old_model_and_names_the_folder(tmp_path: Path) -> None:
+    save_pretrained(small_task(seed=1), tmp_path)
+    old = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for most in (1000, (tmp_path / "config.json").stat().st_size + 1000):  # at the config, at the weights
+        with full_disk(most), pytest.raises(OSError, match=re.escape(str(tmp_path))):
+            save_pretrained(small_task(seed=2, dim=16), tmp_path)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == old
+        assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_files_of_another_program_are_not_replaced(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(ValueError, match=rf"{name}: found a file that gnnfuse did not write, which would be replaced"):
+        save_pretrained(small_task(), tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "{}")]

@@ -1,5 +1,6 @@
 import os
 import random
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from gnnfuse.testing.global_state import unchanged_globals
 from gnnfuse.train import FitConfig, FitReport, fit_task
 from gnnfuse.train.checkpoint_files import CheckpointFiles, newest, next_path, numbered, tidy
 from gnnfuse.train.random_states import isolated_random, random_states, set_random_states
+from tests.full_disk import full_disk
 from tests.train.life_server import Words, task
 
 CPU = torch.device("cpu")
@@ -219,6 +221,12 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
         files.save_checkpoint({"number": 3}, next_path(tmp_path))
     assert sorted(tmp_path.iterdir()) == [path for _, path in kept]
     assert files.load_checkpoint(kept[-1][1]) == {"number": 2}
+
+
+def test_a_full_disk_is_named_and_leaves_no_part(tmp_path: Path) -> None:
+    with full_disk(1000), pytest.raises(OSError, match=re.escape(str(tmp_path))):
+        CheckpointFiles().save_checkpoint({"weights": torch.zeros(100_000)}, next_path(tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_was_half_written_is_removed_and_numbers_go_on(tmp_path: Path) -> None:

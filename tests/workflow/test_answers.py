@@ -1,9 +1,12 @@
 """Answers for a table: texts come back as they are, and threads get what they would get one after another."""
 
 import csv
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from gnnfuse.data.tables import Columns
@@ -14,7 +17,10 @@ from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification
 from gnnfuse.workflow import Observer, predict
 from gnnfuse.workflow.answer_table import check_place
+from gnnfuse.workflow.array_file import writing_array
+from gnnfuse.workflow.row_writers import writing
 from gnnfuse.workflow.table_note import TableNote
+from tests.full_disk import full_disk
 
 CLASSES = ("+1 to all", "-", "=1+1", "@SUM(A1)")
 
@@ -75,3 +81,25 @@ def test_places_that_are_refused_before_anything_is_opened(tmp_path: Path) -> No
     with pytest.raises(NotADirectoryError):
         check_place(table / "a.csv", [])
     assert table.read_text() == "text\na cat\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files")
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet", "npy"])
+def test_a_full_disk_is_named_and_leaves_nothing_that_looks_whole(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_text("old")
+
+    def write() -> None:
+        if ending == "npy":
+            with writing_array(path, 64) as add:
+                for number in range(5000):
+                    add(np.full(64, number, dtype=np.float32))
+        else:
+            with writing(path, pa.schema([("text", pa.string())])) as writer:
+                for number in range(5000):
+                    writer.write({"text": f"{number * 7919:x}" * 5})
+
+    with full_disk(1000), pytest.raises(OSError, match=r".") as caught:
+        write()
+    assert caught.value.filename == str(path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(path.name, "old")]
