@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnnfuse.data.tables.arrow_rows import ArrowRows
+from gnnfuse.data.tables.arrow_rows import IN_MEMORY, ArrowRows
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.sample.files import shown
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION = 1  # of what is written: another makes entries anew
-IN_MEMORY = 16 * 1024 * 1024  # bytes of a file that is read into memory and needs no cache
 
 
 def default_cache() -> Path:

@@ -17,6 +17,7 @@ from gnnfuse.sample.files import shown
 if TYPE_CHECKING:
     import pyarrow as pa
 
+IN_MEMORY = 16 * 1024 * 1024  # bytes of a file that is read into memory and needs no cache
 Place = tuple["pa.RecordBatch", int]
 
 
@@ -135,13 +136,17 @@ class DatasetRows(IndexedRows):
 def map_arrow(path: Path) -> "pa.Table":
     """The table in an Arrow file, mapped: the file format, or the stream format that Hugging Face datasets writes.
 
+    A small one is read into memory. The system ends a process (SIGBUS) that reads what was cut off from a mapped file
+    meanwhile; renaming another file to its place, or removing it, does no harm.
+
     Raises:
         TableError: two columns of one name.
         pyarrow.ArrowInvalid: no Arrow file.
     """
     import pyarrow as pa
 
-    mapped = pa.memory_map(str(path))
+    small = path.stat().st_size <= IN_MEMORY
+    mapped = pa.BufferReader(path.read_bytes()) if small else pa.memory_map(str(path))
     with_end = mapped.read(6) == b"ARROW1"
     mapped.seek(0)
     found = (pa.ipc.open_file(mapped) if with_end else pa.ipc.open_stream(mapped)).read_all()

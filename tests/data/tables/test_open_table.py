@@ -435,3 +435,14 @@ def test_a_cache_that_cannot_be_written_to_is_named(tmp_path: Path, monkeypatch:
         with pytest.raises(TableError, match=rf"the folder for that, {str(folder)!r}, cannot be written to") as caught:
             open_table(tmp_path / "a.csv", cache=folder)
         assert "no readable" not in str(caught.value)
+
+
+def test_a_small_arrow_file_may_be_cut_while_it_is_read(tmp_path: Path) -> None:
+    """Of a mapped file the system would end the process."""
+    path = tmp_path / "pets.arrow"
+    rows = pa.table({"text": ["a cat" * 100, "a dog" * 100] * 500})
+    with pa.ipc.new_file(path, rows.schema) as writer:
+        writer.write_table(rows)
+    opened = open_table(path)
+    os.truncate(path, 10)
+    assert opened.column("text") == rows.column("text").to_pylist()
