@@ -23,7 +23,13 @@ ModelArgument = Annotated[
     typer.Argument(help="Folder that gnnfuse fit wrote, or the name on the Hugging Face hub that it was uploaded to."),
 ]
 Media = Annotated[Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")]
-Outside = Annotated[bool, typer.Option("--allow-outside", help="Let paths in cells lead out of that folder.")]
+Outside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        help="Let paths in cells lead out of that folder, and a folder's own lists of files out of it.",
+    ),
+]
 OnErrorOption = Annotated[
     OnErrorName,
     typer.Option(

@@ -8,6 +8,7 @@ from gnnfuse.sample.sample import Sample, SignalError
 from gnnfuse.sample.unreadable import signal_of
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
+AS_UTF8 = "text in UTF-8; save the table as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, or CSV UTF-8 in Excel)"
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,22 @@ def read_text(sample: Sample, signal: str) -> str | None:
     except UnicodeEncodeError as error:
         byte = ord(value[error.start]) - 0xDC00  # how `surrogateescape` keeps a byte that it cannot decode
         what = f"UTF-8 (byte 0x{byte:02x} at character {error.start})" if 0x80 <= byte <= 0xFF else "Unicode"
-        raise SignalError(sample, signal, f"text that is not {what}", "a string in UTF-8") from error
+        raise SignalError(sample, signal, f"text that is not {what}", AS_UTF8) from error
     return value
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written: bytes that are not UTF-8 stand in it as lone surrogates.
+
+    Example:
+        >>> is_unicode("café"), is_unicode("caf\\udce9")
+        (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_file(sample: Sample, signal: str, path: Path) -> str:

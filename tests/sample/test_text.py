@@ -18,3 +18,8 @@ def test_what_is_no_string_is_refused(value: object) -> None:
 def test_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(SignalError, match=r"sample 'seven', signal 'text': found text that is not Unicode"):
         read_text(Sample({"text": "a\ud800b"}, id="seven"), "text")
+
+
+def test_text_of_another_encoding_is_told_how_to_be_saved() -> None:
+    with pytest.raises(SignalError, match=r"not UTF-8 \(byte 0xe9 at character 3\).*save the table as UTF-8"):
+        read_text(Sample({"text": "caf\udce9"}), "text")

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gnnfuse.data.tables.error import CellError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -20,9 +22,10 @@ def readers(types: "Mapping[str, pa.DataType]", texts: frozenset[str]) -> dict[s
     Returns:
         Column -> reader. None for a null. A text is a `str`, in which bytes that are not UTF-8 stand as lone
         surrogates (`surrogateescape`), so that they neither stop the table nor pass for text; a list of numbers is an
-        array; everything else is as Arrow gives it.
+        array; everything else is as Arrow gives it. A reader raises `CellError` for a value that Python does not have,
+        such as a date before the year 1.
     """
-    return {name: _reader(kind, name in texts) for name, kind in types.items()}
+    return {name: _reader(name, kind, name in texts) for name, kind in types.items()}
 
 
 def is_text(kind: "pa.DataType", named: bool) -> bool:
@@ -34,20 +37,20 @@ def is_text(kind: "pa.DataType", named: bool) -> bool:
     return named or bool(types.is_string(kind) or types.is_large_string(kind))
 
 
-def _reader(kind: "pa.DataType", text: bool) -> Read:
-    import pyarrow.types as types
+def _reader(name: str, kind: "pa.DataType", text: bool) -> Read:
 
-    if types.is_dictionary(kind):
-        return lambda array, place: _plain(array[place])
     if is_text(kind, text):
         return _text
     if _is_list(kind) and _is_number(kind.value_type):
         return _numbers
-    return lambda array, place: array[place].as_py()
 
+    def plain(array: Any, place: int) -> Cell:
+        try:
+            return array[place].as_py()
+        except (OverflowError, ValueError, LookupError, ImportError) as error:  # dates and zones that Python lacks
+            raise CellError(name, f"a {kind} that cannot be read ({error})", "values that Python has") from error
 
-def _plain(scalar: Any) -> Cell:
-    return scalar.as_py()
+    return plain
 
 
 def _text(array: Any, place: int) -> str | None:

@@ -15,7 +15,7 @@ from gnnfuse.data.tables.table import Cells
 from gnnfuse.data.tables.table_target import TableTarget
 from gnnfuse.sample.files import shown
 from gnnfuse.sample.sample import Sample
-from gnnfuse.sample.text import TextFile
+from gnnfuse.sample.text import AS_UTF8, TextFile, is_unicode
 from gnnfuse.sample.unreadable import Unreadable
 
 
@@ -87,10 +87,14 @@ class RowSignals:
         if self.target is None:
             return None
         try:
-            return self.target.read(cells)
+            target = self.target.read(cells)
         except CellError as error:
             column, found, expected = error.reason
             return Unreadable(found, expected, column)
+        for name in target if isinstance(target, tuple) else (target,):
+            if isinstance(name, str) and not is_unicode(name):  # could not be written after training
+                return Unreadable(f"{shown(name, 80)}, which is not UTF-8", AS_UTF8, self.target.columns[0])
+        return target
 
 
 def row_name(number: int, cell: Cell) -> str:

@@ -446,3 +446,17 @@ def test_a_small_arrow_file_may_be_cut_while_it_is_read(tmp_path: Path) -> None:
     opened = open_table(path)
     os.truncate(path, 10)
     assert opened.column("text") == rows.column("text").to_pylist()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array([2**62], pa.timestamp("ms")),
+        pa.array([2**31 - 1], pa.date32()),
+        pa.array([0], pa.timestamp("s", tz="Mars/Olympus")),
+        pa.array([2**62], pa.timestamp("ms")).dictionary_encode(),
+    ],
+)
+def test_a_date_that_python_lacks_is_named(cells: pa.Array) -> None:
+    with pytest.raises(ValueError, match=r"column 'when': found a .* that cannot be read"):
+        open_table(pa.table({"when": cells})).cells(0, ["when"])

@@ -296,3 +296,22 @@ def test_lists_of_numbers_keep_their_digits() -> None:
         rows = read_rows(sample, "x", dtype=torch.float64)
         assert rows is not None
         assert rows.values.tolist() == [[1.7e9, 1.7e9 + 0.25]]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("separator", [None, ";"])
+def test_a_class_that_could_not_be_written_is_refused_with_its_row(
+    tmp_path: Path, separator: str | None, streaming: bool
+) -> None:
+    (tmp_path / "a.csv").write_bytes(
+        "text,label\none,th\u00e9\ntwo,caf\u00e9\n".encode().replace(b"f\xc3\xa9", b"f\xe9")
+    )
+    table = open_table(tmp_path / "a.csv", streaming=streaming)
+    columns = Columns(text=("text",), target=("label",))
+    target = target_kind(table, columns, separator=separator)
+    samples = [s for _, s in TableStream(table, columns, target).share(0, 1)]
+    assert samples[0].target == ("th\u00e9" if separator is None else ("th\u00e9",))
+    found = samples[1].target
+    assert isinstance(found, Unreadable)
+    assert (found.found, found.column) == ("'caf\\udce9', which is not UTF-8", "label")
+    assert "save the table as UTF-8" in found.expected
