@@ -13,6 +13,7 @@ from gnnfuse.data.tables.feature_rows import FeatureRow
 from gnnfuse.data.tables.media_path import MediaFolder
 from gnnfuse.data.tables.table import Cells
 from gnnfuse.data.tables.table_target import TableTarget
+from gnnfuse.sample.class_name import value_name
 from gnnfuse.sample.files import shown
 from gnnfuse.sample.sample import Sample
 from gnnfuse.sample.text import AS_UTF8, TextFile, is_unicode
@@ -103,8 +104,8 @@ def row_name(number: int, cell: Cell) -> str:
 
 
 def id_in(cell: Cell) -> str:
-    """A cell as an id: texts without spaces around them, bytes that are not UTF-8 spelt out."""
-    text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+    """A cell as an id: by its value (`value_name`), without spaces around it; bytes that are not UTF-8 spelt out."""
+    text = str(cell) if isinstance(cell, list | tuple | dict | np.ndarray) else value_name(cell)
     return text.strip().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -1,5 +1,6 @@
 import io
 import pickle
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,25 @@ def test_ids_are_the_columns_or_the_rows(tmp_path: Path) -> None:
     assert plain[-1].id == "row 5"
     with pytest.raises(IndexError):
         plain[5]
+
+
+@pytest.mark.parametrize(
+    ("cells", "ids"),
+    [
+        ([2**53 + 1, 2**53], ["9007199254740993", "9007199254740992"]),
+        ([Decimal("7.00"), Decimal("7.50")], ["7", "7.5"]),
+        ([7.0, 7.5], ["7", "7.5"]),
+        ([b"a", b"\xff"], ["a", "\\xff"]),
+        ([True, False], ["True", "False"]),
+        (["1", "1.0"], ["1", "1.0"]),
+        ([[1], [2]], ["[1]", "[2]"]),
+    ],
+)
+def test_ids_are_read_by_their_value(cells: list[Any], ids: list[str]) -> None:
+    samples = TableSamples(
+        open_table([{"text": "a", "key": cell} for cell in cells]), Columns(text=("text",), id="key")
+    )
+    assert [sample.id for sample in samples] == list(samples.ids()) == ids
 
 
 def test_ids_may_be_empty_or_come_again() -> None:
