@@ -265,7 +265,9 @@ def samples(target: Draw | None = None, signals: Mapping[str, Draw] = SIGNALS) -
 
 def lidar_builder(target: TargetEncoding | None = None) -> GraphBuilder:
     plain = example_builder()
-    return GraphBuilder([*plain.node_types, Lidar()], [*plain.edge_rules, Above(), Nearest(k=3)], target=target)
+    return GraphBuilder(
+        [*plain.node_types, Lidar()], [*plain.edge_rules, Above(), Nearest(k=3)], target=target, extra="ignore"
+    )
 
 
 @pytest.mark.parametrize("kind", TABLES)

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -46,13 +46,13 @@ class Aligned(EdgeRule):
     src: TypeNames = None
     dst: TypeNames = None
     name: str = "aligned"
+    joins: ClassVar[str] = "two different types that both provide 'time' (by='time') or 'order' (by='order')"
 
     def __post_init__(self) -> None:
-        if self.by not in ("time", "order") or not self.margin >= 0:
-            raise ValueError(
-                f"rule {self.name!r}: by must be 'time' or 'order' and margin at least 0, "
-                f"found {self.by!r} and {self.margin}"
-            )
+        if self.by not in ("time", "order"):
+            raise ValueError(f"rule {self.name!r}: found by={self.by!r}, expected 'time' or 'order'")
+        if not self.margin >= 0:
+            raise ValueError(f"rule {self.name!r}: margin must be at least 0, found {self.margin}")
 
     def applies(self, src: NodeType, dst: NodeType) -> bool:
         """Two different types that both provide times, or an order."""

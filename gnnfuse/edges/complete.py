@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Int
@@ -31,6 +32,7 @@ class Complete(EdgeRule):
     dst: TypeNames = None
     within: bool = False
     name: str = "complete"
+    joins: ClassVar[str] = "the types it names, different ones unless within=True"
 
     def applies(self, src: NodeType, dst: NodeType) -> bool:
         """Types that are named; a type with itself only on request."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -35,9 +35,11 @@ class EdgeRule(ABC):
 
     Attributes:
         name: names the rule in relations; two rules of one builder need two names.
+        joins: which types it joins, in words, for the message where it joins none.
     """
 
     name: str
+    joins: ClassVar[str] = ""
 
     @abstractmethod
     def applies(self, src: NodeType, dst: NodeType) -> bool:
@@ -50,6 +52,20 @@ class EdgeRule(ABC):
     def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:
         """What the edges depend on: equal keys mean equal edges, made once and kept. None: make them anew."""
         return None
+
+    def named_types(self) -> tuple[str, ...]:
+        """Names of node types among its arguments, of which a builder must have each: `src`, `dst` and `types`."""
+        found = (getattr(self, argument, None) for argument in ("src", "dst", "types"))
+        return tuple(name for names in found for name in _names(names))
+
+
+def _names(found: object) -> tuple[str, ...]:
+    match found:
+        case str():
+            return (found,)
+        case tuple() | list():
+            return tuple(name for name in found if isinstance(name, str))
+    return ()
 
 
 def named(type_names: TypeNames, node_type: NodeType) -> bool:

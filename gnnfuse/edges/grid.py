@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 import torch
 from jaxtyping import Int
@@ -35,6 +36,7 @@ class Grid(EdgeRule):
     diagonal: bool = True
     types: TypeNames = None
     name: str = "grid"
+    joins: ClassVar[str] = "a type that provides 'grid' with itself"
 
     def __post_init__(self) -> None:
         if self.radius < 1:

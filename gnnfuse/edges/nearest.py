@@ -1,7 +1,7 @@
 """Nearest: the k nearest in space or in feature space."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -42,11 +42,17 @@ class Nearest(EdgeRule):
     within: bool = True
     across: bool = False
     name: str = "nearest"
+    joins: ClassVar[str] = (
+        "types that provide 'position' (by='position') or 'features' (by='features'), different ones with across=True"
+    )
 
     def __post_init__(self) -> None:
-        if self.k < 1 or self.by not in ("position", "features"):
+        if self.k < 1:
+            raise ValueError(f"rule {self.name!r}: k must be at least 1, found {self.k}")
+        if self.by not in ("position", "features"):
             raise ValueError(
-                f"rule {self.name!r}: k must be at least 1 and by 'position' or 'features', found {self.k}, {self.by!r}"
+                f"rule {self.name!r}: found by={self.by!r}, expected 'position' or 'features' (by time, Aligned joins "
+                "nodes of different types)"
             )
 
     def applies(self, src: NodeType, dst: NodeType) -> bool:

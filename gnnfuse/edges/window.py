@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Int
@@ -32,6 +33,7 @@ class Window(EdgeRule):
     size: int = 2
     types: TypeNames = None
     name: str = "window"
+    joins: ClassVar[str] = "a type that provides 'order' with itself"
 
     def __post_init__(self) -> None:
         if self.size < 1:

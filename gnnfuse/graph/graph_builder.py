@@ -5,20 +5,21 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from inspect import signature
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from gnnfuse.catalog import unknown
 from gnnfuse.edges import EdgeRule, Relation
 from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.collate import collate, empty_batch
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges, to_float32
 from gnnfuse.graph.target import TargetEncoding
-from gnnfuse.nodes import NodeSet, NodeType, check_node_type, check_nodes
+from gnnfuse.nodes import NodeSet, NodeType, check_nodes, check_promises
 from gnnfuse.ops import Edges, PackedEdges, merge_edges
 from gnnfuse.sample import Sample
 
@@ -26,6 +27,7 @@ KEPT_SHAPES = 1024  # edge lists kept for repeated shapes, the least recently us
 KEPT_BATCHES = 4  # merged edges kept for batches of one shape: full and last ones, of training and validation
 
 MergeImpl = Literal["auto", "reference", "numba"]
+Extra = Literal["refuse", "ignore"]
 
 
 class GraphBuilder:
@@ -41,10 +43,12 @@ class GraphBuilder:
         target: how targets become numbers; None leaves them out.
         signal_dropout: when augmenting, each signal of a sample is left out with this probability, never all of them:
             a model learns to do without (after ModDrop, Neverova et al., 2016).
+        extra: "refuse" raises at a sample with a signal that no node type reads, as a misspelt one would be lost;
+            "ignore" leaves such signals aside.
 
     Raises:
-        ValueError: no node types, two of one name, two rules of one name, a rule that joins nothing, or a probability
-            outside 0..1.
+        ValueError: no node types, two of one name, two rules of one name, a rule that joins nothing or names an unknown
+            node type, a node type that follows a signal no other reads, or an option out of range.
 
     Example:
         >>> from gnnfuse.edges import Window
@@ -62,21 +66,26 @@ class GraphBuilder:
         *,
         target: TargetEncoding | None = None,
         signal_dropout: float = 0.0,
+        extra: Extra = "refuse",
     ) -> None:
         if not 0 <= signal_dropout < 1:
             raise ValueError(f"signal_dropout must be at least 0 and below 1, found {signal_dropout}")
+        if extra not in get_args(Extra):
+            raise ValueError(f"extra must be one of {get_args(Extra)}, found {extra!r}")
         if not node_types:
             raise ValueError("a graph needs at least one node type, found none")
         for node_type in node_types:
             if not isinstance(node_type, NodeType):
                 raise ValueError(f"found {node_type!r} among the node types, expected NodeType objects")
-            check_node_type(node_type)
+            check_promises(node_type)
         _refuse_twice("node type", [node_type.name for node_type in node_types])
         _refuse_twice("edge rule", [rule.name for rule in edge_rules])
         self.node_types = tuple(sorted(node_types, key=lambda node_type: node_type.name))
         self.edge_rules = tuple(sorted(edge_rules, key=lambda rule: rule.name))
         self.target = target
         self.signal_dropout = signal_dropout
+        self.extra = extra
+        self._refuse_unknown_names()
         self._typed = {
             Relation(src.name, rule.name, dst.name): rule
             for src in self.node_types
@@ -88,26 +97,61 @@ class GraphBuilder:
         for rule in self.edge_rules:
             if not any(rule is used for used in self._typed.values()):
                 joined = {t.name: sorted(t.provides) for t in self.node_types}
-                raise ValueError(f"edge rule {rule.name!r} joins none of the node types, which provide {joined}")
+                expected = f"; it joins {rule.joins}" if rule.joins else ""
+                raise ValueError(
+                    f"edge rule {rule.name!r} joins none of the node types, which provide {joined}{expected}"
+                )
         self.empties = {node_type.name: node_type.empty() for node_type in self.node_types}
         self.modalities = tuple(node_type.name for node_type in self.node_types if node_type.signal is not None)
+        self._signals = frozenset(node_type.signal for node_type in self.node_types if node_type.signal is not None)
         self._axes = {name: len(empty.shape) for name, empty in self.empties.items()}
         self._placing = {t.name for t in self.node_types if "new" in signature(t.nodes).parameters}
         self._usual: dict[str, float] = {}
         self._kept: OrderedDict[Hashable, PackedEdges | Tensor] = OrderedDict()
         self._merged: OrderedDict[tuple[PackedEdges, int, MergeImpl], Edges] = OrderedDict()
 
-    def __call__(self, samples: Sample | Sequence[Sample]) -> GraphBatch:
+    def __call__(self, samples: Sample | Iterable[Sample], *, empty: bool = False) -> GraphBatch:
         """A batch of samples, or of one; a sample without an id is named by its place.
 
+        Args:
+            samples: what to make graphs of.
+            empty: allow samples without any signal that a node type reads.
+
         Raises:
-            ValueError: no samples, or something else among them; SignalError where a signal cannot be read.
+            ValueError: no samples, or something else among them; a sample with an unknown signal, or with none that a
+                node type reads; SignalError where a signal cannot be read.
         """
-        listed = [samples] if isinstance(samples, Sample) else samples
-        check_samples(listed)
+        listed = [sample.named(place) for place, sample in enumerate(listed_samples(samples))]
+        if not empty:
+            self.check_signals(listed, self.node_types)
         memory = self.batch_memory(len(listed))
-        graphs = self.graphs([sample.named(place) for place, sample in enumerate(listed)], memory=memory)
-        return self.collate(graphs, memory=memory)
+        return self.collate(self.graphs(listed, memory=memory), memory=memory)
+
+    def check_signals(self, samples: Sequence[Sample], read: Iterable[NodeType] = ()) -> None:
+        """Refuse samples with unknown signals, unless `extra` ignores them, and samples that have nothing to read.
+
+        Args:
+            samples: the samples.
+            read: node types of which each sample needs the signal of at least one; none allows empty samples.
+
+        Raises:
+            ValueError: names the sample and the signal, and suggests the nearest known one.
+        """
+        needed = {node_type.signal for node_type in read if node_type.signal is not None}
+        for sample in samples:
+            names = sample.signals.keys()
+            nothing = bool(needed) and names.isdisjoint(needed)
+            if (self.extra == "refuse" or nothing) and not names <= self._signals:
+                stranger = min(names - self._signals)
+                hint = "" if nothing else '; GraphBuilder(extra="ignore") leaves further signals aside'
+                raise ValueError(f"sample {sample.id!r}: {unknown('signal', stranger, self._signals)}{hint}")
+            if nothing:
+                found = f"only {', '.join(sorted(names))}" if names else "no signal"
+                expected = ", ".join(sorted(map(str, needed)))
+                raise ValueError(
+                    f"sample {sample.id!r}: found {found}, expected at least one of {expected}; empty=True allows "
+                    "samples without"
+                )
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_kept": OrderedDict(), "_merged": OrderedDict()}  # workers start with nothing kept
@@ -133,7 +177,7 @@ class GraphBuilder:
 
         Raises:
             SignalError: a signal cannot be read.
-            ValueError: nodes that contradict their type, or a target that cannot be encoded.
+            ValueError: an unknown signal, nodes that contradict their type, or a target that cannot be encoded.
         """
         if augment is not None:
             sample = self._augmented(sample, augment)
@@ -151,8 +195,9 @@ class GraphBuilder:
 
         Raises:
             SignalError: a signal cannot be read.
-            ValueError: nodes that contradict their type, or a target that cannot be encoded.
+            ValueError: an unknown signal, nodes that contradict their type, or a target that cannot be encoded.
         """
+        self.check_signals(samples)
         read = [[self._nodes(node_type, sample, memory) for sample in samples] for node_type in self.node_types]
         names = [node_type.name for node_type in self.node_types]
         return [
@@ -199,12 +244,29 @@ class GraphBuilder:
         if len(learning) > 1 and isinstance(samples, Iterator):
             samples = list(samples)
         fitted = [node_type.fit(samples) if node_type in learning else node_type for node_type in self.node_types]
-        return GraphBuilder(fitted, self.edge_rules, target=self.target, signal_dropout=self.signal_dropout)
+        return self._again(fitted, self.edge_rules)
 
     def without_edges(self) -> "GraphBuilder":
         """The same nodes without edges, for models that see none; hubs go too, as nothing reaches them."""
         read = [node_type for node_type in self.node_types if node_type.signal is not None]
-        return GraphBuilder(read, target=self.target, signal_dropout=self.signal_dropout)
+        return self._again(read, ())
+
+    def _again(self, node_types: Sequence[NodeType], edge_rules: Sequence[EdgeRule]) -> "GraphBuilder":
+        options: dict[str, Any] = {"signal_dropout": self.signal_dropout, "extra": self.extra}
+        return GraphBuilder(node_types, edge_rules, target=self.target, **options)
+
+    def _refuse_unknown_names(self) -> None:
+        """Refuse rules that name node types, and node types that follow signals, that are not there."""
+        types = [node_type.name for node_type in self.node_types]
+        for rule in self.edge_rules:
+            for name in rule.named_types():
+                if name not in types:
+                    raise ValueError(f"edge rule {rule.name!r}: {unknown('node type', name, types)}")
+        signals = [node_type.signal for node_type in self.node_types if node_type.signal is not None]
+        for node_type in self.node_types:
+            followed = node_type.follows()
+            if signals and followed is not None and followed not in signals:
+                raise ValueError(f"node type {node_type.name!r}: {unknown('signal', followed, signals)}")
 
     def _augmented(self, sample: Sample, augment: tuple[int, int, int]) -> Sample:
         if self.signal_dropout:
@@ -317,15 +379,30 @@ class GraphBuilder:
             self._kept.popitem(last=False)
 
 
-def check_samples(found: Iterable[object]) -> None:
-    """Refuse what is no sample.
+def listed_samples(found: object) -> list[Sample]:
+    """One sample or several as a list.
 
     Raises:
-        ValueError: names the kind of the first stranger.
+        ValueError: names the kind of the first that is no sample.
     """
-    strangers = [each for each in found if not isinstance(each, Sample)]
-    if strangers:
-        raise ValueError(f"found a {type(strangers[0]).__name__} among the samples, expected Sample objects")
+    if isinstance(found, GraphBatch):
+        raise ValueError(
+            "found a GraphBatch, expected Sample objects; a batch is what a model or a task takes: model(batch)"
+        )
+    if isinstance(found, Sample):
+        return [found]
+    return [checked_sample(each) for each in (found if isinstance(found, Iterable) else [found])]
+
+
+def checked_sample(found: object) -> Sample:
+    """What is found, if it is a sample.
+
+    Raises:
+        ValueError: names its kind.
+    """
+    if not isinstance(found, Sample):
+        raise ValueError(f"found a {type(found).__name__} among the samples, expected Sample objects")
+    return found
 
 
 def seed_of(*numbers: int) -> int:

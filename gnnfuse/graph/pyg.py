@@ -31,7 +31,7 @@ def to_pyg(batch: GraphBatch) -> "HeteroData":
     Example:
         >>> from gnnfuse import edges, graph, nodes, sample
         >>> builder = graph.GraphBuilder([nodes.TextTokens()], [edges.Window(size=1)])
-        >>> data = to_pyg(builder([sample.Sample({"text": "ab"}), sample.Sample({})]))
+        >>> data = to_pyg(builder([sample.Sample({"text": "ab"}), sample.Sample({})], empty=True))
         >>> data["text"].x.tolist(), data["text", "window", "text"].edge_index.tolist()
         ([100, 101], [[1, 0], [0, 1]])
     """

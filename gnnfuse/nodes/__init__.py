@@ -13,8 +13,8 @@ from gnnfuse.nodes.node_type import (
     NodeEncoder,
     NodeSet,
     NodeType,
-    check_node_type,
     check_nodes,
+    check_promises,
     new_values,
 )
 from gnnfuse.nodes.patch_encoders import ConvPatches, LinearPatches, PatchEncoding
@@ -88,8 +88,8 @@ __all__ = [
     "TransformersSpeechNetwork",
     "TransformersTextNetwork",
     "WaveformFrames",
-    "check_node_type",
     "check_nodes",
+    "check_promises",
     "new_values",
     "weights_follow",
 ]

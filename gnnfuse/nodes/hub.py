@@ -50,6 +50,10 @@ class Hub(NodeType):
             return None
         return NodeSet(torch.arange(self.count), (self.count,))
 
+    def follows(self) -> str | None:
+        """The signal whose presence the hub follows."""
+        return self.of
+
     def encoder(self, dim: int) -> NodeEncoder:
         """One learned vector per hub node."""
         return HubEncoder(self.count, dim)

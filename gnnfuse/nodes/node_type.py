@@ -34,7 +34,7 @@ class NodeSet:
         dropped: how many nodes `max_nodes` took away, by truncating or pooling.
 
     Raises:
-        ValueError: position or time are for another number of nodes.
+        ValueError: `values` is no tensor, or position or time are for another number of nodes.
 
     Example:
         >>> NodeSet(torch.zeros(3, 5), shape=(3,)).num_nodes
@@ -48,6 +48,8 @@ class NodeSet:
     dropped: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Tensor):
+            raise ValueError(f"values must be a torch.Tensor [nodes, ...], found a {type(self.values).__name__}")
         nodes = self.values.shape[0]
         if self.position is not None and (self.position.ndim != 2 or self.position.shape[0] != nodes):
             raise ValueError(f"position needs shape [{nodes}, coordinates], found {list(self.position.shape)}")
@@ -135,6 +137,10 @@ class NodeType(ABC):
     def encoder(self, dim: int) -> NodeEncoder:
         """A new module that turns values into `[nodes, dim]`."""
 
+    def follows(self) -> str | None:
+        """The signal on whose presence its nodes depend, of a type that reads none itself (a hub of one signal)."""
+        return None
+
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its signal changed at random, for training; unchanged by default."""
         return sample
@@ -147,7 +153,7 @@ class NodeType(ABC):
         return self
 
 
-def check_node_type(node_type: NodeType) -> None:
+def check_promises(node_type: NodeType) -> None:
     """Refuse a node type whose name or promises cannot be used.
 
     Raises:

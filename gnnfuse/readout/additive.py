@@ -48,7 +48,7 @@ class AdditiveReadout(Readout):
         >>> from gnnfuse.nodes import TextTokens
         >>> from gnnfuse.graph import GraphBuilder
         >>> from gnnfuse.sample import Sample
-        >>> batch = GraphBuilder([TextTokens()])([Sample({"text": "ab"}), Sample({})])
+        >>> batch = GraphBuilder([TextTokens()])([Sample({"text": "ab"}), Sample({})], empty=True)
         >>> AdditiveReadout(8, ["text"])(torch.rand(2, 8), batch)[1].abs().sum().item()
         0.0
     """

@@ -20,7 +20,7 @@ class JoinedReadout(Readout):
         >>> from gnnfuse.graph import GraphBuilder
         >>> from gnnfuse.sample import Sample
         >>> import torch
-        >>> batch = GraphBuilder([TextTokens()])([Sample({"text": "ab"}), Sample({})])
+        >>> batch = GraphBuilder([TextTokens()])([Sample({"text": "ab"}), Sample({})], empty=True)
         >>> JoinedReadout()(torch.tensor([[1.0], [3.0]]), batch).tolist()
         [[2.0], [0.0]]
     """

@@ -17,7 +17,7 @@ def modality_means(
         >>> from gnnfuse.nodes import TextTokens
         >>> from gnnfuse.graph import GraphBuilder
         >>> from gnnfuse.sample import Sample
-        >>> batch = GraphBuilder([TextTokens()])([Sample({"text": "ab"}), Sample({})])
+        >>> batch = GraphBuilder([TextTokens()])([Sample({"text": "ab"}), Sample({})], empty=True)
         >>> means, present = modality_means(torch.tensor([[1.0], [3.0]]), batch)
         >>> means.flatten().tolist(), present.flatten().tolist()
         ([2.0, 0.0], [True, False])

@@ -1,7 +1,7 @@
 """What a task is: a fusion model, a head and objectives; it gives losses, predictions and metrics."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder
-from gnnfuse.graph.graph_builder import check_samples
+from gnnfuse.graph.graph_builder import listed_samples
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable
 
@@ -38,7 +38,7 @@ class Objectives(NamedTuple):
     """What a training step needs of a batch.
 
     Args:
-        outputs: `[graphs, outputs]`, the head's.
+        outputs: `[graphs, ...]`, the head's.
         losses: of the outputs, by name.
         alone: of what each modality answers alone, by name, weighted; none where a task does not train them.
     """
@@ -86,7 +86,7 @@ class Task(nn.Module, Saveable, ABC):
         self.alone = alone
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(model.dim, outputs))
 
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs outputs"]:
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs ..."]:
         """A batch in, the head's raw outputs out."""
         outputs: Tensor = self.head(self.model(batch))
         return outputs
@@ -111,7 +111,7 @@ class Task(nn.Module, Saveable, ABC):
         found = self.losses(self.head(alone[present]), target[graph])
         return Objectives(outputs, losses, {f"{name}_alone": value * weight for name, value in found.items()})
 
-    def plain_losses(self, outputs: Float[Tensor, "graphs outputs"], target: Tensor) -> Mapping[str, Tensor]:
+    def plain_losses(self, outputs: Float[Tensor, "graphs ..."], target: Tensor) -> Mapping[str, Tensor]:
         """What is logged and compared between epochs: `losses` without what only training is to see.
 
         Smoothed labels and weights of classes change what is learned; of two epochs they may call the surer one, right
@@ -120,7 +120,7 @@ class Task(nn.Module, Saveable, ABC):
         return self.losses(outputs, target)
 
     @abstractmethod
-    def losses(self, outputs: Float[Tensor, "graphs outputs"], target: Tensor) -> Mapping[str, Tensor]:
+    def losses(self, outputs: Float[Tensor, "graphs ..."], target: Tensor) -> Mapping[str, Tensor]:
         """Scalar losses by name, each a mean over the samples; training minimises their sum.
 
         Where devices or accumulated parts share a step, each part's loss counts by its number of samples.
@@ -135,7 +135,7 @@ class Task(nn.Module, Saveable, ABC):
         return outputs, target
 
     @abstractmethod
-    def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs outputs"]) -> list[Prediction]:
+    def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs ..."]) -> list[Prediction]:
         """The outputs in words, one prediction per graph."""
 
     def target_of(self, batch: GraphBatch) -> Tensor:
@@ -149,21 +149,28 @@ class Task(nn.Module, Saveable, ABC):
         return batch.target
 
     @torch.no_grad()
-    def predict(self, samples: Sample | Sequence[Sample], *, batch_size: int = 256) -> list[Prediction]:
+    def predict(
+        self, samples: Sample | Iterable[Sample], *, batch_size: int = 256, empty: bool = False
+    ) -> list[Prediction]:
         """Predictions for one sample or several, whatever modalities each has.
 
         Targets are not needed and not looked at. The task is in evaluation mode during the call.
 
+        Args:
+            samples: what to predict for.
+            batch_size: samples per batch.
+            empty: allow samples without any signal that the model reads; the prediction is then a prior.
+
         Raises:
             SignalError: a signal cannot be read.
-            ValueError: no samples.
+            ValueError: no samples, or something else among them; a sample with an unknown signal (misspelt; see
+                `GraphBuilder(extra=)`), or with none that the model reads.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, found {batch_size}")
-        listed = [samples] if isinstance(samples, Sample) else list(samples)
+        listed = listed_samples(samples)
         if not listed:
             raise ValueError("found no samples, expected at least one")
-        check_samples(listed)
         device = next(self.parameters()).device
         modes = [(module, module.training) for module in self.modules()]  # frozen parts have a mode of their own
         self.eval()
@@ -174,7 +181,9 @@ class Task(nn.Module, Saveable, ABC):
                 for place, sample in enumerate(listed)
             ]
             for start in range(0, len(listed), batch_size):
-                batch = self.builder(unlabelled[start : start + batch_size]).to(device)
+                some = unlabelled[start : start + batch_size]
+                self.builder.check_signals(some, () if empty else self.model.node_types)
+                batch = self.builder(some, empty=True).to(device)
                 predictions += self.describe(batch, self(batch))
         finally:
             for module, mode in modes:

@@ -59,7 +59,7 @@ def check_fusion_model(
     check_seed(name, lambda: make_model(builder))
     subject = probe(name, model, builder)
     check_defined(subject, samples)
-    batch = widened(builder(samples))
+    batch = widened(builder(samples, empty=True))
     with torch.no_grad():
         fused, unjoined = subject(batch), subject(batch.without_edges())
     expected = (len(batch), model.dim)
@@ -78,7 +78,7 @@ def check_fusion_model(
 def _check_builders(
     name: str, make_model: Callable[[GraphBuilder], FusionModel], builder: GraphBuilder, samples: Sequence[Sample]
 ) -> None:
-    turned = GraphBuilder(builder.node_types[::-1], builder.edge_rules[::-1], target=builder.target)
+    turned = GraphBuilder(builder.node_types[::-1], builder.edge_rules[::-1], extra=builder.extra)
     one = probe(name, make_seeded(lambda: make_model(builder)), builder)
     other = probe(name, make_seeded(lambda: make_model(turned)), turned)
     other.module.load_state_dict(one.module.state_dict())
@@ -87,7 +87,7 @@ def _check_builders(
     plain = builder.without_edges()
     nodeless = probe(f"{name}, without hubs and edges", make_seeded(lambda: make_model(plain)), plain)
     with torch.no_grad():
-        nodeless(widened(plain([Sample({}), Sample({})])))
+        nodeless(widened(plain([Sample({}), Sample({})], empty=True)))
 
 
 def check_saving(
@@ -102,7 +102,7 @@ def check_saving(
     Raises:
         AssertionError: it cannot be saved or loaded, or gives something else afterwards.
     """
-    batch = builder(samples)
+    batch = builder(samples, empty=True)
     module.eval()
     with tempfile.TemporaryDirectory() as folder, torch.no_grad(), unchanged_globals(f"{name}, saved and loaded"):
         try:

@@ -67,7 +67,7 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
     check_seed(name, make)
     module = make_seeded(lambda: EncodedLayer(layer, builder, dim))
     subject = probe(name, module, builder, tested="layer", per_node=True)
-    batch = widened(builder(samples))
+    batch = widened(builder(samples, empty=True))
     with torch.no_grad():
         states, unjoined = subject(batch), subject(batch.without_edges())
     assert states.shape == (batch.num_nodes, dim), f"{name}: found states of shape {list(states.shape)}, not {dim} wide"

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from gnnfuse.fusion import NodeEncoders
 from gnnfuse.graph import GraphBatch, GraphBuilder
-from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType, check_nodes
-from gnnfuse.nodes import check_node_type as check_promises
+from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType, check_nodes, check_promises
 from gnnfuse.sample import Sample
 from gnnfuse.saving import describe
 from gnnfuse.testing.global_state import unchanged_globals
@@ -66,10 +65,10 @@ def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int 
     except ValueError as error:
         raise AssertionError(str(error)) from error
     name = f"node type {node_type.name!r}"
-    held = [sample for sample in samples if node_type.nodes(sample) is not None]
-    assert held, f"{name}: none of the samples has nodes, at least one is needed"
     for sample in samples:
         _check_nodes(name, node_type, sample)
+    held = [sample for sample in samples if node_type.nodes(sample) is not None]
+    assert held, f"{name}: none of the samples has nodes, at least one is needed"
     _check_copies(name, node_type, held)
     _check_augmentation(name, node_type, held)
     _check_encoder(name, node_type, samples, held, dim)
@@ -89,7 +88,10 @@ def assert_same(found: NodeSet | None, expected: NodeSet | None, message: str) -
 def _check_nodes(name: str, node_type: NodeType, sample: Sample) -> None:
     where = f"{name}, {sample.id!r}"
     with unchanged_globals(where):
-        nodes = node_type.nodes(sample)
+        try:
+            nodes = node_type.nodes(sample)
+        except ValueError as error:
+            raise AssertionError(f"{where}: {error}") from error
     assert_same(node_type.nodes(sample), nodes, f"{where}: reading it twice gives two different node sets")
     if node_type.signal is not None:
         lacking = node_type.nodes(without_signals(sample, [node_type.signal]))
@@ -147,9 +149,9 @@ def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], he
     encoder = make_seeded(lambda: node_type.encoder(dim))
     assert isinstance(encoder, NodeEncoder), f"{name}: its encoder is a {type(encoder).__name__}, not a NodeEncoder"
     check_seed(name, lambda: node_type.encoder(dim))
-    builder = GraphBuilder([node_type])
+    builder = GraphBuilder([node_type], extra="ignore")
     subject = probe(name, make_seeded(lambda: EncodedNodes(node_type, dim)), builder, per_node=True)
-    states = subject(widened(builder(samples)))
+    states = subject(widened(builder(samples, empty=True)))
     assert states.shape[1:] == (dim,), f"{name}: found states of shape {list(states.shape)}, expected [nodes, {dim}]"
     check_defined(subject, samples)
     check_batches(subject, samples)

@@ -44,7 +44,7 @@ def check_readout(
     assert again.state_dict().keys() == readout.state_dict().keys(), f"{name}: built again it has other parameters"
     model = make_seeded(lambda: GraphFusion(builder.node_types, builder.relations, dim=dim, depth=1, readout=readout))
     subject = probe(name, model, builder, tested="readout")
-    batch = widened(builder(samples))
+    batch = widened(builder(samples, empty=True))
     with torch.no_grad():
         fused = subject(batch)
         assert fused.shape == (len(batch), dim), f"{name}: found vectors of shape {list(fused.shape)}, not {dim} wide"

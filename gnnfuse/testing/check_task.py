@@ -21,9 +21,10 @@ def check_task(
 ) -> None:
     """Check a task.
 
-    Its losses are finite scalars by name; the metric it monitors is among its metrics; one sample can be predicted by
-    itself, whatever it lacks; predicting is repeatable, does not look at targets and leaves modes and global state as
-    they are; and what holds for the outputs of every model (see `check_fusion_model`).
+    Its objectives are finite scalars by name, as training takes them; the metric it monitors is among its metrics,
+    which get what `measured` makes of outputs and targets; one sample can be predicted by itself, whatever it lacks;
+    predicting is repeatable, does not look at targets and leaves modes and global state as they are; and what holds for
+    the outputs of every model (see `check_fusion_model`).
 
     Args:
         make_task: makes the task for a builder.
@@ -46,6 +47,7 @@ def check_task(
     task = make_seeded(lambda: make_task(builder))
     assert isinstance(task, Task), f"found a {type(task).__name__}, expected a Task"
     name = type(task).__name__
+    samples = [sample.named(place) for place, sample in enumerate(samples)]
     subject = probe(name, task, task.builder)
     _check_losses(name, task, samples)
     _check_metrics(name, task, samples)
@@ -57,13 +59,14 @@ def check_task(
 
 
 def _check_losses(name: str, task: Task, samples: Sequence[Sample]) -> None:
-    batch = task.builder(samples)
-    losses = task.losses(task(batch), task.target_of(batch))
+    batch = task.builder(samples, empty=True)
+    outputs, losses, alone = task.objectives(batch)
     assert losses, f"{name}: found no losses, expected at least one"
-    for key, loss in losses.items():
-        assert loss.ndim == 0, f"{name}: loss {key} has shape {list(loss.shape)}, expected a scalar"
-        assert bool(loss.isfinite()), f"{name}: loss {key} is {float(loss)}"
+    for key, loss in {**losses, **alone}.items():
+        _check_scalar(f"{name}: loss {key}", loss)
         assert loss.requires_grad, f"{name}: loss {key} depends on no parameter"
+    for key, loss in task.plain_losses(outputs.detach(), task.target_of(batch)).items():
+        _check_scalar(f"{name}: plain loss {key}", loss)
     targetless = task.builder([Sample(samples[0].signals, None, "the one without")])
     message = ""
     try:
@@ -73,11 +76,16 @@ def _check_losses(name: str, task: Task, samples: Sequence[Sample]) -> None:
     assert "the one without" in message, f"{name}: a missing target raises no ValueError that names the sample"
 
 
+def _check_scalar(name: str, loss: torch.Tensor) -> None:
+    assert loss.ndim == 0, f"{name} has shape {list(loss.shape)}, expected a scalar"
+    assert bool(loss.isfinite()), f"{name} is {float(loss)}"
+
+
 @torch.no_grad()
 def _check_metrics(name: str, task: Task, samples: Sequence[Sample]) -> None:
-    batch = task.builder(samples)
+    batch = task.builder(samples, empty=True)
     metrics = task.metrics()
-    metrics.update(task(batch), task.target_of(batch))
+    metrics.update(*task.measured(task(batch), task.target_of(batch)))
     found = metrics.compute()
     assert task.monitor in found, f"{name}: monitors {task.monitor!r}, its metrics are {', '.join(found)}"
     wrong = [key for key, number in found.items() if not bool(torch.as_tensor(number).isfinite().all())]
@@ -87,17 +95,18 @@ def _check_metrics(name: str, task: Task, samples: Sequence[Sample]) -> None:
 def _check_predictions(name: str, task: Task, samples: Sequence[Sample]) -> None:
     task.train()
     with unchanged_globals(f"{name}.predict"):
-        first = [task.predict(sample)[0] for sample in samples]
+        first = [task.predict(sample, empty=True)[0] for sample in samples]
     assert task.training, f"{name}: predict leaves the task in evaluation mode"
-    one_by_one = task.predict(samples, batch_size=1)
+    one_by_one = task.predict(samples, batch_size=1, empty=True)
     assert first == one_by_one, f"{name}: a sample by itself is not predicted as a batch of one"
     unlabelled = [Sample(sample.signals, None, sample.id) for sample in samples]
-    assert task.predict(unlabelled, batch_size=1) == first, f"{name}: predictions depend on the targets"
-    together = task.predict(samples)
+    again = task.predict(unlabelled, batch_size=1, empty=True)
+    assert again == first, f"{name}: predictions depend on the targets"
+    together = task.predict(samples, empty=True)
     assert [p.id for p in together] == [s.id for s in samples], f"{name}: predictions come in another order"
     for prediction in together:
         assert isinstance(prediction, Prediction), f"{name}: found a {type(prediction).__name__}, not a Prediction"
-    assert task.predict(Sample({})), f"{name}: nothing is predicted for a sample without signals"
+    assert task.predict(Sample({}), empty=True), f"{name}: nothing is predicted for a sample without signals"
     try:
         task.predict([])
     except ValueError:

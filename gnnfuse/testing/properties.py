@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType
 from gnnfuse.sample import Sample
 from gnnfuse.testing.global_state import poisoned_memory, unchanged_globals
 from gnnfuse.testing.parameters import check_gradients, check_registered
@@ -34,8 +35,17 @@ class Probe:
     per_node: bool = False
 
     def __call__(self, batch: GraphBatch) -> Tensor:
-        """The output, which must have as many rows as it should and be finite."""
-        output: Tensor = self.module(batch)
+        """The output, which must have as many rows as it should and be finite.
+
+        Raises:
+            AssertionError: it has not, or the module fails.
+        """
+        try:
+            output: Tensor = self.module(batch)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            wide = "dtype" in str(error) or "Double" in str(error)
+            hint = " (checks run in float64: convert to a parameter's dtype, not to float32)" if wide else ""
+            raise AssertionError(f"{self.name}: {type(error).__name__}: {error}{hint}") from error
         rows = batch.num_nodes if self.per_node else batch.num_graphs
         assert output.shape[:1] == (rows,), f"{self.name}: found shape {list(output.shape)}, expected {rows} rows"
         assert bool(output.isfinite().all()), f"{self.name}: found NaN or infinity in the output"
@@ -43,16 +53,20 @@ class Probe:
 
     def rows(self, samples: Sequence[Sample]) -> list[Tensor]:
         """The output for each sample of a batch."""
-        batch = widened(self.builder(samples))
+        batch = widened(self.builder(samples, empty=True))
         output = self(batch).detach()
         return [output[batch.graph_id == graph] for graph in range(len(batch))] if self.per_node else list(output)
 
 
 def probe(name: str, module: nn.Module, builder: GraphBuilder, *, tested: str = "", per_node: bool = False) -> Probe:
-    """A copy in float64 and evaluation mode, with random noise on every parameter.
+    """A copy in float64 and evaluation mode, with random noise on every parameter, all of which must be registered.
 
     The noise moves parameters off special values (gates of 0, biases of 0) at which a mistake would not show.
+
+    Raises:
+        AssertionError: a parameter is not registered.
     """
+    check_registered(name, module.get_submodule(tested))
     module = copy.deepcopy(module).double().eval()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -101,28 +115,58 @@ def check_batches(subject: Probe, samples: Sequence[Sample]) -> None:
 
 
 def check_parameters(subject: Probe, samples: Sequence[Sample]) -> None:
-    """Every parameter is registered and gets a gradient, also where a modality is absent from the whole batch."""
-    check_registered(subject.name, subject.tested)
-    batch = widened(subject.builder(samples))
+    """Every parameter gets a gradient, also where a modality is absent from the whole batch."""
+    batch = widened(subject.builder(samples, empty=True))
     check_gradients(subject.name, subject.tested, lambda: subject(batch))
     signals = sorted({t.signal for t in subject.builder.node_types if t.signal is not None})
     for absent in [*([signal] for signal in signals), signals]:
-        lacking = widened(subject.builder([without_signals(sample, absent) for sample in samples[:2]]))
+        lacking = widened(subject.builder([without_signals(sample, absent) for sample in samples[:2]], empty=True))
         name = f"{subject.name}, in a batch without {' and '.join(absent)}"
         check_gradients(name, subject.tested, lambda batch=lacking: subject(batch), nonzero=False)  # type: ignore[misc]
 
 
 def check_defined(subject: Probe, samples: Sequence[Sample]) -> None:
     """The same bits twice and from poisoned memory: with edges, without any, and for samples without any node."""
-    batch = widened(subject.builder(samples))
-    nothing = widened(subject.builder([Sample({}), Sample({})]))
-    for what, case in {"": batch, ", without edges": batch.without_edges(), ", without signals": nothing}.items():
+    batch, nothing = (widened(subject.builder(some, empty=True)) for some in (samples, [Sample({}), Sample({})]))
+    cases = {
+        "": batch,
+        ", without edges": batch.without_edges(),
+        ", without signals": nothing,
+        ", one graph without nodes": widened(_where_read(subject.builder)([samples[0], Sample({})], empty=True)),
+    }
+    for what, case in cases.items():
         with torch.no_grad(), unchanged_globals(f"{subject.name}{what}"):
             first, second = subject(case), subject(case)
         with torch.no_grad(), poisoned_memory():
             poisoned = replace_name(subject, f"{subject.name}{what}, memory poisoned with NaN")(case)
         assert torch.equal(first, second), f"{subject.name}{what}: the same batch gives two outputs"
         assert torch.equal(first, poisoned), f"{subject.name}{what}: the output depends on memory that was not written"
+
+
+class WhereRead(NodeType):
+    """Nodes that are read from no signal, in samples that have signals only: others have no node at all."""
+
+    def __init__(self, of: NodeType) -> None:
+        self.of = of
+        self.name, self.signal, self.provides = of.name, of.signal, of.provides
+
+    def empty(self) -> NodeSet:
+        """As the other's."""
+        return self.of.empty()
+
+    def nodes(self, sample: Sample) -> NodeSet | None:
+        """The other's, where the sample has any signal."""
+        return self.of.nodes(sample) if sample.signals else None
+
+    def encoder(self, dim: int) -> NodeEncoder:
+        """The other's."""
+        return self.of.encoder(dim)
+
+
+def _where_read(builder: GraphBuilder) -> GraphBuilder:
+    """The same graphs, but of a sample without signals one without nodes."""
+    node_types = [each if each.signal is not None else WhereRead(each) for each in builder.node_types]
+    return GraphBuilder(node_types, builder.edge_rules, extra=builder.extra)
 
 
 def check_seed(name: str, make: Callable[[], nn.Module]) -> None:

@@ -123,7 +123,7 @@ class _Run:
         if node_type.fingerprint(backbone) != self.cached.fingerprint:
             raise ValueError(f"node type {node_type.name!r}: the weights of {node_type.model} changed meanwhile")
         backbone = backbone.to(self.device)
-        builder = GraphBuilder([node_type])
+        builder = GraphBuilder([node_type], extra="ignore")
         described = {"type": type(node_type).__name__, "model": node_type.model, "weights": node_type.weights}
         with FeatureWriter(place, {**described, "width": node_type.width}, wait=self.wait) as writer:
             _tell_damaged(writer)

@@ -134,7 +134,7 @@ def _schema(asked: Answering) -> "pa.Schema":
     """The columns of answers and their types, told from what the task says of a row without any signal."""
     import pyarrow as pa
 
-    [prediction] = asked.task.predict(Sample({}))
+    [prediction] = asked.task.predict(Sample({}), empty=True)
     row = row_of(prediction, _number_names(asked))
     if asked.name in row:
         raise ValueError(

@@ -28,7 +28,7 @@ def states_of(counts: dict[str, int]) -> dict[str, Tensor]:
 
 
 def test_tokens_lie_type_after_type() -> None:
-    batch = BUILDER([Sample({"text": "ab", "title": "c"}), Sample({}), Sample({"title": "def"})])
+    batch = BUILDER([Sample({"text": "ab", "title": "c"}), Sample({}), Sample({"title": "def"})], empty=True)
     states = {"text": torch.tensor([[1.0], [2.0]]), "title": torch.tensor([[3.0], [4.0], [5.0], [6.0]])}
     tokens, mask = pad_tokens(states, batch)
     assert tokens.squeeze(2).tolist() == [[1, 2, 3], [0, 0, 0], [4, 5, 6]]
@@ -58,7 +58,7 @@ def test_the_order_of_modalities_does_not_matter() -> None:
 def test_a_graph_without_tokens_is_left_with_the_class_token() -> None:
     model = transformer()
     nothing = {"text": torch.zeros(0, DIM, dtype=torch.float64)}
-    found = model(nothing, BUILDER([Sample({}), Sample({})]))
+    found = model(nothing, BUILDER([Sample({}), Sample({})], empty=True))
     tokens = model.class_token.reshape(1, 1, DIM)
     for block in model.blocks:
         tokens = block(tokens, torch.ones(1, 1, dtype=torch.bool))

@@ -17,7 +17,7 @@ from tests.graph.graphs import EDGE_RULES, NODE_TYPES, random_samples
 def batch_of(seed: int = 0, *, target: bool = True) -> GraphBatch:
     encoding = ClassTarget(("x", "y")) if target else None
     samples = [replace(sample, target="xy"[i % 2]) for i, sample in enumerate(random_samples(seed, count=4))]
-    return GraphBuilder(NODE_TYPES, EDGE_RULES, target=encoding)(samples)
+    return GraphBuilder(NODE_TYPES, EDGE_RULES, target=encoding)(samples, empty=True)
 
 
 def tensors(batch: GraphBatch) -> list[Tensor]:
@@ -103,7 +103,7 @@ def test_fields_cannot_be_changed() -> None:
 
 
 def test_a_sample_without_an_id_is_named_by_its_place() -> None:
-    batch = GraphBuilder(NODE_TYPES)([Sample({}), Sample({}, id="b"), Sample({})])
+    batch = GraphBuilder(NODE_TYPES)([Sample({}), Sample({}, id="b"), Sample({})], empty=True)
     assert batch.ids == ("0", "b", "2")
 
 

@@ -1,4 +1,5 @@
 import pickle
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +34,7 @@ def test_nodes_and_edges_of_a_batch_are_those_of_its_samples(block: int) -> None
     kept = builder()
     for seed in range(30 * block, 30 * block + 30):
         samples = random_samples(seed)
-        batch = kept(samples)
+        batch = kept(samples, empty=True)
         places = node_places(kept, samples)
         assert batch.num_graphs == len(batch) == len(samples)
         assert batch.num_nodes == len(places)
@@ -79,7 +80,7 @@ def test_a_batch_holds_each_samples_shape_position_time_and_losses() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_edges_are_sorted_and_their_transpose_is_theirs(seed: int) -> None:
-    batch = builder()(random_samples(seed))
+    batch = builder()(random_samples(seed), empty=True)
     edges = batch.edges
     num_nodes, dst = batch.num_nodes, edges.dst()
     order = list(zip(dst.tolist(), edges.relation.tolist(), edges.src.tolist(), strict=True))
@@ -94,7 +95,7 @@ def test_edges_are_sorted_and_their_transpose_is_theirs(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_the_order_of_node_types_rules_and_signals_does_not_matter(seed: int) -> None:
     samples = random_samples(seed)
-    expected = builder()(samples)
+    expected = builder()(samples, empty=True)
     turned = [
         replace(sample, signals={name: sample.signals[name] for name in sorted(sample.signals, reverse=True)})
         for sample in samples
@@ -102,7 +103,7 @@ def test_the_order_of_node_types_rules_and_signals_does_not_matter(seed: int) ->
     generator = torch.Generator().manual_seed(seed)
     types = [NODE_TYPES[i] for i in torch.randperm(len(NODE_TYPES), generator=generator).tolist()]
     rules = [EDGE_RULES[i] for i in torch.randperm(len(EDGE_RULES), generator=generator).tolist()]
-    assert GraphBuilder(types, rules)(turned) == expected
+    assert GraphBuilder(types, rules)(turned, empty=True) == expected
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -110,7 +111,7 @@ def test_turning_the_samples_turns_the_batch(seed: int) -> None:
     samples = random_samples(seed, count=5)
     order = torch.randperm(5, generator=torch.Generator().manual_seed(seed)).tolist()
     kept = builder()
-    batch, turned = kept(samples), kept([samples[i] for i in order])
+    batch, turned = (kept(each, empty=True) for each in (samples, [samples[i] for i in order]))
     places, turned_places = node_places(kept, samples), node_places(kept, [samples[i] for i in order])
     there = {(order[graph], relation, src, dst) for graph, relation, src, dst in found_edges(turned, turned_places)}
     assert there == found_edges(batch, places)
@@ -121,9 +122,9 @@ def test_turning_the_samples_turns_the_batch(seed: int) -> None:
 def test_a_batch_is_its_samples_one_by_one() -> None:
     samples = random_samples(3, count=6)
     kept = builder()
-    batch = kept(samples)
+    batch = kept(samples, empty=True)
     for graph, sample in enumerate(samples):
-        alone = kept([sample])
+        alone = kept([sample], empty=True)
         assert alone.num_nodes == int((batch.graph_id == graph).sum())
         for name in batch.node_types:
             assert torch.equal(alone.values[name], batch.values[name][batch.layout[name].graph_id == graph])
@@ -133,10 +134,10 @@ def test_a_batch_is_its_samples_one_by_one() -> None:
 
 def test_a_sample_with_no_nodes_at_all_keeps_its_place() -> None:
     samples = [Sample({}), Sample({"text": "ab"}), Sample({"text": ""})]
-    batch = GraphBuilder([TextTokens()], [Window()])(samples)
+    batch = GraphBuilder([TextTokens()], [Window()])(samples, empty=True)
     assert (batch.num_graphs, batch.graph_id.tolist()) == (3, [1, 1])
     assert batch.present.tolist() == [[False], [True], [True]]
-    nobody = GraphBuilder([TextTokens()], [Window()])([Sample({}), Sample({})])
+    nobody = GraphBuilder([TextTokens()], [Window()])([Sample({}), Sample({})], empty=True)
     assert (nobody.num_graphs, nobody.num_nodes, nobody.edges.num_edges) == (2, 0, 0)
 
 
@@ -144,11 +145,12 @@ def test_kept_edges_equal_fresh_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = builder()
     for seed in (0, 1, 2, 3, 0, 1, 2, 3):
         samples = random_samples(seed)
-        assert kept(samples) == builder()(samples)
+        assert kept(samples, empty=True) == builder()(samples, empty=True)
     monkeypatch.setattr(graph_builder, "KEPT_SHAPES", 3)  # so that most are given up and made again
     forgetful = builder()
     for seed in range(4):
-        assert forgetful(random_samples(seed)) == kept(random_samples(seed))
+        samples = random_samples(seed)
+        assert forgetful(samples, empty=True) == kept(samples, empty=True)
 
 
 def test_edges_of_one_shape_are_made_once() -> None:
@@ -273,10 +275,86 @@ def test_two_of_one_name_are_refused() -> None:
         GraphBuilder([TextTokens()], [Window(size=1), Window(size=2)])
 
 
-@pytest.mark.parametrize("rule", [Grid(), Nearest(), Complete(), Window(types="txt")], ids=str)
+@pytest.mark.parametrize("rule", [Grid(), Nearest(), Complete(), Aligned(by="order")], ids=str)
 def test_a_rule_that_joins_nothing_is_refused_with_what_the_types_provide(rule: EdgeRule) -> None:
-    with pytest.raises(ValueError, match=rf"edge rule '{rule.name}' joins none .*\{{'text': \['order'\]\}}"):
+    message = f"edge rule {rule.name!r} joins none of the node types, which provide {{'text': ['order']}}; it joins "
+    with pytest.raises(ValueError, match=re.escape(message + rule.joins)):
         GraphBuilder([TextTokens()], [rule])
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Window(types="txet"),
+        Window(types=("text", "txet")),
+        Complete(src=("text", "txet"), dst="hub"),
+        Aligned(by="order", dst=("title", "txet")),
+    ],
+    ids=str,
+)
+def test_a_rule_that_names_an_unknown_type_is_refused_with_the_near_one(rule: EdgeRule) -> None:
+    message = f"edge rule '{rule.name}': unknown node type 'txet', did you mean 'text'[?] Known: hub, text, title"
+    with pytest.raises(ValueError, match=message):
+        GraphBuilder([TextTokens(), TextTokens(name="title", signal="title"), Hub()], [rule])
+
+
+def test_a_hub_of_an_unknown_signal_is_refused_with_the_near_one() -> None:
+    with pytest.raises(ValueError, match="node type 'of_text': unknown signal 'txet', did you mean 'text'"):
+        GraphBuilder([TextTokens(), Hub(name="of_text", of="txet")])
+
+
+@pytest.mark.parametrize("signals", [{"txet": "ab"}, {"text": "ab", "txet": "cd"}], ids=str)
+def test_a_signal_that_no_node_type_reads_is_refused_with_the_near_one(signals: dict[str, object]) -> None:
+    made = GraphBuilder([TextTokens(), Features(signal="row", width=1), Hub(name="of_row", of="row")])
+    sample = Sample(signals, id="seven")
+    message = "sample 'seven': unknown signal 'txet', did you mean 'text'[?] Known: row, text"
+    for call in (
+        made,
+        made.graph,
+        lambda each: made.graphs([each]),
+        made.without_edges(),
+        made.fit([Sample({"row": [[1.0]]})]),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call(sample)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_further_signals_are_left_aside_on_request() -> None:
+    samples = [Sample({"text": "ab", "title": "c"}), Sample({"title": "d"})]
+    made = GraphBuilder([TextTokens()], [Window()], extra="ignore")
+    assert made(samples, empty=True) == made([Sample({"text": "ab"}), Sample({})], empty=True)
+    for again in (made.fit(samples), made.without_edges(), pickle.loads(pickle.dumps(made))):
+        assert again(samples[0]).num_nodes == 2
+    with pytest.raises(ValueError, match=r"sample '1': unknown signal 'title'\. Known: text$"):
+        made(samples)
+    with pytest.raises(ValueError, match=r"extra must be one of \('refuse', 'ignore'\), found 'drop'"):
+        GraphBuilder([TextTokens()], extra="drop")  # type: ignore[arg-type]
+
+
+def test_a_sample_without_a_signal_is_refused_unless_it_may_be_empty() -> None:
+    made = GraphBuilder([TextTokens(), Hub()])
+    with pytest.raises(
+        ValueError, match="sample '1': found no signal, expected at least one of text; empty=True allow"
+    ):
+        made([Sample({"text": ""}), Sample({"text": None})])
+    assert made([Sample({"text": ""}), Sample({"text": None})], empty=True).present.tolist() == [[True], [False]]
+    assert GraphBuilder([Hub()])(Sample({})).num_nodes == 1  # a builder that reads nothing misses nothing
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_sample_is_refused() -> None:
+    made = GraphBuilder([TextTokens()])
+    batch = made(Sample({"text": "a"}))
+    for found, message in (
+        (batch, "found a GraphBatch, expected Sample objects; a batch is what a model or a task takes"),
+        ([batch], "found a GraphBatch among the samples, expected Sample objects"),
+        ({"text": "a"}, "found a str among the samples"),
+        (7, "found a int among the samples"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            made(found)  # type: ignore[arg-type]
+    assert made(Sample({"text": text}) for text in "ab").num_graphs == 2
 
 
 def test_a_signal_that_cannot_be_read_names_its_sample() -> None:

@@ -37,7 +37,7 @@ def random_batch(seed: int, *, drop: float, target: bool = False) -> GraphBatch:
         samples.append(Sample(kept, target=place if target else None, id=f"row {place}"))
     node_types = [ImagePatches(patch=8), AudioFrames(sample_rate=8000, hop=0.05), TextTokens(), Hub(count=2)]
     rules = [Grid(), Window(size=1), Complete(dst="hub"), Aligned(by="order"), Twice()]
-    return GraphBuilder(node_types, rules, target=NumberTarget() if target else None)(samples)
+    return GraphBuilder(node_types, rules, target=NumberTarget() if target else None)(samples, empty=True)
 
 
 @pytest.mark.parametrize("seed", range(8))

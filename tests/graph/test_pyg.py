@@ -46,7 +46,7 @@ def random_batch(seed: int, *, drop: float, target: bool = False) -> GraphBatch:
         Complete(src="hub", name="from_hub"),
         Aligned(by="order"),
     ]
-    return GraphBuilder(node_types, rules, target=ClassTarget(("a", "b")) if target else None)(samples)
+    return GraphBuilder(node_types, rules, target=ClassTarget(("a", "b")) if target else None)(samples, empty=True)
 
 
 def shuffled(data: HeteroData, seed: int) -> HeteroData:
@@ -87,7 +87,7 @@ def test_a_batch_comes_back_bit_for_bit(seed: int, drop: float) -> None:
 
 def test_a_batch_without_edges_or_relations_comes_back() -> None:
     builder = GraphBuilder([TextTokens(), Hub()])
-    for batch in (builder([Sample({"text": "ab"}), Sample({})]), random_batch(3, drop=0.2).without_edges()):
+    for batch in (builder([Sample({"text": "ab"}), Sample({})], empty=True), random_batch(3, drop=0.2).without_edges()):
         assert from_pyg(to_pyg(batch)) == batch
 
 

@@ -210,7 +210,7 @@ def test_a_batch_stacks_its_targets() -> None:
 
 def test_a_batch_has_targets_for_all_samples_or_for_none() -> None:
     builder = GraphBuilder([TextTokens()], target=ClassTarget(("cat",)))
-    assert builder([Sample({}), Sample({})]).target is None
+    assert builder([Sample({}), Sample({})], empty=True).target is None
     assert GraphBuilder([TextTokens()])([Sample({}, target="cat")]).target is None
     with pytest.raises(ValueError, match=r"sample 'b': found no target, expected one"):
         builder([Sample({}, target="cat", id="a"), Sample({}, id="b")])

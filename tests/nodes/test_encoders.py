@@ -70,7 +70,7 @@ every_type = pytest.mark.parametrize("node_type", TYPES.values(), ids=TYPES.keys
 @every_type
 def test_no_nodes_give_no_states_that_still_depend_on_every_parameter(node_type: NodeType) -> None:
     encoder = made(node_type)
-    states = encode(encoder, GraphBuilder([node_type])([Sample({}), Sample({})]))
+    states = encode(encoder, GraphBuilder([node_type])([Sample({}), Sample({})], empty=True))
     assert states.shape == (0, DIM)
     torch.autograd.backward(states.sum())
     for name, parameter in encoder.named_parameters():

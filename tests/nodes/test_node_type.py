@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gnnfuse.nodes import Layout, NodeEncoder, NodeSet, NodeType, TextTokens, check_node_type, check_nodes
+from gnnfuse.nodes import Layout, NodeEncoder, NodeSet, NodeType, TextTokens, check_nodes, check_promises
 from gnnfuse.sample import Sample
 
 
@@ -56,28 +56,28 @@ def test_by_default_nothing_is_augmented_or_fitted() -> None:
 @pytest.mark.parametrize("name", ["", "a.b", None, 3])
 def test_a_name_that_cannot_name_parameters_is_refused(name: Any) -> None:
     with pytest.raises(ValueError, match=rf"Anything: name must be .*found {name!r}"):
-        check_node_type(Anything(name=name))
+        check_promises(Anything(name=name))
 
 
 def test_promises_that_nobody_knows_are_refused() -> None:
     with pytest.raises(ValueError, match=r"node type 'anything' provides \['odour'\], expected some of"):
-        check_node_type(Anything(provides=frozenset({"odour", "time"})))
+        check_promises(Anything(provides=frozenset({"odour", "time"})))
 
 
 def test_an_empty_set_with_nodes_is_refused() -> None:
     with pytest.raises(ValueError, match=r"empty\(\) holds 1 nodes, expected 0"):
-        check_node_type(Anything(none=NodeSet(torch.zeros(1, 2), (1,))))
+        check_promises(Anything(none=NodeSet(torch.zeros(1, 2), (1,))))
 
 
 @pytest.mark.parametrize("word", ["time", "position"])
 def test_an_empty_set_that_lacks_what_the_type_provides_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match=rf"found no {word}, expected one: 'anything' provides \['{word}'\]"):
-        check_node_type(Anything(provides=frozenset({word})))
+        check_promises(Anything(provides=frozenset({word})))
 
 
 def test_features_that_are_no_rows_are_refused() -> None:
     with pytest.raises(ValueError, match=r"found values \[0, 2, 2\], expected \[nodes, features\]"):
-        check_node_type(Anything(provides=frozenset({"features"}), none=NodeSet(torch.zeros(0, 2, 2), (0,))))
+        check_promises(Anything(provides=frozenset({"features"}), none=NodeSet(torch.zeros(0, 2, 2), (0,))))
 
 
 def found(values: Tensor, shape: tuple[int, ...] | None = None, **fields: Tensor) -> NodeSet:
@@ -109,4 +109,4 @@ def test_nodes_that_contradict_their_type_are_refused(node_type: Anything, nodes
 
 def test_nodes_that_keep_their_promise_pass() -> None:
     check_nodes(PLACED, found(torch.zeros(4, 2), (2, 2), position=torch.zeros(4, 3)), PLACED.empty(), "here")
-    check_node_type(TextTokens())
+    check_promises(TextTokens())

@@ -14,7 +14,7 @@ def batch() -> GraphBatch:
     """Nodes in order: two hubs of sample 0, two of sample 1, of text: a, b (sample 0), then nothing of sample 1."""
     hubs = [Hub(count=1), Hub(name="text_hub", of="text")]
     builder = GraphBuilder([TextTokens(), *hubs], [Complete(dst=("hub", "text_hub"))])
-    return builder([Sample({"text": "ab"}), Sample({})])
+    return builder([Sample({"text": "ab"}), Sample({})], empty=True)
 
 
 STATES = torch.tensor([[1.0], [2.0], [4.0], [8.0], [6.0]])  # hub, hub, text, text, text_hub

@@ -7,7 +7,7 @@ from gnnfuse.readout import TypedReadout
 from gnnfuse.sample import Sample
 
 BUILDER = GraphBuilder([TextTokens(), Features(signal="row", width=2)])
-BATCH = BUILDER([Sample({"text": "abc", "row": torch.ones(2, 2)}), Sample({"text": "d"}), Sample({})])
+BATCH = BUILDER([Sample({"text": "abc", "row": torch.ones(2, 2)}), Sample({"text": "d"}), Sample({})], empty=True)
 
 
 def test_each_type_is_pooled_by_itself_then_joined() -> None:

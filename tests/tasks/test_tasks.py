@@ -62,21 +62,21 @@ def test_binary_cross_entropy() -> None:
 
 def test_squared_error_of_scaled_numbers() -> None:
     task = regression()
-    batch = task.builder([Sample({}, target=14), Sample({}, target=10)])
+    batch = task.builder([Sample({}, target=14), Sample({}, target=10)], empty=True)
     assert task.target_of(batch).tolist() == [[2.0], [0.0]]
     loss = task.losses(torch.tensor([[1.0], [3.0]]), task.target_of(batch))["squared_error"]
     assert float(loss) == (1 + 9) / 2
 
 
 def described(task: Task, outputs: Tensor) -> list[tuple[str, object]]:
-    batch = task.builder([Sample({}, id=f"row {place}") for place in range(len(outputs))])
+    batch = task.builder([Sample({}, id=f"row {place}") for place in range(len(outputs))], empty=True)
     return [(prediction.id, prediction.label) for prediction in task.describe(batch, outputs)]
 
 
 def test_the_most_probable_class_is_predicted() -> None:
     task = classification()
     assert described(task, OUTPUTS) == [("row 0", "cat"), ("row 1", "dog")]
-    scores = task.describe(task.builder([Sample({})]), OUTPUTS[:1])[0].scores
+    scores = task.describe(task.builder([Sample({})], empty=True), OUTPUTS[:1])[0].scores
     assert list(scores) == ["cat", "dog", "owl"]
     assert sum(scores.values()) == pytest.approx(1.0)
     assert scores["cat"] / scores["dog"] == pytest.approx(math.e, rel=1e-5)
@@ -140,7 +140,7 @@ def test_predictions_by_batches_are_named_in_order() -> None:
 def test_messages() -> None:
     with pytest.raises(ValueError, match="found no samples, expected at least one"):
         classification().predict([])
-    for stranger, kind in (("abc", "str"), ({"text": "abc"}, "str"), ([Sample({}), 7], "int")):
+    for stranger, kind in (("abc", "str"), ({"text": "abc"}, "str"), ([Sample({}), 7], "int"), (7, "int")):
         with pytest.raises(ValueError, match=f"found a {kind} among the samples, expected Sample objects"):
             classification().predict(stranger)  # type: ignore[arg-type]
     for make, name in ((Classification, "ClassTarget"), (MultiLabel, "MultiLabelTarget"), (Regression, "NumberTarget")):
@@ -148,7 +148,23 @@ def test_messages() -> None:
             make(model(), builder_of(None))
     task = classification()
     with pytest.raises(ValueError, match="sample 'row 1': found no target, expected one"):
-        task.target_of(task.builder([Sample({}, id="row 1")]))
+        task.target_of(task.builder([Sample({}, id="row 1")], empty=True))
+
+
+def test_a_sample_of_which_the_model_reads_nothing_is_refused_unless_it_may_be_empty() -> None:
+    types = [TextTokens(), TextTokens(name="title", signal="title")]
+    builder = GraphBuilder(types, target=ClassTarget(("cat",)))
+    task = Classification(Unimodal(types, modality="text", dim=8, depth=1), builder)
+    assert task.predict(Sample({"text": "a", "title": "b"}))[0].label == "cat"
+    for signals, message in (
+        ({"txet": "a"}, "sample '0': unknown signal 'txet', did you mean 'text'[?] Known: text, title$"),
+        ({"text": "a", "tilte": "b"}, "sample '0': unknown signal 'tilte', did you mean 'title'"),
+        ({"title": "b"}, "sample '0': found only title, expected at least one of text; empty=True allows"),
+        ({"text": None}, "sample '0': found no signal, expected at least one of text; empty=True allows"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            task.predict(Sample(signals))
+    assert task.predict(Sample({"title": "b"}), empty=True) == task.predict([Sample({})], empty=True)
 
 
 def test_models_without_edges_get_no_hubs() -> None:

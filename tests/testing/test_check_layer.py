@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.graph import GraphBatch, GraphBuilder, Relation
 from gnnfuse.message_passing import MessageLayer
 from gnnfuse.ops import segment_reduce
 from gnnfuse.readout import Readout
@@ -58,7 +58,18 @@ class DropsIsolatedNodes(SumLayer):
         return received[batch.edges.offsets.diff() > 0]
 
 
+class KeepsModulesInAList(SumLayer):
+    def __init__(self, dim: int, node_types: Sequence[str], relations: Sequence[Relation]) -> None:
+        super().__init__(dim, node_types, relations)
+        self.further = [nn.Linear(dim, dim)]
+
+    def change(self, states: Tensor, received: Tensor, batch: GraphBatch) -> Tensor:
+        further: Tensor = self.further[0](received)
+        return states + further
+
+
 BROKEN = {
+    KeepsModulesInAList: r"further\[0\].weight holds a parameter that is not registered",
     DividesByDegree: "found NaN or infinity in the output",
     IgnoresEdges: "taking all edges away changes no state",
     MixesGraphs: "gets another output in a batch than alone",
@@ -105,7 +116,7 @@ class KeepsNoSize(Readout):
         (KeepsNoSize(3), "does not keep its argument 'size'"),
     ],
 )
-def test_a_broken_readout_is_caught(readout: Readout, message: str) -> None:
-    builder = example_builder().without_edges()  # without hubs, a sample without signals has no nodes
+@pytest.mark.parametrize("builder", [example_builder(), example_builder().without_edges()], ids=["hub", "no hub"])
+def test_a_broken_readout_is_caught(readout: Readout, message: str, builder: GraphBuilder) -> None:
     with pytest.raises(AssertionError, match=message):
         check_readout(readout, builder, SAMPLES)

@@ -112,6 +112,16 @@ class HoldsALambda(Rows):
         object.__setattr__(self, "scale", lambda values: values)
 
 
+class GivesAList(Rows):
+    def change(self, nodes: NodeSet, sample: Sample) -> NodeSet:
+        return NodeSet(nodes.values.tolist(), nodes.shape)  # type: ignore[arg-type]
+
+
+class EncoderInFloat32(Encoder):
+    def forward(self, values: Tensor, layout: Layout) -> Tensor:
+        return super().forward(values.float() / 255, layout)
+
+
 BROKEN: list[tuple[NodeType, str]] = [
     (PromisesTimes(), "found no time, expected one"),
     (ReadsAnotherSignal(), "depend on other signals"),
@@ -120,6 +130,7 @@ BROKEN: list[tuple[NodeType, str]] = [
     (AugmentsByTheGlobalSeed(), "changed torch's random state"),
     (AugmentsInPlace(), "changes the sample 'two' itself"),
     (HoldsALambda(), "cannot be pickled"),
+    (Rows(encoder_class=EncoderInFloat32), "node type 'rows': RuntimeError.*checks run in float64: convert to a param"),
     (Rows(encoder_class=EncoderThatCentres), "in a batch than alone"),
     (Rows(encoder_class=EncoderThatStopsEarly), "depends on no parameter|gets no gradient"),
     (Rows(encoder_class=EncoderOfAnotherLength), "expected 5 rows"),
@@ -133,6 +144,12 @@ def test_a_broken_node_type_is_caught(node_type: NodeType, message: str) -> None
     ]
     with pytest.raises(AssertionError, match=message):
         check_node_type(node_type, copies)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_values_that_are_no_tensor_are_caught() -> None:
+    with pytest.raises(AssertionError, match=r"node type 'rows', 'two': values must be a torch.Tensor .*found a list"):
+        check_node_type(GivesAList(), SAMPLES)
 
 
 def test_the_correct_node_type_passes() -> None:
@@ -156,6 +173,11 @@ class Chain(EdgeRule):
 class AsksForTheClass(Chain):
     def applies(self, src: NodeType, dst: NodeType) -> bool:
         return isinstance(src, TextTokens) and src.name == dst.name
+
+
+class ComparesTheTypes(Chain):
+    def applies(self, src: NodeType, dst: NodeType) -> bool:
+        return src is dst and "order" in src.provides
 
 
 class RunsOver(Chain):
@@ -197,4 +219,5 @@ def test_a_broken_rule_is_caught(rule: EdgeRule, message: str) -> None:
 
 
 def test_the_correct_rule_passes() -> None:
-    check_edge_rule(Chain(), [TextTokens()], [Sample({"text": "ab"}), Sample({})])
+    for rule in (Chain(), ComparesTheTypes()):
+        check_edge_rule(rule, [TextTokens()], [Sample({"text": "ab"}), Sample({})])

@@ -35,7 +35,7 @@ class GraphFusion(FusionModel):
         >>> from gnnfuse.sample import Sample
         >>> builder = GraphBuilder([TextTokens(), Hub()], [Window(), Complete()])
         >>> model = GraphFusion(builder.node_types, builder.relations, dim=32, depth=2)
-        >>> model(builder([Sample({"text": "a cat"}), Sample({})])).shape
+        >>> model(builder([Sample({"text": "a cat"}), Sample({})], empty=True)).shape
         torch.Size([2, 32])
     """
 

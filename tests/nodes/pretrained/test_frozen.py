@@ -123,5 +123,5 @@ def test_a_model_predicts_in_evaluation_mode_and_trains_on_what_a_batch_has(tiny
     node_types = [make(tiny, frozen=False) for make in MAKE.values()]
     model = Concat(node_types, dim=8, depth=1)
     builder = GraphBuilder(node_types)
-    model(builder([Sample({}), Sample({})])).sum().backward()
+    model(builder([Sample({}), Sample({})], empty=True)).sum().backward()
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
