@@ -97,6 +97,22 @@ def list_edges(batch: GraphBatch) -> Mapping[Relation, Int[Tensor, "2 edges"]]:
     }
 
 
+def as_values(found: Tensor, where: str) -> Tensor:
+    """Numbers of another library as encoders take them: float32, but one whole number per node is an id and stays one.
+
+    Raises:
+        ValueError: complex numbers.
+
+    Example:
+        >>> as_values(torch.ones(3, 2, dtype=torch.float64), "x").dtype, as_values(torch.ones(3).int(), "x").dtype
+        (torch.float32, torch.int64)
+    """
+    if found.is_complex():
+        raise ValueError(f"{where}: found {found.dtype}, expected real numbers")
+    whole = not found.is_floating_point() and found.dtype != torch.bool
+    return found.long() if whole and found.ndim == 1 else found.float()
+
+
 def _check_pairs(relation: Relation, pairs: Tensor, layout: Mapping[str, Layout]) -> None:
     for end in (relation.src, relation.dst):
         if end not in layout:

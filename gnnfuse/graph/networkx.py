@@ -1,14 +1,17 @@
 """To and from networkx: knowledge graphs in, graphs to look at out."""
 
+import operator
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from gnnfuse.edges import Relation
-from gnnfuse.graph.assemble import assemble, list_edges
+from gnnfuse.graph.assemble import as_values, assemble, list_edges
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.nodes import Layout
 
@@ -81,8 +84,10 @@ def from_networkx(
 
     Anybody's graph will do if each node has a type and a value (numbers, as many for all nodes of a type) and each
     edge a relation (an attribute, or the key of a multigraph). Nodes may also have `graph` (the number of the sample,
-    0 by default), `position` (numbers) and `time` (start and end in seconds). Nodes of a type keep the order of
-    `graph.nodes` within their sample. An undirected edge goes both ways. Other attributes stay behind.
+    0 by default), `position` (numbers) and `time` (start and end in seconds). Numbers may be Python's, numpy's or
+    torch's; they become float32, but where each node of a type has one whole number as its value, an id, int64. Nodes
+    of a type keep the order of `graph.nodes` within their sample. An undirected edge goes both ways. Other attributes
+    stay behind.
 
     Args:
         graph: what to read.
@@ -92,8 +97,8 @@ def from_networkx(
         relation_attribute: edge attribute that names the relation.
 
     Raises:
-        ValueError: no nodes, a node or an edge without a needed attribute (the message names both), values of
-            different shapes within a type, or an edge between samples.
+        ValueError: no nodes, a node or an edge without a needed attribute or with one that cannot be used (the message
+            names both), values of different shapes within a type, or an edge between samples.
 
     Example:
         >>> import networkx
@@ -132,39 +137,70 @@ def _nodes_by_type(
     types = {node: _needed(attributes, attribute, f"node {node!r}") for node, attributes in graph.nodes(data=True)}
     if companion is not None:
         node_types = list(companion["empty"])
-    by_type: dict[str, list[Hashable]] = {name: [] for name in node_types or sorted({str(t) for t in types.values()})}
-    for node, name in types.items():
-        if name not in by_type:
-            raise ValueError(f"node {node!r}: found type {name!r}, expected one of {list(by_type)}")
-        by_type[str(name)].append(node)
+    names = sorted({str(found) for found in types.values()}) if node_types is None else map(str, node_types)
+    by_type: dict[str, list[Hashable]] = {name: [] for name in names}
+    for node, found in types.items():
+        if str(found) not in by_type:
+            raise ValueError(f"node {node!r}: found type {found!r}, expected one of {list(by_type)}")
+        by_type[str(found)].append(node)
     return {name: sorted(nodes, key=lambda node: _sample(graph, node)) for name, nodes in by_type.items()}
 
 
 def _sample(graph: "networkx.Graph", node: Hashable) -> int:
     sample = graph.nodes[node].get("graph", 0)
-    if not isinstance(sample, int) or sample < 0:
-        raise ValueError(f"node {node!r}: found graph {sample!r}, expected the number of its sample")
-    return sample
+    try:
+        number = operator.index(int(sample) if isinstance(sample, float) and sample.is_integer() else sample)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ValueError(f"node {node!r}: found graph {sample!r}, expected the number of its sample, from 0")
+    return number
 
 
 def _needed(attributes: Mapping[str, Any], name: str, where: str) -> Any:
-    if attributes.get(name) is None:
-        raise ValueError(f"{where}: found no attribute {name!r}, expected one; it has {sorted(attributes)}")
-    return attributes[name]
+    found = attributes.get(name)
+    if found is None or (isinstance(found, float) and found != found):  # what pandas has for missing
+        raise ValueError(f"{where}: found no attribute {name!r}, expected one; it has {sorted(map(str, attributes))}")
+    return found
 
 
 def _stack(graph: "networkx.Graph", name: str, nodes: list[Hashable], attribute: str, empty: Tensor | None) -> Tensor:
-    rows = [_to_tensor(_needed(graph.nodes[node], attribute, f"node {node!r}")) for node in nodes]
+    rows: list[Tensor] = []
+    for node in nodes:
+        row = _tensor(_needed(graph.nodes[node], attribute, f"node {node!r}"), node, attribute)
+        if rows and row.shape != rows[0].shape:
+            raise ValueError(
+                f"node {node!r}: found {attribute} of shape {list(row.shape)}, expected {list(rows[0].shape)}, as "
+                f"other nodes of type {name!r} have"
+            )
+        rows.append(row)
     if not rows:
         return torch.zeros(0, 0) if empty is None else empty
-    kinds = {(tuple(row.shape), row.dtype) for row in rows}
-    if len(kinds) > 1:
-        raise ValueError(f"node type {name!r}: found {attribute}s of shapes {sorted(map(str, kinds))}, expected one")
-    return torch.stack(rows)
+    dtype = reduce(torch.promote_types, (row.dtype for row in rows))
+    stacked = torch.stack([row.to(dtype) for row in rows])
+    if empty is None:
+        return as_values(stacked, f"node type {name!r}, {attribute}")
+    if not torch.can_cast(dtype, empty.dtype):
+        raise ValueError(f"node type {name!r}: found {attribute}s of {dtype}, expected {empty.dtype}, as before")
+    return stacked.to(empty.dtype)
 
 
-def _to_tensor(value: object) -> Tensor:
-    return value if isinstance(value, Tensor) else torch.as_tensor(value)
+def _tensor(found: object, node: Hashable, attribute: str) -> Tensor:
+    """Numbers of Python, numpy or torch as a tensor.
+
+    Raises:
+        ValueError: names the node and what was found instead.
+    """
+    if isinstance(found, Tensor):
+        return found
+    try:
+        array = np.asarray(found)
+    except ValueError:  # lists of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"node {node!r}: found {attribute} {found!r}, expected numbers")
+    wide = {"f": np.float64, "b": np.bool_}.get(array.dtype.kind, np.int64)
+    return torch.from_numpy(array.astype(wide))
 
 
 def _layout(graph: "networkx.Graph", name: str, nodes: list[Hashable], num_graphs: int, known: Layout | None) -> Layout:
@@ -177,8 +213,6 @@ def _layout(graph: "networkx.Graph", name: str, nodes: list[Hashable], num_graph
         )
     position = _numbers(graph, name, nodes, "position", None if known is None else known.position)
     time = _numbers(graph, name, nodes, "time", None if known is None else known.time)
-    if time is not None and time.shape[1] != 2:
-        raise ValueError(f"node type {name!r}: found times of {time.shape[1]} numbers, expected start and end")
     if known is not None:
         return replace(known, position=position, time=time)
     offsets = torch.zeros(num_graphs + 1, dtype=torch.int64)
@@ -192,10 +226,23 @@ def _numbers(
     found = [graph.nodes[node].get(field) for node in nodes]
     if all(numbers is None for numbers in found):
         return known if not found else None
-    if None in found:
-        without = nodes[found.index(None)]
-        raise ValueError(f"node {without!r}: found no {field}, expected one, as other nodes of type {name!r} have")
-    return torch.tensor([tuple(numbers) for numbers in found], dtype=torch.float32 if known is None else known.dtype)
+    rows: list[Tensor] = []
+    for node, numbers in zip(nodes, found, strict=True):
+        if numbers is None:
+            raise ValueError(f"node {node!r}: found no {field}, expected one, as other nodes of type {name!r} have")
+        row = _tensor(numbers, node, field)
+        wanted = 2 if field == "time" else len(rows[0]) if rows else max(1, row.numel())
+        if row.shape != (wanted,):
+            expected = (
+                "start and end in seconds"
+                if field == "time"
+                else f"{wanted} numbers in a list"
+                if rows
+                else "coordinates in a list"
+            )
+            raise ValueError(f"node {node!r}: found {field} {numbers!r}, expected {expected}")
+        rows.append(row.double())
+    return torch.stack(rows).to(torch.float32 if known is None else known.dtype)
 
 
 def _edge_lists(
@@ -209,11 +256,9 @@ def _edge_lists(
     multiple = graph.is_multigraph()
     for edge in graph.edges(keys=True, data=True) if multiple else graph.edges(data=True):
         src, dst, attributes = edge[0], edge[1], edge[-1]
-        rule = attributes.get(attribute, edge[2] if multiple and isinstance(edge[2], str) else None)
-        if rule is None:
-            raise ValueError(
-                f"edge {src!r} to {dst!r}: found no attribute {attribute!r}, expected one; it has {sorted(attributes)}"
-            )
+        if attribute not in attributes and multiple and isinstance(edge[2], str):
+            attributes = {attribute: edge[2]}
+        rule = _needed(attributes, attribute, f"edge {src!r} to {dst!r}")
         both = [(src, dst)] if graph.is_directed() or src == dst else [(src, dst), (dst, src)]
         for one, other in both:
             (src_type, src_index), (dst_type, dst_index) = place[one], place[other]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.edges import Relation
-from gnnfuse.graph.assemble import assemble, list_edges
+from gnnfuse.graph.assemble import as_values, assemble, list_edges
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.nodes import Layout
 
@@ -67,13 +67,14 @@ def from_pyg(data: "HeteroData") -> GraphBatch:
 
     Anybody's `HeteroData` will do, one graph (no `batch`) or several put together by PyG's `Batch`: `x` becomes the
     values, `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target;
-    every node type counts as a modality, present in the samples that have nodes of it. The order of the edges is kept
+    every node type counts as a modality, present in the samples that have nodes of it. Numbers become float32, whole
+    numbers of shape `[nodes]` (ids) and whole targets int64. The order of the edges is kept
     aside, so `to_pyg(from_pyg(data))` has them where `data` has them (and `batch` and `ptr` even where it had none).
 
     Raises:
-        ValueError: a type without `x`, nodes of a sample that do not stand together, types that are batched for
-            different numbers of samples, edges that do not fit, or an attribute that a batch has no place for; the
-            message names it.
+        ValueError: something else than one `HeteroData`, a type without `x`, nodes of a sample that do not stand
+            together, types that are batched for different numbers of samples, edges that do not fit, or an attribute
+            that a batch has no place for; the message names it.
 
     Example:
         >>> from torch_geometric.data import HeteroData
@@ -84,23 +85,52 @@ def from_pyg(data: "HeteroData") -> GraphBatch:
         >>> batch.node_types, batch.edges.src.tolist()
         (('user', 'film'), [0, 1, 1])
     """
+    _refuse_others(data)
     _refuse_unknown(data)
     companion: Mapping[str, Any] | None = getattr(data, COMPANION, None)
     num_graphs = _num_graphs(data)
     if companion is not None:
         _check_companion(companion, data.node_types, num_graphs)
     values = {name: data[name].x for name in data.node_types}
+    if companion is None:
+        values = {name: as_values(x, f"data[{name!r}].x") for name, x in values.items()}
     layout = {name: _layout(data, name, num_graphs, companion) for name in data.node_types}
-    edge_lists = {Relation(*key): data[key].edge_index for key in data.edge_types}
-    target = getattr(data, "y", None)
-    if target is not None and (target.ndim == 0 or len(target) != num_graphs):
-        raise ValueError(f"data.y: found shape {list(target.shape)}, expected [{num_graphs}, ...]: one row per graph")
+    edge_lists = {Relation(*key): _whole(data[key].edge_index) for key in data.edge_types}
+    target = _target(getattr(data, "y", None), num_graphs)
     if companion is not None:
         ids, modalities, present = tuple(companion["ids"]), tuple(companion["modalities"]), companion["present"]
     else:
         ids, modalities = tuple(map(str, range(num_graphs))), tuple(data.node_types)
         present = torch.stack([layout[name].offsets.diff() > 0 for name in modalities], dim=1)
     return assemble(values, layout, edge_lists, target=target, ids=ids, modalities=modalities, present=present)
+
+
+def _refuse_others(found: object) -> None:
+    from torch_geometric.data import Data, HeteroData
+
+    if isinstance(found, HeteroData):
+        return
+    hint = ""
+    if isinstance(found, Data):
+        hint = ": data.to_heterogeneous() makes one"
+    elif isinstance(found, list | tuple):
+        hint = ": torch_geometric.data.Batch.from_data_list puts several together"
+    raise ValueError(f"found a {type(found).__name__}, expected one HeteroData{hint}")
+
+
+def _whole(numbers: Tensor) -> Tensor:
+    """Whole numbers as int64; others as they are, for whoever refuses them."""
+    return numbers if numbers.is_floating_point() or numbers.dtype == torch.bool else numbers.long()
+
+
+def _target(found: object, num_graphs: int) -> Tensor | None:
+    if found is None:
+        return None
+    if not isinstance(found, Tensor):
+        raise ValueError(f"data.y: found a {type(found).__name__}, expected a tensor [{num_graphs}, ...]")
+    if found.ndim == 0 or len(found) != num_graphs:
+        raise ValueError(f"data.y: found shape {list(found.shape)}, expected [{num_graphs}, ...]: one row per graph")
+    return found.float() if found.is_floating_point() or found.dtype == torch.bool else found.long()
 
 
 def _refuse_unknown(data: "HeteroData") -> None:
@@ -143,16 +173,16 @@ def _layout(data: "HeteroData", name: str, num_graphs: int, companion: Mapping[s
         raise ValueError(f"{where}: found num_nodes={store.num_nodes}, expected {nodes}, the rows of x")
     if "batch" not in store and num_graphs > 1:
         raise ValueError(f"{where}: found no batch, expected one, as there are {num_graphs} graphs")
-    graph_id = store.batch if "batch" in store else torch.zeros(nodes, dtype=torch.int64, device=device)
-    within = bool(((graph_id >= 0) & (graph_id < num_graphs)).all())
+    graph_id = _whole(store.batch) if "batch" in store else torch.zeros(nodes, dtype=torch.int64, device=device)
+    within = graph_id.dtype == torch.int64 and bool(((graph_id >= 0) & (graph_id < num_graphs)).all())
     if graph_id.shape != (nodes,) or not within or bool((graph_id.diff() < 0).any()):
         raise ValueError(
-            f"{where}.batch: found shape {list(graph_id.shape)}, expected [{nodes}] "
+            f"{where}.batch: found shape {list(graph_id.shape)} of {graph_id.dtype}, expected [{nodes}] whole "
             f"numbers in 0..{num_graphs - 1}, ascending"
         )
     offsets = torch.zeros(num_graphs + 1, dtype=torch.int64, device=device)
     torch.cumsum(torch.bincount(graph_id, minlength=num_graphs)[:num_graphs], 0, out=offsets[1:])
-    if not torch.equal(store.ptr if "ptr" in store else offsets, offsets):
+    if not torch.equal(_whole(store.ptr) if "ptr" in store else offsets, offsets):
         raise ValueError(
             f"{where}: found ptr {store.ptr.tolist()}, expected {offsets.tolist()} for {num_graphs} graphs; PyG's "
             "Batch numbers nodes wrongly where a sample lacks a type: give such samples an empty x and edge_index"
@@ -160,14 +190,16 @@ def _layout(data: "HeteroData", name: str, num_graphs: int, companion: Mapping[s
     counts = offsets.diff()
     for field, widths in (("pos", "[nodes, coordinates]"), ("time", "[nodes, 2]")):
         found = store.get(field)
+        if found is not None and not isinstance(found, Tensor):
+            raise ValueError(f"{where}.{field}: found a {type(found).__name__}, expected a tensor {widths}")
         if found is not None and (found.ndim != 2 or len(found) != nodes or (field == "time" and found.shape[1] != 2)):
             raise ValueError(f"{where}.{field}: found shape {list(found.shape)}, expected {widths}")
     return Layout(
         graph_id=graph_id,
         offsets=offsets,
         shape=counts.unsqueeze(1) if companion is None else companion["shape"][name],
-        position=store.get("pos"),
-        time=store.get("time"),
+        position=None if store.get("pos") is None else store.pos.float(),
+        time=None if store.get("time") is None else store.time.float(),
         dropped=torch.zeros_like(counts) if companion is None else companion["dropped"][name],
     )
 

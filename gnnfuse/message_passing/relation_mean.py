@@ -35,7 +35,7 @@ def relation_mean(
 
     Example:
         >>> from gnnfuse.testing import example_builder, random_samples
-        >>> batch = example_builder()(random_samples(torch.Generator().manual_seed(0)))
+        >>> batch = example_builder()(random_samples(torch.Generator().manual_seed(0)), empty=True)
         >>> weight = torch.zeros(len(batch.relations), 4, 6)
         >>> relation_mean(torch.zeros(batch.num_nodes, 4), weight, batch).shape[1]
         6

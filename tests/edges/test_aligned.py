@@ -124,5 +124,5 @@ def test_it_joins_different_types_that_provide_what_it_aligns_by() -> None:
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("arguments", [{"margin": -0.1}, {"margin": float("nan")}, {"by": "place"}])
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"rule 'aligned': by must be 'time' or 'order' and margin at least 0"):
+    with pytest.raises(ValueError, match=r"margin must be at least 0, found|found by='place', expected 'time' or 'or"):
         Aligned(**arguments)

@@ -92,5 +92,5 @@ def test_it_joins_types_that_provide_coordinates_of_one_length() -> None:
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("arguments", [{"k": 0}, {"by": "colour"}])
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"rule 'nearest': k must be at least 1 and by 'position' or 'features'"):
+    with pytest.raises(ValueError, match=r"k must be at least 1, found 0|found by='colour', expected 'position' or"):
         Nearest(**arguments)

@@ -1,4 +1,7 @@
+import math
+
 import networkx
+import numpy as np
 import pytest
 import torch
 
@@ -105,6 +108,32 @@ def test_an_undirected_graph_with_samples_and_positions() -> None:
     assert position[:, 1].tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
+def nx_position(graph: networkx.Graph, odd: str, position: object) -> None:
+    for node in graph:
+        graph.nodes[node]["position"] = position if node == odd else (0.0, 1.0)
+
+
+def test_numbers_of_numpy_and_of_any_width_are_read_as_float32() -> None:
+    graph = networkx.DiGraph()
+    graph.add_node("a", type=0, value=np.array([1.5]), graph=np.int64(0), time=np.array([0, 1]))
+    graph.add_node("b", type=0, value=[1], graph=1.0, time=(1, 2.5))
+    graph.add_node("c", type="id", value=np.int16(7), graph=0)
+    graph.add_node("d", type="wide", value=torch.ones(2, dtype=torch.float64), graph=np.uint8(1))
+    networkx.set_node_attributes(graph, networkx.spring_layout(graph, seed=0), "position")
+    batch = from_networkx(graph)
+    assert {name: (rows.tolist(), rows.dtype) for name, rows in batch.values.items()} == {
+        "0": ([[1.5], [1.0]], torch.float32),
+        "id": ([7], torch.int64),
+        "wide": ([[1.0, 1.0]], torch.float32),
+    }
+    assert batch.num_graphs == 2
+    position, time = batch.layout["0"].position, batch.layout["0"].time
+    assert position is not None
+    assert time is not None
+    assert (position.shape, position.dtype) == ((2, 2), torch.float32)
+    assert (time.tolist(), time.dtype) == ([[0.0, 1.0], [1.0, 2.5]], torch.float32)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -112,12 +141,23 @@ def test_an_undirected_graph_with_samples_and_positions() -> None:
         (lambda graph: graph.add_node("Eve", kind="person"), "node 'Eve': found no attribute 'vector'"),
         (
             lambda graph: graph.add_node("Eve", kind="person", vector=[1.0]),
-            "node type 'person': found vectors of shapes",
+            r"node 'Eve': found vector of shape \[1\], expected \[2\], as other nodes of type 'person' have",
         ),
         (lambda graph: graph.add_edge("Ada", "Rome"), "edge 'Ada' to 'Rome': found no attribute 'relation'"),
         (lambda graph: graph.nodes["Ada"].update(graph=1), "edges between samples"),
         (lambda graph: graph.nodes["Ada"].update(graph="x"), "node 'Ada': found graph 'x'"),
+        (lambda graph: graph.nodes["Ada"].update(graph=0.5), "node 'Ada': found graph 0.5, expected the number of its"),
         (lambda graph: graph.nodes["Ada"].update(position=[1.0]), "node 'Bob': found no position"),
+        (
+            lambda graph: graph.nodes["Rome"].update(position=1.5),
+            "node 'Rome': found position 1.5, expected coordinates",
+        ),
+        (lambda graph: graph.nodes["Rome"].update(time=1.5), "node 'Rome': found time 1.5, expected start and end in"),
+        (lambda graph: graph.nodes["Rome"].update(vector="cat"), "node 'Rome': found vector 'cat', expected numbers"),
+        (lambda graph: graph.nodes["Rome"].update(vector=[None]), r"node 'Rome': found vector \[None\], expected num"),
+        (lambda graph: graph.nodes["Rome"].update({"vector": [[1], [1, 2]]}), "node 'Rome': found vector .*numbers"),
+        (lambda graph: graph.nodes["Rome"].update({"kind": math.nan, 7: 8}), "node 'Rome': found no attribute 'kind'"),
+        (lambda graph: nx_position(graph, "Bob", [1.0]), r"node 'Bob': found position \[1.0\], expected 2 numbers in"),
         (lambda graph: graph.clear(), "found no nodes"),
     ],
 )

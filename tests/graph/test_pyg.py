@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch_geometric.data import Batch, HeteroData
+from torch_geometric.data import Batch, Data, HeteroData
 
 from gnnfuse.edges import Aligned, Complete, Grid, Nearest, Window
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
@@ -112,6 +112,37 @@ def test_one_graph_of_somebody_else() -> None:
     assert_restored(to_pyg(batch), data)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int64, torch.bool], ids=str)
+def test_numbers_of_any_width_become_float32(dtype: torch.dtype) -> None:
+    data = film_graph(2, 2)
+    data["user"].x = torch.ones(2, 4).to(dtype)
+    data["user"].pos, data["user"].time = torch.ones(2, 3).double(), torch.ones(2, 2).double()
+    data["user"].batch = data["film"].batch = torch.zeros(2, dtype=torch.int32)
+    data["film"].x, data.y = torch.tensor([5, 6], dtype=torch.int32), torch.ones(1).double()
+    data["user", "likes", "film"].edge_index = data["user", "likes", "film"].edge_index.int()
+    batch = from_pyg(data)
+    user = batch.layout["user"]
+    assert torch.equal(batch.values["user"], torch.ones(2, 4))
+    assert [each is not None and each.dtype for each in (user.position, user.time, batch.target)] == [torch.float32] * 3
+    assert (batch.values["film"].tolist(), batch.values["film"].dtype) == ([5, 6], torch.int64)  # ids
+    assert batch.graph_id.dtype == torch.int64
+    assert batch.edges.num_edges == 8
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (Data(x=torch.ones(2, 2)), r"found a Data, expected one HeteroData: data.to_heterogeneous\(\) makes one"),
+        ([film_graph(1, 1)], "found a list, expected one HeteroData: torch_geometric.data.Batch.from_data_list puts"),
+        (torch.ones(2), "found a Tensor, expected one HeteroData$"),
+    ],
+)
+def test_what_is_no_heterogeneous_graph_is_refused(found: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        from_pyg(found)
+
+
 def test_graphs_batched_by_pyg() -> None:
     torch.manual_seed(0)
     data = Batch.from_data_list([film_graph(3, 2), film_graph(1, 4), film_graph(2, 1)])
@@ -142,6 +173,10 @@ def test_pygs_misnumbered_batch_is_refused() -> None:
             lambda data: data["user", "likes", "film"].update({"edge_attr": torch.ones(6, 1)}),
             r"data\[\('user', 'likes', 'film'\)\]: found edge_attr",
         ),
+        (lambda data: data["user"].update({"pos": [[1.0]] * 3}), r"pos: found a list, expected a tensor \[nodes, coo"),
+        (lambda data: data["user"].update({"batch": torch.zeros(3)}), "of torch.float32, expected .* whole numbers"),
+        (lambda data: data["user"].update({"x": torch.ones(3, 1) * 1j}), "x: found torch.complex64, expected real"),
+        (lambda data: setattr(data, "y", [1.0]), r"data.y: found a list, expected a tensor \[1, ...\]"),
         (lambda data: setattr(data, "name", "films"), "data: found name"),
         (lambda data: setattr(data, "y", torch.ones(3)), r"data.y: found shape \[3\], expected \[1, ...\]"),
         (

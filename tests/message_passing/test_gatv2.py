@@ -26,7 +26,7 @@ def layer_and_batch(dropout: float = 0.0) -> tuple[GATv2, GraphBatch]:
 
     layer = make_seeded(make).double()
     assert isinstance(layer, GATv2)
-    return layer, builder(random_samples(torch.Generator().manual_seed(0)))
+    return layer, builder(random_samples(torch.Generator().manual_seed(0)), empty=True)
 
 
 def random_states(batch: GraphBatch) -> Tensor:

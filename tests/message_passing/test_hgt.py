@@ -22,7 +22,7 @@ WINDOW = Relation("text", "window", "text")
 
 def layer_and_batch(dropout: float = 0.0) -> tuple[HGT, GraphBatch]:
     builder = example_builder()
-    batch = builder(random_samples(torch.Generator().manual_seed(0)))
+    batch = builder(random_samples(torch.Generator().manual_seed(0)), empty=True)
     names = [node_type.name for node_type in builder.node_types]
     layer = make_seeded(lambda: HGT(8, names, builder.relations, heads=HEADS, dropout=dropout)).double()
     assert isinstance(layer, HGT)

@@ -44,7 +44,7 @@ LAYERS: dict[str, LayerFactory] = {
 
 
 def example() -> GraphBatch:
-    return example_builder()(random_samples(torch.Generator().manual_seed(0)))
+    return example_builder()(random_samples(torch.Generator().manual_seed(0)), empty=True)
 
 
 def random_states(batch: GraphBatch) -> Tensor:

@@ -82,7 +82,7 @@ def test_states_of_every_dtype_and_what_is_not_a_number(dtype: torch.dtype) -> N
 
 def test_the_batch_gets_edges_of_its_own_samples_in_new_relations() -> None:
     builder = example_builder()
-    batch = builder(random_samples(torch.Generator().manual_seed(0)))
+    batch = builder(random_samples(torch.Generator().manual_seed(0)), empty=True)
     layer = make_seeded(lambda: NearestStates(4, batch.node_types, builder.relations, k=2))
     assert isinstance(layer, NearestStates)
     states = torch.randn(batch.num_nodes, 4, generator=torch.Generator().manual_seed(0))
@@ -104,7 +104,7 @@ def test_the_batch_gets_edges_of_its_own_samples_in_new_relations() -> None:
 
 def test_the_layer_is_the_wrapped_one_on_the_extended_batch() -> None:
     builder = example_builder()
-    batch = builder(random_samples(torch.Generator().manual_seed(0)))
+    batch = builder(random_samples(torch.Generator().manual_seed(0)), empty=True)
     factory = partial(NearestStates, k=2, layer=partial(HGT, heads=2), within=False)
     layer = make_seeded(lambda: factory(4, batch.node_types, builder.relations))
     assert isinstance(layer, NearestStates)
@@ -128,7 +128,7 @@ def test_bad_options(options: dict[str, int], relations: list[Relation], message
 
 
 def test_a_batch_of_other_types_is_refused() -> None:
-    batch = example_builder()(random_samples(torch.Generator().manual_seed(0)))
+    batch = example_builder()(random_samples(torch.Generator().manual_seed(0)), empty=True)
     layer = NearestStates(4, ["text"], batch.relations)
     with pytest.raises(ValueError, match="expected node types text, the batch has audio, hub, image, text"):
         layer(torch.zeros(batch.num_nodes, 4), batch)

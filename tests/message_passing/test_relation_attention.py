@@ -16,7 +16,7 @@ DIM, HEADS = 8, 2
 
 def layer_and_batch(dropout: float = 0.0) -> tuple[RelationAttention, GraphBatch]:
     builder = example_builder()
-    batch = builder(random_samples(torch.Generator().manual_seed(0)))
+    batch = builder(random_samples(torch.Generator().manual_seed(0)), empty=True)
     names = [node_type.name for node_type in builder.node_types]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -97,7 +97,7 @@ def test_a_node_is_encoded_as_in_its_sample_alone(node_type: NodeType) -> None:
     encoder = made(node_type).double()
     builder = GraphBuilder([node_type])
     samples = [sample(0), Sample({}), sample(1), sample(2)]
-    batch = builder(samples)
+    batch = builder(samples, empty=True)
     together = encode(encoder, _double(batch))
     for place, one in enumerate(samples):
         alone = encode(encoder, _double(builder([one])))

@@ -173,7 +173,7 @@ def test_bytes_give_the_states_that_floats_give(mode: str, size: tuple[int, int]
     dtypes: list[tuple[Literal["float32", "uint8"], torch.dtype]] = [("float32", torch.float32), ("uint8", torch.uint8)]
     for dtype, expected in dtypes:
         node_type = ImagePatches(patch=4, dtype=dtype, **options)
-        batch = GraphBuilder([node_type])(samples)
+        batch = GraphBuilder([node_type])(samples, empty=True)
         assert batch.values["image"].dtype == expected
         torch.manual_seed(0)
         states.append(node_type.encoder(8)(batch.values["image"], batch.layout["image"]))

@@ -14,7 +14,7 @@ DIM, MODALITIES = 4, ("audio", "image", "text")
 
 @pytest.fixture
 def batch() -> GraphBatch:
-    return example_builder()(random_samples(torch.Generator().manual_seed(0)))
+    return example_builder()(random_samples(torch.Generator().manual_seed(0)), empty=True)
 
 
 @pytest.fixture

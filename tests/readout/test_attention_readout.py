@@ -12,7 +12,7 @@ DIM, HEADS = 6, 3
 
 def test_the_formula() -> None:
     builder = example_builder().without_edges()  # no hub: the last sample has no nodes
-    batch = builder(random_samples(torch.Generator().manual_seed(0)))
+    batch = builder(random_samples(torch.Generator().manual_seed(0)), empty=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         readout = AttentionReadout(DIM, heads=HEADS).double()
@@ -37,7 +37,7 @@ def test_the_formula() -> None:
 
 def test_a_graph_without_nodes_gives_the_bias() -> None:
     readout = AttentionReadout(DIM, heads=HEADS)
-    batch = example_builder().without_edges()(random_samples(torch.Generator().manual_seed(0))[-1:])
+    batch = example_builder().without_edges()(random_samples(torch.Generator().manual_seed(0))[-1:], empty=True)
     assert torch.equal(readout(torch.zeros(0, DIM), batch)[0], readout.output.bias)
 
 

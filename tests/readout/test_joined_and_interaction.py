@@ -17,7 +17,7 @@ DIM = 4
 
 @pytest.fixture
 def batch() -> GraphBatch:
-    return example_builder()(random_samples(torch.Generator().manual_seed(0)))
+    return example_builder()(random_samples(torch.Generator().manual_seed(0)), empty=True)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_config_and_weights_of_two_saves(folder: Path, tmp_path_factory: pytest.
 def test_a_file_written_anew_by_another_program_is_judged_by_its_tensors(folder: Path) -> None:
     path = folder / "model.safetensors"
     save_file(load_file(path), path)
-    batch = small_task().builder(few_samples())
+    batch = small_task().builder(few_samples(), empty=True)
     assert torch.equal(from_pretrained(folder)(batch), small_task()(batch))
 
 

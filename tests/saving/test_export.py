@@ -74,12 +74,12 @@ def test_an_example_that_is_too_small_says_so() -> None:
     exported = small_task()
     for samples, name in (([few_samples()[-1]] * 2, "values.audio"), (few_samples()[:1], "values.hub")):
         with pytest.raises(ValueError, match=rf"fewer than 2 of '{name}', expected two samples or more"):
-            export(exported, exported.builder(samples))
+            export(exported, exported.builder(samples, empty=True))
 
 
 def test_the_names_of_the_tensors_say_where_they_are_from() -> None:
     exported = task("graph")
-    batch = exported.builder(few_samples())
+    batch = exported.builder(few_samples(), empty=True)
     tensors = batch_tensors(batch)
     assert tensors["values.image"] is batch.values["image"]
     assert tensors["layout.audio.time"] is batch.layout["audio"].time

@@ -74,7 +74,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 def test_a_hub_id_fetches_two_files_and_works_offline_afterwards(hub: Hub) -> None:
-    batch = small_task().builder(few_samples())
+    batch = small_task().builder(few_samples(), empty=True)
     loaded = Classification.from_pretrained("me/barks", cache_dir=hub.cache)
     assert torch.equal(loaded(batch), small_task()(batch))
     assert set(hub.asked) == {"config.json", "model.safetensors"}
@@ -86,7 +86,7 @@ def test_a_hub_id_fetches_two_files_and_works_offline_afterwards(hub: Hub) -> No
 
 def test_a_folder_goes_before_the_hub(hub: Hub, tmp_path: Path) -> None:
     save_pretrained(small_task(seed=2), tmp_path / "me" / "barks")
-    batch = small_task().builder(few_samples())
+    batch = small_task().builder(few_samples(), empty=True)
     assert torch.equal(from_pretrained("me/barks")(batch), small_task(seed=2)(batch))
     assert hub.asked == []
 
@@ -148,7 +148,7 @@ def test_pushing_writes_a_folder_that_loads(tmp_path: Path, monkeypatch: pytest.
     task = small_task()
     assert push_to_hub(task, "barks", private=True) == "the commit in me/barks"
     assert made == {"private": True, "exist_ok": True}
-    batch = task.builder(few_samples())
+    batch = task.builder(few_samples(), empty=True)
     assert torch.equal(from_pretrained(tmp_path / "pushed")(batch), task(batch))
     assert 'gnnfuse.from_pretrained("me/barks")' in (tmp_path / "pushed" / "README.md").read_text()
     shutil.rmtree(tmp_path / "pushed")

@@ -52,7 +52,7 @@ def samples(targets: list[object]) -> list[Sample]:
 def test_each_answer_alone_is_a_loss_of_its_own(target: TargetEncoding, targets: list[object], make: Make) -> None:
     builder = example_builder(target=target)
     task = make(additive(builder), builder)
-    batch = builder(samples(targets))
+    batch = builder(samples(targets), empty=True)
     outputs, losses, alone = task.objectives(batch)
     assert torch.equal(outputs, task(batch))
     plain = task.losses(outputs, task.target_of(batch))
@@ -86,7 +86,7 @@ def test_every_modality_of_a_sample_gets_a_gradient_of_its_own() -> None:
     """The fused answer may be right already: what a modality says alone is not."""
     builder = example_builder(target=ClassTarget(("cat", "dog")))
     task = Classification(additive(builder), builder, alone=WEIGHT)
-    alone = task.objectives(builder(samples(["cat", "dog"]))).alone
+    alone = task.objectives(builder(samples(["cat", "dog"]), empty=True)).alone
     torch.stack(list(alone.values())).sum().backward()  # type: ignore[no-untyped-call]
     assert isinstance(task.model, GraphFusion)
     for name, parameter in task.model.readout.named_parameters():
@@ -102,7 +102,7 @@ def test_models_that_cannot_be_asked_are_refused() -> None:
         with pytest.raises(ValueError, match=f"found alone=0.5 for {type(model).__name__}, expected 0"):
             Classification(model, builder, alone=0.5)
         with pytest.raises(TypeError, match=f"found {type(model).__name__}, expected a model that fuses"):
-            model.each(builder(samples(["cat"])))
+            model.each(builder(samples(["cat"]), empty=True))
     with pytest.raises(ValueError, match="found alone=-1"):
         Classification(additive(builder), builder, alone=-1)
 

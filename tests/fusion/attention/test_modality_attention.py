@@ -12,7 +12,7 @@ DIM = 8
 
 def test_the_formula() -> None:
     builder = example_builder()
-    batch = widened(builder(random_samples(torch.Generator().manual_seed(0))))
+    batch = widened(builder(random_samples(torch.Generator().manual_seed(0)), empty=True))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = ModalityAttention(builder.node_types, dim=DIM, depth=1, heads=2).double().eval()

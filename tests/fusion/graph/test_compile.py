@@ -72,7 +72,7 @@ def make(builder: GraphBuilder, samples: list[list[Sample]], *, impl: Impl = "au
             layer=partial(RelationAttention, impl=impl), readout=readout(name, node_types),
         )  # fmt: skip
         task = Classification(model, builder)
-    return Step(task, [builder(batch) for batch in samples])
+    return Step(task, [builder(batch, empty=True) for batch in samples])
 
 
 def classed(samples: list[Sample]) -> list[Sample]:

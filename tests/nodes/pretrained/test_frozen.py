@@ -23,7 +23,7 @@ MAKE: dict[str, Callable[..., PretrainedNodes]] = {
 
 
 def batch_of(node_type: PretrainedNodes) -> GraphBatch:
-    return GraphBuilder([node_type])(random_samples(torch.Generator().manual_seed(0)))
+    return GraphBuilder([node_type])(random_samples(torch.Generator().manual_seed(0)), empty=True)
 
 
 def made(node_type: PretrainedNodes) -> PretrainedEncoder:
