@@ -30,8 +30,13 @@ class Reading:
 
 
 def read_once(builder: GraphBuilder, number: int, sample: Sample) -> Reading:
-    """Read every signal that the builder's node types read, each by itself, so that all that is wrong is found."""
+    """Read every signal that the builder's node types read, each by itself, so that all that is wrong is found.
+
+    Raises:
+        ValueError: the sample has a signal that the builder does not know.
+    """
     named = sample.named(number)
+    builder.check_signals([named])
     bad: list[tuple[str, str, str]] = []
     present: set[str] = set()
     for signal, readers in _readers(builder).items():

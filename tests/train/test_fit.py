@@ -265,11 +265,14 @@ def test_missing_targets_and_samples_are_told() -> None:
 
 
 def test_a_sample_that_shows_nothing_cannot_be_learned_from() -> None:
-    blind = [*word_samples(4), Sample({"odour": "sweet"}, target="ant", id="blind")]
+    blind = [*word_samples(4), Sample({}, target="ant", id="blind")]
     with pytest.raises(ValueError, match="sample 'blind': found no signal, expected at least one of text"):
         fit_task(word_task(), blind, word_samples(4), QUIET)
     with pytest.raises(ValueError, match="sample 'blind': found no signal"):
         prepare(word_builder(), blind)
+    misspelt = Sample({"txet": "ant"}, target="ant", id="misspelt")
+    with pytest.raises(ValueError, match="sample 'misspelt': unknown signal 'txet', did you mean 'text'"):
+        fit_task(word_task(), [*word_samples(4), misspelt], word_samples(4), QUIET)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ STEPS = 4  # per epoch
 
 
 def task() -> Classification:
-    builder = GraphBuilder([TextTokens(), Hub()], [Window(size=1), Complete(dst="hub")], target=ClassTarget(WORDS))
+    rules = [Window(size=1), Complete(dst="hub")]
+    builder = GraphBuilder([TextTokens(), Hub()], rules, target=ClassTarget(WORDS), extra="ignore")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return Classification(GraphFusion(builder.node_types, builder.relations, dim=8, depth=1), builder)

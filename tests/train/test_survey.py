@@ -15,7 +15,7 @@ from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample, Unreadable
 from gnnfuse.train import Batches, FitConfig, UsableSamples, UsableStream, survey
 
-BUILDER = GraphBuilder([TextTokens(), Features(signal="rows", width=2)])
+BUILDER = GraphBuilder([TextTokens(), Features(signal="rows", width=2)], extra="ignore")
 GOOD = {"text": "yes", "rows": [[1.0, 2.0]]}
 SAMPLES = [
     Sample(GOOD, "a", id="zero"),
@@ -96,7 +96,7 @@ def test_a_programs_own_error_is_never_taken_for_damage() -> None:
             raise KeyError("a mistake")
 
     with pytest.raises(KeyError, match="a mistake"):
-        survey(GraphBuilder([Broken()]), SAMPLES, on_error="skip")
+        survey(GraphBuilder([Broken()], extra="ignore"), SAMPLES, on_error="skip")
 
 
 def test_what_is_left_of_a_signal_is_used_and_all_that_is_wrong_is_listed() -> None:
@@ -166,7 +166,8 @@ def test_choosing_among_usable_samples_reads_no_signal_again() -> None:
             read.append(sample.id)
             return super().nodes(sample)
 
-    found = survey(GraphBuilder([Counting(), BUILDER.node_types[0]]), SAMPLES, on_error="missing")
+    builder = GraphBuilder([Counting(), BUILDER.node_types[0]], extra="ignore")
+    found = survey(builder, SAMPLES, on_error="missing")
     assert len(read) == 9
     chosen = found.usable.among([8, 2, 3, 0])
     assert [sample.id for sample in chosen] == ["eight", "two", "zero"]
@@ -193,7 +194,7 @@ def test_a_stream_fares_like_a_list(on_error: OnError, step: int, workers: int) 
 
 
 def test_usable_samples_train() -> None:
-    builder = GraphBuilder(BUILDER.node_types, target=ClassTarget(("a", "b")))
+    builder = GraphBuilder(BUILDER.node_types, target=ClassTarget(("a", "b")), extra="ignore")
     found = survey(builder, SAMPLES, on_error="missing")
     assert isinstance(found.usable, UsableSamples)
     batches = list(Batches(builder, found.usable, FitConfig(batch_size=2), training=False))
