@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from gnnfuse.nodes.moments import Moments
@@ -145,10 +145,17 @@ class MultiLabelTarget(TargetEncoding):
 class NumberTarget(TargetEncoding):
     """One number or several.
 
+    Mean and scale are fitted, taken off and put back in float64: float32, which models compute in, has 24 bits, and a
+    time stamp of 1.7e9 seconds would be rounded to 128 seconds.
+
     Args:
         size: how many numbers.
-        mean: `size` numbers taken off, as `fit` sets them.
-        scale: `size` numbers divided by, as `fit` sets them.
+        mean: `size` numbers subtracted, as set by `fit`.
+        scale: `size` numbers divided by, as set by `fit`.
+        names: what the numbers are called in metrics and plots; by default their places, from 0.
+
+    Raises:
+        ValueError: `mean`, `scale` or `names` are not `size` long, or a name stands twice.
 
     Example:
         >>> NumberTarget(mean=(1.0,), scale=(2.0,)).encode(Sample({}, target=5))
@@ -158,6 +165,7 @@ class NumberTarget(TargetEncoding):
     size: int = 1
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("mean", "scale"):
@@ -165,25 +173,52 @@ class NumberTarget(TargetEncoding):
                 object.__setattr__(self, name, getattr(self, name) * self.size)
         if self.size < 1 or not len(self.mean) == len(self.scale) == self.size:
             raise ValueError(f"size must be at least 1, with as many means and scales, found {self}")
+        if self.names and not len(self.names) == len(set(self.names)) == self.size:
+            raise ValueError(f"names must be {self.size} different ones, found {self.names}")
 
     @classmethod
-    def fit(cls, samples: Iterable[Sample], *, size: int = 1) -> Self:
-        """Mean and standard deviation over the training split.
+    def fit(cls, samples: Iterable[Sample], *, size: int = 1, names: tuple[str, ...] = ()) -> Self:
+        """Mean and standard deviation over the training split, in float64.
 
         Raises:
-            ValueError: no sample has a target.
+            ValueError: no sample has a target, or the spread of the targets exceeds float64.
         """
-        plain = cls(size)
+        plain = cls(size, names=names)
         moments = Moments(size)
         for sample in samples:
             if sample.target is not None:
-                moments.add(plain.encode(sample).unsqueeze(0))
+                moments.add(plain._numbers(sample).unsqueeze(0))
         if not moments.rows:
             raise ValueError("no training sample has a target to fit a scale on")
-        return cls(size, tuple(moments.mean.tolist()), tuple(moments.scale.tolist()))
+        mean, scale = moments.mean, moments.scale
+        if not bool((mean.isfinite() & scale.isfinite()).all()):
+            raise ValueError(
+                "the targets are too far apart for a standard deviation in float64; give them another unit"
+            )
+        return cls(size, tuple(mean.tolist()), tuple(scale.tolist()), names)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the numbers are called.
+
+        Example:
+            >>> NumberTarget(2).labels, NumberTarget(2, names=("mass", "ratio")).labels
+            (('0', '1'), ('mass', 'ratio'))
+        """
+        return self.names or tuple(map(str, range(self.size)))
 
     def encode(self, sample: Sample) -> Tensor:
         """The scaled numbers: float32 `[size]`."""
+        mean, scale = torch.tensor([self.mean, self.scale], dtype=torch.float64)
+        return ((self._numbers(sample) - mean) / scale).float()
+
+    def decode(self, encoded: Float[Tensor, "graphs size"]) -> Float[Tensor, "graphs size"]:
+        """Scaled numbers in the target's own unit: float64, on the CPU (not every device has float64)."""
+        mean, scale = torch.tensor([self.mean, self.scale], dtype=torch.float64)
+        return encoded.detach().cpu().double() * scale + mean
+
+    def _numbers(self, sample: Sample) -> Tensor:
+        """The target as it stands: float64 `[size]`."""
         try:
             numbers = torch.as_tensor(sample.target, dtype=torch.float64).reshape(-1)
         except (TypeError, ValueError, RuntimeError):
@@ -192,7 +227,7 @@ class NumberTarget(TargetEncoding):
             raise ValueError(
                 f"sample {sample.id!r}: found target {sample.target!r}, expected {self.size} finite numbers"
             )
-        return ((numbers - torch.tensor(self.mean).double()) / torch.tensor(self.scale).double()).float()
+        return numbers
 
 
 def _check_classes(classes: tuple[str, ...]) -> None:

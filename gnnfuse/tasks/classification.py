@@ -1,6 +1,7 @@
 """One class out of several."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jaxtyping import Float, Int
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
 from gnnfuse.tasks.class_weights import check_weights
+from gnnfuse.tasks.probabilities import class_probabilities
 from gnnfuse.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 class Classification(Task):
     """Chooses one class per sample, by cross-entropy.
+
+    The scores of a prediction are probabilities of the classes as often as they occur in training: the weights and the
+    smoothing that training added are taken off (`gnnfuse.tasks.probabilities`). The class that is predicted, and that
+    all metrics but the calibration error judge, is the one with the largest probability times weight, as weights state
+    what missing a class costs (Elkan, "The foundations of cost-sensitive learning", 2001). Without weights that is the
+    most probable class.
 
     Args:
         model: fuses each graph into one vector.
@@ -71,23 +79,30 @@ class Classification(Task):
         return {"cross_entropy": F.cross_entropy(outputs, target)}
 
     def metrics(self) -> "MetricCollection":
-        """Accuracy and macro-averaged F1."""
+        """Accuracy, macro-averaged F1 (over the classes that occur), and the probabilities' calibration error."""
         from torchmetrics import MetricCollection
         from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+        from gnnfuse.tasks.metrics import CalibrationError
 
         count = max(2, len(self.classes))
         return MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(count, average="micro"),
                 "macro_f1": MulticlassF1Score(count, average="macro"),
+                "expected_calibration_error": CalibrationError(self._probabilities),
             }
         )
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
-        """The most probable class, and the probability of each."""
-        probabilities = outputs.float().softmax(dim=1).cpu()
-        best = probabilities.argmax(dim=1).tolist()
+        """The class with the largest probability times weight, and the probability of each class."""
+        best = outputs.argmax(dim=1).tolist()
+        probabilities = self._probabilities(outputs).tolist()
         return [
             Prediction(name, self.classes[number], dict(zip(self.classes, row, strict=True)))
-            for name, number, row in zip(batch.ids, best, probabilities.tolist(), strict=True)
+            for name, number, row in zip(batch.ids, best, probabilities, strict=True)
         ]
+
+    @property
+    def _probabilities(self) -> "partial[Tensor]":
+        return partial(class_probabilities, weights=self.class_weights, smoothing=self.label_smoothing)

@@ -1,15 +1,18 @@
 """Any number of classes at once."""
 
 from collections.abc import Mapping
+from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, MultiLabelTarget
 from gnnfuse.tasks.class_weights import check_weights
+from gnnfuse.tasks.probabilities import label_probabilities
 from gnnfuse.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -17,13 +20,18 @@ if TYPE_CHECKING:
 
 
 class MultiLabel(Task):
-    """Says of every class whether the sample has it, by binary cross-entropy.
+    """Decides for every class whether the sample has it, by binary cross-entropy.
+
+    The scores of a prediction are probabilities of the labels as often as they occur in training: the weights that
+    training added are taken off (`gnnfuse.tasks.probabilities`). A label is given, and counts as given in F1, where
+    `weight * p / (weight * p + 1 - p)` is at least the threshold: with .5, from the probability `1 / (1 + weight)` on.
+    Without weights that is the threshold itself.
 
     Args:
         model: fuses each graph into one vector.
         builder: with a `MultiLabelTarget`.
         dropout: of the fused vector before the head.
-        threshold: probability from which a class counts as predicted.
+        threshold: weighted probability from which a class counts as predicted.
         class_weights: how much having each class counts in the loss, where not having it counts 1; 1 by default.
         alone: weight of the losses of what each modality answers alone (`Task`).
 
@@ -69,27 +77,29 @@ class MultiLabel(Task):
         return {"binary_cross_entropy": F.binary_cross_entropy_with_logits(outputs, target)}
 
     def metrics(self) -> "MetricCollection":
-        """F1 over all decisions (micro) and over classes (macro)."""
+        """F1 over all decisions (micro) and over the labels that occur (macro), and the calibration error."""
         from torchmetrics import MetricCollection
-        from torchmetrics.classification import MultilabelF1Score
 
-        count = len(self.classes)
+        from gnnfuse.tasks.metrics import CalibrationError, LabelF1
+
+        probabilities = partial(label_probabilities, weights=self.class_weights)
         return MetricCollection(
             {
-                "micro_f1": MultilabelF1Score(count, threshold=self.threshold, average="micro"),
-                "macro_f1": MultilabelF1Score(count, threshold=self.threshold, average="macro"),
+                "f1": LabelF1(partial(_given, threshold=self.threshold), len(self.classes)),
+                "expected_calibration_error": CalibrationError(probabilities),
             }
         )
 
-    def measured(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Targets as whole numbers, as torchmetrics asks for."""
-        return outputs, target.long()
-
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
-        """The classes above the threshold, and the probability of each."""
-        predictions = []
-        for name, row in zip(batch.ids, outputs.float().sigmoid().cpu().tolist(), strict=True):
-            scores = dict(zip(self.classes, row, strict=True))
-            predicted = tuple(known for known, score in scores.items() if score >= self.threshold)
-            predictions.append(Prediction(name, predicted, scores))
-        return predictions
+        """The classes that are given, and the probability of each."""
+        given = _given(outputs, threshold=self.threshold).tolist()
+        probabilities = label_probabilities(outputs, weights=self.class_weights).tolist()
+        return [
+            Prediction(name, tuple(compress(self.classes, chosen)), dict(zip(self.classes, row, strict=True)))
+            for name, chosen, row in zip(batch.ids, given, probabilities, strict=True)
+        ]
+
+
+def _given(outputs: Float[Tensor, "graphs classes"], *, threshold: float) -> Bool[Tensor, "graphs classes"]:
+    """Which labels are given: those whose weighted probability reaches the threshold."""
+    return outputs.float().sigmoid() >= threshold

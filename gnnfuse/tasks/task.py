@@ -26,7 +26,8 @@ class Prediction:
     Args:
         id: the sample's id, or its place where it has none.
         label: the class name, the tuple of class names, or the number(s).
-        scores: probability of each class; empty for numbers.
+        scores: probability of each class; empty for numbers. Where classes are weighted, the label need not be the most
+            probable class (`Classification`, `MultiLabel`).
     """
 
     id: str

@@ -219,10 +219,17 @@ class TablePlan:
         train = self.of("train")
         if self.target.kind == "regression":
             first = next(iter(train)).target
-            return NumberTarget.fit(train, size=len(first) if isinstance(first, tuple) else 1)
+            return NumberTarget.fit(train, size=len(names := self._number_names(first)) or 1, names=names)
         check_classes(self.table.name, self.target, self.survey.classes["train"])
         classes = self.target.labels or in_order(self.survey.classes["train"])
         return ClassTarget(classes) if self.target.kind == "classification" else MultiLabelTarget(classes)
+
+    def _number_names(self, target: object) -> tuple[str, ...]:
+        """What several numbers are called: their columns, or their places in the one column; none for a single one."""
+        if not isinstance(target, tuple) or len(target) == 1:
+            return ()
+        columns = self.columns.target
+        return columns if len(columns) == len(target) else tuple(f"{columns[0]}[{n}]" for n in range(len(target)))
 
     def _task(self) -> Task:
         several = len(self.columns.signals) > 1

@@ -214,3 +214,33 @@ def test_a_batch_has_targets_for_all_samples_or_for_none() -> None:
     assert GraphBuilder([TextTokens()])([Sample({}, target="cat")]).target is None
     with pytest.raises(ValueError, match=r"sample 'b': found no target, expected one"):
         builder([Sample({}, target="cat", id="a"), Sample({}, id="b")])
+
+
+@pytest.mark.parametrize("offset", [1.7e9, 1.7e12])
+def test_an_offset_changes_nothing(offset: float) -> None:
+    """At 1.7e9 float32 counts by 128, at 1.7e12 by 131,072."""
+    plain, far = ([sample(start + 10 * k) for k in range(9)] for start in (0, offset))
+    scale, shifted = NumberTarget.fit(plain), NumberTarget.fit(far)
+    assert shifted.mean == (offset + 40,)
+    assert shifted.scale == scale.scale
+    encoded = torch.stack([shifted.encode(one) for one in far])
+    assert torch.equal(encoded, torch.stack([scale.encode(one) for one in plain]))
+    decoded = shifted.decode(encoded)
+    assert decoded.dtype == torch.float64
+    largest = 40 * torch.finfo(torch.float32).eps + offset * torch.finfo(torch.float64).eps
+    assert (decoded[:, 0] - torch.tensor([one.target for one in far], dtype=torch.float64)).abs().max() <= largest
+
+
+def test_numbers_of_very_different_size_are_scaled_each_by_its_own() -> None:
+    fitted = NumberTarget.fit([sample([1e12 + k, k * 1e-9]) for k in (-1, 1)], size=2)
+    assert torch.equal(fitted.encode(sample([1e12 + 1, 1e-9])), torch.tensor([1.0, 1.0]))
+    with pytest.raises(ValueError, match="too far apart for a standard deviation in float64"):
+        NumberTarget.fit([sample(1e200), sample(-1e200)])
+
+
+def test_numbers_have_names() -> None:
+    assert NumberTarget.fit([sample([1, 2])], size=2, names=("a", "b")).labels == ("a", "b")
+    assert NumberTarget(2).labels == ("0", "1")
+    for names in (("a",), ("a", "a")):
+        with pytest.raises(ValueError, match="names must be 2 different ones"):
+            NumberTarget(2, names=names)

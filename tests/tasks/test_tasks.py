@@ -1,6 +1,7 @@
 """Losses, metrics and predictions of the tasks, against values computed on paper."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from gnnfuse.fusion import Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import Hub, TextTokens
 from gnnfuse.sample import Sample, SignalError
+from gnnfuse.saving.build import build
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.train import evaluate
 
 
 def builder_of(target: TargetEncoding | None) -> GraphBuilder:
@@ -103,6 +106,56 @@ def test_metrics() -> None:
     found.update(torch.tensor([[1.0], [3.0]]), torch.tensor([[2.0], [0.0]]))
     assert float(found.compute()["mean_absolute_error"]) == 2.0
     assert float(found.compute()["root_mean_squared_error"]) == pytest.approx(math.sqrt(5))
+
+
+def test_metrics_of_several_numbers_are_of_each_and_without_a_unit() -> None:
+    """Two targets with scales 2 and 3 and errors (1, 3) and (0, 6) in their own units."""
+    target = NumberTarget(2, (10.0, 20.0), (2.0, 3.0), ("mass", "ratio"))
+    task = Regression(model(), builder_of(target))
+    found = task.metrics()
+    outputs, targets = torch.tensor([[0.5, 0.0], [1.5, 2.0]]), torch.zeros(2, 2)
+    found.update(*task.measured(outputs, targets))
+    values = {name: float(value) for name, value in found.compute().items()}
+    assert values == pytest.approx(
+        {
+            "normalized_mean_absolute_error": (2 / 2 + 3 / 3) / 2,
+            "mean_absolute_error.mass": 2.0,
+            "mean_absolute_error.ratio": 3.0,
+            "root_mean_squared_error.mass": math.sqrt(5),
+            "root_mean_squared_error.ratio": math.sqrt(18),
+        }
+    )
+    assert task.monitor in values
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.7e9, 1.7e12])
+def test_the_report_of_numbers_is_no_better_than_the_answers(offset: float) -> None:
+    samples = [Sample({"text": "x" * n}, target=offset + 10 * n) for n in range(9)]
+    task = Regression(model(), builder_of(NumberTarget.fit(samples)))
+    answers = [float(str(prediction.label)) for prediction in task.predict(samples)]
+    by_hand = sum(abs(answer - offset - 10 * n) for n, answer in zip(range(9), answers, strict=True)) / 9
+    found = evaluate(task, samples, device="cpu").metrics["mean_absolute_error"]
+    assert by_hand > 1
+    # An encoded target is rounded to float32 after scaling, an answer to float64 after its offset is added.
+    assert found == pytest.approx(by_hand, abs=100 * 2**-24 + offset * 2**-51)
+
+
+def test_answers_have_all_digits() -> None:
+    task = Regression(model(), builder_of(NumberTarget(mean=(1_700_000_000_000.5,))))
+    assert described(task, torch.zeros(1, 1)) == [("row 0", 1_700_000_000_000.5)]
+
+
+def test_a_model_saved_with_its_scale_as_tensors_gives_the_same_answers(tmp_path: Path) -> None:
+    """As gnnfuse 0.1 wrote them: float32 buffers, which are not used any more."""
+    task = regression().eval()
+    for name in ("mean", "scale"):
+        task.register_buffer(name, torch.tensor(getattr(task.target, name)), persistent=False)
+    task.save_pretrained(tmp_path)
+    loaded = Regression.from_pretrained(tmp_path)
+    sample = Sample({"text": "a"})
+    assert loaded.predict(sample) == task.predict(sample)
+    old = {"class": "gnnfuse.graph.target:NumberTarget", "arguments": {"size": 1, "mean": [2.0], "scale": [3.0]}}
+    assert build(old) == NumberTarget(1, (2.0,), (3.0,))
 
 
 def test_predicting_has_no_dropout_and_restores_training() -> None:

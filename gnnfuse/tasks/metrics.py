@@ -1,0 +1,163 @@
+"""Metrics of our own, as sums in float64; only `Task.metrics` imports this file: torchmetrics takes seconds."""
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+from torchmetrics import Metric
+
+BINS = 15
+WITHOUT_FLOAT64 = ("mps",)
+
+
+class Sums(Metric):
+    """A metric whose states are sums in float64; they stay on the CPU where a device has no such numbers."""
+
+    full_state_update = False
+
+    def add_sum(self, name: str, *shape: int) -> None:
+        """A state that begins at zero, and is added up over processes."""
+        self.add_state(name, torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Self:
+        if fn(torch.empty(0)).device.type in WITHOUT_FLOAT64:
+            return self
+        moved: Self = super()._apply(fn, exclude_state)
+        return moved
+
+
+class NumberErrors(Sums):
+    """Mean absolute and root mean squared error of one number, or of each of several by its name.
+
+    Of several there is `normalized_mean_absolute_error` too, the one to select models by: the mean over the numbers of
+    mean absolute error / standard deviation in training. Numbers of different units cannot be averaged as they are.
+
+    Args:
+        names: of the numbers.
+        scale: their standard deviations in training.
+
+    Example:
+        >>> errors = NumberErrors(("mass", "ratio"), (1000.0, 0.5))
+        >>> errors.update(torch.tensor([[3000.0, 0.5]]), torch.tensor([[1000.0, 0.0]]))
+        >>> {name: float(value) for name, value in errors.compute().items() if "root" not in name}
+        {'normalized_mean_absolute_error': 1.5, 'mean_absolute_error.mass': 2000.0, 'mean_absolute_error.ratio': 0.5}
+    """
+
+    higher_is_better = False
+    absolute: Tensor
+    squared: Tensor
+    count: Tensor
+
+    def __init__(self, names: Sequence[str], scale: Sequence[float]) -> None:
+        super().__init__()
+        self.names, self.scale = tuple(names), tuple(scale)
+        self.add_sum("absolute", len(self.names))
+        self.add_sum("squared", len(self.names))
+        self.add_sum("count")
+
+    def update(self, predictions: Float[Tensor, "graphs numbers"], targets: Float[Tensor, "graphs numbers"]) -> None:
+        """Numbers in their own unit."""
+        error = (predictions.to(self.absolute.device).double() - targets.to(self.absolute.device).double()).abs()
+        self.absolute += error.sum(dim=0)
+        self.squared += error.square().sum(dim=0)
+        self.count += len(error)
+
+    def compute(self) -> dict[str, Tensor]:
+        """The errors by name."""
+        absolute, squared = self.absolute / self.count, (self.squared / self.count).sqrt()
+        if len(self.names) == 1:
+            return {"mean_absolute_error": absolute[0], "root_mean_squared_error": squared[0]}
+        normalized = (absolute / absolute.new_tensor(self.scale)).mean()
+        return {
+            "normalized_mean_absolute_error": normalized,
+            **{f"mean_absolute_error.{name}": error for name, error in zip(self.names, absolute, strict=True)},
+            **{f"root_mean_squared_error.{name}": error for name, error in zip(self.names, squared, strict=True)},
+        }
+
+
+class LabelF1(Sums):
+    """F1 over all decisions (`micro_f1`), and its mean over the labels (`macro_f1`).
+
+    A label that no sample has and none was given counts for nothing, as absent classes do in torchmetrics' F1 of
+    classes: 0 would measure how small the split is. Where that holds for all labels, both are 0.
+
+    Args:
+        decide: outputs `[graphs, labels]` -> which labels are given, a bool each.
+        labels: how many there are.
+
+    Example:
+        >>> f1 = LabelF1(lambda outputs: outputs > 0, 3)
+        >>> f1.update(torch.tensor([[1.0, 1.0, -1.0]]), torch.tensor([[1.0, 0.0, 0.0]]))
+        >>> {name: round(float(value), 3) for name, value in f1.compute().items()}
+        {'micro_f1': 0.667, 'macro_f1': 0.5}
+    """
+
+    higher_is_better = True
+    right: Tensor
+    either: Tensor
+
+    def __init__(self, decide: Callable[[Tensor], Tensor], labels: int) -> None:
+        super().__init__()
+        self.decide = decide
+        self.add_sum("right", labels)
+        self.add_sum("either", labels)
+
+    def update(self, outputs: Float[Tensor, "graphs labels"], targets: Shaped[Tensor, "graphs labels"]) -> None:
+        """Outputs of the head, and 1 for every label that a sample has."""
+        given, there = (each.to(self.right.device).double() for each in (self.decide(outputs), targets))
+        self.right += (given * there).sum(dim=0)
+        self.either += (given + there).sum(dim=0)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Both."""
+        occurs = self.either > 0
+        each = 2 * self.right[occurs] / self.either[occurs]
+        micro = 2 * self.right.sum() / self.either.sum().clamp(min=1)
+        return {"micro_f1": micro, "macro_f1": each.mean() if len(each) else micro}
+
+
+class CalibrationError(Sums):
+    """The expected calibration error: how far probabilities are from the shares that come true.
+
+    Predictions are put into 15 bins of equal width by their probability p; with y whether they are right, the error is
+    `sum over bins of |sum of (p - y)| / predictions`, the mean of |accuracy - confidence| over predictions. Naeini,
+    Cooper and Hauskrecht (2015); Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks" (2017),
+    https://arxiv.org/abs/1706.04599. Of classes it is the most probable one that is right or not; of several labels
+    every label of every sample.
+
+    Args:
+        probabilities: outputs of the head -> probabilities.
+
+    Example:
+        >>> error = CalibrationError(lambda outputs: outputs)
+        >>> error.update(torch.tensor([[0.75, 0.25]]), torch.tensor([0]))
+        >>> float(error.compute())
+        0.25
+    """
+
+    higher_is_better = False
+    off: Tensor
+    count: Tensor
+
+    def __init__(self, probabilities: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.probabilities = probabilities
+        self.add_sum("off", BINS)
+        self.add_sum("count")
+
+    def update(self, outputs: Float[Tensor, "graphs classes"], targets: Shaped[Tensor, "graphs *labels"]) -> None:
+        """Outputs of the head, and the classes' numbers, or 1 for every label that a sample has."""
+        probabilities = self.probabilities(outputs)
+        if targets.ndim == 1:
+            probabilities, chosen = probabilities.max(dim=1)
+            targets = chosen == targets
+        certain = probabilities.flatten().to(self.off.device).double()
+        place = (certain * BINS).long().clamp(max=BINS - 1)
+        self.off.index_add_(0, place, certain - targets.flatten().to(self.off.device).double())
+        self.count += len(certain)
+
+    def compute(self) -> Tensor:
+        """The error, between 0 and 1."""
+        return self.off.abs().sum() / self.count
