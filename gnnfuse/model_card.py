@@ -9,6 +9,7 @@ class ModelCard:
     """The part of a model card that a model does not know about itself.
 
     `save_pretrained(folder, card=...)` adds the rest: what goes in and what comes out, how to load it, sizes, versions.
+    Description and caveats may be Markdown; everything else is text, and what looks like markup in it is escaped.
 
     Args:
         name: the heading, and what to load it by ("user/name" on the hub); by default the class and "FOLDER".

@@ -74,7 +74,11 @@ def bench(
         except KeyboardInterrupt:
             console.print(f"interrupted; the runs that had finished are in {out / RESULTS}", highlight=False)
             raise
-    report = write_report(results, out, write_plots(results, out))
+    write_report(results, out, {})
+    plots, notes = write_plots(results, out)
+    report = write_report(results, out, plots, notes)
+    for note in notes:
+        console.print(note, markup=False, highlight=False)
     _conclude(console, results, report)
     return results
 

@@ -1,6 +1,8 @@
 """A benchmark's results as pictures."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -12,17 +14,19 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gnnfuse.bench.results import Results, Spread
+from gnnfuse.draw.drawings import draw_all
+from gnnfuse.draw.lettering import lettering
 from gnnfuse.fusion import Family
-from gnnfuse.sample.whole_file import replacing
 
 # Okabe and Ito's colours, told apart by colour-blind readers; markers repeat the distinction.
 COLORS: Mapping[Family, str] = {"graph": "#0072B2", "attention": "#E69F00", "other": "#009E73", "unimodal": "#8A8A8A"}
 MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "other": "D", "unimodal": "^"}
 PLOTS = ("accuracy.png", "curves.png", "speed.png", "groups.png")
 LINES = ("-", "--", ":", "-.")
+MOST_VALUES = 60  # of the reported group, in a plot
 
 
-def write_plots(results: Results, out: Path) -> dict[str, str]:
+def write_plots(results: Results, out: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     """Draw what there is to see.
 
     Args:
@@ -30,7 +34,7 @@ def write_plots(results: Results, out: Path) -> dict[str, str]:
         out: folder to write PNG files into.
 
     Returns:
-        File name -> what it shows.
+        File name -> what it shows; and notes on plots that failed, or whose names could not be written as they stand.
     """
     drawings: dict[str, tuple[str, Callable[[Results], Figure]]] = {
         "accuracy.png": ("Test accuracy by model", _accuracy),
@@ -39,10 +43,32 @@ def write_plots(results: Results, out: Path) -> dict[str, str]:
     }
     if any(results.by_group(model) for model in results.models()):
         drawings["groups.png"] = (f"Test accuracy by {results.group}", _groups)
-    for name, (_, draw) in drawings.items():
-        with replacing(out / name) as partial:
-            draw(results).savefig(partial, dpi=150)
-    return {name: what for name, (what, _) in drawings.items()}
+    return draw_all({name: (what, partial(_draw, draw, results)) for name, (what, draw) in drawings.items()}, out)
+
+
+def _draw(draw: Callable[[Results], Figure], results: Results, path: Path) -> frozenset[str]:
+    """Draw with names as they stand, short enough and in fonts that have their letters."""
+    values = sorted({value for row in results.rows for found in row.groups.values() for value in found})
+    models = results.models()
+    letters = lettering([results.task, results.group, *models, *values])
+    name_of = dict(zip(models, letters.names(models), strict=True))
+    value_of = dict(zip(values, letters.names(values), strict=True))
+
+    def by_value(found: Mapping[str, float]) -> dict[str, float]:
+        return {value_of.get(value, value): number for value, number in found.items()}
+
+    rows = [
+        replace(row, model=name_of[row.model], groups={split: by_value(found) for split, found in row.groups.items()})
+        for row in results.rows
+    ]
+    shown = replace(
+        results, task=letters.name(results.task), group=letters.name(results.group), rows=rows,
+        ceilings={subset: by_value(found) for subset, found in results.ceilings.items()},
+    )  # fmt: skip
+    figure = draw(shown)
+    letters.set(figure)
+    figure.savefig(path, dpi=150)
+    return letters.missing
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -122,7 +148,8 @@ def _groups(results: Results) -> Figure:
     models = results.models()
     columns = {model: results.by_group(model) for model in models}
     columns |= {f"ceiling\n{subset.replace('+', ' + ')}": dict(found) for subset, found in results.ceilings.items()}
-    values = sorted({value for model in models for value in columns[model]})
+    found = sorted({value for model in models for value in columns[model]})
+    values = found[:MOST_VALUES]
     numbers = np.array([[column.get(value, np.nan) for column in columns.values()] for value in values])
     figure, axes = _figure(2.5 + 0.75 * len(columns), 2.2 + 0.36 * len(values))
     axes.imshow(numbers, cmap="cividis", vmin=0, vmax=1, aspect="auto")
@@ -133,5 +160,6 @@ def _groups(results: Results) -> Figure:
         axes.axvline(len(models) - 0.5, color="white", linewidth=4)
     axes.set_yticks(range(len(values)), values)
     axes.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_title(f"{results.task}: test accuracy by {results.group}, mean over seeds", loc="left")
+    few = f" (the first {len(values)} of {len(found)})" if len(found) > len(values) else ""
+    axes.set_title(f"{results.task}: test accuracy by {results.group}, mean over seeds{few}", loc="left")
     return figure

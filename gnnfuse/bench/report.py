@@ -5,26 +5,29 @@ from pathlib import Path
 
 from gnnfuse.bench.results import Results, Spread, columns, summary
 from gnnfuse.sample.whole_file import write_whole
+from gnnfuse.saving.markdown import plain
 
 
-def write_report(results: Results, out: Path, plots: Mapping[str, str]) -> Path:
+def write_report(results: Results, out: Path, plots: Mapping[str, str], notes: Sequence[str] = ()) -> Path:
     """Write `report.md`.
 
     Args:
         results: what to report.
         out: folder to write into.
         plots: file name -> what it shows.
+        notes: on plots.
 
     Returns:
         The file.
     """
     parts = [
-        f"# {results.task}",
+        f"# {plain(results.task)}",
         _data(results),
         _table(columns(results), [summary(results, m) for m in results.models()]),
     ]
     parts += [_best(results), _groups(results), _budget(results)]
-    parts += [f"![{what}]({name})" for name, what in plots.items()]
+    parts += [f"![{plain(what)}]({name})" for name, what in plots.items()]
+    parts += [f"{plain(note)}." for note in notes]
     parts += [_environment(results)]
     path = out / "report.md"
     write_whole(path, ("\n\n".join(part for part in parts if part) + "\n").encode())
@@ -46,8 +49,8 @@ def _data(results: Results) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+    lines = ["| " + " | ".join(map(plain, head)) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(map(plain, row)) + " |" for row in rows])
 
 
 def _best(results: Results) -> str:
@@ -84,8 +87,8 @@ def _groups(results: Results) -> str:
     ]
     if ceilings:
         overall = [f"{Spread.of([row.test['accuracy'] for row in results.of(model)]).mean:.3f}" for model in models]
-        rows.append(["**all**", *overall, *(f"{found['all']:.3f}" for found in ceilings.values())])
-    text = f"## By {results.group}\n\nTest accuracy, mean over seeds."
+        rows.append(["all", *overall, *(f"{found['all']:.3f}" for found in ceilings.values())])
+    text = f"## By {plain(results.group)}\n\nTest accuracy, mean over seeds."
     if ceilings:
         text += (
             " A ceiling is what the best predictor reaches that reads the named modalities perfectly and sees nothing "

@@ -7,7 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from gnnfuse.draw.lettering import lettering
 from gnnfuse.draw.palette import FONT, INK
+
+MOST_LETTERS = 100  # of one text
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,17 @@ class Canvas:
         background: bool = False,
     ) -> None:
         """Words on top of everything, centred on the height `y`, paler behind if asked; never read as formulas."""
+        letters = lettering([words], family)
         words_drawn = self.marks.text(
             x,
             y,
-            words,
+            letters.name(words, MOST_LETTERS),
             fontsize=size,
             color=color,
             fontweight=weight,
             ha=align,
             va="center_baseline",
-            family=family,
+            family=list(letters.families),
             parse_math=False,
             zorder=6,
         )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from matplotlib.lines import Line2D
 
-from gnnfuse.draw.canvas import Canvas
+from gnnfuse.draw.canvas import MOST_LETTERS, Canvas
 from gnnfuse.draw.drawer import counted
-from gnnfuse.draw.palette import FONT, GREY, INK, Dashes
+from gnnfuse.draw.lettering import lettering
+from gnnfuse.draw.palette import GREY, INK, Dashes
 from gnnfuse.edges import Relation
 
 LINE = 0.215  # inches
@@ -50,9 +51,10 @@ def draw_legend(
         strength = 1.0 if counts[relation].edges else 0.35
         handles.append(Line2D([], [], color=color, linestyle=dashes, linewidth=2.0, alpha=strength))
         labels.append(f"{relation.src} → {relation.dst} · {relation.rule} · {counts[relation]}")
+    letters = lettering(labels)
     legend = canvas.figure.legend(
         handles,
-        labels,
+        [letters.name(label, MOST_LETTERS) for label in labels],
         loc="lower left",
         bbox_to_anchor=(left / canvas.width, bottom / canvas.height),
         ncols=columns,
@@ -62,7 +64,7 @@ def draw_legend(
         labelspacing=0.45,
         borderpad=0.0,
         borderaxespad=0.0,
-        prop={"family": FONT, "size": 9},
+        prop={"family": list(letters.families), "size": 9},
     )
     for text, relation in zip(legend.get_texts(), relations, strict=True):
         text.set_parse_math(False)

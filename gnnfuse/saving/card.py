@@ -9,9 +9,11 @@ from torch import nn
 
 from gnnfuse import __version__
 from gnnfuse.fusion import FusionModel, NodeEncoders
+from gnnfuse.graph import NumberTarget
 from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import NodeType
 from gnnfuse.saving.describe import Json, describe
+from gnnfuse.saving.markdown import code, one_line, plain
 from gnnfuse.tasks import Task
 
 CLASSES_SHOWN = 30
@@ -31,14 +33,14 @@ def card_text(module: Task | FusionModel, card: ModelCard) -> str:
     model = module.model if isinstance(module, Task) else module
     parts = [
         _front_matter(module, model, card),
-        f"# {_one_line(card.name or type(module).__name__)}\n",
+        f"# {plain(card.name or type(module).__name__)}\n",
         f"{card.description or _what_it_is(module, model)}\n",
         _usage(module, model, card),
         _inputs(model),
         _outputs(module),
         _data(card),
-        _table("Results", [card.split, ""], [(name, f"{value:.4g}") for name, value in card.metrics.items()]),
-        _table("Training", ["", ""], [(name, str(value)) for name, value in card.training.items()]),
+        _table("Results", [plain(card.split), ""], [(plain(name), f"{x:.4g}") for name, x in card.metrics.items()]),
+        _table("Training", ["", ""], [(plain(name), plain(value)) for name, value in card.training.items()]),
         _table("Size and versions", ["", ""], _sizes(module, model)),
     ]
     return _sealed("\n".join(part for part in parts if part))
@@ -81,11 +83,11 @@ def _model_index(module: nn.Module, card: ModelCard) -> Json:
     kind = type(module).__name__.lower()
     return [
         {
-            "name": _one_line(card.name or type(module).__name__),
+            "name": one_line(card.name or type(module).__name__),
             "results": [
                 {
                     "task": {"type": card.pipeline_tag or kind, "name": type(module).__name__},
-                    "dataset": {"type": "custom", "name": _one_line(card.data), "split": card.split},
+                    "dataset": {"type": "custom", "name": one_line(card.data), "split": card.split},
                     "metrics": [{"type": name, "value": float(value)} for name, value in card.metrics.items()],
                 }
             ],
@@ -94,7 +96,7 @@ def _model_index(module: nn.Module, card: ModelCard) -> Json:
 
 
 def _what_it_is(module: nn.Module, model: FusionModel) -> str:
-    signals = ", ".join(_signals(model.node_types))
+    signals = ", ".join(map(plain, _signals(model.node_types)))
     made = f"`{type(model).__name__}` over {signals}, made with gnnfuse"
     return f"`{type(module).__name__}` by {made}." if module is not model else f"{made}."
 
@@ -121,10 +123,10 @@ def _inputs(model: FusionModel) -> str:
             encoders |= dict(part.encoders.items())
     rows = [
         (
-            node_type.name,
-            node_type.signal or "learned",
+            plain(node_type.name),
+            plain(node_type.signal or "learned"),
             f"`{type(node_type).__name__}`",
-            ", ".join(sorted(node_type.provides)) or "-",
+            plain(", ".join(sorted(node_type.provides)) or "-"),
             f"{_count(encoders[node_type.name]):,}" if node_type.name in encoders else "-",
         )
         for node_type in model.node_types
@@ -137,15 +139,32 @@ def _outputs(module: Task | FusionModel) -> str:
         return f"## What comes out\n\nOne vector of {module.dim} numbers per sample.\n"
     target = module.builder.target
     classes: Sequence[str] = getattr(target, "classes", ())
-    if not classes:
-        return f"## What comes out\n\n`{_one_line(repr(target))}`\n"
-    shown = ", ".join(map(_one_line, classes[:CLASSES_SHOWN]))
-    more = f" and {len(classes) - CLASSES_SHOWN} more, in config.json" if len(classes) > CLASSES_SHOWN else ""
-    return f"## What comes out\n\n{len(classes)} classes: {shown}{more}.\n"
+    if classes:
+        what, named = f"{len(classes)} classes", list(map(plain, classes[:CLASSES_SHOWN]))
+    elif isinstance(target, NumberTarget):
+        what, named = "1 number" if target.size == 1 else f"{target.size} numbers", _numbers(target)
+    else:
+        return f"## What comes out\n\n{code(repr(target))}\n"
+    count = len(classes) or target.size
+    more = f" and {count - CLASSES_SHOWN} more, in config.json" if count > CLASSES_SHOWN else ""
+    return f"## What comes out\n\n{what}: {', '.join(named)}{more}.\n"
+
+
+def _numbers(target: NumberTarget) -> list[str]:
+    """The first numbers, each with the mean and standard deviation that it had in training."""
+    several = target.size > 1
+    return [
+        (f"{plain(name)} " if several else "") + f"{mean:.6g} ± {scale:.3g}"
+        for name, mean, scale in zip(target.labels[:CLASSES_SHOWN], target.mean, target.scale, strict=False)
+    ]
 
 
 def _data(card: ModelCard) -> str:
-    found = {"": card.data, "Licence of the data: ": card.data_license, "Caveats: ": card.caveats}
+    found = {
+        "": plain(card.data or ""),
+        "Licence of the data: ": plain(card.data_license or ""),
+        "Caveats: ": card.caveats,
+    }
     lines = [f"{label}{text}\n" for label, text in found.items() if text]
     return "\n".join(["## Data\n", *lines]) if lines else ""
 
@@ -160,18 +179,11 @@ def _sizes(module: nn.Module, model: FusionModel) -> list[tuple[str, str]]:
 
 
 def _table(heading: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows]
+    """A table of cells that are Markdown."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
     if not lines:
         return ""
     return "\n".join([f"## {heading}\n", "| " + " | ".join(head) + " |", "|" + "---|" * len(head), *lines, ""])
-
-
-def _cell(text: str) -> str:
-    return _one_line(text).replace("|", "\\|")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _count(module: nn.Module) -> int:

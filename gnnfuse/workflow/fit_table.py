@@ -173,7 +173,8 @@ def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     for name, values in metrics.items():
         observer.measured(name, values)
     save_card(task, folder, card(plan, report, metrics))
-    write_report(results_of(plan, task, report, metrics), plan, report, measured, folder)
+    for note in write_report(results_of(plan, task, report, metrics), plan, report, measured, folder):
+        observer.says(note)
     return Fitted(task=task, report=report, metrics=metrics, columns=plan.columns, folder=folder)
 
 

@@ -1,25 +1,34 @@
-"""What a training run is looked at by: curves, a confusion matrix, predictions against targets."""
+"""Plots of a training run: curves, a confusion matrix, predictions against targets.
+
+Each is limited in size, whatever the number of classes, numbers and samples. Those with names return the letters that
+no installed font has (`lettering`).
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from gnnfuse.draw.lettering import Lettering, inches, lettering
+
 # Okabe and Ito's colours, told apart by colour-blind readers; line styles repeat the distinction.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 MOST_CLASSES = 40  # beyond that names are too small to read
 FEW_EPOCHS = 10
+MOST_PANELS, PER_ROW = 12, 4
+MOST_POINTS = 2000  # in a panel
+SMALL = 8  # points, of names on axes
 LOSSES = ("train_loss", "valid_loss")
 OTHERS = "other classes"
 
 
-def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch: int, path: Path) -> None:
+def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch: int, path: Path) -> frozenset[str]:
     """Losses and the watched validation metric by epoch."""
     figure, (losses, metric) = _figure(9, 3.8, 2)
     epochs = range(1, len(history) + 1)
@@ -35,13 +44,18 @@ def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch
     for axes in (losses, metric):
         axes.set_xlim(0.5, len(history) + 0.5)  # around one epoch there are no whole numbers
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    figure.savefig(path, dpi=150)
+    return _saved(figure, lettering([monitor]), path)
 
 
-def draw_confusion(targets: Sequence[str], predictions: Sequence[str], classes: Sequence[str], path: Path) -> None:
+def draw_confusion(
+    targets: Sequence[str], predictions: Sequence[str], classes: Sequence[str], path: Path
+) -> frozenset[str]:
     """How many samples of each class were taken for which; of many classes the most frequent, and all others as one."""
     shown, columns, counts = confusion(targets, predictions, classes, MOST_CLASSES)
-    side = 2.4 + 0.34 * len(shown)
+    letters = lettering(shown)
+    names = letters.names(shown)
+    room = max(inches(name, SMALL) for name in names)
+    side = 1.6 + 0.34 * len(shown) + max(0.8, room)
     figure, (axes,) = _figure(side + 1, side, 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
@@ -49,14 +63,17 @@ def draw_confusion(targets: Sequence[str], predictions: Sequence[str], classes: 
         if count:
             shade = "black" if shares[row, column] > 0.6 else "white"
             axes.text(column, row, str(count), ha="center", va="center", fontsize=7, color=shade)
-    axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_yticks(range(len(shown)), shown, fontsize=8)
+    others = [OTHERS] if len(columns) > len(shown) else []
+    axes.set_xticks(
+        range(len(columns)), [*names, *others], rotation=60, ha="right", rotation_mode="anchor", fontsize=SMALL
+    )
+    axes.set_yticks(range(len(shown)), names, fontsize=SMALL)
     axes.spines[["top", "right"]].set_visible(True)
     few = f" (the {MOST_CLASSES} most frequent of {len(classes)} classes)" if len(classes) > MOST_CLASSES else ""
     axes.set(xlabel="predicted", ylabel="target")
     axes.set_title(f"samples by target and prediction{few}", loc="left", fontsize=10)
     figure.colorbar(image, ax=axes, label="share of the target's samples", shrink=0.8)
-    figure.savefig(path, dpi=150)
+    return _saved(figure, letters, path)
 
 
 def confusion(
@@ -87,34 +104,76 @@ def confusion(
 
 
 def draw_scatter(
-    targets: Sequence[Sequence[float]], predictions: Sequence[Sequence[float]], names: Sequence[str], path: Path
-) -> None:
-    """Predictions against targets, a panel for each number."""
-    figure, panels = _figure(4.6 * len(names), 4.4, len(names))
-    for number, (axes, name) in enumerate(zip(panels, names, strict=True)):
-        x, y = [row[number] for row in targets], [row[number] for row in predictions]
-        low, high = min([*x, *y]), max([*x, *y])
+    targets: Float[np.ndarray, "samples numbers"],
+    predictions: Float[np.ndarray, "samples numbers"],
+    names: Sequence[str],
+    path: Path,
+) -> frozenset[str]:
+    """Predictions against targets, a panel for each number; of many numbers those that are predicted worst."""
+    worst = worst_numbers(targets, predictions, MOST_PANELS)
+    some = np.linspace(0, len(targets) - 1, min(len(targets), MOST_POINTS)).astype(int)
+    letters = lettering(names[number] for number in worst)
+    shown = letters.names([names[number] for number in worst], most=30)
+    columns = min(len(worst), PER_ROW)
+    rows = -(-len(worst) // columns)
+    figure, panels = _figure(4.6 * columns, 4.4 * rows, columns, rows)
+    for axes, number, name in zip(panels, worst, shown, strict=False):
+        x, y = targets[some, number], predictions[some, number]
+        low, high = min(x.min(), y.min()), max(x.max(), y.max())
         axes.plot([low, high], [low, high], color="#8A8A8A", linewidth=1, label="exact")
         axes.plot(x, y, "o", color=BLUE, markersize=4, alpha=0.6, markeredgewidth=0)
-        axes.set(xlabel=f"{name}, target", ylabel=f"{name}, predicted")
+        axes.set(xlabel="target", ylabel="predicted")
+        axes.set_title(name, fontsize=10)
         axes.legend(frameon=False)
-    figure.savefig(path, dpi=150)
+    for axes in panels[len(worst) :]:
+        axes.set_axis_off()
+    notes = [f"{len(worst)} of {len(names)} numbers: the largest errors against their spread"] * (
+        len(names) > len(worst)
+    )
+    notes += [f"{len(some):,} of {len(targets):,} samples"] * (len(targets) > len(some))
+    if notes:
+        figure.suptitle("; ".join(notes), x=0.01, ha="left", fontsize=10)
+    return _saved(figure, letters, path)
 
 
-def draw_labels(scores: Mapping[str, float], counts: Mapping[str, int], split: str, path: Path) -> None:
+def worst_numbers(
+    targets: Float[np.ndarray, "samples numbers"], predictions: Float[np.ndarray, "samples numbers"], most: int
+) -> list[int]:
+    """The places of the numbers with the largest mean errors against their standard deviation, in order of place.
+
+    Example:
+        >>> targets = np.array([[0.0, 0.0, 0.0], [2.0, 200.0, 2.0]])
+        >>> worst_numbers(targets, targets + [[1.0, 10.0, 0.5]], most=2)
+        [0, 2]
+    """
+    spread = targets.std(axis=0)
+    error = np.abs(predictions - targets).mean(axis=0) / np.where(spread > 0, spread, 1.0)
+    return sorted(np.argsort(-error, kind="stable")[:most].tolist())
+
+
+def draw_labels(scores: Mapping[str, float], counts: Mapping[str, int], split: str, path: Path) -> frozenset[str]:
     """F1 of each label, the most frequent ones on top."""
     shown = sorted(scores, key=lambda name: (-counts.get(name, 0), name))[:MOST_CLASSES][::-1]
-    figure, (axes,) = _figure(7, 1.6 + 0.28 * len(shown), 1)
+    letters = lettering(shown)
+    names = [f"{name} ({counts.get(own, 0)})" for own, name in zip(shown, letters.names(shown), strict=True)]
+    figure, (axes,) = _figure(6 + max((inches(name, SMALL) for name in names), default=0), 1.6 + 0.28 * len(shown), 1)
     axes.barh(range(len(shown)), [scores[name] for name in shown], color=BLUE, height=0.7)
-    axes.set_yticks(range(len(shown)), [f"{name} ({counts.get(name, 0)})" for name in shown], fontsize=8)
-    axes.set(xlim=(0, 1), xlabel=f"F1 on the {split} split (in brackets: its samples that have the label)")
-    figure.savefig(path, dpi=150)
+    axes.set_yticks(range(len(shown)), names, fontsize=SMALL)
+    few = f"; the {MOST_CLASSES} most frequent of {len(scores)}" if len(scores) > MOST_CLASSES else ""
+    axes.set(xlim=(0, 1), xlabel=f"F1 on the {split} split (in brackets: its samples that have the label){few}")
+    return _saved(figure, letters, path)
 
 
-def _figure(width: float, height: float, panels: int) -> tuple[Figure, tuple[Axes, ...]]:
+def _figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[Figure, tuple[Axes, ...]]:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = tuple(figure.subplots(1, panels, squeeze=False)[0])
+    axes = tuple(figure.subplots(rows, columns, squeeze=False).flat)
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _saved(figure: Figure, letters: Lettering, path: Path) -> frozenset[str]:
+    letters.set(figure)
+    figure.savefig(path, dpi=150)
+    return letters.missing

@@ -54,7 +54,8 @@ def predict(
 ) -> Predicted:
     """Predict for every row of a table and write one row for each, in the same order.
 
-    A row has the id, `prediction`, and for classes `probability_<class>` of each. Several numbers are
+    A row has the id, `prediction`, and for classes `probability_<class>` of each; where training weighted the classes,
+    the most probable one need not be the prediction (`Classification`, `MultiLabel`). Several numbers are
     `prediction_<column>` each. Whatever is missing in a row is done without, whole columns too; only a table with none
     of the model's columns is refused. With `on_error` other than "stop", what cannot be read is listed in a file beside
     `out` whose name ends in `.rejects.csv`.

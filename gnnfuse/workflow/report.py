@@ -3,9 +3,11 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gnnfuse.catalog import listed
 from gnnfuse.data.rejects import rows_left_out
@@ -13,14 +15,19 @@ from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.sample.whole_file import write_whole
+from gnnfuse.saving.markdown import code, plain
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import Evaluation, FitReport
+from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.fit_folder import REPORT, RESULTS
-from gnnfuse.workflow.plots import draw_confusion, draw_curves, draw_labels, draw_scatter
 from gnnfuse.workflow.table_plan import TablePlan
+
+if TYPE_CHECKING:
+    from gnnfuse.draw.drawings import Drawing
 
 Results = dict[str, Any]
 TOLD = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed", "precision", "device")
+MOST_WEIGHTS = 20  # classes whose weights are listed
 
 
 def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> Results:
@@ -53,6 +60,7 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
             "cached": list(plan.cached),
             "streaming": plan.table.streaming,
             "class_weights": getattr(task, "class_weights", None),
+            "threshold": getattr(task, "threshold", None),
         },
         "epochs": report.epochs,
         "best_epoch": report.best_epoch + 1,
@@ -98,94 +106,152 @@ def _finite(value: Any) -> Any:
 
 def write_report(
     results: Results, plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluation], folder: Path
-) -> None:
-    """Write results.json, report.md and the plots that it shows."""
-    split = "test" if "test" in measured else "valid"
-    plots = {"curves.png": "Losses and the watched metric by epoch"}
-    draw_curves(report.history, plan.task.monitor, report.best_epoch, folder / "curves.png")
-    plots |= _predictions(plan, measured[split], split, folder)
+) -> tuple[str, ...]:
+    """Write results.json and report.md, then the plots, and then report.md again, which shows them.
+
+    A plot that fails costs nothing but itself.
+
+    Returns:
+        Notes on plots that failed, or whose names could not be written as they stand.
+    """
+    from gnnfuse.draw.drawings import draw_all
+
     text = json.dumps(_finite(results), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(folder / RESULTS, f"{text}\n".encode())
-    write_whole(folder / REPORT, report_text(results, plots).encode())
+    write_whole(folder / REPORT, report_text(results, {}).encode())
+    plots, notes = draw_all(_drawings(plan, report, measured), folder)
+    write_whole(folder / REPORT, report_text(results, plots, notes).encode())
+    return notes
 
 
-def _predictions(plan: TablePlan, found: Evaluation, split: str, folder: Path) -> dict[str, str]:
-    """Draw the predictions against the targets."""
-    samples = plan.of(split)
-    targets: list[Any] = [sample.target for sample in samples]
+def _drawings(plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluation]) -> "dict[str, Drawing]":
+    """The plots, by file name."""
+    from gnnfuse.workflow.plots import draw_curves
+
+    split = "test" if "test" in measured else "valid"
+
+    def curves(path: Path) -> frozenset[str]:
+        return draw_curves(report.history, plan.task.monitor, report.best_epoch, path)
+
+    name, drawing = _of_predictions(plan, measured[split], split)
+    return {"curves.png": ("Losses and the watched metric by epoch", curves), name: drawing}
+
+
+def _of_predictions(plan: TablePlan, found: Evaluation, split: str) -> "tuple[str, Drawing]":
+    """The plot of predictions against targets, and its file name."""
+    from gnnfuse.workflow.plots import draw_confusion, draw_labels, draw_scatter
+
+    task = plan.task
     labels: list[Any] = [prediction.label for prediction in found.predictions]
-    if isinstance(plan.task, Regression):
-        rows = [target if isinstance(target, tuple) else (target,) for target in targets]
-        said = [label if isinstance(label, tuple) else (label,) for label in labels]
-        names = plan.columns.target if len(plan.columns.target) == len(rows[0]) else _numbered(plan, len(rows[0]))
-        draw_scatter(rows, said, names, folder / "predictions.png")
-        return {"predictions.png": f"Predictions against targets, {split} split"}
-    assert isinstance(plan.task, Classification | MultiLabel)
-    classes = plan.task.classes
-    if isinstance(plan.task, MultiLabel):
-        counts = Counter(name for target in targets for name in target)
-        draw_labels(label_scores(targets, labels, classes), counts, split, folder / "labels.png")
-        return {"labels.png": f"F1 of each label, {split} split"}
-    draw_confusion(targets, labels, classes, folder / "confusion.png")
-    return {"confusion.png": f"Targets and predictions, {split} split"}
 
+    def targets() -> list[Any]:
+        return [sample.target for sample in plan.of(split)]
 
-def _numbered(plan: TablePlan, count: int) -> tuple[str, ...]:
-    return tuple(f"{plan.columns.target[0]}[{number}]" for number in range(count))
+    def scatter(path: Path) -> frozenset[str]:
+        assert isinstance(task, Regression)
+        shape = (len(labels), task.target.size)
+        true, predicted = (np.asarray(each, dtype=np.float64).reshape(shape) for each in (targets(), labels))
+        names = task.target.names or (plan.columns.target[0],)
+        return draw_scatter(true, predicted, names, path)
+
+    def scores(path: Path) -> frozenset[str]:
+        assert isinstance(task, MultiLabel)
+        true = targets()
+        counts = Counter(name for target in true for name in target)
+        return draw_labels(label_scores(true, labels, task.classes), counts, split, path)
+
+    def confused(path: Path) -> frozenset[str]:
+        assert isinstance(task, Classification)
+        return draw_confusion(targets(), labels, task.classes, path)
+
+    if isinstance(task, Regression):
+        return "predictions.png", (f"Predictions against targets, {split} split", scatter)
+    if isinstance(task, MultiLabel):
+        return "labels.png", (f"F1 of each label, {split} split", scores)
+    return "confusion.png", (f"Targets and predictions, {split} split", confused)
 
 
 def label_scores(
     targets: list[tuple[str, ...]], labels: list[tuple[str, ...]], classes: tuple[str, ...]
 ) -> dict[str, float]:
-    """F1 of each label; 0 where it is neither predicted nor there.
+    """F1 of each label that is there or predicted; of one that is neither it is not defined.
 
     Example:
-        >>> label_scores([("a",), ("a", "b")], [("a",), ("a",)], ("a", "b"))
+        >>> label_scores([("a",), ("a", "b")], [("a",), ("a",)], ("a", "b", "c"))
         {'a': 1.0, 'b': 0.0}
     """
-    scores = {}
-    for name in classes:
-        pairs = [(name in target, name in said) for target, said in zip(targets, labels, strict=True)]
-        right = sum(has and says for has, says in pairs)
-        all_of_both = sum(has + says for has, says in pairs)
-        scores[name] = 2 * right / all_of_both if all_of_both else 0.0
-    return scores
+    there, given = (Counter(name for names in each for name in set(names)) for each in (targets, labels))
+    both = Counter(name for target, label in zip(targets, labels, strict=True) for name in {*target} & {*label})
+    return {name: 2 * both[name] / (there[name] + given[name]) for name in classes if there[name] + given[name]}
 
 
-def report_text(results: Results, plots: Mapping[str, str]) -> str:
-    """The page to read."""
+def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:
+    """The page to read.
+
+    Args:
+        results: as `results_of` gives them.
+        plots: file name -> what it shows.
+        notes: on plots.
+    """
     splits = [split for split in ("valid", "test") if split in results["metrics"]]
-    names = list(results["metrics"][splits[0]])
-    lines = [f"# {results['table']}: {results['task']}", ""]
-    lines += [f"{results['task']}, as {results['task_reason']}. Model `{results['model']['name']}`, "]
+    names = list(brief(results["metrics"][splits[0]]))
+    lines = [f"# {plain(results['table'])}: {results['task']}", ""]
+    lines += [f"{results['task']}, as {plain(results['task_reason'])}. Model `{results['model']['name']}`, "]
     lines[-1] += f"{results['model']['trained_parameters']:,} trained parameters, {results['epochs']} epochs in "
     lines[-1] += f"{results['seconds']:.0f} s (kept: epoch {results['best_epoch']}; ended by {results['stopped']})."
     lines += ["", f"| metric | {' | '.join(splits)} |", f"|---|{'---|' * len(splits)}"]
     for name in names:
         numbers = " | ".join(f"{results['metrics'][split][name]:.4g}" for split in splits)
-        lines.append(f"| {name.replace('_', ' ')} | {numbers} |")
+        lines.append(f"| {plain(spelt(name))} | {numbers} |")
     opened = "the test split was opened once, after training" if "test" in splits else "there are no test rows"
     lines += ["", f"The epoch was chosen on the validation split; {opened}.", ""]
+    if len(names) < len(results["metrics"][splits[0]]):
+        lines += ["The errors of each number are in results.json.", ""]
+    lines += _probability_lines(results)
     lines += ["## Data", "", *_data_lines(results), ""]
     for file, what in plots.items():
         lines += [f"## {what}", "", f"![{what}]({file})", ""]
+    lines += [line for note in notes for line in (f"{plain(note)}.", "")]
     return "\n".join(lines)
+
+
+def _probability_lines(results: Results) -> list[str]:
+    """What predictions have to do with probabilities, where classes were weighted."""
+    weights, threshold = results["training"]["class_weights"], results["training"]["threshold"]
+    if weights is None:
+        return []
+    lines = [
+        "Classes were weighted in training. `probability_...` are the probabilities of the classes as often as they "
+        "occur: the weights are taken off."
+    ]
+    if threshold is None:
+        told = "The prediction, which the metrics judge, is the class with the largest probability times weight"
+        numbers = dict(zip(results["classes"], weights, strict=True))
+    else:
+        told = "A label is predicted, and judged by the metrics, from this probability on"
+        bars = [threshold / (threshold + weight * (1 - threshold)) for weight in weights]
+        numbers = dict(zip(results["classes"], bars, strict=True))
+    shown = ", ".join(f"{code(name)} {number:.3g}" for name, number in list(numbers.items())[:MOST_WEIGHTS])
+    more = ", ... (all weights are in results.json)" if len(numbers) > MOST_WEIGHTS else ""
+    return [*lines, f"{told}: {shown}{more}. `--no-class-weights` trains without.", ""]
 
 
 def _data_lines(results: Results) -> list[str]:
     splits = results["splits"]
     lines = [
-        f"- Splits: {splits['train']:,} train, {splits['valid']:,} valid, {splits['test']:,} test; {splits['rule']}."
+        f"- Splits: {splits['train']:,} train, {splits['valid']:,} valid, {splits['test']:,} test; "
+        f"{plain(splits['rule'])}."
     ]
-    lines += [f"- {role}: {listed([f'`{name}`' for name in names])}" for role, names in results["columns"].items()]
+    lines += [f"- {role}: {listed([*map(code, names)])}" for role, names in results["columns"].items()]
     train = results["present"].get("train", {})
     total = splits["train"]
     for signal, count in train.items():
-        lines.append(f"- `{signal}` is there in {count:,} of {total:,} training rows")
+        lines.append(f"- {code(signal)} is there in {count:,} of {total:,} training rows")
     lines += [
-        f"- `{each['signal']}` is read by `{each['model']}`, {_how(each)}" for each in results["model"]["encoders"]
+        f"- {code(each['signal'])} is read by {code(each['model'])}, {_how(each)}"
+        for each in results["model"]["encoders"]
     ]
-    lines += [f"- `{signal}` was read from cached features" for signal in results["training"]["cached"]]
+    lines += [f"- {code(signal)} was read from cached features" for signal in results["training"]["cached"]]
     left, cells = results["rows"]["left_out"], results["cells_taken_for_empty"]
     lines.append(f"- {left:,} of {results['rows']['in']:,} rows were left out and {cells:,} cells taken for empty")
     lines[-1] += " (rejects.csv)." if left or cells else "."
@@ -201,7 +267,7 @@ def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, 
         more[f"numbers in {FEATURES}, in this order"] = listed(plan.columns.features, 100)
     return ModelCard(
         data=f"{_table_name(plan)}: {plan.sizes['train']:,} training rows; {plan.splits.rule}",
-        metrics=dict(metrics[split]),
+        metrics=brief(metrics[split]),
         split=split,
         base_models=tuple(name for name in hub if not Path(name).exists()),
         training={name: getattr(plan.config, name) for name in TOLD} | {"epochs trained": report.epochs} | more,

@@ -23,6 +23,7 @@ from rich.text import Text
 from gnnfuse.data.tables import Guess
 from gnnfuse.graph import GraphBatch
 from gnnfuse.progress_output import progress_console
+from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.observer import Observer
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Terminal(Observer):
 
     def measured(self, split: str, metrics: Mapping[str, float]) -> None:
         """The metrics of a split."""
-        numbers = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
+        numbers = ", ".join(f"{spelt(name)} {value:.4g}" for name, value in brief(metrics).items())
         self.console.print(Text(f"{split}: {numbers}", style="bold" if split == "test" else ""), soft_wrap=True)
 
     def _progress(self) -> Progress:
@@ -141,8 +142,8 @@ class _Watch(Callback):
             return
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}
         metrics = "  ".join(
-            f"{name.removeprefix('valid_').replace('_', ' ')} {value:.4f}"
-            for name, value in found.items()
+            f"{spelt(name.removeprefix('valid_'))} {value:.4{'g' if '.' in name else 'f'}}"
+            for name, value in brief(found).items()
             if name.startswith("valid_") and name != "valid_loss"
         )
         line = f"epoch {trainer.current_epoch + 1:>3}  training loss {found['train_loss']:.4f}  "

@@ -32,16 +32,17 @@ def results(groups: dict[str, float]) -> Results:
 
 
 def test_every_plot_is_a_picture_and_groups_are_drawn_where_there_are_any(tmp_path: Path) -> None:
-    with_groups = write_plots(results({"sum": 0.5, "max": 0.7}), tmp_path)
+    with_groups, notes = write_plots(results({"sum": 0.5, "max": 0.7}), tmp_path)
+    assert notes == ()
     assert set(with_groups) == {"accuracy.png", "curves.png", "speed.png", "groups.png"}
     for name in with_groups:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-    assert "groups.png" not in write_plots(results({}), tmp_path)
+    assert "groups.png" not in write_plots(results({}), tmp_path)[0]
 
 
 def test_the_same_results_give_the_same_pictures(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
-    for name in write_plots(results({"sum": 0.5}), tmp_path / "one"):
+    for name in write_plots(results({"sum": 0.5}), tmp_path / "one")[0]:
         write_plots(results({"sum": 0.5}), tmp_path / "two")
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

@@ -109,7 +109,9 @@ def test_targets_in_words() -> None:
     assert "40 classes: c00, " in text(many, Classification)
     assert "c29 and 10 more, in config.json." in text(many, Classification)
     number = GraphBuilder([Features(signal="a|b", width=1)], target=NumberTarget(mean=(2.0,)))
-    assert "`NumberTarget(size=1, mean=(2.0,), scale=(1.0,))`" in text(number, Regression)
+    assert "1 number: 2 ± 1." in text(number, Regression)
+    two = GraphBuilder([TextTokens()], target=NumberTarget(2, (2.0, 3.5e6), (1.0, 1234.0), ("a", "b|c")))
+    assert r"2 numbers: a 2 ± 1, b\|c 3.5e+06 ± 1.23e+03." in text(two, Regression)
     assert r"| a\|b | a\|b | `Features` |" in text(number, Regression)
 
 

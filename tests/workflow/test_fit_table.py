@@ -193,7 +193,10 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
     predict(fitted.folder, table[:1], out=tmp_path / "skip.csv", media=tmp_path, device="cpu")
     assert not (tmp_path / "skip.csv.rejects.csv").exists()  # it was of the answers before
     predict(fitted.folder, [{**table[1], "photo": ""}], out=tmp_path / "empty.csv", device="cpu")
-    assert said("missing")[1] == rows_of(tmp_path / "empty.csv")[0]
+    together, alone = said("missing")[1], rows_of(tmp_path / "empty.csv")[0]
+    assert together["prediction"] == alone["prediction"]
+    for name in ("probability_cat", "probability_dog"):  # of two rows and of one: sums in another order
+        assert float(together[name]) == pytest.approx(float(alone[name]), abs=1e-5)
 
 
 def test_a_number_that_cannot_be_read_costs_its_cell_alone(tmp_path: Path) -> None:
@@ -229,6 +232,12 @@ def test_several_numbers_are_a_vector(tmp_path: Path) -> None:
     )  # fmt: skip
     assert isinstance(found.task, Regression)
     assert (tmp_path / "model" / "predictions.png").exists()
+    names = [
+        f"{error}.{name}" for error in ("mean_absolute_error", "root_mean_squared_error") for name in ("both", "less")
+    ]
+    assert set(found.metrics["test"]) == {"normalized_mean_absolute_error", *names}
+    report = (tmp_path / "model" / "report.md").read_text()
+    assert f"| mean absolute error of less | {found.metrics['valid']['mean_absolute_error.less']:.4g} |" in report
     predict(found.folder, numbers_table(), out=tmp_path / "said.csv", device="cpu")
     assert list(rows_of(tmp_path / "said.csv")[0]) == ["row", "prediction_both", "prediction_less"]
 
@@ -242,7 +251,9 @@ def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "labels.png").exists()
     predict(found.folder, table, out=tmp_path / "said.csv", device="cpu")
     said = rows_of(tmp_path / "said.csv")[0]
-    chosen = {name for name in found.task.classes if float(said[f"probability_{name}"]) >= 0.5}
+    weights = dict(zip(found.task.classes, found.task.class_weights or (), strict=True))
+    odds = {name: weight * (p := float(said[f"probability_{name}"])) / (1 - p) for name, weight in weights.items()}
+    chosen = {name for name in found.task.classes if odds[name] >= 1}
     assert set(filter(None, said["prediction"].split("|"))) == chosen
     note = TableNote.read(found.folder)
     for name, threshold in (("all", 0.0), ("none", 2.0)):

@@ -1,0 +1,173 @@
+"""Names of a user's in figures: as they stand, short enough, and in fonts that have their letters."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
+
+from gnnfuse.draw.palette import FONT
+
+MOST = 40  # letters of a name
+MOST_FONTS = 300  # opened in search of letters
+PLACEHOLDERS = "Last Resort"  # comes with matplotlib and has a box in place of every letter
+NEVER = ("Cc", "Cn", "Cs")  # controls, unassigned code points, halves of pairs: no letters, whatever a font has
+LETTER = 0.62  # the width of an average letter, in sizes of the font
+EVIDENT = 8  # letters named in a note
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """Fonts that have the letters of some names, and which letters none has.
+
+    Args:
+        families: of fonts, to be looked in one after the other.
+        missing: letters that no installed font has; they are replaced by their code points.
+    """
+
+    families: tuple[str, ...]
+    missing: frozenset[str]
+
+    def name(self, text: str, most: int = MOST) -> str:
+        """A name on one line, its middle left out where it is long.
+
+        Example:
+            >>> lettering([]).name("a name  that\\nis much too long to be drawn", most=16)
+            'a name th…drawn'
+        """
+        line = " ".join(_shortened(text, 8 * most).split())  # whatever the length, a little work
+        return _shortened("".join(self._pieces(line)), most)
+
+    def names(self, texts: Sequence[str], most: int = MOST) -> list[str]:
+        """Names that stay different when shortened: those that would be alike are numbered.
+
+        Example:
+            >>> lettering([]).names(["a" * 50 + "b" * 50, "a" * 60 + "b" * 50, "c"], most=9)
+            ['aaaaa…bbb #1', 'aaaaa…bbb #2', 'c']
+        """
+        shown = [self.name(text, most) for text in texts]
+        often = Counter(shown)
+        return [f"{name} #{place}" if often[name] > 1 else name for place, name in enumerate(shown, 1)]
+
+    def set(self, figure: Figure) -> None:
+        """Use the fonts for all text that stands in a figure, and read none of it as a formula, nor as TeX."""
+        numbers = _numbers_on_axes(figure)
+        for text in figure.findobj(Text):
+            assert isinstance(text, Text)
+            text.set_fontfamily(list(self.families))
+            text.set_usetex(False)
+            if id(text) not in numbers:
+                text.set_parse_math(False)
+
+    def _pieces(self, line: str) -> Iterable[str]:
+        """Letters as they stand; one or several that no font has as their code points."""
+        codes: list[str] = []
+        for letter in [*line, ""]:
+            if letter and letter in self.missing:
+                codes += [] if _unseen(letter) else [f"{ord(letter):X}"]
+                continue
+            if codes:
+                yield f"<{' '.join(codes)}>"
+                codes = []
+            yield letter
+
+
+def lettering(texts: Iterable[str], family: str = FONT) -> Lettering:
+    """Look for fonts that have the letters of some texts: the usual one, then whichever are installed.
+
+    Example:
+        >>> lettering(["naïve", "Straße"])
+        Lettering(families=('DejaVu Sans',), missing=frozenset())
+    """
+    wanted = {letter for text in texts for letter in text if not letter.isspace()}
+    wanted -= _letters(findfont(FontProperties(family=family)))
+    return _found(family, frozenset(wanted))
+
+
+def missing_note(missing: Iterable[str]) -> str | None:
+    """One line on the letters that no font has; None where there are none.
+
+    Example:
+        >>> missing_note({"中"})
+        'no installed font has 1 letter of the names in plots (U+4E2D): it is shown by its code point'
+    """
+    codes = [f"U+{ord(letter):04X}" for letter in sorted(missing) if not _unseen(letter)]
+    if not codes:
+        return None
+    shown = ", ".join(codes[:EVIDENT]) + (", ..." if len(codes) > EVIDENT else "")
+    letters, they = ("1 letter", "it is shown by its code point") if len(codes) == 1 else (
+        f"{len(codes)} letters", "they are shown by their code points"
+    )  # fmt: skip
+    return f"no installed font has {letters} of the names in plots ({shown}): {they}"
+
+
+def inches(text: str, size: float) -> float:
+    """About how wide a text is, at a font size in points.
+
+    Example:
+        >>> round(inches("中a", 10), 2)
+        0.26
+    """
+    wide = sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    return wide * LETTER * size / 72
+
+
+@lru_cache(maxsize=64)
+def _found(family: str, wanted: frozenset[str]) -> Lettering:
+    never = {letter for letter in wanted if unicodedata.category(letter) in NEVER}
+    families, left = [family], set(wanted) - never
+    for path, name in _installed() if left else ():
+        if found := left & _letters(path):
+            families.append(name)
+            left -= found
+        if not left:
+            break
+    return Lettering(tuple(families), frozenset(left | never))
+
+
+@lru_cache(maxsize=1)
+def _installed() -> tuple[tuple[str, str], ...]:
+    """The path and name of one upright, regular font of each family."""
+    found: dict[str, str] = {}
+    for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.style != "normal", abs(_weight(entry.weight)))):
+        if not entry.name.startswith(PLACEHOLDERS):
+            found.setdefault(entry.name, entry.fname)
+    return tuple((path, name) for name, path in found.items())[:MOST_FONTS]
+
+
+def _weight(weight: object) -> int:
+    """How far a weight is from a regular one's."""
+    return weight - 400 if isinstance(weight, int) else 0 if weight in ("normal", "regular", "book") else 300
+
+
+@lru_cache(maxsize=MOST_FONTS)
+def _letters(path: str) -> frozenset[str]:
+    try:
+        return frozenset(map(chr, get_font(path).get_charmap()))
+    except (OSError, RuntimeError):  # colour emoji, which are pictures: matplotlib opens outlines only
+        return frozenset()
+
+
+def _shortened(text: str, most: int) -> str:
+    tail = most // 3
+    return text if len(text) <= most else f"{text[: most - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
+
+
+def _unseen(letter: str) -> bool:
+    """Whether a letter only joins or varies others, as in emoji."""
+    return unicodedata.category(letter) == "Cf" or "\ufe00" <= letter <= "\ufe0f"
+
+
+def _numbers_on_axes(figure: Figure) -> set[int]:
+    """Texts that matplotlib writes itself; a logarithmic axis has formulas."""
+    found: set[int] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if not isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+                found |= {id(text) for text in (*axis.get_ticklabels(which="both"), axis.get_offset_text())}
+    return found

@@ -1,0 +1,28 @@
+"""Metrics of many numbers, cut to what can be read."""
+
+from collections.abc import Mapping
+
+MOST = 20  # numbers whose own metrics are listed
+
+
+def brief(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics without those of single numbers ("mean_absolute_error.mass"), where there are more than 20 numbers.
+
+    Example:
+        >>> many = {f"mean_absolute_error.{place}": 1.0 for place in range(300)}
+        >>> brief({"normalized_mean_absolute_error": 0.5, **many})
+        {'normalized_mean_absolute_error': 0.5}
+    """
+    numbers = {name.partition(".")[2] for name in metrics if "." in name}
+    return {name: value for name, value in metrics.items() if "." not in name or len(numbers) <= MOST}
+
+
+def spelt(name: str) -> str:
+    """A metric's name to read.
+
+    Example:
+        >>> spelt("macro_f1"), spelt("mean_absolute_error.body_mass")
+        ('macro f1', 'mean absolute error of body_mass')
+    """
+    metric, _, number = name.partition(".")
+    return metric.replace("_", " ") + (f" of {number}" if number else "")

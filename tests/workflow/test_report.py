@@ -1,0 +1,133 @@
+"""What a run writes: the numbers before the plots, names as they stand, probabilities explained."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import gnnfuse as gf
+from gnnfuse.workflow import Observer, plots
+from gnnfuse.workflow.plots import draw_confusion, draw_labels, draw_scatter
+from gnnfuse.workflow.report import label_scores, report_text
+
+NAMES = ["$5 & under", "$10_$20", "<b>|`x`", "中国人民", "\N{DOG FACE}" * 3, "a" * 400, "a" * 399 + "b"]
+
+
+class Told(Observer):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def says(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def results(**changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "table": "a|b.csv",
+        "columns": {"text": ["`t`"], "target": ["y"]},
+        "task": "classification",
+        "task_reason": "column <y> holds texts",
+        "classes": ["often", "<rare>"],
+        "splits": {"rule": "by hash", "fractions": None, "train": 8, "valid": 1, "test": 1},
+        "rows": {"in": 10, "left_out": 0},
+        "cells_taken_for_empty": 0,
+        "present": {},
+        "model": {"name": "graph", "trained_parameters": 5, "encoders": []},
+        "training": {"cached": [], "class_weights": None, "threshold": None},
+        "epochs": 1,
+        "best_epoch": 1,
+        "stopped": "epochs",
+        "seconds": 1.0,
+        "metrics": {"valid": {"accuracy": 0.5}, "test": {"accuracy": 0.25}},
+    }
+    return found | changes
+
+
+def test_a_plot_that_fails_costs_no_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def fails(*_: object) -> frozenset[str]:
+        written.extend(path.name for path in tmp_path.iterdir())
+        raise ValueError("no\nroom")
+
+    monkeypatch.setattr(plots, "draw_curves", fails)
+    rows = [{"t": f"text {k}", "y": NAMES[k % 2]} for k in range(40)]
+    told = Told()
+    gf.fit(
+        rows,
+        out=tmp_path,
+        config=gf.default_config(epochs=1, device="cpu"),
+        options=gf.FitOptions(dim=8, depth=1),
+        observer=told,
+    )
+    assert {"results.json", "report.md"} <= set(written)
+    note = "curves.png could not be drawn: ValueError: no room"
+    assert note in told.lines
+    report = (tmp_path / "report.md").read_text()
+    assert note in report
+    assert "(curves.png)" not in report
+    assert "(confusion.png)" in report
+    test = json.loads((tmp_path / "results.json").read_text())["metrics"]["test"]
+    assert set(test) == {"accuracy", "macro_f1", "expected_calibration_error"}
+
+
+def test_any_names_can_be_drawn(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw_confusion(NAMES * 2, NAMES + NAMES[::-1], NAMES, tmp_path / "confusion.png")
+        draw_labels(dict.fromkeys(NAMES, 0.5), dict.fromkeys(NAMES, 3), "test", tmp_path / "labels.png")
+        draw_scatter(np.eye(7), np.eye(7), NAMES, tmp_path / "scatter.png")
+    for name in ("confusion", "labels", "scatter"):
+        with Image.open(tmp_path / f"{name}.png") as picture:
+            assert max(picture.size) < 3000
+
+
+def test_a_vector_of_numbers_is_drawn_in_a_few_panels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(plots.Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    targets = np.random.default_rng(0).normal(size=(5000, 300))
+    off = np.zeros(300)
+    off[[7, 200]] = 3.0
+    draw_scatter(targets, targets + off, [f"y[{n}]" for n in range(300)], tmp_path / "unused.png")
+    [figure] = drawn
+    assert len(figure.axes) == plots.MOST_PANELS
+    assert {axes.get_title() for axes in figure.axes} >= {"y[7]", "y[200]"}
+    assert all(len(axes.lines[1].get_xdata()) == plots.MOST_POINTS for axes in figure.axes)
+    assert "12 of 300 numbers" in figure.get_suptitle()
+    assert "2,000 of 5,000 samples" in figure.get_suptitle()
+
+
+def test_labels_that_do_not_occur_have_no_score() -> None:
+    assert label_scores([("a",), ("b",)], [("a",), ()], ("a", "b", "c")) == {"a": 1.0, "b": 0.0}
+
+
+def test_names_in_the_report_are_text() -> None:
+    text = report_text(results(), {})
+    assert r"# a\|b.csv: classification" in text
+    assert r"column \<y\> holds texts" in text
+    assert "- text: `` `t` ``" in text
+
+
+def test_the_report_explains_weighted_probabilities() -> None:
+    assert "weighted" not in report_text(results(), {})
+    training = {"cached": [], "class_weights": (0.5, 4.0), "threshold": None}
+    assert "times weight: `often` 0.5, `<rare>` 4." in report_text(results(training=training), {})
+    labels = report_text(results(training=training | {"class_weights": (1.0, 4.0), "threshold": 0.5}), {})
+    assert "from this probability on: `often` 0.5, `<rare>` 0.2." in labels
+
+
+def test_the_errors_of_many_numbers_are_in_the_results_only() -> None:
+    def metrics(count: int) -> dict[str, Any]:
+        each = {f"mean_absolute_error.y[{n}]": 1.0 for n in range(count)}
+        return {"valid": {"normalized_mean_absolute_error": 0.5, **each}}
+
+    few, many = (report_text(results(metrics=metrics(count)), {}) for count in (3, 300))
+    assert few.count("mean absolute error of y") == 3
+    assert "mean absolute error of y" not in many
+    assert "The errors of each number are in results.json." in many
