@@ -160,6 +160,7 @@ def test_early_stages_import_torch_numpy_and_jaxtyping_only() -> None:
             root = module.split(".")[0]
             root = "numba" if root == "llvmlite" else root  # numba's own lower half
             own = stage == "ops" and name.startswith(root)  # ops/attention/numba.py is imported only when it runs
+            own = own or (file == "tasks/metrics.py" and root == "torchmetrics")  # imported only by Task.metrics
             if not (root in LIGHT or root in sys.stdlib_module_names or own):
                 offenders.append(f"{file} imports {module}")
     assert offenders == []

@@ -88,7 +88,7 @@ class Canvas:
         words_drawn = self.marks.text(
             x,
             y,
-            letters.name(words, MOST_LETTERS),
+            letters.text(words, MOST_LETTERS),
             fontsize=size,
             color=color,
             fontweight=weight,

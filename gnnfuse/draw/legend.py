@@ -54,7 +54,7 @@ def draw_legend(
     letters = lettering(labels)
     legend = canvas.figure.legend(
         handles,
-        [letters.name(label, MOST_LETTERS) for label in labels],
+        [letters.text(label, MOST_LETTERS) for label in labels],
         loc="lower left",
         bbox_to_anchor=(left / canvas.width, bottom / canvas.height),
         ncols=columns,

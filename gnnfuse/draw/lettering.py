@@ -38,10 +38,13 @@ class Lettering:
 
         Example:
             >>> lettering([]).name("a name  that\\nis much too long to be drawn", most=16)
-            'a name th…drawn'
+            'a name tha…drawn'
         """
-        line = " ".join(_shortened(text, 8 * most).split())  # whatever the length, a little work
-        return _shortened("".join(self._pieces(line)), most)
+        return self.text(" ".join(_shortened(text, 8 * most).split()), most)  # whatever the length, a little work
+
+    def text(self, words: str, most: int) -> str:
+        """A text with its line breaks, its middle left out where it is long."""
+        return _shortened("".join(self._pieces(_shortened(words, 8 * most))), most)
 
     def names(self, texts: Sequence[str], most: int = MOST) -> list[str]:
         """Names that stay different when shortened: those that would be alike are numbered.

@@ -210,12 +210,14 @@ class NumberTarget(TargetEncoding):
     def encode(self, sample: Sample) -> Tensor:
         """The scaled numbers: float32 `[size]`."""
         mean, scale = torch.tensor([self.mean, self.scale], dtype=torch.float64)
-        return ((self._numbers(sample) - mean) / scale).float()
+        encoded: Tensor = ((self._numbers(sample) - mean) / scale).float()
+        return encoded
 
     def decode(self, encoded: Float[Tensor, "graphs size"]) -> Float[Tensor, "graphs size"]:
         """Scaled numbers in the target's own unit: float64, on the CPU (not every device has float64)."""
         mean, scale = torch.tensor([self.mean, self.scale], dtype=torch.float64)
-        return encoded.detach().cpu().double() * scale + mean
+        decoded: Tensor = encoded.detach().cpu().double() * scale + mean
+        return decoded
 
     def _numbers(self, sample: Sample) -> Tensor:
         """The target as it stands: float64 `[size]`."""

@@ -140,12 +140,12 @@ def _outputs(module: Task | FusionModel) -> str:
     target = module.builder.target
     classes: Sequence[str] = getattr(target, "classes", ())
     if classes:
-        what, named = f"{len(classes)} classes", list(map(plain, classes[:CLASSES_SHOWN]))
+        count, what, named = len(classes), f"{len(classes)} classes", list(map(plain, classes[:CLASSES_SHOWN]))
     elif isinstance(target, NumberTarget):
-        what, named = "1 number" if target.size == 1 else f"{target.size} numbers", _numbers(target)
+        count, what = target.size, "1 number" if target.size == 1 else f"{target.size} numbers"
+        named = _numbers(target)
     else:
         return f"## What comes out\n\n{code(repr(target))}\n"
-    count = len(classes) or target.size
     more = f" and {count - CLASSES_SHOWN} more, in config.json" if count > CLASSES_SHOWN else ""
     return f"## What comes out\n\n{what}: {', '.join(named)}{more}.\n"
 

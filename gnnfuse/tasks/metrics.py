@@ -1,11 +1,10 @@
 """Metrics of our own, as sums in float64; only `Task.metrics` imports this file: torchmetrics takes seconds."""
 
 from collections.abc import Callable, Sequence
-from typing import Self
 
 import torch
 from jaxtyping import Float, Shaped
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 
 BINS = 15
@@ -21,11 +20,10 @@ class Sums(Metric):
         """A state that begins at zero, and is added up over processes."""
         self.add_state(name, torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
         if fn(torch.empty(0)).device.type in WITHOUT_FLOAT64:
             return self
-        moved: Self = super()._apply(fn, exclude_state)
-        return moved
+        return super()._apply(fn, exclude_state)
 
 
 class NumberErrors(Sums):

@@ -42,7 +42,7 @@ def test_where_nothing_is_known_classes_get_their_shares(weights: Sequence[float
         torch.autograd.backward(value)
         return float(value.detach())
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
     [said] = task.describe(task.builder([Sample({})]), outputs.detach().unsqueeze(0))
     assert list(said.scores.values()) == pytest.approx(SHARES, abs=1e-3)
     assert said.label == "often"

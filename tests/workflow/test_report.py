@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 import gnnfuse as gf
@@ -90,7 +91,7 @@ def test_any_names_can_be_drawn(tmp_path: Path) -> None:
 
 def test_a_vector_of_numbers_is_drawn_in_a_few_panels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(plots.Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     targets = np.random.default_rng(0).normal(size=(5000, 300))
     off = np.zeros(300)
     off[[7, 200]] = 3.0
@@ -116,7 +117,7 @@ def test_names_in_the_report_are_text() -> None:
 
 def test_the_report_explains_weighted_probabilities() -> None:
     assert "weighted" not in report_text(results(), {})
-    training = {"cached": [], "class_weights": (0.5, 4.0), "threshold": None}
+    training: dict[str, Any] = {"cached": [], "class_weights": (0.5, 4.0), "threshold": None}
     assert "times weight: `often` 0.5, `<rare>` 4." in report_text(results(training=training), {})
     labels = report_text(results(training=training | {"class_weights": (1.0, 4.0), "threshold": 0.5}), {})
     assert "from this probability on: `often` 0.5, `<rare>` 0.2." in labels
