@@ -216,11 +216,23 @@ def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str]
 
 
 def _probability_lines(results: Results) -> list[str]:
-    """What predictions have to do with probabilities, where classes were weighted."""
+    """How to read the calibration error, and how predictions follow from probabilities where classes were weighted."""
     weights, threshold = results["training"]["class_weights"], results["training"]["threshold"]
-    if weights is None:
-        return []
+    judged = (
+        "the most probable class and how often it is right"
+        if threshold is None
+        else "a label and how often it is there"
+    )
     lines = [
+        f"The expected calibration error is the mean distance between the probability of {judged}, over 15 bins of "
+        "equal width.",
+        "",
+    ]
+    if "expected_calibration_error" not in results["metrics"]["valid"]:
+        lines = []
+    if weights is None:
+        return lines
+    lines += [
         "Classes were weighted in training. `probability_...` are the probabilities of the classes as often as they "
         "occur: the weights are taken off."
     ]

@@ -117,6 +117,9 @@ def test_names_in_the_report_are_text() -> None:
 
 def test_the_report_explains_weighted_probabilities() -> None:
     assert "weighted" not in report_text(results(), {})
+    assert "calibration" not in report_text(results(), {})
+    measured = results(metrics={"valid": {"accuracy": 0.5, "expected_calibration_error": 0.1}})
+    assert "probability of the most probable class and how often it is right" in report_text(measured, {})
     training: dict[str, Any] = {"cached": [], "class_weights": (0.5, 4.0), "threshold": None}
     assert "times weight: `often` 0.5, `<rare>` 4." in report_text(results(training=training), {})
     labels = report_text(results(training=training | {"class_weights": (1.0, 4.0), "threshold": 0.5}), {})
