@@ -235,8 +235,6 @@ def test_numbers_of_very_different_size_are_scaled_each_by_its_own() -> None:
     fitted = NumberTarget.fit([sample([1e12 + k, k * 1e-9]) for k in (-1, 1)], size=2)
     encoded = fitted.encode(sample([1e12 + 1, 1e-9]))
     torch.testing.assert_close(encoded, torch.ones(2), rtol=2**-23, atol=0)
-    with pytest.raises(ValueError, match="too far apart for a standard deviation in float64"):
-        NumberTarget.fit([sample(1e200), sample(-1e200)])
 
 
 def test_numbers_have_names() -> None:
