@@ -150,8 +150,10 @@ def test_files_far_larger_than_what_they_hold(saved: dict[str, Path], tmp_path: 
     os.truncate(header, 90_000_100)
     assert "unreadable weights (a header of 90,000,000 bytes, expected at most" in refused(header.parent)
     sparse = changed(saved["bytes"], tmp_path / "sparse") / "model.safetensors"
-    os.truncate(sparse, 10**13)
-    assert "found 10,000,000,000,000 bytes of weights, more than this machine's memory" in refused(sparse.parent)
+    words = json.dumps({"big": {"dtype": "U8", "shape": [10**13], "data_offsets": [0, 10**13]}}).encode()
+    sparse.write_bytes(struct.pack("<Q", len(words)) + words)
+    os.truncate(sparse, 8 + len(words) + 10**13)
+    assert "bytes of weights, more than this machine's memory" in refused(sparse.parent)
     name = f"{'0' * 64}.txt"
     text = changed(saved["bytes"], tmp_path / "text", dim={"text": name}) / "texts" / name
     text.parent.mkdir(exist_ok=True)

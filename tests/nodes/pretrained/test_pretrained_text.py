@@ -183,3 +183,14 @@ def test_a_loaded_model_is_apart_from_the_file_of_its_weights(kind: str, tiny: P
         assert {parameter.data_ptr() % 64 for parameter in after} == {0}
     finally:
         file.write_bytes(kept)
+
+
+def test_a_tokenizer_with_ids_above_the_vocabulary(tiny: Path) -> None:
+    """torch would say "index out of range" without a word on what."""
+    node_type = transformers_text(tiny, "bert")
+    assert node_type.architecture is not None
+    network: Any = node_type.architecture.network
+    smaller = dataclasses.replace(network, config={**network.config, "vocab_size": 5})
+    mixed = dataclasses.replace(node_type, architecture=dataclasses.replace(node_type.architecture, network=smaller))
+    with pytest.raises(ValueError, match=r"gives the token id \d+, which .* with a vocab_size of 5 does not know"):
+        mixed.nodes(Sample({"text": "two dogs ran"}))
