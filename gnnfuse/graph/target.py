@@ -274,13 +274,16 @@ def _multi_hot(sample: Sample, entries: Entries, classes: tuple[str, ...]) -> Fl
 
 
 def _class_number(sample: Sample, target: object, classes: tuple[str, ...]) -> int:
-    try:
-        name = target if isinstance(target, str) and target in classes else class_name(target)
-    except ValueError:
-        name = None
-    number = None if name is None else _numbers_by_name(classes).get(name)
-    if number is None and name is not None and _is_index(target) and not any(known.isdigit() for known in classes):
-        number = int(name) if 0 <= int(name) < len(classes) else None
+    numbers = _numbers_by_name(classes)
+    number = numbers.get(target) if isinstance(target, str) else None
+    if number is None:
+        try:
+            name = class_name(target)
+            number = numbers.get(name)
+            if number is None and _is_index(target) and not any(known.isdigit() for known in classes):
+                number = int(name) if 0 <= int(name) < len(classes) else None
+        except ValueError:  # no single value, so no class
+            number = None
     if number is not None:
         return number
     shown = ", ".join(classes[:10]) + (f", ... ({len(classes)} in all)" if len(classes) > 10 else "")
