@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
-from gnnfuse.nodes import NodeType
+from gnnfuse.nodes import NodeType, check_promises
 from gnnfuse.readout import Each
 from gnnfuse.saveable import Saveable
 
@@ -60,12 +60,17 @@ class NodeEncoders(nn.Module):
     Args:
         node_types: the types.
         dim: size of the states.
+
+    Raises:
+        ValueError: a node type's name or promises cannot be used, or a size below 1.
     """
 
     def __init__(self, node_types: Sequence[NodeType], dim: int) -> None:
         super().__init__()
         if dim < 1:
             raise ValueError(f"dim must be at least 1, found {dim}")
+        for node_type in node_types:
+            check_promises(node_type)
         self.node_types = tuple(node_types)
         self.dim = dim
         self.encoders = nn.ModuleDict({node_type.name: node_type.encoder(dim) for node_type in node_types})

@@ -3,16 +3,17 @@
 import random
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 
-from gnnfuse.edges import Relation
+from gnnfuse.edges import Relation, Window
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.message_passing import RelationAttention
 from gnnfuse.nodes import Hub, TextTokens
-from gnnfuse.readout import HubReadout, MeanReadout
+from gnnfuse.readout import HubReadout, MeanReadout, TypedReadout
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification
 from gnnfuse.testing import example_builder, example_signals, random_samples
@@ -120,3 +121,24 @@ def test_a_name_that_torch_modules_cannot_hold_is_refused_early(name: str) -> No
         GraphBuilder([TextTokens(signal=name)])
     builder = GraphBuilder([TextTokens(signal=name, name="a_text")])
     assert JointTransformer(builder.node_types, dim=8, depth=1)(builder([Sample({name: "a"})])).shape == (1, 8)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"relations": [Window()]}, "found Window.* among the relations, expected builder.relations"),
+        ({"layer": "hgt"}, "found 'hgt' as layer, expected what makes one: the class, or a functools.partial of it"),
+        ({"layer": torch.nn.Linear(1, 1)}, "found a Linear object as layer, expected what makes one"),
+        ({"readout": MeanReadout}, r"MeanReadout'> as readout, expected a Readout object: MeanReadout\(...\)"),
+        (
+            {"readout": TypedReadout(8, ["text"])},
+            "found TypedReadout for states of size 8, expected 16, the model's dim",
+        ),
+        ({"node_types": [TextTokens(name="a.b")]}, "TextTokens: name must be a non-empty string without dots, found"),
+    ],
+    ids=str,
+)
+def test_arguments_of_another_kind_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GraphFusion(**{"node_types": [TextTokens()], "relations": [], "dim": 16, "depth": 1, **options})

@@ -26,7 +26,9 @@ class GraphFusion(FusionModel):
         readout: one vector per graph from the states; `TypedReadout` by default.
 
     Raises:
-        ValueError: a relation joins a node type that is not there, or depth is below 1.
+        ValueError: a relation joins a node type that is not there, depth is below 1, or an argument is of another kind
+            (an edge rule for a relation, a layer for what makes it, a class for a readout, one for states of another
+            size).
 
     Example:
         >>> from gnnfuse.edges import Complete, Window
@@ -54,6 +56,7 @@ class GraphFusion(FusionModel):
     ) -> None:
         super().__init__()
         self.node_types = tuple(sorted(node_types, key=lambda node_type: node_type.name))
+        _check_kinds(relations, layer, readout, dim)
         self.relations = tuple(Relation(*relation) for relation in relations)
         names = [node_type.name for node_type in self.node_types]
         stray = [relation for relation in self.relations if not {relation.src, relation.dst} <= set(names)]
@@ -110,3 +113,20 @@ class GraphFusion(FusionModel):
                 f"{', '.join(map(str, self.relations))}; the batch has {', '.join(batch.node_types)} and "
                 f"{', '.join(map(str, batch.relations))}"
             )
+
+
+def _check_kinds(relations: Sequence[object], layer: object, readout: object, dim: int) -> None:
+    for relation in relations:
+        if not (isinstance(relation, tuple | list) and len(relation) == 3):
+            raise ValueError(
+                f"found {relation!r} among the relations, expected builder.relations (GraphBuilder takes edge rules)"
+            )
+    if not callable(layer) or isinstance(layer, nn.Module):
+        found = f"a {type(layer).__name__} object" if isinstance(layer, nn.Module) else repr(layer)
+        raise ValueError(f"found {found} as layer, expected what makes one: the class, or a functools.partial of it")
+    if readout is not None and not isinstance(readout, nn.Module):
+        hint = f": {readout.__name__}(...)" if isinstance(readout, type) else ""
+        raise ValueError(f"found {readout!r} as readout, expected a Readout object{hint}")
+    size = getattr(readout, "dim", dim)
+    if size != dim:
+        raise ValueError(f"found {type(readout).__name__} for states of size {size}, expected {dim}, the model's dim")
