@@ -33,6 +33,9 @@ def build(described: Json, *, classes: Sequence[type] = ()) -> object:
         ...
         ValueError: class os:system is not listed in the catalogue; if you trust it, pass it in classes=
     """
+    strangers = [found for found in classes if not isinstance(found, type)]
+    if strangers:
+        raise ValueError(f"found {strangers[0]!r} in classes=, expected classes: import it and pass the class itself")
     return _build(described, {place_of(cls): cls for cls in classes})
 
 

@@ -1,6 +1,7 @@
 """The numbers of a training run."""
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -109,6 +110,8 @@ class FitConfig:
                 raise ValueError(f"{name} must be one of {get_args(known)}, found {getattr(self, name)!r}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup must be in 0..1, found {self.warmup}")
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
+            raise ValueError(f"found device {self.device!r}, expected auto, cpu, cuda, cuda:<number> or mps")
         self._check_together()
 
     def _check_together(self) -> None:

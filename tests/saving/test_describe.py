@@ -107,3 +107,9 @@ def test_arguments_that_a_class_does_not_take() -> None:
 def test_what_is_no_description() -> None:
     with pytest.raises(ValueError, match=r"expected what gnnfuse.saving.describe gives"):
         build({"call": "print"})
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_names_in_place_of_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="found 'a:B' in classes=, expected classes: import it and pass the class"):
+        build(describe(Window()), classes=["a:B"])  # type: ignore[list-item]

@@ -287,6 +287,8 @@ def test_numbers_out_of_range_are_named(name: str, value: float) -> None:
 def test_unknown_devices_are_told() -> None:
     with pytest.raises(ValueError, match="unknown device 'gpu', expected auto, cpu"):
         device_of("gpu")
+    with pytest.raises(ValueError, match="found device 'gpu', expected auto, cpu, cuda, cuda:<number> or mps"):
+        FitConfig(device="gpu")
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="cannot be used"):
             device_of("cuda:0")
