@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,33 +34,28 @@ class Command:
             self.do()
 
 
-@pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Standard output that nobody reads, is full, is closed, or was never there."""
-    kind = request.param
-    if kind == "none":
-        monkeypatch.setattr(sys, "stdout", None)
-        yield
-        return
-    if kind == "full":
-        stream = open("/dev/full", "w")  # noqa: SIM115 - closed below
-    else:
-        read, write = os.pipe()
-        stream = os.fdopen(write, "w")
-        os.close(read)
+@contextmanager
+def broken(kind: str) -> Iterator[None]:
+    """Standard output that nobody reads, is full, is closed, or was never there; within one phase of a test, as pytest
+    puts its own in place before each."""
+    read, write = os.pipe()
+    os.close(read)
+    stream = open("/dev/full", "w") if kind == "full" else os.fdopen(os.dup(write), "w")  # noqa: SIM115 - closed below
+    os.close(write)
     if kind == "closed":
-        stream.flush()
         stream.close()
-    monkeypatch.setattr(sys, "stdout", stream)
-    yield
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", None if kind == "none" else stream)
+        yield
     if not stream.closed:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, stream.fileno())
+        os.close(devnull)
         stream.close()
 
 
-@pytest.mark.parametrize("broken", ["unread", "full", "closed", "none"], indirect=True)
-def test_progress_that_cannot_be_written_is_dropped(broken: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["unread", "full", "closed", "none"])
+def test_progress_that_cannot_be_written_is_dropped(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
 
     def command() -> None:
@@ -71,7 +67,8 @@ def test_progress_that_cannot_be_written_is_dropped(broken: None, monkeypatch: p
         done.append(True)
 
     monkeypatch.setattr(cli, "app", Command(command))
-    cli.main()  # no SystemExit: the exit code is 0
+    with broken(kind):
+        cli.main()  # no SystemExit: the exit code is 0
     assert done == [True]
 
 
