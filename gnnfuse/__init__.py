@@ -1,12 +1,30 @@
 """gnnfuse: fuse images, audio, text and your own node types with graph neural networks.
 
-Every public name can be had from here; what it needs is imported when it is first used.
+Every public name and every folder can be reached from here; it is imported when it is first used.
 """
 
-from importlib import import_module
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gnnfuse import bench as bench
+    from gnnfuse import catalog as catalog
+    from gnnfuse import data as data
+    from gnnfuse import diagnosis as diagnosis
+    from gnnfuse import draw as draw
+    from gnnfuse import edges as edges
+    from gnnfuse import fusion as fusion
+    from gnnfuse import graph as graph
+    from gnnfuse import message_passing as message_passing
+    from gnnfuse import nodes as nodes
+    from gnnfuse import ops as ops
+    from gnnfuse import readout as readout
+    from gnnfuse import sample as sample
+    from gnnfuse import saving as saving
+    from gnnfuse import tasks as tasks
+    from gnnfuse import testing as testing
+    from gnnfuse import train as train
+    from gnnfuse import workflow as workflow
     from gnnfuse.diagnosis import doctor as doctor
     from gnnfuse.draw import draw_sample as draw_sample
     from gnnfuse.edges import Aligned as Aligned
@@ -27,6 +45,7 @@ if TYPE_CHECKING:
     from gnnfuse.graph import GraphBuilder as GraphBuilder
     from gnnfuse.graph import MultiLabelTarget as MultiLabelTarget
     from gnnfuse.graph import NumberTarget as NumberTarget
+    from gnnfuse.graph import TargetEncoding as TargetEncoding
     from gnnfuse.message_passing import HGT as HGT
     from gnnfuse.message_passing import RGCN as RGCN
     from gnnfuse.message_passing import SAGE as SAGE
@@ -54,6 +73,7 @@ if TYPE_CHECKING:
     from gnnfuse.readout import InteractionReadout as InteractionReadout
     from gnnfuse.readout import JoinedReadout as JoinedReadout
     from gnnfuse.readout import MeanReadout as MeanReadout
+    from gnnfuse.readout import Readout as Readout
     from gnnfuse.readout import TypedReadout as TypedReadout
     from gnnfuse.sample import Audio as Audio
     from gnnfuse.sample import Rows as Rows
@@ -64,7 +84,10 @@ if TYPE_CHECKING:
     from gnnfuse.saving import uncached as uncached
     from gnnfuse.tasks import Classification as Classification
     from gnnfuse.tasks import MultiLabel as MultiLabel
+    from gnnfuse.tasks import Objectives as Objectives
+    from gnnfuse.tasks import Prediction as Prediction
     from gnnfuse.tasks import Regression as Regression
+    from gnnfuse.tasks import Task as Task
     from gnnfuse.train import FitConfig as FitConfig
     from gnnfuse.train import cache as cache
 
@@ -89,7 +112,7 @@ _PUBLIC = {
     "draw": ("draw_sample",),
     "edges": ("Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"),
     "fusion": ("Concat", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),
-    "graph": ("ClassTarget", "GraphBatch", "GraphBuilder", "MultiLabelTarget", "NumberTarget"),
+    "graph": ("ClassTarget", "GraphBatch", "GraphBuilder", "MultiLabelTarget", "NumberTarget", "TargetEncoding"),
     "message_passing": (
         "GATv2",
         "HGT",
@@ -122,11 +145,12 @@ _PUBLIC = {
         "InteractionReadout",
         "JoinedReadout",
         "MeanReadout",
+        "Readout",
         "TypedReadout",
     ),
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
-    "tasks": ("Classification", "MultiLabel", "Regression"),
+    "tasks": ("Classification", "MultiLabel", "Objectives", "Prediction", "Regression", "Task"),
     "train": ("FitConfig", "cache", "cache_samples", "evaluate", "fit_task"),
     "workflow": (
         "Encoders",
@@ -141,13 +165,18 @@ _PUBLIC = {
     ),
 }
 _HOME = {name: stage for stage, names in _PUBLIC.items() for name in names}
+_FOLDERS = (*_PUBLIC, "bench", "catalog", "data", "ops", "testing")
 
+if not TYPE_CHECKING:  # a type checker knows the names from above, and refuses others
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'gnnfuse' has no attribute {name!r}")
-    return getattr(import_module(f"gnnfuse.{_HOME[name]}"), name)
+    def __getattr__(name: str) -> object:
+        if name in _FOLDERS:
+            return _import_module(f"gnnfuse.{name}")
+        if name in _HOME:
+            return getattr(_import_module(f"gnnfuse.{_HOME[name]}"), name)
+        # With name and obj Python suggests the nearest name of `dir`.
+        raise AttributeError(f"module 'gnnfuse' has no attribute {name!r}", name=name, obj=_import_module("gnnfuse"))
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted([*_HOME, *_FOLDERS, "__version__"])
