@@ -1,6 +1,10 @@
 """Which implementation of an operator runs; what cannot run here raises."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
+from typing import Literal
 
 import torch
 
@@ -10,6 +14,35 @@ INSTALL = {
     "torch_scatter": "pip install --no-build-isolation torch-scatter",
 }
 INSTALLED = {name: find_spec(name) is not None for name in INSTALL}
+
+_PLAIN = ContextVar("plain PyTorch on the CPU", default=False)
+
+
+@contextmanager
+def plain_pytorch(wanted: bool = True) -> Iterator[None]:
+    """Within it, `impl="auto"` takes "reference" on the CPU: for work so small that loading numba takes longer.
+
+    It holds for this thread, and not for what `torch.compile` traces. Results differ by rounding.
+
+    Args:
+        wanted: False changes nothing.
+
+    Example:
+        >>> with plain_pytorch():
+        ...     auto_on_cpu()
+        'reference'
+    """
+    before = _PLAIN.set(wanted or _PLAIN.get())
+    try:
+        yield
+    finally:
+        _PLAIN.reset(before)
+
+
+def auto_on_cpu() -> Literal["numba", "reference"]:
+    """What `impl="auto"` takes for tensors on the CPU that are not too few for a kernel."""
+    plain = not torch.compiler.is_compiling() and _PLAIN.get()
+    return "numba" if INSTALLED["numba"] and not plain else "reference"
 
 
 def check_runs(impl: str, known: tuple[str, ...], device: torch.device) -> None:

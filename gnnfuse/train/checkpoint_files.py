@@ -5,60 +5,13 @@ import os
 import re
 import warnings
 from pathlib import Path
-from typing import IO, Any
 
-import torch
-from lightning.pytorch.plugins.io import CheckpointIO
-
-from gnnfuse.sample.whole_file import flush, flush_folder, remove_unfinished, unfinished
+from gnnfuse.sample.whole_file import remove_unfinished
 
 KEPT = 2  # the newest, and the one before in case the newest is damaged
 NAME = re.compile(r"checkpoint-(?P<number>\d{6,})-(?P<digest>[0-9a-f]{16})\.ckpt")
 DIGEST = "{digest}"  # in a path to write: what the content's digest takes the place of
 DAMAGED = ".damaged"
-
-
-class CheckpointFiles(CheckpointIO):
-    """Writes a checkpoint beside its place, flushes it to the disk and renames it there; reads without unpickling.
-
-    A name holds the first 16 digits of the content's SHA-256, so that file and checksum come into being at once.
-    """
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
-    ) -> None:
-        """Write a checkpoint; a process that dies meanwhile leaves the earlier ones as they were.
-
-        Args:
-            checkpoint: what to write.
-            path: where; the digest is put into a name that `next_path` gave, and all but the last two are removed.
-            storage_options: none are known.
-
-        Raises:
-            OSError: the disk is full, or the like; names the folder.
-        """
-        place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished(place.parent) as partial:
-            with partial.open("wb") as file:
-                _save(checkpoint, file, place)
-            flush(partial)
-            os.replace(partial, place.with_name(place.name.replace(DIGEST, digest_of(partial))))
-        flush_folder(place.parent)
-        if DIGEST in place.name:
-            for _, old in numbered(place.parent)[:-KEPT]:
-                old.unlink(missing_ok=True)
-
-    def load_checkpoint(
-        self, path: str | os.PathLike[str], map_location: Any = "cpu", weights_only: bool | None = True
-    ) -> dict[str, Any]:
-        """Read a checkpoint: tensors, numbers, strings and containers of them; nothing is unpickled."""
-        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
-        return checkpoint
-
-    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Remove a file."""
-        Path(path).unlink(missing_ok=True)
 
 
 def numbered(folder: Path) -> list[tuple[int, Path]]:
@@ -130,14 +83,3 @@ def digest_of(path: Path) -> str:
     """The first 16 hexadecimal digits of a file's SHA-256."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
-def _save(checkpoint: dict[str, Any], file: IO[bytes], place: Path) -> None:
-    """As torch does it, whose own errors hide what the system said."""
-    try:
-        torch.save(checkpoint, file)
-    except (OSError, RuntimeError) as error:
-        cause = error if isinstance(error, OSError) else error.__context__
-        if isinstance(cause, OSError) and cause.errno is not None:
-            raise OSError(cause.errno, os.strerror(cause.errno), str(place.parent)) from error
-        raise OSError(f"{place.parent}: the checkpoint cannot be written ({error})") from error

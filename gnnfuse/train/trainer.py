@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 
 from gnnfuse.train.callbacks import Place
-from gnnfuse.train.checkpoint_files import CheckpointFiles
+from gnnfuse.train.checkpoint_io import CheckpointFiles
 from gnnfuse.train.checkpoints import Checkpoints
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.lightning_task import LightningTask

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 MODEL = (CONFIG, WEIGHTS, NOTE)
 Answer = TypeVar("Answer")
+FEW_ROWS = 8  # plain PyTorch computes them in less time than it takes to load numba's kernels
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,6 +72,11 @@ class Answering:
     def num_rows(self) -> int | None:
         """How many rows there are; of a stream only reading them all would tell."""
         return None if self.table.streaming else len(self.table)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether so few rows are asked for that loading kernels would take longer than doing without them."""
+        return self.num_rows is not None and self.num_rows <= FEW_ROWS
 
     def each(
         self,

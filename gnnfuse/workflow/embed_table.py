@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnnfuse.data.rejects import OnError, Reject
+from gnnfuse.ops.choose import plain_pytorch
 from gnnfuse.sample.whole_file import replacing
 from gnnfuse.tasks import Task
 from gnnfuse.workflow.answer_table import (
@@ -87,7 +88,7 @@ def embed(
         streaming=streaming, id=id, device=device, observer=observer,
     )  # fmt: skip
     rejects: list[Reject] = []
-    with observer.counting("embedding", asked.num_rows) as advance:
+    with plain_pytorch(asked.is_small), observer.counting("embedding", asked.num_rows) as advance:
         vectors = asked.each(
             vectors_of, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         )

@@ -1,6 +1,7 @@
 """From a table to a fitted, saved model."""
 
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Trainer
     from lightning.pytorch.callbacks import Callback
 
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 CONFIGURED = (  # in `fit_defaults`, by these names
     *("epochs", "select", "patience", "batch_size", "learning_rate", "weight_decay", "warmup", "clip"),
     *("shuffle_buffer", "every_seconds"),
@@ -179,10 +181,15 @@ def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
 
 
 def is_first_process() -> bool:
-    """Whether this process writes and prints, of those that train together."""
-    from lightning.pytorch.utilities import rank_zero_only
+    """Whether this process writes and prints, of those that train together.
 
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
+    Before Lightning is loaded, as the variables of whoever started the processes say; Lightning reads the same.
+    """
+    if "lightning.pytorch" in sys.modules:
+        from lightning.pytorch.utilities import rank_zero_only
+
+        return int(getattr(rank_zero_only, "rank", 0)) == 0
+    return int(next((os.environ[name] for name in RANKS if name in os.environ), 0)) == 0
 
 
 def default_config(**changes: object) -> FitConfig:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gnnfuse.data.rejects import OnError, Reject, rows_left_out
 from gnnfuse.graph import GraphBatch, NumberTarget
+from gnnfuse.ops.choose import plain_pytorch
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Prediction, Task
 from gnnfuse.workflow.answer_table import Answering, answering, check_place, checked, write_beside
@@ -60,6 +61,9 @@ def predict(
     of the model's columns is refused. With `on_error` other than "stop", what cannot be read is listed in a file beside
     `out` whose name ends in `.rejects.csv`.
 
+    Up to 8 rows, not streamed, are computed on the CPU by plain PyTorch, as loading compiled kernels would take longer;
+    numbers differ by rounding.
+
     Args:
         model: a folder that `fit` wrote, the hub id of a repository that one was uploaded to (with table.json), or a
             task (then with `note`).
@@ -92,9 +96,13 @@ def predict(
         model, table, path, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
         streaming=streaming, id=id, device=device, observer=observer,
     )  # fmt: skip
-    names, schema, rows = _number_names(asked), _schema(asked), 0
+    names, rows = _number_names(asked), 0
     rejects: list[Reject] = []
-    with writing(path, schema) as writer, observer.counting("predicting", asked.num_rows) as advance:
+    with (
+        plain_pytorch(asked.is_small),
+        writing(path, _schema(asked)) as writer,
+        observer.counting("predicting", asked.num_rows) as advance,
+    ):
         for id_of_row, prediction in asked.each(
             described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         ):

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import lightning
-from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,13 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 from gnnfuse.data.tables import Guess
-from gnnfuse.graph import GraphBatch
 from gnnfuse.progress_output import progress_console
 from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.observer import Observer
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from lightning.pytorch.callbacks import Callback
 
 
 class Terminal(Observer):
@@ -63,7 +60,7 @@ class Terminal(Observer):
     @contextmanager
     def counting(self, what: str, total: int | None) -> Iterator[Callable[[], object]]:
         """A bar with the rate and the time left."""
-        with self._progress() as progress:
+        with self.progress() as progress:
             bar = progress.add_task(what, total=total, note="")
             done = 0
 
@@ -75,16 +72,19 @@ class Terminal(Observer):
 
             yield advance
 
-    def training(self, epochs: int, monitor: str) -> Sequence[Callback]:
+    def training(self, epochs: int, monitor: str) -> "Sequence[Callback]":
         """A bar over the steps, and a line per epoch."""
-        return [_Watch(self, epochs, monitor)]
+        from gnnfuse.workflow.training_watch import TrainingWatch
+
+        return [TrainingWatch(self.progress, self.says, epochs)]
 
     def measured(self, split: str, metrics: Mapping[str, float]) -> None:
         """The metrics of a split."""
         numbers = ", ".join(f"{spelt(name)} {value:.4g}" for name, value in brief(metrics).items())
         self.console.print(Text(f"{split}: {numbers}", style="bold" if split == "test" else ""), soft_wrap=True)
 
-    def _progress(self) -> Progress:
+    def progress(self) -> Progress:
+        """A bar with its rate and the time left; not started."""
         return Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -98,57 +98,3 @@ class Terminal(Observer):
             transient=True,
             disable=not self.console.is_terminal,
         )
-
-
-class _Watch(Callback):
-    """Follows a training run."""
-
-    def __init__(self, terminal: Terminal, epochs: int, monitor: str) -> None:
-        self.terminal, self.epochs, self.monitor = terminal, epochs, monitor
-        self._progress: Progress | None = None
-        self._bar: TaskID | None = None
-        self._samples = 0
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        self._progress = self.terminal._progress()
-        total = float(trainer.num_training_batches)
-        self._bar = self._progress.add_task("training", total=total, note="")
-        self._progress.start()
-
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if self._progress is not None and self._bar is not None:
-            self._samples = 0
-            epoch = f"epoch {trainer.current_epoch + 1}/{self.epochs}"
-            self._progress.reset(self._bar, description=epoch, total=float(trainer.num_training_batches))
-
-    def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: GraphBatch,
-        number: int,
-    ) -> None:
-        if self._progress is not None and self._bar is not None:
-            self._samples += len(batch)
-            elapsed = self._progress.tasks[0].elapsed or 0.0
-            rate = f"{self._samples / elapsed:,.0f} samples/s" if elapsed > 0 else ""
-            self._progress.update(self._bar, completed=number + 1, note=rate)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if self._progress is None:
-            return
-        found = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        metrics = "  ".join(
-            f"{spelt(name.removeprefix('valid_'))} {value:.4{'g' if '.' in name else 'f'}}"
-            for name, value in brief(found).items()
-            if name.startswith("valid_") and name != "valid_loss"
-        )
-        line = f"epoch {trainer.current_epoch + 1:>3}  training loss {found['train_loss']:.4f}  "
-        self.terminal.says(f"{line}validation loss {found['valid_loss']:.4f}  {metrics}")
-
-    def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        if self._progress is not None:
-            self._progress.stop()

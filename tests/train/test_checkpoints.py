@@ -15,7 +15,8 @@ from gnnfuse.sample import Sample
 from gnnfuse.tasks import Task
 from gnnfuse.testing.global_state import unchanged_globals
 from gnnfuse.train import FitConfig, FitReport, fit_task
-from gnnfuse.train.checkpoint_files import CheckpointFiles, newest, next_path, numbered, tidy
+from gnnfuse.train.checkpoint_files import newest, next_path, numbered, tidy
+from gnnfuse.train.checkpoint_io import CheckpointFiles
 from gnnfuse.train.random_states import isolated_random, random_states, set_random_states
 from tests.full_disk import full_disk
 from tests.train.life_server import Words, task

@@ -14,7 +14,7 @@ from gnnfuse.ops.attention.numba import graph_attention_numba
 from gnnfuse.ops.attention.reference import graph_attention_reference
 from gnnfuse.ops.attention.triton import graph_attention_triton
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_range, check_tensor
-from gnnfuse.ops.choose import INSTALLED, check_runs
+from gnnfuse.ops.choose import INSTALLED, auto_on_cpu, check_runs
 from gnnfuse.ops.edges import Edges
 
 Impl = Literal["auto", "reference", "numba", "triton", "dense"]
@@ -213,7 +213,7 @@ def choose(impl: Impl, device: torch.device, dtype: torch.dtype = torch.float32)
     if impl == "auto":
         if device.type == "cuda" and dtype != torch.float64 and INSTALLED["triton"]:
             return "triton"
-        return "numba" if device.type == "cpu" and INSTALLED["numba"] else "reference"
+        return auto_on_cpu() if device.type == "cpu" else "reference"
     check_runs(impl, ("reference", "numba", "triton", "dense"), device)
     return impl
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from gnnfuse.ops.choose import INSTALLED, check_runs
+from gnnfuse.ops.choose import auto_on_cpu, check_runs
 from gnnfuse.ops.edges import MAX_COUNT, Edges
 from gnnfuse.ops.merge_edges.numba import merge_edges_numba
 from gnnfuse.ops.merge_edges.packed_edges import PackedEdges
@@ -38,7 +38,7 @@ def merge_edges(graphs: Sequence[PackedEdges], *, impl: Impl = "auto") -> Edges:
     """
     check_graphs(graphs)
     if impl == "auto":
-        impl = "numba" if INSTALLED["numba"] else "reference"
+        impl = auto_on_cpu()
     check_runs(impl, ("reference", "numba"), torch.device("cpu"))
     return {"reference": merge_edges_reference, "numba": merge_edges_numba}[impl](graphs)
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
-from gnnfuse.ops.choose import INSTALLED, check_runs
+from gnnfuse.ops.choose import INSTALLED, auto_on_cpu, check_runs
 from gnnfuse.ops.edges import Edges
 from gnnfuse.ops.neighbor_sum.numba import neighbor_sum_numba
 from gnnfuse.ops.neighbor_sum.reference import neighbor_sum_reference
@@ -86,7 +86,8 @@ def choose(impl: Impl, device: torch.device) -> str:
         RuntimeError: not installed.
     """
     if impl == "auto":
-        fastest = {"cpu": "numba", "cuda": "triton"}.get(device.type, "reference")
-        return fastest if INSTALLED.get(fastest) else "reference"
+        if device.type == "cpu":
+            return auto_on_cpu()
+        return "triton" if device.type == "cuda" and INSTALLED["triton"] else "reference"
     check_runs(impl, ("reference", "numba", "triton"), device)
     return impl

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
-from gnnfuse.ops.choose import INSTALLED, check_runs
+from gnnfuse.ops.choose import auto_on_cpu, check_runs
 from gnnfuse.ops.pixel_patches.numba import pixel_patches_numba
 from gnnfuse.ops.pixel_patches.reference import pixel_patches_reference
 
@@ -56,7 +56,7 @@ def pixel_patches(
             f"out must be float32 or uint8 {list(shape)} without gaps, found {out.dtype} {list(out.shape)}"
         )
     if impl == "auto":
-        impl = "numba" if INSTALLED["numba"] else "reference"
+        impl = auto_on_cpu()
     check_runs(impl, ("reference", "numba"), out.device)
     {"reference": pixel_patches_reference, "numba": pixel_patches_numba}[impl](pixels, out, stride)
     return out

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_tensor
-from gnnfuse.ops.choose import INSTALLED, check_runs
+from gnnfuse.ops.choose import INSTALLED, auto_on_cpu, check_runs
 from gnnfuse.ops.edges import MAX_COUNT
 from gnnfuse.ops.segment.numba import reduce_by_numba, softmax_by_numba
 from gnnfuse.ops.segment.operator import check_place
@@ -146,13 +146,12 @@ def choose(impl: Impl, values: Tensor, operator: str, is_sorted: bool) -> str:
     if impl == "auto":
         if torch.compiler.is_exporting():  # a size that is looked at would be the only one the program takes
             return "reference"
-        fastest = {"cpu": "numba", "cuda": "triton"}.get(values.device.type, "reference")
+        if values.device.type != "cpu":
+            return "triton" if values.device.type == "cuda" and INSTALLED["triton"] else "reference"
         enough = FROM[operator]
         if not is_sorted and operator in ("sum", "mean"):
             enough = FROM_WIDE_SUM_BY_INDEX if math.prod(values.shape[1:]) >= WIDE else FROM_SUM_BY_INDEX
-        if fastest == "numba" and values.numel() < enough:
-            return "reference"
-        return fastest if INSTALLED.get(fastest) else "reference"
+        return auto_on_cpu() if values.numel() >= enough else "reference"
     check_runs(impl, IMPLS[1:], values.device)
     return impl
 

@@ -1,0 +1,65 @@
+"""How Lightning writes and reads a checkpoint's file."""
+
+import os
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from lightning.pytorch.plugins.io import CheckpointIO
+
+from gnnfuse.sample.whole_file import flush, flush_folder, unfinished
+from gnnfuse.train.checkpoint_files import DIGEST, KEPT, digest_of, numbered
+
+
+class CheckpointFiles(CheckpointIO):
+    """Writes a checkpoint beside its place, flushes it to the disk and renames it there; reads without unpickling.
+
+    A name holds the first 16 digits of the content's SHA-256, so that file and checksum come into being at once.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
+    ) -> None:
+        """Write a checkpoint; a process that dies meanwhile leaves the earlier ones as they were.
+
+        Args:
+            checkpoint: what to write.
+            path: where; the digest is put into a name that `next_path` gave, and all but the last two are removed.
+            storage_options: none are known.
+
+        Raises:
+            OSError: the disk is full, or the like; names the folder.
+        """
+        place = Path(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished(place.parent) as partial:
+            with partial.open("wb") as file:
+                _save(checkpoint, file, place)
+            flush(partial)
+            os.replace(partial, place.with_name(place.name.replace(DIGEST, digest_of(partial))))
+        flush_folder(place.parent)
+        if DIGEST in place.name:
+            for _, old in numbered(place.parent)[:-KEPT]:
+                old.unlink(missing_ok=True)
+
+    def load_checkpoint(
+        self, path: str | os.PathLike[str], map_location: Any = "cpu", weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Read a checkpoint: tensors, numbers, strings and containers of them; nothing is unpickled."""
+        checkpoint: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        return checkpoint
+
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Remove a file."""
+        Path(path).unlink(missing_ok=True)
+
+
+def _save(checkpoint: dict[str, Any], file: IO[bytes], place: Path) -> None:
+    """As torch does it, whose own errors hide what the system said."""
+    try:
+        torch.save(checkpoint, file)
+    except (OSError, RuntimeError) as error:
+        cause = error if isinstance(error, OSError) else error.__context__
+        if isinstance(cause, OSError) and cause.errno is not None:
+            raise OSError(cause.errno, os.strerror(cause.errno), str(place.parent)) from error
+        raise OSError(f"{place.parent}: the checkpoint cannot be written ({error})") from error
