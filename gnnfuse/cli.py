@@ -20,7 +20,8 @@ from rich.text import Text
 
 import gnnfuse
 from gnnfuse.cli_cache import cache
-from gnnfuse.cli_tables import embed, fit, predict
+from gnnfuse.cli_tables import Device, Threads, embed, fit, predict
+from gnnfuse.threads import prepare_threads
 
 if TYPE_CHECKING:
     from gnnfuse.diagnosis import Diagnosis
@@ -43,7 +44,6 @@ ADVICE = {
     errno.EMFILE: "; raise the limit (ulimit -n), or use fewer workers",
 }
 
-Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
 Data = Annotated[
     Path | None,
     typer.Option(help="Folder with the data sets that do not come with the package; GNNFUSE_DATA by default."),
@@ -154,12 +154,16 @@ def bench(
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per model: 2 by default, 1 with --quick.")] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(help="Time for everything, shared out equally among the runs. The task's own by default."),
+        typer.Option(
+            help="Time for everything, shared out equally among the runs: results then depend on the machine's speed. "
+            "No limit by default."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A short look: less data, fewer epochs, one seed.")] = False,
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write into; runs/<task>-<time> by default.")] = None,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Train models on a task through one loop with one budget, and compare them.
 
@@ -167,6 +171,7 @@ def bench(
     Writes results.json, report.md and plots. Models are chosen on the validation split; the test split is opened
     once per run, after training.
     """
+    prepare_threads(threads)
     from gnnfuse.bench.bench import bench as run
     from gnnfuse.workflow.models import DEFAULT_MODELS
 
@@ -266,6 +271,14 @@ def _task_sample(task: str, wanted: str, data: Path | None) -> tuple["Sample", "
 @_command
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for programs.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Versions, devices and folders alone: nothing is imported but torch, no kernel and no media format is "
+            "tried, and the hub is not asked.",
+        ),
+    ] = False,
 ) -> None:
     """Look at this machine, and say how to mend what is broken.
 
@@ -273,14 +286,15 @@ def doctor(
 
     Every line begins with ok, with note (works without it, but worth knowing) or with broken, and says what to do.
 
-    It takes some twenty seconds, and twenty more the first time, when CPU kernels are compiled; it changes nothing.
+    It takes some twenty seconds, and twenty more the first time, when CPU kernels are compiled; with --quick a few. It
+    changes nothing.
 
     Exit code 0 if all that is needed works, 1 if not.
     """
     from gnnfuse.diagnosis import doctor as look
 
     with Console(stderr=True).status("starting") as status:
-        found = look(tell=lambda what: status.update(f"{what} ..."))
+        found = look(tell=lambda what: status.update(f"{what} ..."), quick=quick)
     if json:
         typer.echo(dumps(found.as_json(), indent=2))
     else:

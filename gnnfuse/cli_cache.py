@@ -15,9 +15,11 @@ from gnnfuse.cli_tables import (
     Outside,
     Streaming,
     TableArgument,
+    Threads,
     Workers,
     given,
 )
+from gnnfuse.threads import prepare_threads
 
 ENCODERS = "Encoders"
 
@@ -83,6 +85,7 @@ def cache(
         ),
     ] = "stop",
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Run frozen encoders once over a table and keep their features, for training to read at the speed of the disk.
 
@@ -94,6 +97,7 @@ def cache(
 
     Example: gnnfuse cache birds.csv --image-encoder torchvision/resnet50 --text-encoder roberta-base --out features
     """
+    prepare_threads(threads)
     from gnnfuse.cache_progress import CacheProgress
     from gnnfuse.train import cache as run
 

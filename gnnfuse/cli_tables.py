@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from gnnfuse import fit_defaults
+from gnnfuse.threads import prepare_threads
 
 OnErrorName = Literal["stop", "missing", "skip"]
 FRACTIONS = ",".join(f"{share:g}" for share in fit_defaults.FRACTIONS)
@@ -42,6 +43,14 @@ Streaming = Annotated[
     typer.Option(
         "--streaming",
         help="Read rows one after another: a table of any length, neither held in memory nor converted first.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processor threads of each process that computes; by default the cores that it may use (affinity, quota), "
+        "shared out among --devices.",
     ),
 ]
 Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
@@ -248,6 +257,7 @@ def fit(
     seed: Annotated[int, typer.Option(min=0, help="Of splits, weights and order.", rich_help_panel=TRAINING)] = 0,
     device: Device = "auto",
     workers: Workers = 0,
+    threads: Threads = None,
     precision: Annotated[
         Literal["32-true", "bf16-mixed", "16-mixed"],
         typer.Option(help="As Lightning names it.", rich_help_panel=SAVING),
@@ -300,6 +310,7 @@ def fit(
 
     Example: gnnfuse fit pets.csv --image photo --audio clip --text caption --target species --out pets-model
     """
+    prepare_threads(threads, processes=devices)
     from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
     from gnnfuse.train import FitConfig
     from gnnfuse.train.checkpoint_files import numbered
@@ -388,12 +399,14 @@ def predict(
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
     workers: Workers = 0,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Predict for every row of a table: one row out for every row in, in the same order.
 
     A row out has the id as it stands in the table, the prediction, and a probability per class. Any of the modalities
     may be missing, in a row or as a whole column.
     """
+    prepare_threads(threads)
     from gnnfuse.workflow import Terminal
     from gnnfuse.workflow import predict as run
 
@@ -417,8 +430,10 @@ def embed(
     batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64,
     workers: Workers = 0,
     device: Device = "auto",
+    threads: Threads = None,
 ) -> None:
     """Write the fused vector of every row of a table, for search and clustering."""
+    prepare_threads(threads)
     from gnnfuse.workflow import Terminal
     from gnnfuse.workflow import embed as run
 

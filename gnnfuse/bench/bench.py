@@ -11,9 +11,8 @@ from rich.console import Console
 
 from gnnfuse import catalog
 from gnnfuse.bench.bench_task import BenchTask, MakeTask
-from gnnfuse.bench.plots import PLOTS, write_plots
 from gnnfuse.bench.report import write_report
-from gnnfuse.bench.results import RESULTS, Results, is_results
+from gnnfuse.bench.results import PLOTS, RESULTS, Results, is_results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.terminal import Terminal
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
@@ -41,7 +40,8 @@ def bench(
         task: name of a benchmark task.
         models: names of models; `unimodal` means one per modality, `unimodal:image` only that one.
         seeds: seeds per model; 2 by default, 1 when quick.
-        minutes: time for all runs together; the task's own by default.
+        minutes: time for all runs together, shared out equally; results then depend on the machine's speed. No limit
+            by default.
         quick: a short look: less data and fewer epochs.
         data: folder with the data sets that do not come with the package; GNNFUSE_DATA by default.
         out: folder to write into; `runs/<task>-<time>` by default.
@@ -62,6 +62,8 @@ def bench(
     config = BenchConfig(models=tuple(models), seeds=seeds, minutes=minutes, device=device)
     if out is not None:
         _check_folder(out, data)
+    names = ", ".join(models)
+    console.print(f"{task}: {names}; {seeds} seed{'s' * (seeds > 1)} each; reading the data", highlight=False)
     made = replace(make(data, quick), name=task)
     runs = len(expand(models, _modalities(made))) * seeds
     out = Path("runs") / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}" if out is None else out
@@ -74,6 +76,8 @@ def bench(
         except KeyboardInterrupt:
             console.print(f"interrupted; the runs that had finished are in {out / RESULTS}", highlight=False)
             raise
+    from gnnfuse.bench.plots import write_plots  # brings matplotlib
+
     write_report(results, out, {})
     plots, notes = write_plots(results, out)
     report = write_report(results, out, plots, notes)

@@ -20,7 +20,6 @@ class BenchTask:
         node_types: how samples become nodes, for all models.
         edge_rules: what joins them, for graph models.
         config: how every model is trained.
-        minutes: default time for the whole benchmark, shared out equally among the runs.
         dim: size of the states and of the fused vector.
         depth: layers, or transformer blocks.
         dropout: of the fused vector before the head.
@@ -32,7 +31,6 @@ class BenchTask:
     node_types: tuple[NodeType, ...]
     edge_rules: tuple[EdgeRule, ...]
     config: FitConfig
-    minutes: float = 30.0
     dim: int = 64
     depth: int = 2
     dropout: float = 0.0

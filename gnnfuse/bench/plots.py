@@ -21,7 +21,6 @@ from gnnfuse.fusion import Family
 # Okabe and Ito's colours, told apart by colour-blind readers; markers repeat the distinction.
 COLORS: Mapping[Family, str] = {"graph": "#0072B2", "attention": "#E69F00", "other": "#009E73", "unimodal": "#8A8A8A"}
 MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "other": "D", "unimodal": "^"}
-PLOTS = ("accuracy.png", "curves.png", "speed.png", "groups.png")
 LINES = ("-", "--", ":", "-.")
 MOST_VALUES = 60  # of the reported group, in a plot
 

@@ -125,6 +125,7 @@ def is_results(path: Path) -> bool:
 
 
 RESULTS = "results.json"
+PLOTS = ("accuracy.png", "curves.png", "speed.png", "groups.png")
 COLUMNS = ("model", "family", "test accuracy", "parameters", "train s", "samples/s", "peak MB", "epochs")
 
 

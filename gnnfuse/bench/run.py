@@ -4,10 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from lightning.pytorch.callbacks import Callback
 
 from gnnfuse import catalog
 from gnnfuse.bench.bench_task import BenchTask
@@ -20,6 +19,9 @@ from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig, Samples, device_of, fit_task, prepare
 from gnnfuse.workflow.models import ModelName, expand, make_model
 
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+
 MARGIN = 0.9  # of the time is given to training; evaluation and reports take the rest
 
 
@@ -30,7 +32,7 @@ class Observer(Protocol):
         """Before the samples are read; what is returned is called after each."""
         ...
 
-    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> "Sequence[Callback]":
         """Before a run; what is returned watches its training."""
         ...
 
@@ -46,7 +48,7 @@ class BenchConfig:
     Args:
         models: names of the catalogue; `unimodal` alone means one per modality.
         seeds: how many seeds per model.
-        minutes: time for everything, shared out equally among the runs; None takes the task's.
+        minutes: time for everything, shared out equally among the runs; None for no limit.
         device: as `FitConfig.device`.
 
     Raises:
@@ -89,11 +91,7 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
     valid = prepare(builder, dataset.valid, advance=advance)
     prepared = [] if task.config.augment else prepare(builder, dataset.train, advance=advance)
 
-    minutes = task.minutes if config.minutes is None else config.minutes
-    runs = len(names) * config.seeds
-    seconds = (minutes * 60 * MARGIN - (time.monotonic() - started)) / runs
-    if seconds <= 1:
-        raise ValueError(f"found minutes={minutes:g} for {runs} runs, expected more time")
+    seconds = _seconds(config, len(names) * config.seeds, time.monotonic() - started)
     fit_config = replace(task.config, seconds=seconds, device=config.device, progress=False)
     results = _empty_results(task, fit_config)
     results.dropped = {
@@ -114,6 +112,16 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
     return results
 
 
+def _seconds(config: BenchConfig, runs: int, over: float) -> float | None:
+    """Time for the training of each run, of which `over` seconds were spent before the first; None for no limit."""
+    if config.minutes is None:
+        return None
+    seconds = (config.minutes * 60 * MARGIN - over) / runs
+    if seconds <= 1:
+        raise ValueError(f"found minutes={config.minutes:g} for {runs} runs, expected more time")
+    return seconds
+
+
 @dataclass(frozen=True)
 class _Run:
     """Trains one model and examines it."""
@@ -124,7 +132,7 @@ class _Run:
     valid: Sequence[SampleGraph]
     examination: Examination
 
-    def __call__(self, name: ModelName, config: FitConfig, watchers: Sequence[Callback]) -> Row:
+    def __call__(self, name: ModelName, config: FitConfig, watchers: "Sequence[Callback]") -> Row:
         model = make_model(name, self.builder, dim=self.task.dim, depth=self.task.depth, seed=config.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)

@@ -1,15 +1,15 @@
 """A benchmark in the terminal: progress bars while it works, a line per model as it ends."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-import lightning
-from lightning.pytorch.callbacks import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from gnnfuse.bench.results import Results, Row, columns, summary
-from gnnfuse.graph import GraphBatch
+
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
 
 LEFT = 2  # columns of words; numbers are aligned to the right
 
@@ -56,12 +56,14 @@ class Terminal:
         bar = self.progress.add_task("reading samples", total=samples, note="")
         return lambda: self.progress.advance(bar)
 
-    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> "Sequence[Callback]":
         """Before a run."""
+        from gnnfuse.bench.run_watch import RunWatch
+
         if self._current is not None:
             self.progress.remove_task(self._current)
         self._current = self.progress.add_task(f"{model}, seed {seed}", total=None, note="")
-        return [_Watch(self.progress, self._current)]
+        return [RunWatch(self.progress, self._current)]
 
     def finished(self, results: Results, row: Row) -> None:
         """After a run: the model's line, once all its seeds are in."""
@@ -86,21 +88,3 @@ def _room(results: Results) -> list[int]:
     """Widths for what the cells will hold: names, mean ± deviation, numbers."""
     accuracies = 1 + len(results.other_tests())
     return [max(18, *(len(model) for model in results.models())), 9, *[13] * accuracies, 10, 7, 9, 7, 6]
-
-
-class _Watch(Callback):
-    def __init__(self, progress: Progress, bar: TaskID) -> None:
-        self.progress = progress
-        self.bar = bar
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        self.progress.update(self.bar, total=float(trainer.estimated_stepping_batches))
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: GraphBatch, _: int
-    ) -> None:
-        self.progress.update(self.bar, completed=trainer.global_step)
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        found = trainer.callback_metrics
-        self.progress.update(self.bar, note=f"valid {float(found['valid_accuracy']):.3f}")

@@ -11,6 +11,7 @@ import torch
 
 from gnnfuse.diagnosis.report import Finding, guarded
 from gnnfuse.ops.openmp import openmp_team
+from gnnfuse.threads import CROWDED, advice, core_quota, core_times, crowded, spinning, usable_cores
 
 GIB = 2**30
 
@@ -21,15 +22,18 @@ def devices(tell: Callable[[str], None]) -> Iterator[Finding]:
     yield guarded("processor", _processor)
     yield guarded("memory", _memory)
     yield guarded("threads", _threads)
+    yield guarded("busy cores", _busy_cores)
     yield from _accelerators()
 
 
 def _processor() -> Finding:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable, quota = usable_cores(), core_quota()
     name = _field("/proc/cpuinfo", "model name") or "unknown model"
     vectors = torch.backends.cpu.get_cpu_capability()
-    details = {"model": name, "cores": os.cpu_count(), "usable": usable, "vectors": vectors}
-    return Finding("processor", "ok", f"{name}, {usable} of {os.cpu_count()} cores usable, {vectors}", details=details)
+    details = {"model": name, "cores": os.cpu_count(), "usable": usable, "quota": quota, "vectors": vectors}
+    limit = "" if quota is None else f" (a quota of {quota:g})"
+    text = f"{name}, {usable} of {os.cpu_count()} cores usable{limit}, {vectors}"
+    return Finding("processor", "ok", text, details=details)
 
 
 def _memory() -> Finding:
@@ -56,6 +60,20 @@ def _threads() -> Finding:
     if len(came) != max(1, threads):
         return Finding("threads", "broken", f"asked OpenMP for {threads} threads, {len(came)} came", "", details)
     return Finding("threads", "ok", f"{threads}, CPU kernels run on PyTorch's OpenMP team", details=details)
+
+
+def _busy_cores() -> Finding:
+    """Whether other programs want the cores, and whether PyTorch's threads would spin on them."""
+    if core_times() is None:
+        return Finding("busy cores", "note", f"cannot be told on {sys.platform}")
+    share = crowded()
+    details = {"waited": share, "load": os.getloadavg()[0], "spins": spinning()}
+    text = f"this process waited for a core {share:.0%} of its time"
+    if share < CROWDED:
+        return Finding("busy cores", "ok", text, details=details)
+    if not spinning():
+        return Finding("busy cores", "note", f"{text}; threads wait as the environment says", details=details)
+    return Finding("busy cores", "note", f"{text}, and PyTorch's threads spin while they wait", advice(), details)
 
 
 def _accelerators() -> Iterator[Finding]:

@@ -16,9 +16,14 @@ SECTIONS = {
     "Folders": "folders:folders",
     "Network": "network:network",
 }
+QUICK_SECTIONS = {
+    "Versions": "packages:versions",
+    "Devices": "devices:devices",
+    "Folders": "folders:named_folders",
+}
 
 
-def doctor(*, tell: Callable[[str], None] | None = None) -> Diagnosis:
+def doctor(*, tell: Callable[[str], None] | None = None, quick: bool = False) -> Diagnosis:
     """Look at versions, devices, kernels, media formats, folders and the network, and say what to do about faults.
 
     Takes some twenty seconds, most of it imports; the first time, when CPU kernels are compiled, twenty more.
@@ -26,13 +31,16 @@ def doctor(*, tell: Callable[[str], None] | None = None) -> Diagnosis:
 
     Args:
         tell: called with what is being done, for a progress display.
+        quick: versions, devices and folders alone: no package but torch is imported, no kernel runs, no media format
+            is tried, and the hub is not asked.
 
     Example:
         >>> import gnnfuse
         >>> print(gnnfuse.doctor())  # doctest: +SKIP
     """
     told = (lambda _: None) if tell is None else tell
-    return Diagnosis(tuple(Section(title, _findings(place, told)) for title, place in SECTIONS.items()))
+    sections = QUICK_SECTIONS if quick else SECTIONS
+    return Diagnosis(tuple(Section(title, _findings(place, told)) for title, place in sections.items()))
 
 
 def _findings(place: str, tell: Callable[[str], None]) -> tuple[Finding, ...]:

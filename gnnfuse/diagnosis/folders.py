@@ -14,10 +14,15 @@ LITTLE = 2 * GIB
 
 def folders(tell: Callable[[str], None]) -> Iterator[Finding]:
     """One finding per folder."""
-    tell("looking at folders")
     yield guarded("machine code", lambda: _folder("machine code", numba_folder(), "NUMBA_CACHE_DIR"))
-    yield guarded("hub", lambda: _folder("hub", _hub_folder(), "HF_HUB_CACHE"))
     yield guarded("datasets", lambda: _folder("datasets", _datasets_folder(), "HF_DATASETS_CACHE"))
+    yield from named_folders(tell)
+
+
+def named_folders(tell: Callable[[str], None]) -> Iterator[Finding]:
+    """Those that can be named without importing what keeps its files there."""
+    tell("looking at folders")
+    yield guarded("hub", lambda: _folder("hub", _hub_folder(), "HF_HUB_CACHE"))
     yield guarded("tables", lambda: _folder("tables", _tables_folder(), "XDG_CACHE_HOME"))
     yield guarded("temporary files", lambda: _folder("temporary files", Path(tempfile.gettempdir()), "TMPDIR"))
     yield guarded("working folder", lambda: _folder("working folder", Path.cwd(), None))

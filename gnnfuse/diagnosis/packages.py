@@ -34,14 +34,23 @@ INSTALL = {"torch-scatter": "pip install --no-build-isolation torch-scatter==2.1
 
 def packages(tell: Callable[[str], None]) -> Iterator[Finding]:
     """One finding for gnnfuse, Python, and each package."""
+    yield from _found(tell, imports=True)
+
+
+def versions(tell: Callable[[str], None]) -> Iterator[Finding]:
+    """The same, without importing the packages."""
+    yield from _found(tell, imports=False)
+
+
+def _found(tell: Callable[[str], None], *, imports: bool) -> Iterator[Finding]:
     yield Finding("gnnfuse", "ok", __version__, details={"version": __version__})
     yield _python()
     for name, module in NEEDED.items():
-        tell(f"importing {name}")
-        yield _package(name, module, None)
+        tell(f"looking at {name}")
+        yield _package(name, module if imports else None, None)
     for name, (module, purpose) in OPTIONAL.items():
-        tell(f"importing {name}")
-        yield _package(name, module, purpose)
+        tell(f"looking at {name}")
+        yield _package(name, module if imports else None, purpose)
 
 
 def _python() -> Finding:
@@ -54,7 +63,8 @@ def _python() -> Finding:
     return Finding("python", "ok", where, details=details)
 
 
-def _package(name: str, module: str, purpose: str | None) -> Finding:
+def _package(name: str, module: str | None, purpose: str | None) -> Finding:
+    """Of one distribution; its module is imported, if there is one."""
     wanted = _wanted(name)
     install = INSTALL.get(name, f'pip install "{name}{wanted}"')
     try:
@@ -65,7 +75,8 @@ def _package(name: str, module: str, purpose: str | None) -> Finding:
         return Finding(name, "broken", "not installed", install)
     details = {"version": found, "wanted": wanted}
     try:
-        import_module(module)
+        if module is not None:
+            import_module(module)
     except Exception as error:  # a broken binary raises whatever its loader does
         again = INSTALL.get(name, f'pip install --force-reinstall "{name}{wanted}"')
         status = "broken" if purpose is None else "note"

@@ -85,6 +85,9 @@ def fit_task(
         KeyboardInterrupt: Ctrl-C; with `out` after a checkpoint.
         SystemExit: SIGTERM, with `out`; after a checkpoint.
 
+    Warns:
+        RuntimeWarning: other programs keep the cores busy, and PyTorch's threads spin (`BusyCores`).
+
     Example:
         >>> from gnnfuse.fusion import Unimodal
         >>> from gnnfuse.graph import ClassTarget, GraphBuilder
@@ -98,7 +101,7 @@ def fit_task(
         >>> report.epochs <= 10, task.predict(samples[0])[0].label
         (True, 'no')
     """
-    from gnnfuse.train.callbacks import KeepBest, TimeLimit
+    from gnnfuse.train.callbacks import BusyCores, KeepBest, TimeLimit
     from gnnfuse.train.lightning_task import LightningTask, compiled
     from gnnfuse.train.trainer import Handback, check_launched, make_trainer
 
@@ -128,7 +131,7 @@ def fit_task(
     ):
         module = LightningTask(task, config, batches, valid_batches, terms=terms)
         handback = Handback(Path(folder) / "state", (best, limit))
-        trainer = make_trainer(config, device, [limit, best, handback, *callbacks])
+        trainer = make_trainer(config, device, [limit, best, BusyCores(), handback, *callbacks])
         with interruptible(), workers_lost(), compiled(task, config.compile):
             trainer.fit(module, batches, valid_batches, ckpt_path=checkpoint, weights_only=True)
         handback.take(module)

@@ -46,6 +46,5 @@ def _task(dataset: Dataset, quick: bool) -> BenchTask:
         node_types=node_types(dataset, patch=7, stride=7, hop=0.05),
         edge_rules=EDGE_RULES,
         config=FitConfig(epochs=2 if quick else 12, patience=None, learning_rate=3e-3),
-        minutes=5 if quick else 30,
         group="operation" if "operation" in dataset.groups else None,
     )

@@ -21,6 +21,5 @@ def mosi_utterances(root: Path | None, quick: bool) -> BenchTask:
         node_types=(TextTokens(max_nodes=256), Features(signal="audio", width=73), Hub(count=4)),
         edge_rules=(Window(size=3), Complete(dst="hub", name="to_hub"), Complete(src="hub", name="from_hub")),
         config=FitConfig(epochs=2 if quick else 20, patience=8, weight_decay=0.1),
-        minutes=5 if quick else 30,
         dropout=0.2,
     )

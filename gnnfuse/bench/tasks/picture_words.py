@@ -26,7 +26,6 @@ def picture_words(root: Path | None, quick: bool) -> BenchTask:
         ),
         edge_rules=(Grid(), Window(size=2), Complete(dst="hub", name="to_hub"), Complete(src="hub", name="from_hub")),
         config=FitConfig(epochs=2 if quick else 12, patience=None, weight_decay=0.1),
-        minutes=5 if quick else 30,
         dropout=0.2,
         group="language",
     )

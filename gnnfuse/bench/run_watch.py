@@ -1,0 +1,37 @@
+"""One run of a benchmark in the terminal: a bar over its steps, with the latest validation accuracy."""
+
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+from rich.progress import Progress, TaskID
+
+from gnnfuse.graph import GraphBatch
+
+
+class RunWatch(Callback):
+    """Moves a bar with the steps.
+
+    Args:
+        progress: shows the bar.
+        bar: which of its bars.
+    """
+
+    def __init__(self, progress: Progress, bar: TaskID) -> None:
+        self.progress = progress
+        self.bar = bar
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Set the bar's end."""
+        self.progress.update(self.bar, total=float(trainer.estimated_stepping_batches))
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: GraphBatch, _: int
+    ) -> None:
+        """Move the bar on."""
+        self.progress.update(self.bar, completed=trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Show the validation accuracy."""
+        found = trainer.callback_metrics
+        self.progress.update(self.bar, note=f"valid {float(found['valid_accuracy']):.3f}")
