@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gnnfuse.data.tables.arrow_numpy import numbers_of
 from gnnfuse.data.tables.error import CellError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _text(array: Any, place: int) -> str | None:
 
 def _numbers(array: Any, place: int) -> Cell:
     values = array[place].values
-    return None if values is None else values.to_numpy(zero_copy_only=False)
+    return None if values is None else numbers_of(values)
 
 
 def _is_list(kind: "pa.DataType") -> bool:

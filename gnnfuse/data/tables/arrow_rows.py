@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from gnnfuse.data.tables.arrow_checks import checked_schema
+from gnnfuse.data.tables.arrow_numpy import arrow_integers
 from gnnfuse.sample.files import shown
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class ArrowRows(IndexedRows):
         found, starts = self._batches
         cuts = np.searchsorted(numbers, starts)
         parts = [
-            batch.select(names).take(pa.array(numbers[begin:end] - start))
+            batch.select(names).take(arrow_integers(numbers[begin:end] - start))
             for batch, start, (begin, end) in zip(found, starts, pairwise(cuts), strict=False)
             if end > begin
         ]

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from gnnfuse.data.tables.arrow_cells import Cell
+from gnnfuse.data.tables.arrow_numpy import arrow_booleans, filled_of, numbers_of
 from gnnfuse.data.tables.numbers_in_cells import number_in
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ def column_numbers(
         values = _stored(column)
         others = np.isinf(values)
     else:
-        values, others = np.full(len(column), np.nan), _filled(column)
+        values, others = np.full(len(column), np.nan), filled_of(column)
     with np.errstate(invalid="ignore"):
         others |= np.abs(values) > largest
     places = np.flatnonzero(others)
     if not len(places):
         return ColumnNumbers(values, {})
-    different, which = _different(column.filter(_mask(others)))
+    different, which = _different(column.filter(arrow_booleans(others)))
     read = cells(different)
     numbers = [_number(cell, largest) for cell in read]
     values[places] = np.array(numbers)[which]
@@ -90,11 +91,7 @@ def _number(cell: Cell, largest: float) -> float:
 
 
 def _stored(column: "pa.ChunkedArray") -> Float64[np.ndarray, "rows"]:
-    import pyarrow as pa
-
-    if column.type == pa.bool_():
-        column = column.cast(pa.uint8())
-    return np.array(column.to_numpy(), dtype=np.float64)
+    return numbers_of(column).astype(np.float64)
 
 
 def _spelt(column: "pa.ChunkedArray") -> tuple[Float64[np.ndarray, "rows"], Bool[np.ndarray, "rows"]]:
@@ -102,27 +99,15 @@ def _spelt(column: "pa.ChunkedArray") -> tuple[Float64[np.ndarray, "rows"], Bool
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    filled = _filled(column)
+    filled = filled_of(column)
     try:
         bare = pc.ascii_trim_whitespace(column.cast(pa.string()))
         spelt = pc.match_substring_regex(bare, SPELT)
-        values = np.array(pc.if_else(spelt, bare, pa.scalar(None, pa.string())).cast(pa.float64()).to_numpy())
+        values = numbers_of(pc.if_else(spelt, bare, pa.nulls(1, pa.string())[0]).cast(pa.float64()))
     except pa.ArrowInvalid:  # bytes that are not UTF-8, or digits beyond float64
         return np.full(len(column), np.nan), filled
     values[np.isinf(values)] = np.nan
     return values, filled & np.isnan(values)
-
-
-def _filled(column: "pa.ChunkedArray") -> Bool[np.ndarray, "rows"]:
-    if not column.null_count:
-        return np.ones(len(column), dtype=bool)
-    return np.array(column.is_valid().to_numpy())
-
-
-def _mask(places: Bool[np.ndarray, "rows"]) -> "pa.Array":
-    import pyarrow as pa
-
-    return pa.array(places)
 
 
 def _different(column: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Int64[np.ndarray, 'cells']]":
@@ -133,4 +118,4 @@ def _different(column: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Int64[np.nd
         encoded: Any = pa.chunked_array([column.combine_chunks()]).dictionary_encode().chunk(0)
     except pa.ArrowNotImplementedError:
         return column, np.arange(len(column))
-    return pa.chunked_array([encoded.dictionary]), encoded.indices.to_numpy().astype(np.int64)
+    return pa.chunked_array([encoded.dictionary]), numbers_of(encoded.indices).astype(np.int64)
