@@ -101,6 +101,11 @@ class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has 
         self.bytes = FREE_BYTES + TIMES_BYTES * sum(sizes.values())
         self.tensors = FREE_TENSORS + TIMES_TENSORS * len(sizes)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """No: models are not built where torch.compile traces, and torch would import its compiler for it."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
