@@ -195,25 +195,29 @@ def test_sizes_that_disagree_are_refused(arguments: dict[str, Any]) -> None:
 
 
 def test_a_batch_stacks_its_targets() -> None:
-    samples = [Sample({}, target="cat"), Sample({}, target="owl")]
+    samples = [Sample({"text": "a"}, target="cat"), Sample({"text": "a"}, target="owl")]
     types = [TextTokens()]
     classes = GraphBuilder(types, target=ClassTarget(("cat", "owl")))(samples).target
     assert classes is not None
     assert (classes.dtype, classes.tolist()) == (torch.int64, [0, 1])
-    labels = GraphBuilder(types, target=MultiLabelTarget(("cat", "owl")))([Sample({}, target=["owl"])]).target
+    labels = GraphBuilder(types, target=MultiLabelTarget(("cat", "owl")))(
+        [Sample({"text": "a"}, target=["owl"])]
+    ).target
     assert labels is not None
     assert labels.tolist() == [[0.0, 1.0]]
-    numbers = GraphBuilder(types, target=NumberTarget(2))([Sample({}, target=[1, 2]), Sample({}, target=[3, 4])]).target
+    numbers = GraphBuilder(types, target=NumberTarget(2))(
+        [Sample({"text": "a"}, target=[1, 2]), Sample({"text": "a"}, target=[3, 4])]
+    ).target
     assert numbers is not None
     assert numbers.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
 def test_a_batch_has_targets_for_all_samples_or_for_none() -> None:
     builder = GraphBuilder([TextTokens()], target=ClassTarget(("cat",)))
-    assert builder([Sample({}), Sample({})], empty=True).target is None
-    assert GraphBuilder([TextTokens()])([Sample({}, target="cat")]).target is None
+    assert builder([Sample({"text": "a"}), Sample({"text": "a"})], empty=True).target is None
+    assert GraphBuilder([TextTokens()])([Sample({"text": "a"}, target="cat")]).target is None
     with pytest.raises(ValueError, match=r"sample 'b': found no target, expected one"):
-        builder([Sample({}, target="cat", id="a"), Sample({}, id="b")])
+        builder([Sample({"text": "a"}, target="cat", id="a"), Sample({"text": "a"}, id="b")])
 
 
 @pytest.mark.parametrize("offset", [1.7e9, 1.7e12])
