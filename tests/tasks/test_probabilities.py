@@ -43,7 +43,7 @@ def test_where_nothing_is_known_classes_get_their_shares(weights: Sequence[float
         return float(value.detach())
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    [said] = task.describe(task.builder([Sample({})]), outputs.detach().unsqueeze(0))
+    [said] = task.describe(task.builder([Sample({"text": "a"})]), outputs.detach().unsqueeze(0))
     assert list(said.scores.values()) == pytest.approx(SHARES, abs=1e-3)
     assert said.label == "often"
 
@@ -57,14 +57,14 @@ def test_where_nothing_is_known_labels_get_their_shares() -> None:
     torch.autograd.backward(loss)
     assert outputs.grad is not None
     assert outputs.grad.abs().max() < 1e-7
-    [said] = task.describe(task.builder([Sample({})]), outputs.detach().unsqueeze(0))
+    [said] = task.describe(task.builder([Sample({"text": "a"})]), outputs.detach().unsqueeze(0))
     assert list(said.scores.values()) == pytest.approx([0.5, 0.04])
 
 
 def test_the_class_with_the_largest_probability_times_weight_is_predicted() -> None:
     task = classification((1.0, 1.0, 6.0), 0.0)
     outputs = torch.tensor([[0.2, 0.2, 0.6], [0.3, 0.4, 0.3]]).log()
-    first, second = task.describe(task.builder([Sample({}), Sample({})]), outputs)
+    first, second = task.describe(task.builder([Sample({"text": "a"}), Sample({"text": "a"})]), outputs)
     assert first.label == "rare"
     assert list(first.scores.values()) == pytest.approx([0.4, 0.4, 0.2])
     assert second.label == "some"
@@ -76,7 +76,7 @@ def test_the_class_with_the_largest_probability_times_weight_is_predicted() -> N
 def test_a_label_is_given_from_the_probability_on_that_its_weight_asks_for() -> None:
     task = labels((1.0, 9.0))  # from 1 / 2 on, and from 1 / 10 on
     odds = torch.tensor([[0.49, 0.11], [0.51, 0.09]]).logit() + torch.tensor([1.0, 9.0]).log()
-    first, second = task.describe(task.builder([Sample({}), Sample({})]), odds)
+    first, second = task.describe(task.builder([Sample({"text": "a"}), Sample({"text": "a"})]), odds)
     assert (first.label, second.label) == (("rare",), ("often",))
     assert list(first.scores.values()) == pytest.approx([0.49, 0.11])
 
