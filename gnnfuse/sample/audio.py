@@ -18,7 +18,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gnnfuse.sample.container import parts_of
+from gnnfuse.sample.container import recordings_in
 from gnnfuse.sample.files import media_source
 from gnnfuse.sample.numbers import as_tensor
 from gnnfuse.sample.sample import Sample, SignalError
@@ -67,8 +67,8 @@ def read_audio(
 
     Takes a path or a file's bytes (WAV, FLAC, OGG, MP3), `Audio`, a pair `(samples, sample rate)`, or a mapping with
     `bytes` and `path` or with `array` and `sampling_rate` (as Hugging Face datasets stores and decodes them). Channels
-    are averaged, with a warning where that loses nine tenths of the loudest one's power. The frames of MP3 files are
-    counted, so that joined files are read to their end. Rates are 100 Hz to 1 MHz.
+    are averaged, with a warning where that loses nine tenths of the loudest one's power. MP3 files and Ogg streams that
+    are joined in one file are read one after the other. Rates are 100 Hz to 1 MHz.
 
     Args:
         sample: the sample.
@@ -187,24 +187,25 @@ def _decode(
 
     try:
         with ExitStack() as stack:
-            parts = parts_of(source, max_seconds=max_seconds)
-            files = [stack.enter_context(soundfile.SoundFile(part.file)) for part in parts]
+            found = recordings_in(source, max_seconds=max_seconds)
+            files = [stack.enter_context(soundfile.SoundFile(each.file)) for each in found]
             rate = _rate_of(files)
             _check_rate(sample, signal, rate)
-            lengths = [part.frames or int(file.frames) for part, file in zip(parts, files, strict=True)]
+            lengths = [each.frames or int(file.frames) for each, file in zip(found, files, strict=True)]
             _refuse_long(sample, signal, sum(lengths), rate, rate, max_seconds)
             whole = all(str(file.subtype).startswith("PCM_") for file in files)
             mono = (room if rate == sample_rate else _new_memory)(sum(lengths))
-            found, rest = 0, mono.numpy()
+            count, rest = 0, mono.numpy()
             for file, length in zip(files, lengths, strict=True):
-                found += _mono(file, rest[:length], signal)
+                count += _mono(file, rest[:length], signal)
                 rest = rest[length:]
     except SignalError:
         raise
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
-        raise SignalError(sample, signal, f"unreadable recording {name} ({error})", EXPECTED) from error
-    if found < len(mono):
-        what = f"truncated recording {name} with {found} of {len(mono)} frames"
+        reason = getattr(error, "error_string", error)  # of libsndfile; without the file, which `name` is
+        raise SignalError(sample, signal, f"unreadable recording {name} ({reason})", EXPECTED) from error
+    if count < len(mono):
+        what = f"truncated recording {name} with {count} of {len(mono)} frames"
         raise SignalError(sample, signal, what, "a whole file")
     return mono, rate, whole
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 from gnnfuse.sample.foreign import foreign
-from gnnfuse.sample.mpeg import pieces_of, stream_of
+from gnnfuse.sample.mpeg import PIECES, behind_id3, pieces_of, stream_of
 
 LONGEST_PAGE = 27 + 255 + 255 * 255  # header, segment table, segments of an Ogg page (RFC 3533)
 # Sizes that writers to a pipe leave, who know none: ffmpeg 0xFFFFFFFF, sox 0x7FFFF000 (AIFF: 0x7F000000), arecord
@@ -30,8 +31,8 @@ HEAD = 1024
 
 
 @dataclass(frozen=True)
-class Part:
-    """A recording, or a part of one, as libsndfile opens it.
+class Recording:
+    """What libsndfile opens: a file, or one of several recordings that are joined in it.
 
     Args:
         file: a path, or bytes.
@@ -42,39 +43,53 @@ class Part:
     frames: int | None = None
 
 
-def parts_of(source: Path | BytesIO, *, max_seconds: float) -> list[Part]:
-    """The recording in a file, if it is whole: the file itself, or an MPEG recording in pieces (see `mpeg`).
+def recordings_in(source: Path | BytesIO, *, max_seconds: float) -> list[Recording]:
+    """The recordings in a file, if it is whole: the file itself, its Ogg streams, or its MPEG pieces (see `mpeg`).
 
     A file that is shorter than its header announces is truncated, unless the size is one that writers to a pipe leave;
     so is an Ogg file that does not end with a stream's last page. FLAC and CAF need no help: libsndfile refuses them.
 
     Args:
         source: a path to an ordinary file, or bytes.
-        max_seconds: MPEG files that are too large for so many seconds are refused before they are read.
+        max_seconds: MPEG and chained Ogg files that are too large for so many seconds are refused before they are read.
 
     Raises:
         ValueError: the file begins as no recording does, or its end is missing.
     """
     with _opened(source) as file:
         head, size = file.read(HEAD), file.seek(0, 2)
-        if head.startswith(BEGINNINGS):
-            _refuse_truncated(file, head, size)
-            return [Part(source)]
-        what = foreign(head)
-        if what is None:
-            most = int(max_seconds * MPEG_BYTES_PER_SECOND) + TAG_BYTES
-            if size > most:
-                raise ValueError(
-                    f"{size:,} bytes, more than {most:,}, the largest MP3 file of max_seconds={max_seconds:g}"
-                )
-            file.seek(0)
-            data = file.read()
-            pieces = pieces_of(data)
-            if pieces:
-                return [Part(*stream_of(data, piece)) for piece in pieces]
-            if head.startswith(b"ID3"):  # before FLAC, for instance
-                return [Part(source)]
-        raise ValueError(what or f"it begins with the bytes {head[:4].hex(' ')}")
+        if not head.startswith(BEGINNINGS):
+            return _mpeg_pieces(file, head, size, max_seconds)
+        _refuse_truncated(file, head, size)
+        starts = _stream_starts(file) if head.startswith(b"OggS") else []
+        if len(starts) < 2:
+            return [Recording(source)]
+        _refuse_large(size, max_seconds)
+        return list(_streams(file, [*starts, size]))
+
+
+def _mpeg_pieces(file: BytesIO | BufferedReader, head: bytes, size: int, max_seconds: float) -> list[Recording]:
+    """The pieces of an MPEG recording, or the recording of another kind behind an ID3v2 tag."""
+    what = foreign(head)
+    if what is not None:
+        raise ValueError(what)
+    _refuse_large(size, max_seconds)
+    file.seek(0)
+    data = file.read()
+    rest = data[behind_id3(data) :] if len(data) >= 10 and data.startswith(b"ID3") else b""
+    if rest.startswith(BEGINNINGS):  # FLAC, for instance; behind a tag, libsndfile loses the end of WAV and AIFF
+        _refuse_truncated(BytesIO(rest), rest[:HEAD], len(rest))
+        return [Recording(BytesIO(rest))]
+    pieces = pieces_of(data)
+    if not pieces:
+        raise ValueError(f"it begins with the bytes {head[:4].hex(' ')}")
+    return [Recording(*stream_of(data, piece)) for piece in pieces]
+
+
+def _refuse_large(size: int, max_seconds: float) -> None:
+    most = int(max_seconds * MPEG_BYTES_PER_SECOND) + TAG_BYTES
+    if size > most:
+        raise ValueError(f"{size:,} bytes, more than {most:,}, the largest MP3 file of max_seconds={max_seconds:g}")
 
 
 def _refuse_truncated(file: BytesIO | BufferedReader, head: bytes, size: int) -> None:
@@ -83,23 +98,16 @@ def _refuse_truncated(file: BytesIO | BufferedReader, head: bytes, size: int) ->
         if not _ends_a_stream(file.read()):
             raise ValueError(f"truncated: no last Ogg page within {size} bytes")
     announced, before = _announced_size(head)
-    if (
-        announced is not None
-        and size + 1 < announced + before
-        and not any(announced in sizes for sizes in UNKNOWN_SIZES)
-    ):
+    if announced is None:
+        return
+    if size + 1 < announced + before and not any(announced in sizes for sizes in UNKNOWN_SIZES):
         raise ValueError(f"truncated: {size} of {announced + before} bytes")
     place = head.find(b"data", 12)
-    if (
-        head[8:12] == b"WAVE"
-        and place > 0
-        and announced in range(place + 1)
-        and head[place + 4 : place + 8] == bytes(4)
-    ):
-        behind = size - place - 8
-        if behind > 0:
-            what = f"unfinished: its header announces no samples, though {behind} bytes follow"
-            raise ValueError(f"{what}; rewrite it, as by `ffmpeg -i FILE new.wav`")
+    empty = place > 0 and announced <= place and head[place + 4 : place + 8] == bytes(4)
+    behind = size - place - 8
+    if head[8:12] == b"WAVE" and empty and behind > 0:
+        what = f"unfinished: its header announces no samples, though {behind} bytes follow"
+        raise ValueError(f"{what}; rewrite it, as by `ffmpeg -i FILE new.wav`")
 
 
 def _announced_size(head: bytes) -> tuple[int | None, int]:
@@ -132,7 +140,41 @@ def _opened(source: Path | BytesIO) -> Iterator[BytesIO | BufferedReader]:
 
 def _ends_a_stream(tail: bytes) -> bool:
     page = tail[max(0, tail.rfind(b"OggS")) :]
-    if len(page) < 27 or len(page) < 27 + page[26]:
-        return False
-    whole = 27 + page[26] + sum(page[27 : 27 + page[26]])
-    return bool(page[5] & 4) and len(page) >= whole
+    size = _page_size(page)
+    return size is not None and bool(page[5] & 4) and size <= len(page)
+
+
+def _page_size(page: bytes) -> int | None:
+    """Bytes of an Ogg page (RFC 3533), by its beginning; None where that is no whole header."""
+    if not page.startswith(b"OggS") or len(page) < 27 or len(page) < 27 + page[26]:
+        return None
+    return 27 + page[26] + sum(page[27 : 27 + page[26]])
+
+
+def _stream_starts(file: BytesIO | BufferedReader) -> list[int]:
+    """Where the streams of an Ogg file begin that are chained; libsndfile reads the first only.
+
+    The first pages of multiplexed streams follow one another directly.
+
+    Raises:
+        ValueError: there are more than 1,000.
+    """
+    place, starts, was_first = 0, list[int](), False
+    while True:
+        file.seek(place)
+        page = file.read(27 + 255)
+        size = _page_size(page)
+        if size is None:
+            return starts
+        is_first = bool(page[5] & 2)
+        if is_first and not was_first:
+            starts.append(place)
+        if len(starts) > PIECES:
+            raise ValueError(f"joined from more than {PIECES:,} files")
+        place, was_first = place + size, is_first
+
+
+def _streams(file: BytesIO | BufferedReader, cuts: list[int]) -> Iterator[Recording]:
+    for begin, end in pairwise(cuts):
+        file.seek(begin)
+        yield Recording(BytesIO(file.read(end - begin)))

@@ -46,7 +46,7 @@ SUFFIXES = {
 
 
 def foreign_name(name: str) -> str | None:
-    """What a file is that cannot be read, by its ending, and what to do.
+    """The kind of a file that cannot be read, by its name's ending, and what to do; None for other endings.
 
     Example:
         >>> foreign_name("speech/1.M4A")
@@ -56,7 +56,10 @@ def foreign_name(name: str) -> str | None:
 
 
 def foreign(head: bytes) -> str | None:
-    """What a file is that cannot be read, and what to do; None where its first bytes (16 are enough) do not show it.
+    """The kind of a file that cannot be read, and what to do; None where its first bytes do not show it.
+
+    Args:
+        head: 12 bytes at least; DICOM shows in 132, and HTML or SVG may follow white space.
 
     Example:
         >>> foreign(b"%PDF-1.7")

@@ -163,7 +163,9 @@ def _in_memory(sample: Sample, signal: str, value: object, max_pixels: int) -> T
         _scale_transparency(value)
         return _from_pil(value, signal)
     except Exception as error:  # decoding may begin only here
-        raise SignalError(sample, signal, f"unreadable picture {value!r} ({_reason(error)})", EXPECTED) from error
+        raise SignalError(
+            sample, signal, f"unreadable picture of mode {value.mode} ({_reason(error)})", EXPECTED
+        ) from error
 
 
 def _channels_first(sample: Sample, signal: str, value: Tensor | np.ndarray) -> Tensor:

@@ -38,7 +38,7 @@ Form = tuple[float, int, int, bool]  # what all frames that a decoder reads in o
 
 
 class Header(NamedTuple):
-    """What a frame's first four bytes tell.
+    """What the first four bytes of a frame hold.
 
     Args:
         size: bytes of the frame; of free format, its padding alone.
@@ -123,6 +123,12 @@ def stream_of(data: bytes, piece: Piece) -> tuple[BytesIO, int | None]:
     first = data[start:end]
     missing = (len(piece.frames) + 2) * len(first) - len(content)
     return BytesIO(content + first * max(2, -(-missing // len(first)))), len(piece.frames) * piece.header.samples
+
+
+def behind_id3(data: bytes, place: int = 0) -> int:
+    """Where the ID3v2 tag that begins at a place ends; its header, 10 bytes, is there."""
+    size = sum((byte & 0x7F) << shift for byte, shift in zip(data[place + 6 : place + 10], SEVENS, strict=True))
+    return place + 10 + size + (10 if data[place + 5] & 0x10 else 0)  # a footer repeats the header
 
 
 def _refuse_short(piece: Piece) -> None:
@@ -247,8 +253,7 @@ class _Walk:
             found = NOT_ZERO.search(data, place)
             return len(data) if found is None else found.start()
         if data[place : place + 3] == b"ID3" and len(data) >= place + 10:
-            size = sum((byte & 0x7F) << shift for byte, shift in zip(data[place + 6 : place + 10], SEVENS, strict=True))
-            return place + 10 + size + (10 if data[place + 5] & 0x10 else 0)  # a footer repeats the header
+            return behind_id3(data, place)
         if data[place : place + 8] == b"APETAGEX" and len(data) >= place + 32:
             size = int.from_bytes(data[place + 12 : place + 16], "little")
             return place + 32 + (size if data[place + 23] & 0x20 else 0)  # a footer stands behind its tag

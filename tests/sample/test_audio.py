@@ -330,3 +330,29 @@ def test_integers_in_files_become_the_floats_that_libsndfile_makes(
     floats, _ = soundfile.read(tmp_path / f"a.{kind}", dtype="float32", always_2d=True)
     expected = torch.from_numpy(floats[:, 0]) if channels == 1 else torch.from_numpy(floats.T).mean(dim=0)
     assert torch.equal(read(tmp_path / f"a.{kind}"), expected)
+
+
+def encoded(kind: str, samples: int, subtype: str | None = None) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, sine(440, 16000).numpy()[:samples], 16000, format=kind, subtype=subtype)
+    return file.getvalue()
+
+
+def test_chained_ogg_streams_are_read_one_after_the_other() -> None:
+    first, second = encoded("OGG", 9000), encoded("OGG", 4000, "OPUS")
+    assert torch.equal(read(first + second + first), torch.cat([read(first), read(second), read(first)]))
+    refused(first + second[:-20], found="truncated: no last Ogg page")
+    page, next_page = b"OggS\0\2" + bytes(21), b"OggS\0\4" + bytes(21)
+    refused((page + next_page) * 1001, found="joined from more than 1,000 files")
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "FLAC", "OGG"])
+def test_a_file_of_any_kind_may_stand_behind_an_id3_tag(kind: str) -> None:
+    content, tag = encoded(kind, 9000), b"ID3\4\0\0\0\0\0\5" + bytes(5)
+    assert torch.equal(read(tag + content), read(content))
+    if kind != "FLAC":  # whose frames libsndfile counts itself
+        refused((tag + content)[:-1000], found="truncated: ")
+
+
+def test_an_unreadable_file_has_the_same_message_in_every_process() -> None:
+    refused(b"RIFF", found=r"unreadable recording embedded bytes \(Format not recognised\.\)")
