@@ -27,7 +27,7 @@ def class_name(value: object) -> str:
     if isinstance(value, str):
         return _text(value.strip())
     name = value_name(value)
-    return _text(name.strip()) if isinstance(value, bytes) else name
+    return _text(name.strip()) if isinstance(value, bytes | bytearray) else name
 
 
 def value_name(value: object) -> str:
@@ -43,9 +43,9 @@ def value_name(value: object) -> str:
     value = _scalar(value)
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, bytes):
+    if isinstance(value, bytes | bytearray):
         return value.decode("utf-8", "surrogateescape")
-    if missing(value) or isinstance(value, list | tuple | set | frozenset | dict):
+    if missing(value) or isinstance(value, Iterable):
         raise ValueError(f"found {value!r}, expected one text, number or truth value")
     if isinstance(value, bool):
         return str(value)
@@ -67,7 +67,9 @@ def missing(value: object) -> bool:
     value = value if getattr(value, "ndim", None) else _scalar(value)
     if value is None or isinstance(value, str | bytes):
         return value is None
-    if isinstance(value, Real | Decimal):
+    if isinstance(value, Decimal):
+        return value.is_nan()  # a signaling NaN cannot be compared
+    if isinstance(value, Real):
         return bool(value != value)
     return type(value).__name__ in ("NaTType", "NAType")
 

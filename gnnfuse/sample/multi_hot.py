@@ -23,7 +23,7 @@ def listed(value: object) -> Entries | None:
     if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1):
         return value
     if getattr(value, "ndim", None) == 1 and hasattr(value, "tolist"):
-        return list(value.tolist())
+        return list((value.to_dense() if hasattr(value, "to_dense") else value).tolist())  # a sparse tensor has no list
     return None
 
 

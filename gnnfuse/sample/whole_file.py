@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 UNFINISHED, SAVING = ".unfinished-", ".saving-"  # files; folders of a model's files
-OURS = re.compile(r"\.(unfinished|saving)-[0-9a-f]{32}(\.\w+)?")
+OURS = re.compile(r"\.(unfinished|saving)-[0-9a-f]{32}(\..+)?")
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # only a write fails with these
 _held: set[int] = set()
 

@@ -14,7 +14,19 @@ from gnnfuse.sample.class_name import in_order, missing, value_name
 
 LARGE = 9007199254740993  # 2**53 + 1, which no float64 is
 NAMES: list[tuple[str, list[Any]]] = [
-    ("cat", ["cat", " cat ", np.str_("cat"), b"cat", np.bytes_(b"cat"), np.array("cat"), np.array(["cat"])]),
+    (
+        "cat",
+        [
+            "cat",
+            " cat ",
+            np.str_("cat"),
+            b"cat",
+            np.bytes_(b"cat"),
+            np.array("cat"),
+            bytearray(b"cat"),
+            np.array(["cat"]),
+        ],
+    ),
     ("2", [2, 2.0, "2", "2.0", np.int8(2), np.float32(2), np.array([2]), np.array(2.0), torch.tensor(2)]),
     ("2", [torch.tensor([2]), torch.tensor([[2.0]]), torch.tensor(2, dtype=torch.bfloat16), Decimal("2.00")]),
     ("2", [Fraction(4, 2), np.longdouble(2), np.array([2], dtype=object), pd.Series([2], dtype="Int64")[0], b"2.0"]),
@@ -42,7 +54,18 @@ def test_a_text_that_is_no_plain_whole_number_is_a_name_as_it_is_spelled() -> No
 
 
 @pytest.mark.parametrize(
-    "value", [None, float("nan"), np.nan, Decimal("nan"), pd.NA, pd.NaT, np.datetime64("NaT"), torch.tensor(torch.nan)]
+    "value",
+    [
+        None,
+        float("nan"),
+        np.nan,
+        Decimal("nan"),
+        Decimal("snan"),
+        pd.NA,
+        pd.NaT,
+        np.datetime64("NaT"),
+        torch.tensor(torch.nan),
+    ],
 )
 def test_a_missing_value_has_no_name(value: object) -> None:
     assert missing(value)
@@ -51,7 +74,7 @@ def test_a_missing_value_has_no_name(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [[1], (), {"a"}, {"a": 1}, np.array([1, 2]), np.array([]), torch.tensor([1, 2]), np.array([[1, 2]])]
+    "value", [[1], (), {"a"}, {"a": 1}, np.array([1, 2]), np.array([]), torch.tensor([1, 2]), range(2)]
 )
 def test_a_collection_has_no_name(value: object) -> None:
     assert not missing(value)

@@ -57,7 +57,7 @@ def test_what_is_true_and_what_is_false() -> None:
 
 
 def test_lists_are_what_has_one_dimension() -> None:
-    for value in ([1, 0], (1, 0), np.array([1, 0]), torch.tensor([1, 0])):
+    for value in ([1, 0], (1, 0), np.array([1, 0]), torch.tensor([1, 0]), torch.tensor([1, 0]).to_sparse()):
         found = listed(value)
         assert found is not None
         assert list(found) == [1, 0]

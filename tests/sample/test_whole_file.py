@@ -65,7 +65,7 @@ def test_errors_of_what_is_read_meanwhile_stay_as_they_are(tmp_path: Path) -> No
 
 def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
     def write() -> None:
-        with unfinished(tmp_path, suffix=".csv") as file, unfinished_folder(tmp_path) as folder:
+        with unfinished(tmp_path, suffix=".csv-1") as file, unfinished_folder(tmp_path) as folder:
             file.write_text("half")
             (folder / "weights").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
