@@ -73,8 +73,9 @@ class TableNote:
             TableError: the table has none of them.
         """
         columns = replace(self.columns, target=(), id=None, split=None, group=None)
-        missing = tuple(name for name in columns.used if name not in table.columns)
-        if len(missing) == len(columns.used):
+        used = columns.used
+        missing = tuple(name for name in used if name not in table.types)
+        if len(missing) == len(used):
             raise TableError(f"table {table.name}: found none of the columns {listed(missing)}, expected at least one")
         return table.with_empty(missing), columns, missing
 

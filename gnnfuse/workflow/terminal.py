@@ -50,7 +50,8 @@ class Terminal(Observer):
         """A table of the columns, with the reason for each; alike ones together, where there are many."""
         table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
         for head in ("column", "is", "because", "empty", "for example"):
-            table.add_column(head, overflow="fold" if head == "because" else "ellipsis", no_wrap=head != "because")
+            folds = head == "because"
+            table.add_column(head, overflow="fold" if folds else "ellipsis", no_wrap=not folds, min_width=folds * 24)
         for found in guess.summary:
             style = "dim" if found.role == "unused" else None
             cells = (found.column, found.role, found.reason, f"{found.blank:.0%}", found.example)

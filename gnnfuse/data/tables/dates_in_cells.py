@@ -48,7 +48,9 @@ def are_days(numbers: Float64[np.ndarray, "cells"]) -> bool:
         >>> are_days(np.array([20240131.0, 20240201.0])), are_days(np.array([20240132.0, 20240201.0]))
         (True, False)
     """
+    if len(numbers) < 2 or numbers.min() < FIRST_YEAR * 10_000 or numbers.max() >= (LAST_YEAR + 1) * 10_000:
+        return False
     whole = numbers.astype(np.int64)
-    year, month, day = whole // 10_000, whole // 100 % 100, whole % 100
-    within = (year >= FIRST_YEAR) & (year <= LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    return len(numbers) > 1 and bool((whole == numbers).all()) and bool(within.all())
+    month, day = whole // 100 % 100, whole % 100
+    within = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    return bool((within & (whole == numbers)).all())
