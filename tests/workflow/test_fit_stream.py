@@ -145,7 +145,8 @@ def test_no_row_is_asked_for_by_its_place(pets: Path, run: Run, monkeypatch: pyt
         raise AssertionError("the table was held")
 
     monkeypatch.setattr(ArrowRows, "place", refuse)
-    monkeypatch.setattr(ArrowRows, "column", refuse)
+    monkeypatch.setattr(ArrowRows, "columns", refuse)
+    monkeypatch.setattr(ArrowRows, "take", refuse)
     out = pets.parent / "model"
     code, _, told = run("fit", pets, *SMALL, "--target", "species", "--out", out, "--streaming")
     assert code == 0, told

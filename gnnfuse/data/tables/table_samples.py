@@ -21,8 +21,9 @@ class TableSamples(Sequence[Sample]):
     """A sequence of samples over the rows of a table; keeps no sample and opens no file.
 
     Can be pickled: a table that lies in a file is opened anew by the other process. A sample costs what reading its
-    row costs, wherever it stands. Columns of numbers are read once, as a whole, and kept in float64, up to 1 GiB; of a
-    table that has more of them, each row's are read with the row. Nothing else grows with the number of rows.
+    row costs, wherever it stands. Columns of numbers are read once, as a whole, and kept in float64 (and pickled too),
+    up to 1 GiB; of a table that has more of them, each row's are read with the row. Nothing else grows with the number
+    of rows.
 
     Args:
         table: the table.
