@@ -67,6 +67,10 @@ class DelimitedFile:
                 head += more
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it anew as UTF-8")
+        if b"\0" in head.split(b"\n", 1)[0]:
+            raise TableError(
+                f"table {shown(self.path)}: found NUL bytes in the header, expected UTF-8; save it anew as UTF-8"
+            )
         text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
         named = EXCEL.match(text)
         return text, named[1] if named else ""
@@ -102,6 +106,8 @@ class DelimitedFile:
         schema, ragged = self.schema(), []
         lines = self._header[1] + 1
         if len(re.split(r"\r\n|\r|\n", self._start[0], maxsplit=lines)) == lines:
+            if self._start[0].count('"') % 2:
+                raise TableError(f"table {shown(self.path)}: a quote is opened in the header and never closed")
             return  # a header only, which Arrow cannot read where it has no line end
 
         def note(row: Any) -> str:
@@ -145,8 +151,9 @@ class DelimitedFile:
 
     def _broken(self, error: Exception, rows: int, ragged: list[Any]) -> TableError:
         if not ragged:
-            long = "straddl" in str(error) and self.path.stat().st_size >= BLOCK  # Arrow's word for too long a row
-            what = f"a row of more than {BLOCK:,} bytes; is a quote opened and never closed?" if long else error
+            size = min(self.path.stat().st_size, BLOCK)
+            endless = "straddl" in str(error)  # Arrow's word for a row that does not end within a block
+            what = f"no row ends within {size:,} bytes; is a quote opened and never closed?" if endless else error
             return TableError(f"table {shown(self.path)}, after row {rows}: {what}")
         row = ragged[0]
         where = f"row {row.number - 1 - self._header[1]}" if row.number is not None else f"after row {rows}"

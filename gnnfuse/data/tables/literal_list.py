@@ -12,6 +12,7 @@ ITEM = re.compile(
 GAP = re.compile(r"\s*,\s*|\s+")
 WORDS = {"true": True, "false": False, "none": None, "null": None, "nan": None}
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
+LONGEST = 4000  # digits that `int` reads from a text
 
 
 def literal_list(text: str) -> list[object] | None:
@@ -61,7 +62,8 @@ def _number(digits: str) -> object:
     bare = digits.lstrip("+-")
     if not bare.isdigit():
         return float(digits)
-    return digits if len(bare) > 1 and bare[0] == "0" else int(digits)  # "007" is a name
+    padded = len(bare) > 1 and bare[0] == "0"  # "007" is a name
+    return digits if padded or len(bare) > LONGEST else int(digits)
 
 
 def _unquoted(text: str) -> str:

@@ -133,6 +133,8 @@ def _plain(name: str, place: int, cell: Any) -> object:
                 "numbers [width] or [nodes, width]; make a picture of it by PIL.Image.fromarray"
             )
         return cell if cell.ndim == 1 and cell.dtype != object else _plain(name, place, cell.tolist())
+    if isinstance(cell, np.datetime64):
+        return cell.astype("datetime64[us]")  # Arrow reads no days, months or years among objects
     if isinstance(cell, os.PathLike):
         return os.fspath(cell)
     if isinstance(cell, dict | list | tuple):

@@ -45,9 +45,9 @@ def target_kind(
         separator: between several labels in a cell; makes the target multi-label.
 
     Raises:
-        TableError: there is no target column, all its cells are empty, the kind does not fit, labels are asked for and
-            nothing separates them, lists may be names or numbers, or nearly every row has a text of its own; in the
-            last two cases if no kind is given.
+        TableError: there is no target column, all its cells are empty, the kind does not fit or is unknown, the
+            separator is empty, nothing separates the labels that `kind` demands, lists may be names or numbers, or
+            nearly every row has a text of its own; in the last two cases if no kind is given.
 
     Example:
         >>> from gnnfuse.data.tables import open_table
@@ -62,6 +62,8 @@ def target_kind(
             f"table {table.name}: found no target column; name it by --target (target=), one of "
             f"{', '.join(table.columns)}"
         )
+    if separator == "":
+        raise TableError("the separator (--separator, separator=) is empty, expected what stands between labels")
     if kind is not None and kind not in KINDS:
         raise TableError(f"target kind {kind!r}, expected one of {', '.join(KINDS)}")
     rows = list(_filled(table, columns.target))

@@ -32,6 +32,7 @@ def test_arrays_and_missing_entries_are_read() -> None:
     assert literal_list("[null, None, NaN]") == [None, None, None]
     assert literal_list("set()") == []
     assert literal_list("[007, 10]") == ["007", 10]
+    assert literal_list(f"[{'9' * 5000}]") == ["9" * 5000]  # more digits than Python makes a number of
     assert literal_list(r'["a\u00e9", "b\/c"]') == ["aé", "b/c"]
 
 

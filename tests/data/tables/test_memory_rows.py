@@ -1,5 +1,6 @@
 """Rows, frames and Arrow data in memory: each cell is read by its value."""
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,9 @@ from gnnfuse.sample import Sample, read_image
         (float("nan"), None),
         (pd.NA, None),
         (pd.NaT, None),
+        (np.datetime64("NaT"), None),
+        (np.datetime64("2024-01"), datetime(2024, 1, 1)),
+        (np.datetime64("2024-01-02"), datetime(2024, 1, 2)),
         (np.ones((2, 3), np.float32), [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]),
         (torch.ones(2, 1, dtype=torch.bfloat16), [[1.0], [1.0]]),
         (2**70, str(2**70)),

@@ -145,6 +145,9 @@ def test_a_ragged_row_is_named(
         (b"a,\xff\n1,2\n", "the name of column 2 is not UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b'a,b\n1,2\n3,"4\n5,6\n', "row 2: a quote is opened and never closed"),
+        (b'"a', "a quote is opened in the header and never closed"),
+        (b'"a,b\n1,2\n', "after row 0: no row ends within 9 bytes; is a quote opened and never closed"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "NUL bytes in the header, expected UTF-8"),
     ],
 )
 def test_a_csv_file_that_is_none_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -57,6 +57,8 @@ def test_a_separator_or_a_kind_overrides() -> None:
 
 @pytest.mark.usefixtures("unchecked")
 def test_a_kind_that_is_none_is_refused() -> None:
+    with pytest.raises(TableError, match=r"separator .* is empty, expected what stands between labels"):
+        target_kind(open_table([{"y": "a b"}]), Columns(target=("y",)), separator="")
     with pytest.raises(TableError, match="target kind 'ranking'"):
         kind([1], kind="ranking")
 
