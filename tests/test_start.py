@@ -79,7 +79,7 @@ def folder(tmp_path: Path) -> Path:
     gnnfuse.save_pretrained(Classification(model, builder), tmp_path / "model")
     TableNote(columns=Columns(text=("text",), target=("label",)), source="table").write(tmp_path / "model")
     (tmp_path / "one.csv").write_text("text\nyes it is\n")
-    (tmp_path / "table.csv").write_text("text,label\n" + "yes it is,yes\nno it is not,no\n" * 20)
+    (tmp_path / "table.csv").write_text("text,size,label\n" + "yes it is,1.5,yes\nno it is not,2,no\n" * 20)
     return tmp_path
 
 

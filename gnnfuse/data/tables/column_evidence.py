@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from gnnfuse.data.tables.arrow_cells import Cell, is_text
+from gnnfuse.data.tables.arrow_numpy import arrow_integers
 from gnnfuse.data.tables.column_numbers import is_number
 from gnnfuse.data.tables.dates_in_cells import ADVICE, are_days, is_date
 from gnnfuse.data.tables.grouped_numbers import grouped_note, is_grouped
@@ -101,7 +102,7 @@ def _of_numbers(table: Table, name: str, rows: Int64[np.ndarray, "rows"], column
     if not count or words - table.blanks.words:
         return None
     numbers, places = found.values[here], np.flatnonzero(here)
-    different = len(_spellings(column.take(places))) if text else len(np.unique(numbers))
+    different = len(_spellings(column.take(arrow_integers(places)))) if text else len(np.unique(numbers))
     [first] = table.read(name, column.slice(int(places[0]), 1))
     unusable = _always(first) if different == 1 and count > 1 else _running(numbers, rows[here])
     return Evidence(
