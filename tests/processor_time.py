@@ -9,6 +9,7 @@ import os
 import resource
 from collections import Counter
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ def spent() -> float:
 
 def children(process: str) -> list[str]:
     """The living children of a process, by number; none where the system has no such files."""
-    return [number for file in Path(f"/proc/{process}/task").glob("*/children") for number in file.read_text().split()]
+    found: list[str] = []
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has just ended
+            found += file.read_text().split()
+    return found
 
 
 def spent_by(process: str) -> float:
