@@ -18,7 +18,7 @@ def readers(types: "Mapping[str, pa.DataType]", texts: frozenset[str]) -> dict[s
 
     Args:
         types: the columns' Arrow types.
-        texts: columns of bytes that are texts whose encoding nobody has checked.
+        texts: columns of bytes that are texts of unchecked encoding.
 
     Returns:
         Column -> reader. None for a null. A text is a `str`, in which bytes that are not UTF-8 stand as lone
@@ -39,10 +39,9 @@ def is_text(kind: "pa.DataType", named: bool) -> bool:
 
 
 def _reader(name: str, kind: "pa.DataType", text: bool) -> Read:
-
     if is_text(kind, text):
         return _text
-    if _is_list(kind) and _is_number(kind.value_type):
+    if _is_list(kind) and is_number(kind.value_type):
         return _numbers
 
     def plain(array: Any, place: int) -> Cell:
@@ -70,7 +69,8 @@ def _is_list(kind: "pa.DataType") -> bool:
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def _is_number(kind: "pa.DataType") -> bool:
+def is_number(kind: "pa.DataType") -> bool:
+    """Whether an Arrow type is one of numbers or booleans."""
     import pyarrow.types as types
 
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))

@@ -22,8 +22,8 @@ def numbers_of(column: "pa.Array | pa.ChunkedArray") -> np.ndarray[Any, np.dtype
         >>> numbers_of(pa.array([2, None, 3])).tolist(), numbers_of(pa.array([True, False])).tolist()
         ([2.0, nan, 3.0], [True, False])
     """
-    parts = [_numbers(chunk) for chunk in _chunks(column)]
-    values = np.concatenate(parts) if parts else np.zeros(0, _dtype(column.type))
+    found = [_numbers(chunk) for chunk in _chunks(column)]
+    values = np.concatenate(found) if found else np.zeros(0, _dtype(column.type))
     if column.null_count:
         values = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
         values[~filled_of(column)] = np.nan
@@ -31,19 +31,19 @@ def numbers_of(column: "pa.Array | pa.ChunkedArray") -> np.ndarray[Any, np.dtype
 
 
 def filled_of(column: "pa.Array | pa.ChunkedArray") -> Bool[np.ndarray, "rows"]:
-    """Whether each cell holds something.
+    """Whether each cell holds a value.
 
     Example:
         >>> import pyarrow as pa
         >>> filled_of(pa.chunked_array([["a"], [None, "b"]])).tolist()
         [True, False, True]
     """
-    parts = [_filled(chunk) for chunk in _chunks(column)]
-    return np.concatenate(parts) if parts else np.zeros(0, bool)
+    found = [_filled(chunk) for chunk in _chunks(column)]
+    return np.concatenate(found) if found else np.zeros(0, bool)
 
 
 def arrow_booleans(values: Bool[np.ndarray, "rows"]) -> "pa.Array":
-    """The same as Arrow keeps them, a bit each."""
+    """Booleans as an Arrow array."""
     import pyarrow as pa
 
     bits = pa.py_buffer(np.packbits(values, bitorder="little"))
@@ -51,7 +51,7 @@ def arrow_booleans(values: Bool[np.ndarray, "rows"]) -> "pa.Array":
 
 
 def arrow_integers(values: Int64[np.ndarray, "rows"]) -> "pa.Array":
-    """The same as Arrow keeps them."""
+    """Integers as an Arrow array."""
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
@@ -87,4 +87,6 @@ def _filled(array: "pa.Array") -> Bool[np.ndarray, "rows"]:
 def _bits(buffer: "pa.Buffer | None", offset: int, count: int) -> Bool[np.ndarray, "rows"]:
     if buffer is None:
         return np.zeros(count, bool)
-    return np.unpackbits(np.frombuffer(buffer, np.uint8), count=offset + count, bitorder="little")[offset:].astype(bool)
+    first, skipped = divmod(offset, 8)  # a slice of a long column costs no more than a short column
+    packed = np.frombuffer(buffer, np.uint8, count=-(-(skipped + count) // 8), offset=first)
+    return np.unpackbits(packed, count=skipped + count, bitorder="little")[skipped:].astype(bool)

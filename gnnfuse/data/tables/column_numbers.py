@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from gnnfuse.data.tables.arrow_cells import Cell
+from gnnfuse.data.tables.arrow_cells import Cell, is_number
 from gnnfuse.data.tables.arrow_numpy import arrow_booleans, filled_of, numbers_of
 from gnnfuse.data.tables.numbers_in_cells import number_in
 
@@ -76,13 +76,6 @@ def column_numbers(
     odd = np.array([cell is not None and number != number for cell, number in zip(read, numbers, strict=True)])[which]
     strange = {place: read[number] for place, number in zip(places[odd].tolist(), which[odd].tolist(), strict=True)}
     return ColumnNumbers(values, strange)
-
-
-def is_number(kind: "pa.DataType") -> bool:
-    """Whether an Arrow type is one of numbers."""
-    import pyarrow.types as types
-
-    return bool(types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind))
 
 
 def _number(cell: Cell, largest: float) -> float:
