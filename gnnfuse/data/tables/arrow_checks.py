@@ -1,4 +1,4 @@
-"""What must hold of Arrow data from elsewhere before a cell is read: broken offsets would end the process."""
+"""Checks of Arrow data from elsewhere before a cell is read: broken offsets would crash the process."""
 
 import re
 from collections import Counter
@@ -37,10 +37,20 @@ def column_names(names: Sequence[str], table: str) -> tuple[str, ...]:
     for place, name in enumerate(found, 1):
         if re.search("[\ud800-\udfff]", name):
             raise TableError(f"table {table}: the name of column {place} is not UTF-8; save the table as UTF-8")
-    twice = [name for name, count in Counter(found).items() if count > 1]
-    if twice:
-        raise TableError(f"table {table}: column {min(twice)!r} stands twice in the header")
+    twice = repeated(found)
+    if twice is not None:
+        raise TableError(f"table {table}: column {twice!r} stands twice in the header")
     return found
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name that occurs twice, None where all differ.
+
+    Example:
+        >>> repeated(["a", "b", "b"])
+        'b'
+    """
+    return next((name for name, count in Counter(names).items() if count > 1), None)
 
 
 def checked_schema(schema: "pa.Schema", table: str) -> "pa.Schema":
@@ -55,9 +65,9 @@ def checked_schema(schema: "pa.Schema", table: str) -> "pa.Schema":
     for name, field in zip(names, schema, strict=True):
         for kind in _nested(field.type):
             fields = [kind.field(place).name for place in range(kind.num_fields)] if pa.types.is_struct(kind) else []
-            twice = [inner for inner, count in Counter(fields).items() if count > 1]
-            if twice:
-                raise TableError(f"table {table}, column {name!r}: field {twice[0]!r} stands twice in its structs")
+            twice = repeated(fields)
+            if twice is not None:
+                raise TableError(f"table {table}, column {name!r}: field {twice!r} stands twice in its structs")
     if names == tuple(schema.names):
         return schema
     renamed = [field.with_name(name) for name, field in zip(names, schema, strict=True)]
@@ -71,7 +81,7 @@ def _nested(kind: "pa.DataType") -> "Iterator[pa.DataType]":
 
 
 def check_values(data: "pa.Table | pa.RecordBatch", table: str) -> None:
-    """Refuse values that lead out of their buffers: offsets, lengths, dictionary indices. Reads all offsets and texts.
+    """Refuse offsets, lengths and dictionary indices that point out of their buffers. Reads all offsets and texts.
 
     Texts that are not UTF-8 may stand in columns of texts, where they are found cell by cell.
 

@@ -11,10 +11,11 @@ KINDS = {"Image": "image", "Audio": "audio", "ClassLabel": "label"}
 
 
 def kinds_in(schema: "pa.Schema") -> dict[str, str]:
-    """Column -> "image", "audio" or "label" (also of a list of class labels), where the schema says so."""
+    """Column -> "image", "audio" or "label" (also of a list of class labels), as the schema declares it."""
     found = {name: KINDS.get(str(entry.get("_type"))) for name, entry in _features(schema).items()}
     found |= dict.fromkeys(class_names_in(schema), "label")
-    return {name: kind for name, kind in found.items() if kind is not None and name in schema.names}
+    known = set(schema.names)
+    return {name: kind for name, kind in found.items() if kind is not None and name in known}
 
 
 def class_names_in(schema: "pa.Schema") -> dict[str, tuple[str, ...]]:
@@ -37,7 +38,7 @@ def _features(schema: "pa.Schema") -> Mapping[str, Mapping[str, Any]]:
     written = (schema.metadata or {}).get(b"huggingface")
     try:
         features = json.loads(written)["info"]["features"] if written else {}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         features = {}
     if not isinstance(features, dict):
         return {}

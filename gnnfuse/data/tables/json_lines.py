@@ -1,14 +1,13 @@
 """JSON Lines files: one object per row; and JSON files that are one list or one object."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from gnnfuse.data.tables.arrow_checks import column_names
+from gnnfuse.data.tables.arrow_checks import column_names, repeated
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.json_shapes import WRITE, rows_in
 from gnnfuse.data.tables.row_mappings import MOST_NESTED, RowKeys, as_text, too_deep
@@ -68,31 +67,31 @@ class JsonLinesFile:
         import pyarrow as pa
 
         schema, rows = self.schema(), 0
-        for part in _parts(self._objects()):
-            for row, found in enumerate(part, rows + 1):
+        for chunk in _chunks(self._objects()):
+            for row, found in enumerate(chunk, rows + 1):
                 new = found.keys() - self._learnt.keys()
                 if new:
                     raise TableError(
                         f"table {shown(self.path)}, row {row}: found column {min(new)!r}, which none of the first "
                         f"{self.look} rows has; open the table without streaming"
                     )
-            cells = _by_key(part)
+            cells = _by_key(chunk)
             columns = [
-                self._column(cells[key], entry, rows) if key in cells else pa.nulls(len(part), entry.type)
+                self._column(cells[key], entry, rows) if key in cells else pa.nulls(len(chunk), entry.type)
                 for key, entry in zip(self._learnt, schema, strict=True)
             ]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
-            rows += len(part)
+            rows += len(chunk)
 
     def _learn(self) -> None:
         import pyarrow as pa
 
         found: dict[str, pa.DataType] = {}
         keys = RowKeys(shown(self.path))
-        for part in _parts(islice(self._objects(), self.look)):
-            for row in part:
+        for chunk in _chunks(islice(self._objects(), self.look)):
+            for row in chunk:
                 keys.add(row)
-            for name, cells in _by_key(part).items():
+            for name, cells in _by_key(chunk).items():
                 found[name] = _common(found.get(name, pa.null()), _type_of(cells))
         if not found:
             raise TableError(f"table {shown(self.path)}: found no rows, expected a JSON object per line")
@@ -175,8 +174,7 @@ def _unique(pairs: list[tuple[str, object]]) -> Row:
     """
     found = dict(pairs)
     if len(found) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"key {twice!r} stands twice in one object")
+        raise ValueError(f"key {repeated(key for key, _ in pairs)!r} stands twice in one object")
     return found
 
 
@@ -190,27 +188,27 @@ def _is_json(line: bytes) -> bool:
     return True
 
 
-def _parts(objects: Iterator[Row]) -> Iterator[list[Row]]:
+def _chunks(objects: Iterator[Row]) -> Iterator[list[Row]]:
     """Rows in lists of up to 1,000 rows, and fewer where they are wide."""
-    part: list[Row] = []
+    chunk: list[Row] = []
     cells = 0
     for row in objects:
-        part.append(row)
+        chunk.append(row)
         cells += len(row)
-        if len(part) == ROWS or cells >= CELLS:
-            yield part
-            part, cells = [], 0
-    if part:
-        yield part
+        if len(chunk) == ROWS or cells >= CELLS:
+            yield chunk
+            chunk, cells = [], 0
+    if chunk:
+        yield chunk
 
 
-def _by_key(part: list[Row]) -> dict[str, list[object]]:
+def _by_key(chunk: list[Row]) -> dict[str, list[object]]:
     """The cells of each key that some row has."""
     found: dict[str, list[object]] = {}
-    for place, row in enumerate(part):
+    for place, row in enumerate(chunk):
         for key, cell in row.items():
             if key not in found:
-                found[key] = [None] * len(part)
+                found[key] = [None] * len(chunk)
             found[key][place] = cell
     return found
 

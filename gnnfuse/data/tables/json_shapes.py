@@ -1,8 +1,9 @@
-"""Whole files of JSON that are a table in one of the shapes that programs write."""
+"""Tables in files that hold one JSON object, in the shapes that programs write."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from gnnfuse.data.tables.arrow_checks import repeated
 
 WRITE = "frame.to_json(path, orient='records', lines=True)"
 
@@ -10,8 +11,8 @@ WRITE = "frame.to_json(path, orient='records', lines=True)"
 def rows_in(whole: Mapping[str, Any], *, lists_are_cells: bool = False) -> tuple[list[Any], str]:
     """The rows of a file that is a single JSON object, and how they stand in it: "" for one row.
 
-    Read are `{"data": [rows]}` (with a schema, as pandas' orient="table", or with single values beside), and pandas'
-    orient="split", "columns" (its default) and "index" where the rows are numbered.
+    The shapes are `{"data": [rows]}` (with a schema, as pandas' orient="table", or with single values beside), and
+    pandas' orient="split", "columns" (its default) and "index" where the rows are numbered.
 
     Args:
         whole: the object.
@@ -55,9 +56,9 @@ def _split(columns: Any, data: Any) -> list[Any]:
     if not isinstance(columns, list) or not _holds(data, list, list) or any(len(row) != len(columns) for row in data):
         raise ValueError(f"found 'columns' and 'data' that do not fit, expected as many cells as columns; use {WRITE}")
     names = list(map(str, columns))
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"column {twice[0]!r} stands twice in the header")
+    twice = repeated(names)
+    if twice is not None:
+        raise ValueError(f"column {twice!r} stands twice in the header")
     return [dict(zip(names, row, strict=True)) for row in data]
 
 

@@ -1,8 +1,10 @@
-"""Lists that a cell spells out, as Python, JSON and numpy write them."""
+"""Lists that are spelled out in a cell, as Python, JSON and numpy write them."""
 
 import ast
 import json
 import re
+
+from gnnfuse.sample.class_name import LONGEST
 
 ITEM = re.compile(
     r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"""
@@ -12,7 +14,6 @@ ITEM = re.compile(
 GAP = re.compile(r"\s*,\s*|\s+")
 WORDS = {"true": True, "false": False, "none": None, "null": None, "nan": None}
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
-LONGEST = 4000  # digits that `int` reads from a text
 
 
 def literal_list(text: str) -> list[object] | None:

@@ -1,7 +1,9 @@
-"""Which modality a file or some bytes hold, told by the name's ending and by how the bytes begin."""
+"""The modality of a file or of some bytes, by the name's suffix or by the first bytes."""
 
 import re
 from pathlib import PurePosixPath
+
+from gnnfuse.sample import container
 
 IMAGE_SUFFIXES = frozenset(
     {
@@ -22,7 +24,7 @@ IMAGE_MAGIC = (
     *(b"\0\0\0\x0cjP", b"\xff\x4f\xff\x51", b"\0\0\x01\0"),
 )
 NETPBM = re.compile(rb"P([1-6]|[fF])[ \t\r\n]")
-AUDIO_MAGIC = (b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"caff", b"RF64", b"RIFX", b"riff", b"NIST_1A")
+AUDIO_MAGIC = (b"ID3", *container.MAGIC)
 # The sync word of an MPEG frame of layer III or II; AAC has layer 0, and a mark of UTF-16 reads as layer I.
 MPEG_FRAME = re.compile(rb"\xff[\xe2\xe3\xe4\xe5\xf2-\xf5\xfa-\xfd]")
 

@@ -30,7 +30,7 @@ def test_the_numbers_in_lists_of_class_labels_stand_for_names(feature: Any, kind
     table = open_table(table_of(feature, kind, [[0, 2], [1, 0], None]))
     assert [table.cells(row, ["feeling"])["feeling"] for row in range(3)] == [["joy", "fear"], ["anger", "joy"], None]
     assert table.column("feeling") == [["joy", "fear"], ["anger", "joy"], None]
-    assert guess_columns(table).columns.target == ("feeling",)  # the source says so, whatever its name
+    assert guess_columns(table).columns.target == ("feeling",)  # declared by the source, whatever its name
     found = target_kind(table, Columns(target=("feeling",)))
     assert (found.kind, found.read(table.cells(0, ["feeling"]))) == ("multilabel", ("joy", "fear"))
 
@@ -45,3 +45,8 @@ def test_a_class_number_stands_for_its_name_and_one_out_of_range_for_none() -> N
 @pytest.mark.parametrize("feature", [{"_type": "Value"}, {"feature": {"_type": "Value"}, "_type": "Sequence"}, [], 7])
 def test_features_of_other_kinds_have_no_names(feature: Any) -> None:
     assert not open_table(table_of(feature, pa.int64(), [1])).class_names
+
+
+def test_metadata_that_no_parser_can_follow_names_nothing() -> None:
+    table = open_table(pa.table({"feeling": [1]}).replace_schema_metadata({"huggingface": "[" * 100_000}))
+    assert (table.class_names, table.kinds) == ({}, {})
