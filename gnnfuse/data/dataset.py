@@ -29,7 +29,7 @@ class Dataset:
             "all" and per value of one group. Empty where unknown.
         source: where the data come from.
         licence: what the data may be used for.
-        caveat: what a report must say beside the numbers.
+        caveat: what a report must state beside the numbers.
 
     Raises:
         ValueError: two samples share an id or one has none, the target kind is unknown, a class name is not in

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 
 @dataclass(frozen=True)
 class Degrade:
-    """Takes most of what they tell from pictures and recordings, the same way each time.
+    """Takes most of the information from pictures and recordings, the same way each time.
 
     AV-MNIST (Vielzeuf et al. 2018, https://arxiv.org/abs/1808.07275) removes energy from pictures by principal
     components and adds noise to recordings; this is white noise where theirs is recorded.

@@ -28,8 +28,8 @@ def digits(*, seed: int = 0, train: int = 6000, valid: int = 1000, test: int = 2
     question, in one of ten wordings). The target is the answer: "0" to "18", "no" or "yes". The two digits are
     uniform, and independent but for two yes-or-no questions that are balanced by it. Six in ten questions need all
     three modalities (sum, difference, larger, smaller, spoken_larger, same, sum_even), the others the text and one
-    of the two digits. Pictures and voices of one split are in no other, and `ceilings` says how far each subset
-    of the modalities could get. Needs no download; samples share their pictures and recordings in memory.
+    of the two digits. Pictures and voices of one split are in no other, and `ceilings` gives the best accuracy of
+    each subset of the modalities. Needs no download; samples share their pictures and recordings in memory.
 
     Args:
         seed: draws the questions; the split of pictures and voices is fixed.
@@ -89,7 +89,7 @@ class Question:
 
 
 def questions() -> list[Question]:
-    """All that the task can ask: every operation on every pair of digits that may come with it."""
+    """All questions of the task: every operation on every pair of digits that may come with it."""
     total = sum(operation.share for operation in OPERATIONS)
     return [
         Question(operation, image, audio, probability * operation.share / total)
@@ -99,7 +99,7 @@ def questions() -> list[Question]:
 
 
 def outcome(question: Question) -> Outcome:
-    """What each modality of a question tells to someone who reads it perfectly."""
+    """What each modality of a question reveals to someone who reads it perfectly."""
     known = {"image": question.image, "audio": question.audio, "text": question.operation.name}
     return Outcome(question.probability, known, question.answer, question.operation.name)
 

@@ -1,4 +1,4 @@
-"""Samples that are made when someone asks for them, while their ids and targets are known at once."""
+"""Samples that are made on access, while their ids and targets are known at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

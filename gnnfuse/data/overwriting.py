@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ELSEWHERE = "expected another place to write to"
+ELSEWHERE = "would be replaced or removed; expected another place to write to"
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Files that a command will replace or remove, so that nothing that is read may be one of them.
+class Written:
+    """The files that a command will replace or remove: none of them may be read.
 
     Args:
         paths: resolved, of those that are there.
@@ -22,12 +22,12 @@ class Kept:
     linked: frozenset[tuple[int, int]]
 
     @staticmethod
-    def of(written: Iterable[Path]) -> "Kept":
-        """Of paths that a command may write."""
+    def of(written: Iterable[Path]) -> "Written":
+        """Those of some paths that are files by now."""
         there = [path for path in written if path.is_file()]
         found = [path.stat() for path in there]
         linked = frozenset((one.st_dev, one.st_ino) for one in found if one.st_nlink > 1)
-        return Kept(frozenset(os.path.realpath(path) for path in there), linked)
+        return Written(frozenset(os.path.realpath(path) for path in there), linked)
 
     def __contains__(self, path: Path) -> bool:
         if str(path) in self.paths:
@@ -60,9 +60,7 @@ def refuse_overwriting(read: Mapping[str, Iterable[Path]], written: Iterable[Pat
             for path in there:
                 if os.path.exists(source) and os.path.samefile(source, path):
                     other = "" if os.path.abspath(source) == os.path.abspath(path) else f" ({source})"
-                    raise ValueError(
-                        f"{path}: found {role} itself{other}, which would be replaced or removed; {ELSEWHERE}"
-                    )
+                    raise ValueError(f"{path}: found {role} itself{other}, which {ELSEWHERE}")
 
 
 def refuse_writing_into(role: str, folder: Path, written: Iterable[Path], *, deep: bool = True) -> None:
@@ -83,7 +81,7 @@ def refuse_writing_into(role: str, folder: Path, written: Iterable[Path], *, dee
         place = path.parent.resolve()
         linked = bool(files) and path.is_file() and (path.stat().st_dev, path.stat().st_ino) in files
         if place == root or (deep and place.is_relative_to(root)) or linked:
-            raise ValueError(f"{path}: found a file of {role} {folder}, all of which is read; {ELSEWHERE}")
+            raise ValueError(f"{path}: found a file of {role} {folder}, all of which is read, expected another folder")
 
 
 def refuse_unwritable(folder: Path) -> None:
@@ -103,7 +101,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 def files_in(folder: Path | str | os.PathLike[str] | None) -> Iterator[Path]:
-    """The files of a folder, those of its folders left out; a file's own path; nothing where nothing is."""
+    """The files that lie in a folder itself, or the file of that path; none where there is nothing."""
     if folder is None:
         return
     path = Path(folder)
@@ -114,7 +112,7 @@ def files_in(folder: Path | str | os.PathLike[str] | None) -> Iterator[Path]:
 
 
 def _inodes(root: Path) -> frozenset[tuple[int, int]]:
-    """Of the folder's files that have another name too."""
+    """Device and inode of the files below a folder that have another name too."""
     found = set()
     for place, _, names in os.walk(root):
         for name in names:

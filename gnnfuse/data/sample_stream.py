@@ -10,7 +10,7 @@ class SampleStream(ABC):
     """Samples that are read one after another, from storage that is not indexed.
 
     Every sample has a number, and the same numbers come in every pass. A stream that knows its size numbers its samples
-    from 0 without gaps; one that leaves rows out as it reads says None. Loader workers need one that can be pickled.
+    from 0 without gaps; one that leaves rows out as it reads returns None. Loader workers need one that can be pickled.
     """
 
     @abstractmethod
@@ -28,5 +28,5 @@ class SampleStream(ABC):
             yield sample
 
     def size(self) -> int | None:
-        """How many samples there are in the whole, None where only reading them all would tell."""
+        """How many samples there are in the whole, None where only reading them all would show it."""
         return None

@@ -42,7 +42,7 @@ GNNFUSE_DATA to a folder that holds av_digits/pairs.csv
         raise DataError(f"{name}: found no folder {folder}; {wish}")
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
-        raise DataError(f"{name}: found no file {sums}, which says what the files must be; {wish}")
+        raise DataError(f"{name}: found no file {sums}, which lists the checksums of the files; {wish}")
     lines = [line.split(maxsplit=1) for line in sums.read_text(encoding="utf-8").splitlines() if line.strip()]
     expected = {file.lstrip("*").strip(): digest for digest, file in lines}
     for file in files:

@@ -35,7 +35,7 @@ class AudioFrames(NodeType):
         overflow: "truncate" keeps the first frames, "pool" averages neighbours (encodings whose prepared values can
             be averaged, log-mel), "raise" refuses.
         augmentation: changes the waveform `[samples]` at random in training, given a generator.
-        max_seconds: longer recordings are an error, told before they are decoded (see `gnnfuse.sample.read_audio`).
+        max_seconds: longer recordings are refused before they are decoded (see `gnnfuse.sample.read_audio`).
 
     Raises:
         ValueError: a hop of less than one sample, a window below the hop (samples would be lost), or pooling of

@@ -37,7 +37,7 @@ class Features(NodeType):
         noise: standard deviation of the Gaussian noise added when augmenting, in units of the (scaled) features.
         blanks: let NaN among the values stand for blanks. A blank becomes the feature's fitted mean (0 before `fit`),
             and each feature that had blanks when fitted gets a further column, 1 where it is blank and 0 elsewhere.
-            A blank in a feature that had none when fitted becomes the mean and nothing tells it: nothing was learned
+            A blank in a feature that had none when fitted becomes the mean without a mark: nothing was learned
             about it.
         blank_columns: numbers of the features with such a column, as `fit` sets them.
 
@@ -97,7 +97,7 @@ class Features(NodeType):
         return NodeSet(torch.zeros(0, self.columns), (0,), position, torch.zeros(0, 2) if self.timed else None)
 
     def nodes(self, sample: Sample) -> NodeSet | None:
-        """The rows, scaled as fitted: `[nodes, width]`, then the columns that tell blanks."""
+        """The rows, scaled as fitted: `[nodes, width]`, then the columns that mark blanks."""
         rows = self._rows(sample)
         if rows is None:
             return None

@@ -40,7 +40,7 @@ class ImagePatches(NodeType):
         overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
             patches row by row (whole rows), "raise" refuses.
         augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
-        max_pixels: larger pictures are an error, told before they are decoded (see `gnnfuse.sample.read_image`).
+        max_pixels: larger pictures are refused before they are decoded (see `gnnfuse.sample.read_image`).
         dtype: what pixels are kept as: "float32", 0..1, or "uint8", 0..255, of which the encoder makes the same floats
             on its own device. Bytes take a quarter of the memory and of the time to write and to move. What is finer
             than them (pictures of 16 bits or of floats, changed at random or averaged down, colours made grey or laid

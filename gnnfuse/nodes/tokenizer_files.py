@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 BINARY = ".base64"
 SETTINGS = "tokenizer_config.json"
-OF_THE_PLACE = ("is_local", "local_files_only", "name_or_path")  # where it was read says nothing of what it does
+OF_THE_PLACE = ("is_local", "local_files_only", "name_or_path")  # the place it was read from changes nothing
 
 
 @dataclass(frozen=True)

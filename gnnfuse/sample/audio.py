@@ -1,4 +1,4 @@
-"""Recordings: from memory or from files, mixed to one channel, at the rate a node type asks for."""
+"""Recordings: from memory or from files, mixed to one channel, at the rate that a node type needs."""
 
 import math
 import warnings
@@ -38,8 +38,8 @@ RATES = (100, 1_000_000)  # Hz; from slow sensors played as sound to ultrasound
 MAX_SECONDS = 1800.0  # half an hour of one channel at 48 kHz is 350 MB of floats
 MAX_FRAMES = 1 << 28  # a gigabyte of floats, whatever the rate
 Room = Callable[[int], Tensor]
-LOOK = 7  # of so many samples, one is looked at
-LOST = 0.1  # of the loudest channel's power: two channels that have nothing in common keep half, four a quarter
+LOOK = 7  # every seventh sample is examined
+LOST = 0.1  # of the loudest channel's power; the mean of n uncorrelated channels keeps 1/n of it
 BLOCK = 1 << 17  # frames read at once: all channels of a block are in memory, of the recording only their mean
 
 
@@ -94,7 +94,7 @@ def read_audio(
 def read_audio_into(
     room: Room, sample: Sample, signal: str, *, sample_rate: int, max_seconds: float = MAX_SECONDS
 ) -> Float[Tensor, "frames"] | None:
-    """As `read_audio`; a file of the rate that is asked for is decoded into the memory that `room` gives.
+    """Like `read_audio`, but a file that has the requested rate is decoded into the memory that `room` returns.
 
     Args:
         room: called with the number of frames that the file announces, at most once.
@@ -225,8 +225,8 @@ def _mono(file: "SoundFile", out: NDArray[np.float32], signal: str) -> int:
     """Fill `out` with the mean of a file's channels, block by block; return the number of samples, fewer only where the
     file ends before.
 
-    What stands in a file as 16 bits is read so: libsndfile takes three times as long to make floats of them, the same
-    ones. FLAC is decoded to either.
+    Samples of 16 bits are read as integers: libsndfile takes three times as long to convert them, to the same floats.
+    FLAC is decoded to either.
     """
     found, power, mean_power = 0, np.zeros(file.channels), 0.0
     short = file.subtype == "PCM_16" and file.format != "FLAC"
@@ -250,7 +250,7 @@ def _mono(file: "SoundFile", out: NDArray[np.float32], signal: str) -> int:
 
 
 def _average(block: NDArray[Any], out: NDArray[Any]) -> None:
-    """Writes the mean of a block's channels `[frames, channels]`, full scale as 1."""
+    """Write the mean of a block's channels `[frames, channels]`, full scale as 1."""
     if block.dtype == np.int16:
         scale = np.float32(2**-15)
         if block.shape[1] == 1:

@@ -31,7 +31,7 @@ def class_name(value: object) -> str:
 
 
 def value_name(value: object) -> str:
-    """As `class_name`, but a text stays as it is: "1.0" and "1" differ, as the ids of two rows may.
+    """Like `class_name`, but a text stays as it is: "1.0" and "1" differ, since they may be the ids of two rows.
 
     Raises:
         ValueError: a missing value or a collection.
@@ -75,7 +75,7 @@ def missing(value: object) -> bool:
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Different names in order: whole numbers as numbers where all are, otherwise all as texts.
+    """The distinct names, sorted: as numbers if all of them are whole numbers, otherwise as texts.
 
     Example:
         >>> in_order(["10", "9", "-1"]), in_order(["10", "9", "nine", "9"])
@@ -93,7 +93,7 @@ def _text(text: str) -> str:
 
 
 def _scalar(value: object) -> object:
-    """What an array, a tensor or a scalar of numpy holds; everything else as it is."""
+    """The value in a scalar of numpy, or in an array or tensor of one element; anything else as it is."""
     if not (hasattr(value, "dtype") and hasattr(value, "item")):
         return value
     if getattr(value.dtype, "kind", "") in ("M", "m"):  # dates and times, whose item() may be a count of nanoseconds

@@ -1,4 +1,4 @@
-"""Whether a recording's file is one, and whole: libsndfile reads what is left of a truncated file in silence."""
+"""Finds the recordings in a file. A truncated file is refused, of which libsndfile silently reads what is left."""
 
 import re
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from gnnfuse.sample.foreign import foreign
 from gnnfuse.sample.mpeg import PIECES, behind_id3, pieces_of, stream_of
 
 LONGEST_PAGE = 27 + 255 + 255 * 255  # header, segment table, segments of an Ogg page (RFC 3533)
-# Sizes that writers to a pipe leave, who know none: ffmpeg 0xFFFFFFFF, sox 0x7FFFF000 (AIFF: 0x7F000000), arecord
-# 0x80000000; rounded down to whole frames, and with some bytes of header added.
+# Sizes that programs write where they do not know one, as before a pipe: ffmpeg 0xFFFFFFFF, sox 0x7FFFF000 (AIFF:
+# 0x7F000000), arecord 0x80000000; rounded down to whole frames, and with some bytes of header added.
 UNKNOWN_SIZES = (
     range(1),
     range(0x7EFFF000, 0x7F001000),
@@ -21,9 +21,9 @@ UNKNOWN_SIZES = (
     range(0xFFFFF000, 1 << 32),
     range((1 << 63) - 1, 1 << 64),
 )
-# How files begin that libsndfile opens: WAV (three kinds of size), AIFF, AU, FLAC, Ogg, CAF, W64, NIST SPHERE. MPEG
-# audio (MP3) is found by its frames.
-BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"fLaC", b"OggS", b"caff", b"riff", b"NIST_1A")
+# Of files that libsndfile opens: WAV (three kinds of size), AIFF, AU, FLAC, Ogg, CAF, W64, NIST SPHERE. MPEG audio
+# (MP3) has none and is found by its frames.
+MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"fLaC", b"OggS", b"caff", b"riff", b"NIST_1A")
 NIST_FIELD = re.compile(rb"(sample_count|channel_count|sample_n_bytes) -i (\d+)")
 MPEG_BYTES_PER_SECOND = 80_000  # 640 kbit/s, which free format may reach
 TAG_BYTES = 1 << 28  # what an ID3v2 tag may hold
@@ -46,7 +46,7 @@ class Recording:
 def recordings_in(source: Path | BytesIO, *, max_seconds: float) -> list[Recording]:
     """The recordings in a file, if it is whole: the file itself, its Ogg streams, or its MPEG pieces (see `mpeg`).
 
-    A file that is shorter than its header announces is truncated, unless the size is one that writers to a pipe leave;
+    A file that is shorter than its header announces is truncated, unless that size stands for an unknown one;
     so is an Ogg file that does not end with a stream's last page. FLAC and CAF need no help: libsndfile refuses them.
 
     Args:
@@ -58,7 +58,7 @@ def recordings_in(source: Path | BytesIO, *, max_seconds: float) -> list[Recordi
     """
     with _opened(source) as file:
         head, size = file.read(HEAD), file.seek(0, 2)
-        if not head.startswith(BEGINNINGS):
+        if not head.startswith(MAGIC):
             return _mpeg_pieces(file, head, size, max_seconds)
         _refuse_truncated(file, head, size)
         starts = _stream_starts(file) if head.startswith(b"OggS") else []
@@ -77,7 +77,7 @@ def _mpeg_pieces(file: BytesIO | BufferedReader, head: bytes, size: int, max_sec
     file.seek(0)
     data = file.read()
     rest = data[behind_id3(data) :] if len(data) >= 10 and data.startswith(b"ID3") else b""
-    if rest.startswith(BEGINNINGS):  # FLAC, for instance; behind a tag, libsndfile loses the end of WAV and AIFF
+    if rest.startswith(MAGIC):  # FLAC, for instance; behind a tag, libsndfile loses the end of WAV and AIFF
         _refuse_truncated(BytesIO(rest), rest[:HEAD], len(rest))
         return [Recording(BytesIO(rest))]
     pieces = pieces_of(data)

@@ -22,10 +22,10 @@ def is_deep(image: "Image") -> bool:
 def deep_pixels(image: "Image", signal: str) -> NDArray[np.float32]:
     """A grey picture `[height, width]`, or `[2, height, width]` where one value is transparent.
 
-    Unsigned 16 bits are divided by 65,535 (12 bits in TIFF by 4,095); floats stand as they are. White is 1 also where a
-    TIFF file has it as 0, which Pillow inverts up to 8 bits only. Signed and 32-bit integers have no scale of their
-    own: SMinSampleValue and SMaxSampleValue give it where a TIFF file has them. Otherwise white is the first of 255,
-    65,535 and the type's largest number that no pixel of the picture exceeds, with a warning.
+    Unsigned 16 bits are divided by 65,535 (12 bits in TIFF by 4,095); floats are kept. TIFF files in which white is 0
+    are inverted, which Pillow does up to 8 bits only. Signed and 32-bit integers have no scale of their own: a TIFF
+    file may give it as SMinSampleValue and SMaxSampleValue. Otherwise white is the first of 255, 65,535 and the type's
+    largest number that no pixel of the picture exceeds, with a warning.
 
     Raises:
         ValueError: there are negative integers without SMinSampleValue.
@@ -66,7 +66,7 @@ def _stored(image: "Image", found: NDArray[Any]) -> NDArray[Any]:
 
 
 def _scale(image: "Image", numbers: NDArray[Any], signal: str) -> tuple[float, float]:
-    """What is black and what is white."""
+    """The numbers that stand for black and white."""
     kind, size = numbers.dtype.kind, numbers.dtype.itemsize
     if kind == "u" and size == 2:
         return 0.0, 2 ** _first(image, BITS, 16) - 1

@@ -1,4 +1,4 @@
-"""Common files that are neither pictures nor recordings that can be read here, by their first bytes or endings."""
+"""Names common kinds of files that cannot be read here, by their first bytes or suffix, and advises what to do."""
 
 from pathlib import PurePosixPath
 
@@ -10,7 +10,7 @@ BRANDS = {  # of ISO base media files, at byte 8
     b"mif1": f"a HEIF picture; {CONVERT_PICTURE}",
     b"M4A ": f"an M4A recording; {CONVERT_SOUND}",
 }
-BEGINNINGS = (
+MAGIC = (
     (b"\xff\xf1", f"an AAC recording; {CONVERT_SOUND}"),
     (b"\xff\xf9", f"an AAC recording; {CONVERT_SOUND}"),
     (b"\x30\x26\xb2\x75", f"a WMA or WMV file; {CONVERT_SOUND}"),
@@ -72,4 +72,4 @@ def foreign(head: bytes) -> str | None:
     if head[128:132] == b"DICM":
         return f"a DICOM picture; {CONVERT_PICTURE}"
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32]
-    return next((what for magic, what in BEGINNINGS if start.lower().startswith(magic.lower())), None)
+    return next((what for magic, what in MAGIC if start.lower().startswith(magic.lower())), None)

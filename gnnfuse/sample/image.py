@@ -1,4 +1,4 @@
-"""Pictures: from memory or from files, as floats with the number of channels a node type asks for."""
+"""Pictures: from memory or from files, as floats with the number of channels that a node type needs."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -71,9 +71,9 @@ def read_image(
 def read_pixels(
     sample: Sample, signal: str, *, channels: int = 3, max_pixels: int = MAX_PIXELS
 ) -> Float[Tensor, "channels height width"] | Packed | None:
-    """As `read_image`, but a picture that comes out of Pillow in three colours, and is asked for in three, is `Packed`.
+    """Like `read_image`, but a picture that Pillow decodes to three colours is `Packed` where three are requested.
 
-    Whoever makes something else of it saves a pass over its floats.
+    A caller that converts it to something else saves a pass over its floats.
     """
     value = signal_of(sample, signal)
     if value is None:
@@ -100,7 +100,7 @@ def unpacked(pixels: Packed) -> Float[Tensor, "3 height width"]:
 
 @dataclass(frozen=True)
 class _Colors:
-    """A picture of three colours, to be told from an array that a sample holds."""
+    """A picture of three colours, distinct from an array that a sample holds."""
 
     packed: Packed
 

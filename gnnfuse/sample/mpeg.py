@@ -26,7 +26,7 @@ KILOBITS = {  # per second, by layer and whether the version is 1; index 0 is "f
 LONGEST_FREE = 5761  # bytes of a frame of free format: 640 kbit/s at 32 kHz, doubled for version 2
 JUNK = 1 << 16  # bytes in which the next frame must begin; tags and zeros do not count
 ZEROS = 16  # so many zeros in a row are no accident
-SEARCHES = 64  # for the size of free format in one file: what is not one would be searched again and again
+SEARCHES = 64  # for the frame size of free format, per file: junk would start one at every other byte
 PIECES = 1000  # a decoder each, of some 70 kB
 NOT_ZERO = re.compile(rb"[^\0]")
 LYRICS_END = re.compile(rb"LYRICS200|LYRICSEND")
@@ -34,7 +34,7 @@ TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 CANDIDATE = re.compile(rb"\xff[\xe0-\xff]|" + b"|".join(TAGS))  # a frame or a tag
 SEVENS = (21, 14, 7, 0)  # an ID3v2 tag's size is four numbers of seven bits
 
-Form = tuple[float, int, int, bool]  # what all frames that a decoder reads in one go have in common
+Form = tuple[float, int, int, bool]  # shared by all frames that one decoder reads: version, layer, rate, mono
 
 
 class Header(NamedTuple):
@@ -83,7 +83,7 @@ def pieces_of(data: bytes) -> list[Piece]:
     """The frames of an MPEG recording, in pieces: a Xing, Info or VBRI header or another form begins a new one.
 
     ID3v1, ID3v2, APE and Lyrics3 tags, zeros and up to 64 KiB of anything else are skipped, in front, between and
-    behind. Joined files thus become pieces, of which each has its own encoder delay.
+    behind. Each of several joined files becomes a piece, since each has its own encoder delay.
 
     Returns:
         The pieces; none where the data does not begin as an MPEG recording.
@@ -110,7 +110,7 @@ def pieces_of(data: bytes) -> list[Piece]:
 
 
 def stream_of(data: bytes, piece: Piece) -> tuple[BytesIO, int | None]:
-    """A piece as a file that libsndfile reads to its end, and the samples to read; None: as many as it announces.
+    """A piece as a file that libsndfile reads to its end, and the samples to read; None for all that it announces.
 
     Where no header announces the frames, the first one is repeated behind them until libsndfile's estimate is beyond
     their end; what is repeated is never read.

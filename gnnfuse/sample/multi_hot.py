@@ -1,4 +1,4 @@
-"""Lists of labels: names, or a 0 or 1 at every label's place."""
+"""Lists of labels: their names, or multi-hot, with a 0 or 1 for each label."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -55,11 +55,11 @@ def truths(entries: Entries) -> Float64[np.ndarray, "entries"] | None:
 
 
 def multi_hot_width(lists: Iterable[Entries]) -> int:
-    """How many places multi-hot lists have; 0 where their entries are names (or numbers) of labels.
+    """The length of multi-hot lists; 0 where entries are names (or numbers) of labels.
 
     Lists are multi-hot where every entry is true or false, and they are of one length or repeat an entry, which lists
     of names do not: [0, 1] and [1] are the labels "0" and "1", [0, 1] and [1, 1] are not. Lists of one entry are names,
-    unless the entries are truth values or floats. Where lengths differ all the same, the most common one counts.
+    unless the entries are truth values or floats. Where lengths differ, the most common one counts.
 
     Example:
         >>> multi_hot_width([[0, 1, 0], [1, 1, 0]]), multi_hot_width([[0], [0, 1]]), multi_hot_width([[True], [False]])

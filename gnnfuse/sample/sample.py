@@ -9,11 +9,11 @@ from gnnfuse.sample.class_name import value_name
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Sample:
-    """One example: its signals by name, and what a model should say about it.
+    """One example: its signals by name, and what a model should predict for it.
 
-    A signal is raw or pre-extracted: a picture, a recording, a text, rows of features. What is accepted for each
-    is said by the reader that opens it (`read_image`, `read_audio`, `read_text`, `read_rows`); files are opened only
-    when a node type reads the signal, so a list of a million samples costs no memory for media.
+    A signal is raw or pre-extracted: a picture, a recording, a text, rows of features. The reader that opens it
+    (`read_image`, `read_audio`, `read_text`, `read_rows`) defines what is accepted; files are opened only when a node
+    type reads the signal, so a list of a million samples costs no memory for media.
 
     Args:
         signals: signal name -> signal. A missing modality is an absent key (or None). Several signals of one kind

@@ -13,7 +13,7 @@ AS_UTF8 = "text in UTF-8; save the table as UTF-8 (iconv -f WINDOWS-1252 -t UTF-
 
 @dataclass(frozen=True)
 class TextFile:
-    """A text that stands in a file of its own, read when a node type asks for it.
+    """A text in a file of its own, read when a node type reads the signal.
 
     Args:
         path: a file in UTF-8.

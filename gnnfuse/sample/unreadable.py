@@ -13,7 +13,7 @@ class Unreadable:
     made all the same, so that its other signals can be used; a signal that nobody reads disturbs nobody.
 
     Args:
-        found: what was found, as `SignalError` says it.
+        found: what was found, as in the message of `SignalError`.
         expected: what was expected.
         column: the table's column it came from, where that is not the signal itself.
         rest: the signal without what is wrong with it, for whoever goes on without that: None where nothing is left,

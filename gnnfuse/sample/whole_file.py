@@ -1,7 +1,7 @@
 """Files that are there as a whole or not at all, whatever happens while they are written.
 
-What is being written lies beside its place under a name of its own, locked by its writer. A lock ends with its process,
-so the next writer in that folder can tell what nobody owns any more, and removes it.
+A file is written beside its place under a temporary name, and locked by its writer. The lock ends with the process, so
+that the next writer in the folder recognises what a killed one left, and removes it.
 """
 
 import errno
@@ -20,7 +20,11 @@ _held: set[int] = set()
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file beside its place, flush it to the disk, and rename it."""
+    """Write a file beside its place, flush it to the disk, and rename it.
+
+    Raises:
+        OSError: it cannot be written; names the path.
+    """
     with replacing(path) as partial:
         partial.write_bytes(content)
 
@@ -54,7 +58,11 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def unfinished(folder: Path, *, suffix: str = "") -> Iterator[Path]:
-    """A new file for something unfinished, locked; removed afterwards if it is still there."""
+    """A new file with a temporary name, locked; removed afterwards if it is still there.
+
+    Raises:
+        OSError: it cannot be made; names the folder.
+    """
     path = folder / f"{UNFINISHED}{uuid4().hex}{suffix}"
     with _named(folder, path):
         path.touch(exist_ok=False)
@@ -64,7 +72,7 @@ def unfinished(folder: Path, *, suffix: str = "") -> Iterator[Path]:
 
 @contextmanager
 def unfinished_folder(folder: Path) -> Iterator[Path]:
-    """The same for several files: a new folder."""
+    """Like `unfinished`, but a folder for several files."""
     path = folder / f"{SAVING}{uuid4().hex}"
     with _named(folder, path):
         path.mkdir()
@@ -73,7 +81,7 @@ def unfinished_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what writers in a folder left that ended before they could; nothing that a living process owns."""
+    """Remove the temporary files that killed writers left in a folder; those of living processes stay."""
     if not folder.is_dir():
         return
     for left in [path for path in folder.iterdir() if OURS.fullmatch(path.name) and not path.is_symlink()]:
@@ -88,10 +96,11 @@ def lock(path: Path, *, wait: bool = False) -> Callable[[], None] | None:
     """Lock a file or folder for this process, however it ends; forked children do not hold it.
 
     Returns:
-        What unlocks it; None where the system or the file system has no locks.
+        A function that unlocks it; None where the system or the file system has no locks.
 
     Raises:
-        BlockingIOError: another holds it, and `wait` is not set.
+        BlockingIOError: another process holds it, and `wait` is not set.
+        FileNotFoundError: nothing is there.
     """
     if os.name != "posix":
         return None

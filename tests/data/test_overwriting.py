@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gnnfuse.data import TableError, open_table
-from gnnfuse.data.overwriting import Kept, files_in, refuse_overwriting, refuse_unwritable
+from gnnfuse.data.overwriting import Written, files_in, refuse_overwriting, refuse_unwritable
 from gnnfuse.data.rejects import Reject, is_rejects, write_rejects
 from gnnfuse.data.tables.media_path import MediaFolder
 from gnnfuse.data.tables.open_table import refuse_overwriting_table
@@ -76,7 +76,7 @@ def test_no_cell_names_a_file_that_will_be_replaced(tmp_path: Path) -> None:
     for name in ("curves.png", "cat.png"):
         (tmp_path / name).write_bytes(b"picture")
     os.link(tmp_path / "curves.png", tmp_path / "again.png")
-    media = MediaFolder(tmp_path, written=Kept.of([tmp_path / "curves.png", tmp_path / "new.png"]))
+    media = MediaFolder(tmp_path, written=Written.of([tmp_path / "curves.png", tmp_path / "new.png"]))
     assert media.resolve("cat.png") == (tmp_path / "cat.png").resolve()
     for cell in ("curves.png", "again.png"):
         with pytest.raises(TableError, match=r"a cell of the table names this file .* which would be replaced"):

@@ -60,4 +60,4 @@ def test_no_sums_or_no_line(root: Path) -> None:
     (root / "toy/SHA256SUMS").write_text("87428fc5  other.csv\n")
     assert "SHA256SUMS has no line for a.csv" in message(root)
     (root / "toy/SHA256SUMS").unlink()
-    assert "SHA256SUMS, which says what the files must be" in message(root)
+    assert "SHA256SUMS, which lists the checksums of the files" in message(root)

@@ -66,7 +66,7 @@ def _digest(path: Path, reading: str) -> str:
 
 @contextmanager
 def _writing_into(folder: Path, table: Path) -> Iterator[None]:
-    """Says of an error which folder it is about, and that the table has nothing to do with it."""
+    """Let an error name the folder, and that the table is not at fault."""
     try:
         yield
     except OSError as error:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from gnnfuse.data.tables.arrow_cells import Cell, is_text
+from gnnfuse.data.tables.arrow_cells import Cell, is_number, is_text
 from gnnfuse.data.tables.arrow_numpy import arrow_integers
-from gnnfuse.data.tables.column_numbers import is_number
 from gnnfuse.data.tables.dates_in_cells import ADVICE, are_days, is_date
 from gnnfuse.data.tables.grouped_numbers import grouped_note, is_grouped
 from gnnfuse.data.tables.media_kinds import kind_of_bytes, kind_of_name
@@ -37,7 +36,7 @@ class Evidence:
 
     Args:
         column: its name.
-        source: what the source itself says it holds, or None.
+        source: what the source declares it to hold, or None.
         rows: rows looked at.
         filled: of these, with a cell that is not empty.
         blank_words: words that stand for an empty cell; only of a column of numbers.
@@ -48,8 +47,8 @@ class Evidence:
         number_lists: whether all cells are lists of numbers.
         media: (modality, cells, what they look like) for each modality some cells look like.
         all_splits: whether every cell names a split.
-        unusable: why the column is of no use as an input; empty if it is not so.
-        caution: what to know before its numbers are used as an input; empty if there is nothing.
+        unusable: why the column cannot be an input; empty if it can.
+        caution: what to know before its numbers are used as an input; may be empty.
         example: a cell, shortened.
         shown_values: some of the different cells, shortened.
     """
@@ -91,7 +90,7 @@ def gather(table: Table, count: int) -> Iterator[Evidence]:
 
 
 def _of_numbers(table: Table, name: str, rows: Int64[np.ndarray, "rows"], column: "pa.ChunkedArray") -> Evidence | None:
-    """What `_of_cells` finds, without a look at each cell; None where other things than numbers stand."""
+    """As `_of_cells` returns it, without reading each cell; None unless all filled cells are numbers."""
     text = is_text(column.type, name in table.texts)
     if not (text or is_number(column.type)) or name in table.class_names:
         return None

@@ -26,7 +26,7 @@ class Columns:
         target: what a model should predict: a class, several labels, a number, or several columns of numbers or of
             labels (0 and 1).
         id: names the rows.
-        split: says which rows are for training, validation and testing.
+        split: assigns rows to training, validation and testing.
         group: rows of one value belong together: never in two splits.
 
     Raises:

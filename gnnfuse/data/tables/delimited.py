@@ -1,4 +1,4 @@
-"""CSV and TSV files, cell by cell as bytes: what a cell means is decided where it is used."""
+"""CSV and TSV files with cells as bytes, whose meaning is decided where they are used."""
 
 import csv
 import io
@@ -47,8 +47,8 @@ class DelimitedFile:
         return self._header[0]
 
     def other_delimiter(self) -> str | None:
-        """What seems to stand between cells instead: what Excel's first line names (`sep=;`); or, where this delimiter
-        finds one column, another that finds as many in the first row as in the header. None where this one will do."""
+        """The delimiter that the file seems to have instead: the one that Excel's first line names (`sep=;`); or, where
+        this one finds a single column, another that finds as many in the first row as in the header. Otherwise None."""
         if self._start[1]:
             return self._start[1] if self._start[1] != self.delimiter else None
         for other in OTHERS if len(self.names()) == 1 else ():
@@ -76,7 +76,7 @@ class DelimitedFile:
         return text, named[1] if named else ""
 
     def _filled(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        """The rows that the file begins with and the lines before each; blank ones and Excel's own are left out."""
+        """The first rows, each with the number of lines before it; blank lines and Excel's own are left out."""
         text, named = self._start
         rows = enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
         try:

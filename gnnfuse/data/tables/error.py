@@ -1,4 +1,4 @@
-"""What is said when a table itself cannot be used."""
+"""Errors in tables and in their cells."""
 
 
 class TableError(ValueError):

@@ -1,4 +1,4 @@
-"""Numbers written with commas, or with marks between thousands: told apart, never converted by guess."""
+"""Numbers with a decimal comma or with thousands separators: recognised, but never converted by guess."""
 
 import re
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3}){2,}")
 
 
 def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
-    """What commas and other marks in numbers stand for, and how to write the numbers; empty where there are none.
+    """What separators in numbers mean, and how to write the numbers instead; empty where there are none.
 
-    Three digits behind every comma are thousands, or decimals all the same: then the question is put. Nothing that is
-    advised changes a number.
+    Three digits behind every comma may be thousands or decimals: then the message asks. Following the advice changes no
+    number.
 
     Args:
         texts: cells that are no numbers as they stand.
@@ -22,7 +22,7 @@ def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
         >>> grouped_note(["1,5", "2,125"], pointed=False)
         "numbers with a decimal comma, such as '1,5'; write a point to use them as numbers"
         >>> grouped_note(["1,037", "1,037,000"], pointed=False)
-        "numbers with marks between thousands, such as '1,037,000'; leave the marks out to use them as numbers"
+        "numbers with thousands separators, such as '1,037,000'; leave these out to use them as numbers"
         >>> grouped_note(["1,037"], pointed=False)[:75]
         "numbers with three digits behind the comma, such as '1,037': is that 1037 o"
     """
@@ -32,16 +32,16 @@ def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
     sure_decimal = [text for text in decimal if not THOUSANDS.fullmatch(text)]
     if sure_thousands and sure_decimal:
         return (
-            f"numbers with marks of two meanings, such as {sure_thousands[0]!r} and {sure_decimal[0]!r}; write all "
-            "without marks between thousands and with a decimal point to use them as numbers"
+            f"numbers with separators of two meanings, such as {sure_thousands[0]!r} and {sure_decimal[0]!r}; write "
+            "all without thousands separators and with a decimal point to use them as numbers"
         )
     if sure_thousands or (thousands and pointed and not sure_decimal):
         return (
-            f"numbers with marks between thousands, such as {(sure_thousands or thousands)[0]!r}; leave the marks out "
-            "to use them as numbers"
+            f"numbers with thousands separators, such as {(sure_thousands or thousands)[0]!r}; leave these out to use "
+            "them as numbers"
         )
     if sure_decimal:
-        point = "a point, and none between thousands," if any("." in text for text in decimal) else "a point"
+        point = "a point, and no thousands separators," if any("." in text for text in decimal) else "a point"
         return f"numbers with a decimal comma, such as {sure_decimal[0]!r}; write {point} to use them as numbers"
     if thousands:
         whole, fraction = thousands[0].replace(",", ""), thousands[0].replace(",", ".")
@@ -53,7 +53,7 @@ def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
 
 
 def is_grouped(text: str) -> bool:
-    """Whether a text is a number with a comma or with marks between thousands.
+    """Whether a text is a number with a decimal comma or with thousands separators.
 
     Example:
         >>> [is_grouped(text) for text in ("1,5", "1,037,000", "1 037", "1.5", "a,b")]

@@ -1,4 +1,4 @@
-"""What the columns of a table probably are, told from what stands in them, with the reasons."""
+"""Guesses the role of each column of a table from its cells, and gives the reasons."""
 
 import re
 import warnings
@@ -61,7 +61,7 @@ class Guess:
     @property
     def summary(self) -> tuple[ColumnGuess, ...]:
         """The account for people: where it has more than 60 entries, one for all columns of the same role and reason,
-        whose numbers may differ; what it gives as the reason and the example are those of the first."""
+        whose numbers may differ; its reason and example are those of the first."""
         if len(self.account) <= MOST_SHOWN:
             return self.account
         alike: dict[tuple[str, str], list[ColumnGuess]] = {}
@@ -107,7 +107,7 @@ def guess_columns(
 ) -> Guess:
     """Guess which column is what from 1,000 rows, drawn from all (of a stream, the first).
 
-    In this order: what the source itself says (media and class features, class folders), names of splits under a
+    In this order: what the source declares (media and class features, class folders), names of splits under a
     column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
     embedded media, first bytes of the files that cells name (of 100 rows), lists of numbers, numbers, texts. What looks
     like paths, URLs or base64 and cannot be read as a picture, recording or text stays unused, with a warning. Short
@@ -144,7 +144,7 @@ def guess_columns(
     _refuse_both(given, ignored)
     if id is not None and not table.streaming:
         check_ids(table, id)
-    taken = {} if group is None else {group: "group"}  # tells who, so it is no input unless it is given as one too
+    taken = {} if group is None else {group: "group"}  # tells groups apart: no input unless given as one too
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
     taken |= dict.fromkeys(ignored, UNUSED)
     found: list[ColumnGuess] = []
@@ -164,7 +164,7 @@ def guess_columns(
 
 
 def _named_files(table: Table, evidences: Sequence[Evidence]) -> dict[str, NamedFiles]:
-    """What the cells of columns name that hold texts, or numbers of which one names a file."""
+    """The files that columns name: columns of texts, and columns of numbers whose example names a file."""
     columns = [
         evidence.column
         for evidence in evidences
@@ -211,13 +211,13 @@ def _refuse_both(given: dict[str, tuple[str, ...]], ignored: Sequence[str]) -> N
 def _candidates(evidence: Evidence, files: NamedFiles) -> Iterator[tuple[str, str]]:
     name = evidence.column.lower().replace(" ", "_").replace("-", "_")
     if evidence.source in ("image", "audio"):
-        yield evidence.source, "the source says so"
+        yield evidence.source, "declared by the source"
     elif evidence.source == "text":
-        yield "text_file", "the source says so"
+        yield "text_file", "declared by the source"
     elif evidence.source in ("id", "split"):
-        yield evidence.source, "the source says so"
+        yield evidence.source, "declared by the source"
     elif evidence.source == "label" or name in TARGETS:
-        yield "target", "the source says so" if evidence.source else "its name"
+        yield "target", "declared by the source" if evidence.source else "its name"
     if name in SPLITS and evidence.all_splits:
         yield "split", f"its name and its values {', '.join(evidence.shown_values)}"
     if (name in IDS or name.endswith("_id")) and evidence.unique and not (evidence.media or files.kind):

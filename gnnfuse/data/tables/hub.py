@@ -20,7 +20,7 @@ def load(source: str | Path, cache: Path | None, *, streaming: bool, allow_outsi
     """The data set in a folder (a path) or on the hub (a text); its splits together, if it has some.
 
     Raises:
-        TableError: it cannot be had; the message says why.
+        TableError: it cannot be loaded; the message gives the reason.
     """
     import datasets
 
@@ -92,7 +92,7 @@ class Stream:
     named: bool
 
     def schema(self) -> "pa.Schema":
-        """The columns' types: as the data set says, else as its first rows have them.
+        """The columns' types: as the data set declares them, else those of its first rows.
 
         Raises:
             TableError: no rows.

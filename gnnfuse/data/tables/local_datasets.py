@@ -41,8 +41,8 @@ def load_folder(folder: Path, cache: Path | None, *, streaming: bool, allow_outs
 
     inside = _Inside(folder, allow_outside)
     if is_dataset_folder(folder):
-        for part in _parts(inside):
-            for file in _saved_files(inside, part):
+        for rows_folder in _row_folders(inside):
+            for file in _saved_files(inside, rows_folder):
                 check_values(map_arrow(file), shown(file))
         return datasets.load_from_disk(os.path.abspath(folder))
     _check_cards(inside)
@@ -71,7 +71,7 @@ class _Inside:
     allow_outside: bool
 
     def file(self, name: str, where: str) -> Path | None:
-        """The ordinary file of a name, or None where it is no local one, which only `allow_outside` lets pass."""
+        """The ordinary file of a name; None for a URL, which is refused unless `allow_outside` is set."""
         if "://" in name or "::" in name:
             self.refuse(name, where)
             return None
@@ -97,7 +97,7 @@ class _Inside:
             )
 
 
-def _parts(inside: _Inside) -> Iterator[Path]:
+def _row_folders(inside: _Inside) -> Iterator[Path]:
     """The folders of a saved data set that hold rows: its splits, or itself."""
     folder = inside.folder
     if (folder / INFO).is_file() and (folder / STATE).is_file():
@@ -107,11 +107,11 @@ def _parts(inside: _Inside) -> Iterator[Path]:
         yield folder / inside.plain(split, SPLITS)
 
 
-def _saved_files(inside: _Inside, part: Path) -> Iterator[Path]:
-    _read(inside, part / INFO)
-    for entry in _read(inside, part / STATE).get("_data_files", ()):
+def _saved_files(inside: _Inside, folder: Path) -> Iterator[Path]:
+    _read(inside, folder / INFO)
+    for entry in _read(inside, folder / STATE).get("_data_files", ()):
         name = inside.plain(entry.get("filename") if isinstance(entry, dict) else entry, STATE)
-        found = inside.file(str(part.relative_to(inside.folder) / name), STATE)
+        found = inside.file(str(folder.relative_to(inside.folder) / name), STATE)
         if found is not None:
             yield found
 

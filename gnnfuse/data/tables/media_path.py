@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
-from gnnfuse.data.overwriting import Kept
+from gnnfuse.data.overwriting import ELSEWHERE, Written
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.sample.files import shown
 from gnnfuse.sample.unreadable import Unreadable
@@ -25,7 +25,7 @@ class MediaFolder:
     Args:
         path: the folder; None where a table has none, which lets no relative path be used.
         allow_outside: let absolute paths, `..` and links lead anywhere. URLs are never fetched.
-        written: files that whoever reads the table will replace or remove: no cell may name one.
+        written: files that the caller will replace or remove: no cell may name one.
 
     Example:
         >>> MediaFolder(Path("/data")).resolve("../etc/passwd").found
@@ -34,7 +34,7 @@ class MediaFolder:
 
     path: Path | None
     allow_outside: bool = False
-    written: Kept | None = None
+    written: Written | None = None
 
     def resolve(self, cell: str, *, absolute: bool = False) -> Path | Unreadable:
         """The file that a cell names.
@@ -61,10 +61,7 @@ class MediaFolder:
                 f"a path that leads out of the folder: {shown(cell)}", f"a file in {self.described}{ADVICE}"
             )
         if self.written is not None and found in self.written:
-            raise TableError(
-                f"{found}: a cell of the table names this file ({shown(cell)}), which would be replaced or removed; "
-                "expected another place to write to"
-            )
+            raise TableError(f"{found}: a cell of the table names this file ({shown(cell)}), which {ELSEWHERE}")
         return found
 
     def _outside(self, cell: str, absolute: bool) -> str | None:

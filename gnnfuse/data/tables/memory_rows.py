@@ -77,7 +77,7 @@ def memory_rows(source: Any) -> MemoryRows | None:
             raise TableError(f"table {NAME}: found a {type(source).__name__} that is no table ({error})") from error
     check_values(source, NAME)
     renamed = source.rename_columns(list(checked_schema(source.schema, NAME).names))
-    return MemoryRows(renamed.replace_schema_metadata(source.schema.metadata))  # which says what class numbers mean
+    return MemoryRows(renamed.replace_schema_metadata(source.schema.metadata))  # which names the classes of numbers
 
 
 def _from_rows(rows: list[Any]) -> MemoryRows:

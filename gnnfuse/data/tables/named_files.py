@@ -1,4 +1,4 @@
-"""What the cells of a column name: files that are there, of whatever ending, or what only looks like files."""
+"""Whether the cells of a column name files: existing ones of any suffix, or only what looks like their paths."""
 
 import base64
 import re
@@ -54,13 +54,13 @@ class NamedFiles:
 
     @property
     def reason(self) -> str:
-        """Why the column is of its kind, or of no use as an input; empty where most cells name nothing."""
+        """Why the column is of its kind, or cannot be an input; empty where most cells name nothing."""
         if not self._named:
             return ""
         if self.kind is not None:
             found = f"{self._count(self.kind)} name files that are {KINDS[self.kind]} by their first bytes"
             missing = self.looked - self.counts[self.kind]
-            return found + (f", of {missing} such a file is not there" if missing else "")
+            return found + (f"; {missing} name none" if missing else "")
         most = max((kind for kind in self.counts if kind not in KINDS), key=lambda kind: self.counts[kind], default="")
         if not most:
             return f"cells name files of several kinds, {self._count('image')} pictures; split the column by kind"
@@ -107,7 +107,7 @@ def named_files(cells: Iterable[object], media: MediaFolder) -> NamedFiles:
 
 
 def _named(cell: str, media: MediaFolder) -> tuple[str, str]:
-    """What a cell names, and if that cannot be read, why; an empty kind for an ordinary text."""
+    """The kind of what a cell names (empty for an ordinary text), and why it cannot be read, if so."""
     if _is_base64(cell):
         return "base64", ""
     if len(cell) > LONGEST or "\n" in cell:

@@ -43,7 +43,7 @@ class Options:
     cache: Path | None
 
     def table(self, name: str, schema: "pa.Schema", folder: Path | None, **given: Any) -> Table:
-        """A table with what these options say."""
+        """A table opened with these options."""
         given = {"kinds": kinds_in(schema), **given}
         return Table(
             name=name,
@@ -75,7 +75,7 @@ def open_table(
 
     An empty cell is a missing value. So are "NA", "null" and other words that `pandas.read_csv` takes for missing,
     where numbers or targets are read; in other columns they are texts as any other, unless `blanks` names them. A CSV
-    file whose header holds no comma may be separated by semicolons or tabs; `Table.notes` says so.
+    file whose header holds no comma may be separated by semicolons or tabs, which `Table.notes` records.
 
     Small files are read into memory, large ones are converted to Arrow once and mapped from the cache; a stream needs
     neither and is read anew in each pass.

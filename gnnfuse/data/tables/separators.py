@@ -1,4 +1,4 @@
-"""What stands between several labels in a cell."""
+"""The separator between several labels in a cell."""
 
 import re
 from collections import Counter
@@ -13,11 +13,11 @@ WORDS = 3  # of a label, on average: more are a phrase
 NUMBER = re.compile(r"[+-]?\d+(,\d+|(,\d{3})+)?(\.\d+)?")  # with a decimal comma, or commas between thousands
 
 
-def parts_of(text: str, separator: str) -> list[str]:
-    """What stands between separators, without spaces around it and without what is empty.
+def labels_in(text: str, separator: str) -> list[str]:
+    """The labels between separators, without surrounding spaces; empty ones are left out.
 
     Example:
-        >>> parts_of(" red | round|", "|")
+        >>> labels_in(" red | round|", "|")
         ['red', 'round']
     """
     return [part.strip() for part in text.split(separator) if part.strip()]
@@ -48,7 +48,7 @@ def find_separator(cells: Iterable[object], *, asked: bool = False) -> str | Non
     known = (*SURE, *USUAL, *RARE)
     for separator in known if asked else (*SURE, *USUAL, " "):
         held = any(separator in text for text in texts)
-        if held and multi_hot_width([parts_of(text, separator) for text in texts]):
+        if held and multi_hot_width([labels_in(text, separator) for text in texts]):
             return separator
     for separator in known if asked else (*SURE, *USUAL):
         plain = separator in SURE or (asked and separator in USUAL)
@@ -60,13 +60,13 @@ def find_separator(cells: Iterable[object], *, asked: bool = False) -> str | Non
 
 def _recurs(texts: Sequence[str], separator: str) -> bool:
     """Whether the parts of cells come again in other combinations, each in one and a half different ones on average."""
-    parts = Counter(part for text in texts for part in parts_of(text, separator))
+    parts = Counter(part for text in texts for part in labels_in(text, separator))
     return any(separator in text for text in texts) and parts.total() >= AGAIN * len(parts)
 
 
 def _are_labels(texts: Sequence[str], separator: str) -> bool:
     """Whether parts are short, and most of what stands in cells can stand first in one."""
-    cells = [parts_of(text, separator) for text in texts]
+    cells = [labels_in(text, separator) for text in texts]
     parts = [part for cell in cells for part in cell]
     first = {cell[0] for cell in cells if cell}
     words = sum(len(part.split()) for part in parts)

@@ -1,4 +1,4 @@
-"""Which folders are splits, told by their names and by whether they hold class folders."""
+"""Decides which folders are splits, by their names and by whether they hold class folders."""
 
 import re
 from collections import defaultdict

@@ -30,7 +30,7 @@ class Splits:
         test: rows to open once.
         without_target: rows that belong to no split because their target is empty.
         rule: how the splits came about, in words.
-        fractions: the shares by which rows were dealt out; None where a column says it all.
+        fractions: the shares by which rows were dealt out; None where a column assigns all rows.
     """
 
     train: Int64[np.ndarray, "train"]
@@ -59,14 +59,14 @@ def split_rows(
 
     By rule: every row (or group) has a key, a hash of the seed and its id (of the group's name; of the row's number
     where there are no ids), and rows are dealt out in the order of their keys, class by class, so that each class is
-    shared out as the fractions say, up to one row; for regression ten ranges of equal counts stand for classes, for
+    shared out by the fractions, up to one row; for regression ten ranges of equal counts stand for classes, for
     labels each row's rarest label. Each class has its first row in training. With ids the splits do not depend on the
     order of the rows. Groups are dealt out whole, the largest first, each to the split that most lacks its classes. A
     table whose split column names training but no validation rows has them taken out of training by the same rule.
 
     Args:
         table: the table.
-        columns: says where ids, splits and groups stand.
+        columns: names the columns of ids, splits and groups.
         target: how targets are read; None stratifies nothing and lets every row in.
         fractions: of training, validation and test.
         seed: of the keys.
@@ -185,7 +185,7 @@ def _refuse_unlearnt(
             raise TableError(
                 f"table {table.name}, row {row + 1}: training has no rows of class {name}, as groups of column "
                 f"{columns.group!r} ({group} here, for {split}) are kept whole and too few have this class; expected "
-                "several groups for each class, a column that says the splits, or on_error skip (--on-error skip) to "
+                "several groups for each class, a column of splits, or on_error skip (--on-error skip) to "
                 "leave such rows out"
             )
 

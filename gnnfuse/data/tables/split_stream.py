@@ -1,4 +1,4 @@
-"""Which rows of a stream are for training, validation and testing: one pass over the cells that say so."""
+"""Splits the rows of a stream for training, validation and testing, in one pass over the cells that decide it."""
 
 from array import array
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ NAMES = tuple(SYNONYMS)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StreamedSplits:
-    """The splits of a stream, and what says them again in each pass.
+    """The splits of a stream, and the rule that repeats them in each pass.
 
     Args:
         splits: as of an indexed table.
@@ -52,7 +52,7 @@ def split_stream(
 
     Args:
         table: the table, streaming or not.
-        columns: says where ids, splits and groups stand.
+        columns: names the columns of ids, splits and groups.
         target: how targets are read; None lets every row in.
         fractions: of training, validation and test; they hold on average.
         seed: of the hash.

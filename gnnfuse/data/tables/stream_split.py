@@ -25,7 +25,7 @@ class StreamSplit:
         fractions: of training, validation and test.
         seed: of the hash.
         valid_from_train: the table has a split column that names no validation rows: take them out of training by the
-            hash, as many as the fractions say of training and validation together.
+            hash, by the fractions of training and validation together.
 
     Example:
         >>> rule = StreamSplit(column="split")

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from gnnfuse import catalog
-from gnnfuse.data.overwriting import Kept
+from gnnfuse.data.overwriting import Written
 from gnnfuse.data.tables.arrow_cells import Cell, Read, is_text, readers
 from gnnfuse.data.tables.arrow_rows import IndexedRows
 from gnnfuse.data.tables.blanks import Blanks
@@ -30,7 +30,7 @@ Cells = dict[str, Cell]
 class Table:
     """Rows and columns as they stand in a file; `open_table` makes one.
 
-    Rows are counted from 1 in all that is said to people ("row 1" is the first below the header), and from 0 in code.
+    Rows are counted from 1 in messages and reports ("row 1" is the first below the header), and from 0 in code.
     An empty cell (a null, a text of white space only, a number that is NaN, a word of `blanks`) reads as None.
 
     Args:
@@ -40,12 +40,11 @@ class Table:
         batches: the rows in order as Arrow batches; can be gone through again.
         media: where paths in cells start from.
         texts: columns of bytes that are texts.
-        kinds: column -> what the source itself says it holds: "image", "audio" or "text" (paths or bytes of such
+        kinds: column -> what the source declares it to hold: "image", "audio" or "text" (paths or bytes of such
             files), "label", "id", "split".
         class_names: column -> the names that its numbers, or the numbers in its lists, stand for.
         blanks: words that stand for an empty cell.
-        measured: columns of numbers and targets, in which such words count although they do not everywhere; see
-            `reading`.
+        measured: columns of numbers and targets, where blank words are honoured even if not elsewhere; see `reading`.
         empty: columns that the source lacks and that read as empty; see `with_empty`.
         notes: what was left out on opening, in words.
 
@@ -104,7 +103,7 @@ class Table:
                 raise TableError(f"table {self.name}: {catalog.unknown('column', name, self.columns)}")
 
     def reading(self, columns: "Columns") -> "Table":
-        """The same table for someone who knows which columns hold numbers and targets.
+        """The same table with its columns of numbers and targets marked as `measured`.
 
         Raises:
             TableError: a column is unknown; the message names near ones.
@@ -113,8 +112,8 @@ class Table:
         return replace(self, measured=frozenset((*columns.features, *columns.target)))
 
     def writing(self, written: Iterable[Path]) -> "Table":
-        """The same table for someone who will write files: a cell that names one of those is an error."""
-        return replace(self, media=replace(self.media, written=Kept.of(written)))
+        """The same table for a caller that will write some files: a cell that names one of them is an error."""
+        return replace(self, media=replace(self.media, written=Written.of(written)))
 
     def with_empty(self, names: Iterable[str]) -> "Table":
         """The same table with further columns whose cells are all empty."""

@@ -49,7 +49,7 @@ class TableStream(SampleStream):
     def __post_init__(self) -> None:
         object.__setattr__(self, "table", self.table.reading(self.columns))
         if self.split is not None and self.rule is None:
-            raise ValueError(f"split {self.split!r} of a stream needs a rule that says which rows belong to it")
+            raise ValueError(f"split {self.split!r} of a stream needs a rule that assigns rows to splits")
 
     def share(self, index: int, count: int) -> Iterator[tuple[int, Sample]]:
         """The samples whose number modulo `count` is `index`.

@@ -9,7 +9,7 @@ from gnnfuse.data.tables.arrow_cells import Cell
 from gnnfuse.data.tables.error import CellError
 from gnnfuse.data.tables.literal_list import literal_list
 from gnnfuse.data.tables.numbers_in_cells import number_in
-from gnnfuse.data.tables.separators import parts_of
+from gnnfuse.data.tables.separators import labels_in
 from gnnfuse.data.tables.table import Cells
 from gnnfuse.sample.class_name import class_name, missing
 from gnnfuse.sample.files import shown
@@ -113,7 +113,7 @@ class TableTarget:
         items = listed(cell)
         if items is not None:
             return items
-        return parts_of(cell, self.separator) if self.separator and isinstance(cell, str) else [cell]
+        return labels_in(cell, self.separator) if self.separator and isinstance(cell, str) else [cell]
 
     def _class(self, cell: Cell) -> str:
         true = None if self.spelling is None else truth(cell)

@@ -1,4 +1,4 @@
-"""What a table's target columns ask for: classes, labels or numbers."""
+"""Chooses the kind of target in a table's target columns: classes, labels or numbers."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ from gnnfuse.data.tables.columns import Columns
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.literal_list import literal_list
 from gnnfuse.data.tables.numbers_in_cells import number_in
-from gnnfuse.data.tables.separators import find_separator, parts_of
+from gnnfuse.data.tables.separators import find_separator, labels_in
 from gnnfuse.data.tables.table import Table
 from gnnfuse.data.tables.table_target import KINDS, Kind, TableTarget
 from gnnfuse.sample.class_name import WHOLE, class_name
@@ -28,18 +28,18 @@ PADDED = re.compile(r"0[0-9]+")
 def target_kind(
     table: Table, columns: Columns, *, kind: Kind | None = None, separator: str | None = None
 ) -> TableTarget:
-    """Choose what the target columns ask for, from up to 10,000 rows.
+    """Choose the kind of target that the target columns hold, from up to 10,000 rows.
 
     Several columns of nothing but 0 and 1 (or true and false) are labels by the columns' names; other several columns
     are regression. One column is labels if it holds lists (also spelt out, as "['red', 'big']") or texts with
     `separator`, or with one that `find_separator` is certain of. Lists of one length of nothing but 0 and 1 are
     multi-hot: the labels of column y are y[0], y[1] and so on. Lists of numbers with fractions, numbers with fractions
-    and more than 20 different whole numbers are regression, unless the source says that they are labels (as class
+    and more than 20 different whole numbers are regression, unless the source declares them to be labels (as class
     folders do), or they are texts padded with zeros ("007"). Texts and up to 20 different whole numbers are classes.
 
     Args:
         table: the table.
-        columns: says which columns are the target.
+        columns: names the target columns.
         kind: overrides the choice. "multilabel" looks for more separators, and takes one column of nothing but 0 and 1
             for one label.
         separator: between several labels in a cell; makes the target multi-label.
@@ -103,7 +103,7 @@ def _of_columns(
 
 
 class _OneColumn:
-    """Chooses what one column asks for."""
+    """Chooses the kind of target in one column."""
 
     def __init__(self, table: Table, name: str, cells: list[Cell], kind: Kind | None, separator: str | None) -> None:
         self.name, self.kind, self.separator = name, kind, separator
@@ -130,7 +130,7 @@ class _OneColumn:
         if self.kind == "multilabel":
             return self._asked()
         if self.is_label:
-            return self._classes(f"column {self.name} holds classes, as its source says")
+            return self._classes(f"column {self.name} holds classes, as declared by its source")
         numbers = [number_in(cell) for cell in self.cells]
         if None not in numbers:
             return self._of_numbers([number for number in numbers if number is not None])
@@ -171,7 +171,7 @@ class _OneColumn:
         return self._chosen("multilabel", "given" if self.kind else f"column {self.name} holds lists")
 
     def _asked(self) -> TableTarget:
-        """Labels, though nobody says what separates them."""
+        """Labels without a given separator."""
         if all(truth(cell) is not None for cell in self.cells):
             return self._chosen(
                 "multilabel",
@@ -187,7 +187,7 @@ class _OneColumn:
         return self._separated(separator, f"given; its labels are separated by {separator!r}")
 
     def _separated(self, separator: str, reason: str) -> TableTarget:
-        width = multi_hot_width(parts_of(cell, separator) if isinstance(cell, str) else [cell] for cell in self.cells)
+        width = multi_hot_width(labels_in(cell, separator) if isinstance(cell, str) else [cell] for cell in self.cells)
         return self._chosen("multilabel", reason, separator=separator, labels=self._places(width))
 
     def _classes(self, reason: str) -> TableTarget:
@@ -218,7 +218,7 @@ class _OneColumn:
         if len(classes) > max(FEW, len(self.cells) // 2):
             raise TableError(
                 f"{self.where}: found {len(classes)} different {what} in {len(self.cells)} rows, which looks like free "
-                "text; if they are classes, say so by --kind classification (kind=)"
+                "text; if they are classes, add --kind classification (kind=)"
             )
         return self._classes(f"column {self.name} holds {len(classes)} different {what}")
 

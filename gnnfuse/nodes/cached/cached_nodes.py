@@ -101,7 +101,7 @@ class CachedNodes(NodeType):
         if row is None:
             raise NotCachedError(sample, self.signal, self.folder, self.command)
         if not row.readable:
-            self.of.nodes(sample)  # tells what is wrong with it
+            self.of.nodes(sample)  # raises what is wrong with it
             raise CacheError(
                 f"sample {sample.id!r}, signal {self.signal!r}: it could not be read when the cache was made and can "
                 f"be now; try again: {self.command}"

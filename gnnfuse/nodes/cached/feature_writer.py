@@ -32,7 +32,7 @@ class FeatureWriter:
 
     Args:
         place: of the features.
-        encoder: a few words on the encoder, for people who look.
+        encoder: a short description of the encoder, for people.
         shard_bytes: about how large a shard is.
         shard_seconds: how old a shard grows before it is written, whatever its size.
         wait: where another process is writing there, wait until it ends.

@@ -54,7 +54,7 @@ class KeyIndex(Sequence[bytes]):
 def sort_keys(keys: Sequence[Keys], readable: Sequence[np.ndarray]) -> KeyIndex:
     """The index over the keys of several shards.
 
-    Of rows with the same key the first is taken, one that holds features before one that says there are none.
+    Of rows with the same key the first is taken, one that holds features before one that records their absence.
 
     Args:
         keys: per shard the keys of its rows.

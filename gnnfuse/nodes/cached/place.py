@@ -104,11 +104,11 @@ class Place:
 
 
 def shard_name(content: bytes | memoryview) -> str:
-    """A shard is named by its content, so that its name tells whether it is whole."""
+    """The name of a shard: the hash of its content, which shows whether it is whole."""
     return f"{hashlib.sha256(content).hexdigest()}.arrow"
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a shard holds what its name says."""
+    """Whether the content of a shard has the hash in its name."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == path.stem

@@ -60,7 +60,7 @@ def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> Row:
     if nodes is None:
         return Row(key, False, nothing.astype(dtype), np.zeros(0, np.int64), nothing, nothing, 0)
     full = nodes.values.numpy().reshape(-1)
-    with np.errstate(over="ignore"):  # told below
+    with np.errstate(over="ignore"):  # raises below
         values = full.astype(dtype)
     if np.isinf(values).sum() != np.isinf(full).sum():
         raise ValueError(f"features up to {np.abs(full).max():g} are too large for {dtype}, give dtype='float32'")

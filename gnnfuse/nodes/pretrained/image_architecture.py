@@ -118,7 +118,7 @@ def _fixed_size(name: str, settings: Any, size: tuple[int, int] | None) -> tuple
 
 
 def _torchvision_settings(name: str, weights: str | None) -> Any:
-    """What torchvision's weights say of their pictures; a file's are taken to be like the default ones."""
+    """How torchvision's weights expect their pictures; those of a file are taken to be like the default ones."""
     from torchvision.models import get_model_weights
 
     listed = listed_weights(name, weights)

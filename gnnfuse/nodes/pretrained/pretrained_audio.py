@@ -43,7 +43,7 @@ class PretrainedAudio(PretrainedNodes):
             states), up to `max_pool` of them, "raise" refuses.
         max_pool: most frames in a node when pooling.
         augmentation: changes the waveform `[samples]` at random in training, given a generator.
-        max_seconds: longer recordings are an error, told before they are decoded (see `gnnfuse.sample.read_audio`).
+        max_seconds: longer recordings are refused before they are decoded (see `gnnfuse.sample.read_audio`).
         architecture: what the network is; read from the library by default, and kept in saved models.
 
     Raises:

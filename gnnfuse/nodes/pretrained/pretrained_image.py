@@ -29,7 +29,7 @@ class PretrainedImage(PretrainedNodes):
     network (32 pixels for a ResNet), a patch of a transformer. A picture is extended at its right and lower border,
     its own last pixels repeated, until squares fill it. Transformers with learned positions get pictures of the size
     they were trained on, stretched in both directions, so that nothing is cut off; other networks take pictures as
-    they are, unless `size` says otherwise.
+    they are, unless `size` is given.
 
     Args:
         model: "torchvision/" and the name of a classification network ("torchvision/resnet50"), else a vision model of
@@ -47,7 +47,7 @@ class PretrainedImage(PretrainedNodes):
         overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
             rows of squares, "raise" refuses.
         augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
-        max_pixels: larger pictures are an error, told before they are decoded (see `gnnfuse.sample.read_image`).
+        max_pixels: larger pictures are refused before they are decoded (see `gnnfuse.sample.read_image`).
         architecture: what the network is; read from the library by default, and kept in saved models.
 
     Raises:

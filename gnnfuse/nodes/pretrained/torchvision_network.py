@@ -44,10 +44,10 @@ class TorchvisionNetwork(Network):
     """A classification network of torchvision without its classes.
 
     Args:
-        name: as `torchvision.models.list_models` has it, or as `register_model` was told.
+        name: as `torchvision.models.list_models` has it, or as registered by `register_model`.
         width: size of its states.
         size: height and width of a small picture it takes.
-        arguments: what its maker is told beside the defaults.
+        arguments: of its builder, beside the defaults.
     """
 
     name: str
@@ -167,7 +167,7 @@ def listed_weights(name: str, weights: str | None) -> Any:
 
 
 def needed_arguments(name: str, weights: str | None) -> dict[str, Any]:
-    """What torchvision tells a network when it loads its weights, and not when it makes one without."""
+    """The arguments that torchvision adds when it loads a network with its weights."""
     if name in ("googlenet", "inception_v3"):
         return {"transform_input": True}
     listed = listed_weights(name, weights)

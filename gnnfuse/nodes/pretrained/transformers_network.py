@@ -59,7 +59,7 @@ class TransformersImageNetwork(TransformersNetwork):
         width: size of its states.
         stride: pixels from one patch to the next.
         prefix: tokens in front of the patches that are none (classes, distillation, registers).
-        interpolates: the model is told to stretch its learned positions over pictures of other sizes.
+        interpolates: the model can stretch its learned positions over pictures of other sizes.
         size: height and width of a small picture it takes.
     """
 

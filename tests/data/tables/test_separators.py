@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gnnfuse.data.tables.separators import find_separator, parts_of
+from gnnfuse.data.tables.separators import find_separator, labels_in
 
 RED = ["red;round", "red", "round;big", "big;red", "round"]
 GENRES = ["Action", "Comedy", "Drama", "Thriller", "War", "Western"]
@@ -59,4 +59,4 @@ def test_where_labels_are_asked_for_more_is_found_and_phrases_are_not_split_at_s
 
 
 def test_parts_have_no_spaces_around_them_and_are_not_empty() -> None:
-    assert parts_of(" red ; light blue;; ", ";") == ["red", "light blue"]
+    assert labels_in(" red ; light blue;; ", ";") == ["red", "light blue"]

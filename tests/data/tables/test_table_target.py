@@ -217,7 +217,7 @@ def test_labels_that_nothing_separates_are_refused_with_the_question() -> None:
 def test_what_the_source_calls_a_class_is_one_whatever_its_name() -> None:
     table = replace(open_table([{"y": f"{number:02d}.5|{number}"} for number in range(30)]), kinds={"y": "label"})
     found = target_kind(table, Columns(target=("y",)))
-    assert (found.kind, found.reason) == ("classification", "column y holds classes, as its source says")
+    assert (found.kind, found.reason) == ("classification", "column y holds classes, as declared by its source")
     numbers = replace(open_table([{"y": number} for number in range(30)]), kinds={"y": "label"})
     assert target_kind(numbers, Columns(target=("y",))).read({"y": 7}) == "7"
 
