@@ -218,7 +218,7 @@ class NumberTarget(TargetEncoding):
         """The target as it stands: float64 `[size]`."""
         try:
             numbers = torch.as_tensor(sample.target, dtype=torch.float64).reshape(-1)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, RuntimeError, OverflowError):
             numbers = torch.full((0,), torch.nan)
         if len(numbers) != self.size or not bool(torch.isfinite(numbers).all()):
             raise ValueError(

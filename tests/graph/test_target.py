@@ -178,7 +178,11 @@ def test_numbers_come_as_numbers_lists_arrays_or_tensors() -> None:
     assert NumberTarget(2, mean=(1.0,), scale=(2.0,)).encode(sample([1, 3])).tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("target", ["five", None, [1.0, 2.0], [], float("nan"), float("inf"), {"a": 1}], ids=repr)
+@pytest.mark.parametrize(
+    "target",
+    ["five", None, [1.0, 2.0], [], float("nan"), float("inf"), {"a": 1}, 10**309],
+    ids=["text", "none", "two", "empty", "nan", "inf", "mapping", "huge"],
+)
 def test_what_is_no_finite_number_is_refused(target: object) -> None:
     refused(NumberTarget(), target, "expected 1 finite numbers")
 
