@@ -102,6 +102,9 @@ def read_audio_into(
         signal: name of the signal.
         sample_rate: as `read_audio` takes it.
         max_seconds: as `read_audio` takes it.
+
+    Raises:
+        SignalError: as `read_audio`.
     """
     value = signal_of(sample, signal)
     if value is None:

@@ -74,6 +74,9 @@ def read_pixels(
     """Like `read_image`, but a picture that Pillow decodes to three colours is `Packed` where three are requested.
 
     A caller that converts it to something else saves a pass over its floats.
+
+    Raises:
+        SignalError: as `read_image`.
     """
     value = signal_of(sample, signal)
     if value is None:

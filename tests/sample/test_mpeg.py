@@ -110,7 +110,7 @@ def test_junk_between_frames_is_skipped_up_to_a_limit() -> None:
 
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
 @pytest.mark.parametrize("header", [True, False])
-def test_a_cut_frame_is_told(mode: str, header: bool) -> None:
+def test_a_cut_frame_is_refused(mode: str, header: bool) -> None:
     whole = mp3(noise(20000), mode=mode)
     content = whole if header else without_header(whole)
     frames = pieces_of(content)[0].frames
@@ -123,7 +123,7 @@ def test_a_cut_frame_is_told(mode: str, header: bool) -> None:
         assert len(read(missing)) == 11520
 
 
-def test_a_header_of_fraunhofer_is_no_sound_and_tells_truncation() -> None:
+def test_a_header_of_fraunhofer_is_no_sound_and_shows_truncation() -> None:
     whole = mp3(noise(20000), mode="VARIABLE")
     (piece,) = pieces_of(whole)
     assert piece.info is not None

@@ -20,6 +20,6 @@ def test_a_lone_surrogate_is_refused() -> None:
         read_text(Sample({"text": "a\ud800b"}, id="seven"), "text")
 
 
-def test_text_of_another_encoding_is_told_how_to_be_saved() -> None:
+def test_text_of_another_encoding_is_refused_with_advice() -> None:
     with pytest.raises(SignalError, match=r"not UTF-8 \(byte 0xe9 at character 3\).*save the table as UTF-8"):
         read_text(Sample({"text": "caf\udce9"}), "text")

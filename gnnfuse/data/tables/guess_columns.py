@@ -147,6 +147,12 @@ def guess_columns(
     taken = {} if group is None else {group: "group"}  # tells groups apart: no input unless given as one too
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
     taken |= dict.fromkeys(ignored, UNUSED)
+    found = _guesses(table, taken, given)
+    return Guess(_columns(found, given), tuple(_with_group(found, group)))
+
+
+def _guesses(table: Table, taken: dict[str, str], given: dict[str, tuple[str, ...]]) -> list[ColumnGuess]:
+    """One guess for each column; those that are `taken` have their role."""
     found: list[ColumnGuess] = []
     before: set[str] = set()
     evidences = list(gather(table, LOOK))
@@ -157,10 +163,10 @@ def guess_columns(
         if role == "id" and evidence.column not in taken:
             role, reason = _checked_id(table, evidence.column, reason)
         if role == UNUSED and reason == files.reason != "":
-            warnings.warn(f"table {table.name}: column {evidence.column!r} is unused: {reason}", stacklevel=2)
+            warnings.warn(f"table {table.name}: column {evidence.column!r} is unused: {reason}", stacklevel=3)
         found.append(ColumnGuess(evidence.column, role, reason, evidence.blank, evidence.example))
         before.add(role)
-    return Guess(_columns(found, given), tuple(_with_group(found, group)))
+    return found
 
 
 def _named_files(table: Table, evidences: Sequence[Evidence]) -> dict[str, NamedFiles]:

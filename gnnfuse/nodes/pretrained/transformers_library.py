@@ -39,7 +39,11 @@ def read_config(model: str, revision: str | None, part: str | None = None) -> di
 
 
 def make_config(described: Mapping[str, Any]) -> Any:
-    """The configuration as transformers' object."""
+    """The configuration as transformers' object.
+
+    Raises:
+        ValueError: it has no model type, one that transformers does not know, or values that it refuses.
+    """
     from transformers import CONFIG_MAPPING
 
     kind = described.get("model_type")
@@ -55,7 +59,11 @@ def make_config(described: Mapping[str, Any]) -> Any:
 
 
 def make_model(described: Mapping[str, Any]) -> Any:
-    """The model with random weights; of an encoder and a decoder, the encoder."""
+    """The model with random weights; of an encoder and a decoder, the encoder.
+
+    Raises:
+        ValueError: as `make_config`, or transformers makes no model of the configuration.
+    """
     from transformers import AutoModel
 
     make: Any = AutoModel.from_config

@@ -42,7 +42,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("text", [text for text in DATES if text != "2024-01-15 at"])
-def test_dates_and_times_are_told_by_how_they_are_written(text: str) -> None:
+def test_dates_and_times_are_recognised_by_how_they_are_written(text: str) -> None:
     assert is_date(text)
 
 
@@ -62,7 +62,7 @@ def test_what_only_resembles_a_date_is_none(text: str) -> None:
         "2024-01-{:02d}",
     ],
 )
-def test_columns_of_dates_are_unused_and_told_what_to_do(written: str) -> None:
+def test_columns_of_dates_are_unused_with_advice(written: str) -> None:
     found = guess_columns(open_table([{"when": written.format(n % 12 + 1)} for n in range(60)]))
     assert (found.columns.text, found.columns.features) == ((), ())
     example = written.format(1)

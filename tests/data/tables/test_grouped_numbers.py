@@ -30,5 +30,5 @@ def reason_of(*cells: str) -> str:
         (("1,037", "950"), "three digits behind the comma, such as '1,037': is that 1037 or 1.037? write it so"),
     ],
 )
-def test_what_marks_in_numbers_mean_is_told_or_asked(cells: tuple[str, ...], expected: str) -> None:
+def test_separators_in_numbers_are_explained_or_asked_about(cells: tuple[str, ...], expected: str) -> None:
     assert expected in reason_of(*cells)

@@ -32,7 +32,7 @@ def rows(count: int = 60) -> list[dict[str, object]]:
     ]
 
 
-def test_every_column_is_told_with_a_reason(tmp_path: Path) -> None:
+def test_every_column_has_a_role_and_a_reason(tmp_path: Path) -> None:
     found = guess_columns(open_table(rows()))
     assert found.columns == Columns(
         image=("front", "back"),
@@ -91,7 +91,7 @@ def test_rows_of_the_whole_table_are_looked_at_and_of_a_stream_the_first() -> No
     assert streamed.account[0].blank == 1.0
 
 
-def test_running_numbers_are_told_in_long_tables_too() -> None:
+def test_running_numbers_are_recognised_in_long_tables_too() -> None:
     found = guess_columns(open_table([{"n": n + 7, "m": 2 * n} for n in range(5000)]))
     assert [guess.reason for guess in found.account] == ["a running number", "1000 of 1000 cells are numbers"]
 

@@ -363,7 +363,7 @@ def test_a_folder_of_several_tables_is_read_by_datasets(tmp_path: Path) -> None:
     assert sorted(table.column("split")) == ["test"] * 4 + ["train"] * 4  # type: ignore[type-var]
 
 
-def test_class_names_of_a_data_set_are_told(tmp_path: Path) -> None:
+def test_class_names_of_a_data_set_are_kept(tmp_path: Path) -> None:
     features = datasets.Features({"label": datasets.ClassLabel(names=["cat", "dog"])})
     part = datasets.Dataset.from_dict({"label": [1, 0, -1]}, features=features)
     part.to_parquet(str(tmp_path / "a.parquet"))
@@ -417,7 +417,7 @@ def test_loading_writes_into_the_named_cache_only(tmp_path: Path) -> None:
     assert [path for path in home.rglob("*") if path.is_file()] == []
 
 
-def test_other_delimiters_are_found_and_told(tmp_path: Path) -> None:
+def test_other_delimiters_are_found_and_noted(tmp_path: Path) -> None:
     for name, delimiter in (("a.csv", ";"), ("b.csv", "\t"), ("c.tsv", ",")):
         (tmp_path / name).write_text(
             delimiter.join("xyz") + "\n" + delimiter.join(("1", "2,5" * (delimiter != ","), "3"))

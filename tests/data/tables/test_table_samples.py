@@ -245,7 +245,7 @@ def test_words_stand_for_empty_cells_where_numbers_and_targets_are_read(streamin
     np.testing.assert_array_equal(np.asarray(named.signals["features"]), [[np.nan, 2]])
 
 
-def test_words_for_empty_cells_are_said_aloud() -> None:
+def test_words_for_empty_cells_are_noted() -> None:
     columns = Columns(text=("text",), features=("age",), target=("y",))
     table = open_table([{"text": "NA", "age": "NA", "y": "x"}, {"text": "a", "age": "nan", "y": "None"}])
     age, y = blank_notes(table, columns)

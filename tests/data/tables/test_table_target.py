@@ -41,7 +41,7 @@ def kind(cells: list[Any], **options: Any) -> TableTarget:
         ([True, False], "classification", "2 different truth values"),
     ],
 )
-def test_the_kind_follows_what_stands_there_and_says_why(cells: list[Any], expected: str, reason: str) -> None:
+def test_the_kind_follows_the_cells_and_has_a_reason(cells: list[Any], expected: str, reason: str) -> None:
     found = kind([*cells, None])
     assert found.kind == expected
     assert found.reason.startswith("column y")
