@@ -8,12 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.graph import GraphBatch
-from gnnfuse.nodes import NodeType, check_promises
+from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.nodes import NodeType, check_nodes, check_promises
 from gnnfuse.readout import Each
 from gnnfuse.saveable import Saveable
 
 Family = Literal["graph", "attention", "unimodal", "other"]
+OTHER_BUILDER = "the model was made for another builder (make both of the same node types and edge rules)"
 
 
 class FusionModel(nn.Module, Saveable, ABC):
@@ -41,6 +42,21 @@ class FusionModel(nn.Module, Saveable, ABC):
     @abstractmethod
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """A batch in, one fused vector per graph out."""
+
+    def check_fits(self, builder: GraphBuilder) -> None:
+        """Refuse a builder whose batches the model cannot take; it may have more node types than the model encodes.
+
+        Raises:
+            ValueError: the builder lacks a node type, or its nodes have values of another shape or dtype; names the
+                node type, what was found and what the model expects.
+        """
+        for node_type in self.node_types:
+            found = builder.empties.get(node_type.name)
+            if found is None:
+                raise ValueError(
+                    f"{OTHER_BUILDER}: found node types {', '.join(builder.empties)}, expected {node_type.name!r} too"
+                )
+            check_nodes(node_type, found, node_type.empty(), f"{OTHER_BUILDER}: node type {node_type.name!r}")
 
     def each(self, batch: GraphBatch) -> Each:
         """The fused vectors, and those that each modality alone would give.

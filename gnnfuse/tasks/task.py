@@ -62,7 +62,8 @@ class Task(nn.Module, Saveable, ABC):
             (Wang et al., "What Makes Training Multi-modal Classification Networks Hard?", 2020).
 
     Raises:
-        ValueError: a negative weight, or one for a model that cannot be asked.
+        ValueError: a negative weight, or one for a model that cannot be asked; a model that was made for another
+            builder (`FusionModel.check_fits`).
 
     Attributes:
         monitor: name of the metric that early stopping and model selection watch.
@@ -81,6 +82,7 @@ class Task(nn.Module, Saveable, ABC):
                 f"found alone={alone} for {type(model).__name__}, expected 0, or more for a model that tells what each "
                 "modality says, such as GraphFusion with readout=AdditiveReadout(...)"
             )
+        model.check_fits(builder)
         self.model = model
         self.builder = builder if model.sees_edges else builder.without_edges()
         self.dropout = dropout

@@ -1,6 +1,7 @@
 """Losses, metrics and predictions of the tasks, against values computed on paper."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gnnfuse.fusion import Unimodal
+from gnnfuse.edges import EdgeRule, Window
+from gnnfuse.fusion import GraphFusion, Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
-from gnnfuse.nodes import Hub, TextTokens
+from gnnfuse.nodes import Features, Hub, NodeType, TextTokens
 from gnnfuse.sample import Sample, SignalError
 from gnnfuse.saving.build import build
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
@@ -187,6 +189,35 @@ def test_predictions_by_batches_are_named_in_order() -> None:
     samples = [Sample({"text": "a" * n}, id=None if n == 3 else f"row {n}") for n in range(5)]
     found = classification().predict(samples, batch_size=2)
     assert [prediction.id for prediction in found] == ["row 0", "row 1", "row 2", "3", "row 4"]
+
+
+def built(node_types: Sequence[NodeType], *rules: EdgeRule) -> GraphBuilder:
+    return GraphBuilder(node_types, rules, target=ClassTarget(("cat", "dog")))
+
+
+def test_a_model_of_another_builder_is_refused_when_the_task_is_made() -> None:
+    text, wide, narrow = TextTokens(), Features(signal="size", width=3), Features(signal="size", width=2)
+    graph = built([text], Window())
+    fused = GraphFusion(graph.node_types, graph.relations, dim=8, depth=1)
+    alone = Unimodal([text, narrow], modality="size", dim=8, depth=1)
+    for model_of, builder, message in (
+        (
+            fused,
+            built([text], Window(name="near")),
+            "found relation text-near-text, expected relation text-window-text",
+        ),
+        (fused, built([text]), "found nothing more, expected relation text-window-text"),
+        (fused, built([text, Hub()], Window()), "found node type 'hub', expected nothing more"),
+        (fused, built([narrow]), "found node types size, expected 'text' too"),
+        (
+            alone,
+            built([text, wide]),
+            r"node type 'size': found values \[0, 3\] of torch.float32, expected \[nodes, 2\]",
+        ),
+    ):
+        with pytest.raises(ValueError, match=f"the model was made for another builder .*: {message}"):
+            Classification(model_of, builder)
+    assert Classification(alone, built([text, narrow, Hub()])).predict(Sample({"size": torch.zeros(1, 2)}))
 
 
 @pytest.mark.usefixtures("unchecked")

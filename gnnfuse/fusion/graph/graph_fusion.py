@@ -6,8 +6,9 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
-from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.catalog import listed
+from gnnfuse.fusion.fusion_model import OTHER_BUILDER, Family, FusionModel, NodeEncoders
+from gnnfuse.graph import GraphBatch, GraphBuilder, Relation
 from gnnfuse.message_passing import LayerFactory, RelationAttention
 from gnnfuse.nodes import NodeType
 from gnnfuse.readout import AdditiveReadout, Each, Readout, TypedReadout
@@ -97,6 +98,23 @@ class GraphFusion(FusionModel):
             return super().each(batch)
         self._check(batch)
         return self.readout.each(self.node_states(batch), batch)
+
+    def check_fits(self, builder: GraphBuilder) -> None:
+        """Refuse a builder of other node types or relations.
+
+        Raises:
+            ValueError: as `FusionModel.check_fits`; a node type more than the model has, or another relation.
+        """
+        super().check_fits(builder)
+        found = [*map("node type {!r}".format, builder.empties), *map("relation {}".format, builder.relations)]
+        expected = [*map("node type {!r}".format, self.encoders.encoders), *map("relation {}".format, self.relations)]
+        strange = [name for name in found if name not in expected]
+        missing = [name for name in expected if name not in found]
+        if strange or missing:
+            raise ValueError(
+                f"{OTHER_BUILDER}: found {listed(strange, 3) or 'nothing more'}, expected "
+                f"{listed(missing, 3) or 'nothing more'}"
+            )
 
     def node_states(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """The states of all nodes after the last layer, normed."""
