@@ -385,10 +385,6 @@ def listed_samples(found: object) -> list[Sample]:
     Raises:
         ValueError: names the kind of the first that is no sample.
     """
-    if isinstance(found, GraphBatch):
-        raise ValueError(
-            "found a GraphBatch, expected Sample objects; a batch is what a model or a task takes: model(batch)"
-        )
     if isinstance(found, Sample):
         return [found]
     return [checked_sample(each) for each in (found if isinstance(found, Iterable) else [found])]
@@ -401,7 +397,8 @@ def checked_sample(found: object) -> Sample:
         ValueError: names its kind.
     """
     if not isinstance(found, Sample):
-        raise ValueError(f"found a {type(found).__name__} among the samples, expected Sample objects")
+        hint = "; a batch is what a model or a task takes: model(batch)" if isinstance(found, GraphBatch) else ""
+        raise ValueError(f"found a {type(found).__name__} among the samples, expected Sample objects{hint}")
     return found
 
 

@@ -1,12 +1,13 @@
 """Samples on their way into training: prepared once, or anew in every epoch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
 
 import torch
 from torch.utils.data import Dataset, Sampler
 
 from gnnfuse.graph import BatchMemory, GraphBatch, GraphBuilder, SampleGraph
+from gnnfuse.graph.graph_builder import checked_sample
 from gnnfuse.sample import Sample
 
 LOOK = 64  # samples whose graphs are measured
@@ -71,9 +72,9 @@ def graph_of(
 
     Raises:
         SignalError: a signal cannot be read.
-        ValueError: the sample has none of the signals that the builder reads.
+        ValueError: the sample has none of the signals that the builder reads, or is no `Sample`.
     """
-    return _showing(builder, builder.graph(sample.named(place), augment=augment, memory=memory))
+    return _showing(builder, builder.graph(checked_sample(sample).named(place), augment=augment, memory=memory))
 
 
 def graphs_of(
@@ -99,7 +100,7 @@ def graphs_of(
     """
     if augment is not None:
         return [graph_of(builder, sample, place, augment=(*augment, place), memory=memory) for place, sample in samples]
-    graphs = builder.graphs([sample.named(place) for place, sample in samples], memory=memory)
+    graphs = builder.graphs([checked_sample(sample).named(place) for place, sample in samples], memory=memory)
     return [_showing(builder, graph) for graph in graphs]
 
 
@@ -120,7 +121,7 @@ class GraphDataset(Dataset[SampleGraph]):
         augment_seed: seed of the random changes, None for none.
 
     Raises:
-        ValueError: prepared graphs are to be augmented.
+        ValueError: `samples` is no sequence, or prepared graphs are to be augmented.
     """
 
     def __init__(
@@ -130,6 +131,11 @@ class GraphDataset(Dataset[SampleGraph]):
         *,
         augment_seed: int | None = None,
     ) -> None:
+        if not isinstance(samples, Sized) or isinstance(samples, Mapping | GraphBatch | str):
+            raise ValueError(
+                f"found a {type(samples).__name__} as samples, expected a sequence of Sample objects, such as "
+                "list(samples), or a gnnfuse.data.SampleStream for more than fit into memory"
+            )
         if augment_seed is not None and len(samples) and isinstance(samples[0], SampleGraph):  # others may be read late
             raise ValueError("augmentation changes signals: found prepared graphs, expected samples")
         self.builder = builder

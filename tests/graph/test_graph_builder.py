@@ -347,7 +347,10 @@ def test_what_is_no_sample_is_refused() -> None:
     made = GraphBuilder([TextTokens()])
     batch = made(Sample({"text": "a"}))
     for found, message in (
-        (batch, "found a GraphBatch, expected Sample objects; a batch is what a model or a task takes"),
+        (
+            batch,
+            "found a GraphBatch among the samples, expected Sample objects; a batch is what a model or a task takes",
+        ),
         ([batch], "found a GraphBatch among the samples, expected Sample objects"),
         ({"text": "a"}, "found a str among the samples"),
         (7, "found a int among the samples"),

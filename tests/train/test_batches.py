@@ -131,3 +131,20 @@ def test_a_batch_of_no_sample_is_a_batch() -> None:
         assert set(nothing.values) == {node_type.name for node_type in builder.node_types}
         assert nothing.to("cpu") == nothing
         assert torch.equal(nothing.edges.offsets, torch.zeros(1, dtype=torch.int64))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_sequence_of_samples_is_refused() -> None:
+    samples = [sample(0), sample(1)]
+    batch: Any = BUILDER(samples)
+    strangers: list[Any] = [iter(samples), batch, {"a": 1}, samples[0]]
+    for stranger, kind in zip(strangers, ("list_iterator", "GraphBatch", "dict", "Sample"), strict=True):
+        with pytest.raises(
+            ValueError, match=f"found a {kind} as samples, expected a sequence of Sample objects, such as"
+        ):
+            made(stranger, config())
+    for augment in (False, True):
+        with pytest.raises(
+            ValueError, match="found a GraphBatch among the samples, expected Sample objects; a batch is"
+        ):
+            list(made([batch], config(augment=augment)))
