@@ -5,18 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 
 from gnnfuse import catalog
-from gnnfuse.saving.describe import Json, place_of
+from gnnfuse.saving.describe import Json, place_of, places_in, short_name
 from gnnfuse.saving.within_bounds import BoundsError
 
 STAGES = ("nodes", "edges", "graph", "message_passing", "readout", "fusion", "tasks")
-KINDS = ("node_type", "edge_rule", "layer", "readout", "model", "task")
+KINDS = ("node_type", "edge_rule", "layer", "readout", "model", "task", "target")
 
 
 def build(described: Json, *, classes: Sequence[type] = ()) -> object:
     """The object that `describe` described.
 
     A class is found among those passed in, by its place ("module:name"); then among what the stages of this library
-    export; then among what installed plug-ins list in the catalogue. Nothing else is imported or called.
+    export; then among what installed plug-ins list in the catalogue. A class that is found nowhere there, as it has
+    moved or was defined in a script or notebook (`__main__`), is the only class passed in that has its name. Nothing
+    else is imported or called.
 
     Args:
         described: what `describe` gave, perhaps read from a file.
@@ -36,7 +38,21 @@ def build(described: Json, *, classes: Sequence[type] = ()) -> object:
     strangers = [found for found in classes if not isinstance(found, type)]
     if strangers:
         raise ValueError(f"found {strangers[0]!r} in classes=, expected classes: import it and pass the class itself")
-    return _build(described, {place_of(cls): cls for cls in classes})
+    return _build(described, _by_place(described, classes))
+
+
+def _by_place(described: Json, classes: Sequence[type]) -> Mapping[str, type]:
+    """The classes passed in by their places, and by places of the description that they have moved from."""
+    known = {place_of(cls): cls for cls in classes}
+    places = set(places_in(described))
+    moved = {}
+    for place in places - known.keys():
+        name = short_name(place)
+        rivals = [other for other in places if short_name(other) == name and not other.startswith("gnnfuse.")]
+        named = [cls for there, cls in known.items() if short_name(there) == name]
+        if len(named) == 1 and rivals == [place] and not any(place_of(cls) == place for cls in _plugged_in(place)):
+            moved[place] = named[0]
+    return known | moved
 
 
 def _build(described: Json, known: Mapping[str, type]) -> object:
@@ -83,7 +99,8 @@ def _find(place: str, known: Mapping[str, type]) -> type:
     for cls in _exported(place) if own else _plugged_in(place):
         if place_of(cls) == place:
             return cls
-    raise ValueError(f"class {place} is not listed in the catalogue; if you trust it, pass it in classes=")
+    passed = f" (found there: {', '.join(map(place_of, known.values()))})" if known else ""
+    raise ValueError(f"class {place} is not listed in the catalogue; if you trust it, pass it in classes={passed}")
 
 
 def _exported(place: str) -> Iterable[type]:

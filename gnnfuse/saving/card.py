@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from gnnfuse.fusion import FusionModel, NodeEncoders
 from gnnfuse.graph import NumberTarget
 from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import NodeType
-from gnnfuse.saving.describe import Json, describe
+from gnnfuse.saving.describe import Json, describe, places_in, short_name
 from gnnfuse.saving.markdown import code, one_line, plain
 from gnnfuse.tasks import Task
 
@@ -102,9 +102,9 @@ def _what_it_is(module: nn.Module, model: FusionModel) -> str:
 
 
 def _usage(module: Task | FusionModel, model: FusionModel, card: ModelCard) -> str:
-    own = sorted({place for place in _places(describe(module)) if not place.startswith("gnnfuse.")})
-    imports = [f"from {place.partition(':')[0]} import {place.partition(':')[2]}" for place in own]
-    names = ", ".join(place.partition(":")[2] for place in own)
+    own = sorted({place for place in places_in(describe(module)) if not place.startswith("gnnfuse.")})
+    imports = [_import_line(place) for place in own]
+    names = ", ".join(map(short_name, own))
     classes = f", classes=[{names}]" if own else ""
     source = json.dumps(card.name or "FOLDER", ensure_ascii=False)
     lines = ["import gnnfuse", *imports, "", f"model = gnnfuse.from_pretrained({source}{classes})"]
@@ -114,6 +114,13 @@ def _usage(module: Task | FusionModel, model: FusionModel, card: ModelCard) -> s
     else:
         lines.append("model(batch)  # a GraphBatch in, one vector per sample out")
     return "\n".join(["## How to use it\n", "```python", *lines, "```\n"])
+
+
+def _import_line(place: str) -> str:
+    module, _, name = place.partition(":")
+    if module == "__main__" or "." in name:  # of a script, a notebook or a function: nobody can import it from there
+        return f"from your_module import {short_name(place)}  # from where you keep it: it was saved as {place}"
+    return f"from {module} import {name}"
 
 
 def _inputs(model: FusionModel) -> str:
@@ -192,16 +199,3 @@ def _count(module: nn.Module) -> int:
 
 def _signals(node_types: Sequence[NodeType]) -> list[str]:
     return list(dict.fromkeys(node_type.signal for node_type in node_types if node_type.signal is not None))
-
-
-def _places(described: Json) -> Iterator[str]:
-    """Every class that a description names."""
-    if isinstance(described, list):
-        for item in described:
-            yield from _places(item)
-    elif isinstance(described, Mapping):
-        for key in ("class", "partial"):
-            if isinstance(described.get(key), str):
-                yield described[key]
-        for item in described.values():
-            yield from _places(item)

@@ -7,7 +7,7 @@ own name, so that the constructor's signature is enough to read its configuratio
 import functools
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -61,6 +61,24 @@ def describe(value: object, where: str = "") -> Json:
 def place_of(cls: type) -> str:
     """Where a class is defined, as "module:name"."""
     return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def short_name(place: str) -> str:
+    """The class's own name in "module:name"; of one that is defined within a class or function, the last part."""
+    return place.rpartition(":")[2].rpartition(".")[2]
+
+
+def places_in(described: Json) -> Iterator[str]:
+    """Every class that a description names, as "module:name"."""
+    if isinstance(described, list):
+        for item in described:
+            yield from places_in(item)
+    elif isinstance(described, Mapping):
+        for key in ("class", "partial"):
+            if isinstance(described.get(key), str):
+                yield described[key]
+        for item in described.values():
+            yield from places_in(item)
 
 
 def lost_arguments(value: object) -> tuple[str, ...]:

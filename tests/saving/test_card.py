@@ -101,6 +101,14 @@ def test_classes_of_the_user_are_imported_and_passed_in() -> None:
     assert "One vector of 8 numbers per sample." in text
 
 
+def test_a_class_of_a_script_is_imported_from_where_its_user_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Yelling, "__module__", "__main__")
+    text = card_text(JointTransformer([Yelling()], dim=8, depth=1), ModelCard())
+    line = "from your_module import Yelling  # from where you keep it: it was saved as __main__:Yelling"
+    assert line in text.splitlines()
+    assert 'gnnfuse.from_pretrained("FOLDER", classes=[Yelling])' in text
+
+
 def test_targets_in_words() -> None:
     def text(builder: GraphBuilder, make: Any) -> str:
         return card_text(make(JointTransformer(builder.node_types, dim=8, depth=1), builder), ModelCard())

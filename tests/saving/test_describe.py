@@ -98,6 +98,33 @@ def test_classes_of_the_caller() -> None:
     assert isinstance(build(described, classes=[Collecting]), Collecting)
 
 
+class Elsewhere:
+    class Collecting:
+        """Another class of that name."""
+
+
+def collecting(*modules: str) -> Json:
+    return [{"class": f"{module}:Collecting", "arguments": {}} for module in modules]
+
+
+def test_a_class_that_has_moved_is_the_only_one_of_its_name_that_is_passed() -> None:
+    here = Collecting.__module__
+    for module in ("__main__", "old_place.of_mine"):
+        found = build(collecting(module), classes=[Collecting, Forgetful])
+        assert isinstance(found, tuple)
+        assert [type(each) for each in found] == [Collecting]
+    for described, classes in (
+        (collecting("__main__"), [Forgetful]),
+        (collecting("__main__"), [Collecting, Elsewhere.Collecting]),  # which of them?
+        (collecting("__main__", here), [Collecting]),  # two classes were saved
+        (collecting("__main__", "old_place"), [Collecting]),
+        (collecting("gnnfuse.nodes.features"), [Collecting]),
+    ):
+        with pytest.raises(ValueError, match=rf":Collecting is not listed in the catalogue; .* \(found there: {here}:"):
+            build(described, classes=classes)
+    assert build(describe(Window()), classes=[type("Window", (), {})]) == Window()  # ours stays ours
+
+
 def test_arguments_that_a_class_does_not_take() -> None:
     described: Json = {"class": "gnnfuse.edges.window:Window", "arguments": {"width": 3}}
     with pytest.raises(ValueError, match=r"gnnfuse.edges.window:Window cannot be built from the arguments width"):
