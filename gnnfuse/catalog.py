@@ -1,14 +1,15 @@
 """The phone-book: names for command lines, sweeps and loading, each with the place of the object it stands for.
 
-Nothing needs to be listed here to work: node types, edge rules, layers, readouts, models and tasks are passed as
-objects. A package that installs an entry point in the group `gnnfuse` named `kind.name` adds a name here.
+Nothing needs to be listed here to work: node types, edge rules, layers, readouts, models, tasks and target encodings
+are passed as objects. A package that installs an entry point in the group `gnnfuse` named `kind.name` adds a name here.
 """
 
 import difflib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 
 KINDS: Mapping[str, Mapping[str, str]] = {
     "node_type": {
@@ -59,6 +60,11 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "multilabel": "gnnfuse.tasks.multilabel:MultiLabel",
         "regression": "gnnfuse.tasks.regression:Regression",
     },
+    "target": {
+        "class": "gnnfuse.graph.target:ClassTarget",
+        "multilabel": "gnnfuse.graph.target:MultiLabelTarget",
+        "number": "gnnfuse.graph.target:NumberTarget",
+    },
     "benchmark": {
         "digits": "gnnfuse.bench.tasks.digits:digits",
         "av_digits_pairs": "gnnfuse.bench.tasks.av_digits:av_digits_pairs",
@@ -87,7 +93,7 @@ def entries(kind: str) -> Mapping[str, str]:
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}, expected one of: {', '.join(KINDS)}")
     found = dict(KINDS[kind])
-    for point in entry_points(group="gnnfuse"):
+    for point in _plug_ins():
         point_kind, _, name = point.name.partition(".")
         if point_kind != kind:
             continue
@@ -95,6 +101,20 @@ def entries(kind: str) -> Mapping[str, str]:
             raise ValueError(f"two entries for {kind} {name!r}: {found[name]} and {point.value}")
         found[name] = point.value
     return found
+
+
+@cache
+def _plug_ins() -> EntryPoints:
+    """The entry points of installed plug-ins; warns, once, of those that are of no kind."""
+    points = entry_points(group="gnnfuse")
+    for point in points:
+        if point.name.partition(".")[0] not in KINDS or not point.name.partition(".")[2]:
+            warnings.warn(
+                f"plug-in entry point {point.name!r} ({point.value}) is left aside: expected kind.name, of one of the "
+                f"kinds {', '.join(KINDS)}",
+                stacklevel=3,
+            )
+    return points
 
 
 def names(kind: str) -> tuple[str, ...]:

@@ -16,9 +16,11 @@ def plug_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EntryPoint]]:
     """Entry points of installed packages, as the test lists them."""
     points: list[EntryPoint] = []
     monkeypatch.setattr(catalog, "entry_points", lambda *, group: EntryPoints(points).select(group=group))
-    catalog.entries.cache_clear()
+    for kept in (catalog.entries, catalog._plug_ins):
+        kept.cache_clear()
     yield points
-    catalog.entries.cache_clear()
+    for kept in (catalog.entries, catalog._plug_ins):
+        kept.cache_clear()
 
 
 @pytest.mark.parametrize(("kind", "name", "place"), ENTRIES, ids=lambda part: part.rpartition(":")[2])
@@ -64,3 +66,15 @@ def test_a_second_entry_under_a_name_is_refused(plug_ins: list[EntryPoint]) -> N
     plug_ins.append(EntryPoint("edge_rule.grid", "somewhere:Grid", "gnnfuse"))
     with pytest.raises(ValueError, match=r"two entries for edge_rule 'grid': gnnfuse.edges.grid:Grid and somewhere:G"):
         catalog.names("edge_rule")
+
+
+def test_an_entry_of_no_kind_is_warned_of_once_and_left_aside(plug_ins: list[EntryPoint]) -> None:
+    plug_ins.append(EntryPoint("node_types.lidar", "mine:Lidar", "gnnfuse"))
+    plug_ins.append(EntryPoint("target.lidar", "mine:LidarTarget", "gnnfuse"))
+    with pytest.warns(
+        UserWarning, match=r"entry point 'node_types.lidar' \(mine:Lidar\) .* of the kinds node_type, edge_rule"
+    ) as seen:
+        found = [catalog.names(kind) for kind in catalog.KINDS]
+    assert len(seen) == 1
+    assert sum("lidar" in names for names in found) == 1
+    assert "lidar" in catalog.names("target")
