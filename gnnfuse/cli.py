@@ -145,10 +145,10 @@ for table_command in (fit, predict, embed, cache):
 def bench(
     task: Annotated[str, typer.Option(help="Benchmark task; `gnnfuse names benchmark` lists them.")] = "digits",
     models: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Models, separated by commas (`gnnfuse names model`); `unimodal` means one per modality, "
-            "`unimodal:image` that one. All by default."
+            help="Models, by repeating the option or with commas between (`gnnfuse names model`); `unimodal` means one "
+            "per modality, `unimodal:image` that one. All of the package by default."
         ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per model: 2 by default, 1 with --quick.")] = None,
@@ -175,8 +175,17 @@ def bench(
     from gnnfuse.bench.bench import bench as run
     from gnnfuse.workflow.models import DEFAULT_MODELS
 
-    names = DEFAULT_MODELS if models is None else tuple(name.strip() for name in models.split(",") if name.strip())
-    run(task, models=names, seeds=seeds, minutes=minutes, quick=quick, data=data, out=out, device=device)
+    words = DEFAULT_MODELS if models is None else [name.strip() for name in ",".join(models).split(",")]
+    run(
+        task,
+        models=[name for name in words if name],
+        seeds=seeds,
+        minutes=minutes,
+        quick=quick,
+        data=data,
+        out=out,
+        device=device,
+    )
 
 
 @_command
@@ -316,7 +325,7 @@ def _print_diagnosis(found: "Diagnosis") -> None:
 @_command
 def names(
     kind: Annotated[
-        Literal["benchmark", "edge_rule", "layer", "model", "node_type", "readout", "task"] | None,
+        Literal["benchmark", "edge_rule", "layer", "model", "node_type", "readout", "target", "task"] | None,
         typer.Argument(help="Only this kind."),
     ] = None,
 ) -> None:

@@ -64,7 +64,7 @@ def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path) ->
     ("words", "parts"),
     [
         (("bench", "--task", "digit"), ("unknown benchmark 'digit'", "did you mean 'digits'")),
-        (("bench", "--models", "graf"), ("unknown model 'graf'", "'graph'")),
+        (("bench", "--models", "graf", "--models", "concat, graph"), ("unknown model 'graf'", "'graph'")),
         (("bench", "--device", "gpu"), ("unknown device 'gpu'",)),
         (("bench", "--minutes", "0"), ("minutes",)),
         (("bench", "--task", "picture_words", "--data", "nowhere"), ("nowhere", "GNNFUSE_DATA")),

@@ -56,8 +56,6 @@ def bench(
     """
     console = progress_console() if console is None else console
     make = cast(MakeTask, catalog.load("benchmark", task))
-    for name in models:
-        catalog.load("model", name.partition(":")[0])  # a wrong name is told before anything is read
     seeds = (1 if quick else 2) if seeds is None else seeds
     config = BenchConfig(models=tuple(models), seeds=seeds, minutes=minutes, device=device)
     if out is not None:

@@ -52,7 +52,7 @@ class BenchConfig:
         device: as `FitConfig.device`.
 
     Raises:
-        ValueError: no models, no seeds, no time, or a device that cannot be used.
+        ValueError: no models, what is no model's name, no seeds, no time, or a device that cannot be used.
     """
 
     models: tuple[str, ...]
@@ -63,6 +63,8 @@ class BenchConfig:
     def __post_init__(self) -> None:
         if not self.models:
             raise ValueError(f"found no models, expected some of {', '.join(catalog.names('model'))}")
+        for name in self.models:
+            ModelName.of(name)
         if self.seeds < 1 or (self.minutes is not None and not 0 < self.minutes < float("inf")):
             raise ValueError(f"seeds must be at least 1 and minutes above 0, found {self.seeds} and {self.minutes}")
         device_of(self.device)  # an unknown device is told before anything is read

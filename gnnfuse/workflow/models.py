@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -20,6 +20,27 @@ class ModelName:
 
     model: str
     modality: str | None = None
+
+    @classmethod
+    def of(cls, name: object) -> Self:
+        """The model that a name means, whatever the modalities.
+
+        Raises:
+            ValueError: no name, an unknown model, or a modality for a model that takes none.
+        """
+        if not isinstance(name, str):
+            raise ValueError(
+                f"found {name!r} among the models, expected names such as 'graph' (gnnfuse names model); a plug-in "
+                "names a model of your own (CONTRIBUTING.md), and fit_task trains one without a name"
+            )
+        model, _, modality = name.partition(":")
+        catalog.load("model", model)
+        if modality and model != "unimodal":
+            raise ValueError(
+                f"model {model!r} takes no modality, found {name!r}; expected {model!r}: only unimodal takes one, "
+                "and layers and readouts are arguments of models in Python"
+            )
+        return cls(model, modality or None)
 
     def __str__(self) -> str:
         return self.model if self.modality is None else f"{self.model}:{self.modality}"
@@ -40,17 +61,13 @@ def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
         ['graph', 'unimodal:image', 'unimodal:text']
     """
     found: list[ModelName] = []
-    for name in names:
-        model, _, modality = name.partition(":")
-        catalog.load("model", model)
-        if modality and model != "unimodal":
-            raise ValueError(f"model {model!r} takes no modality, found {name!r}; expected {model!r}")
-        if modality and modality not in modalities:
-            raise ValueError(catalog.unknown("modality", modality, modalities))
-        if model == "unimodal" and not modality:
-            found += [ModelName(model, each) for each in modalities]
+    for name in map(ModelName.of, names):
+        if name.modality is not None and name.modality not in modalities:
+            raise ValueError(catalog.unknown("modality", name.modality, modalities))
+        if name.model == "unimodal" and name.modality is None:
+            found += [ModelName(name.model, each) for each in modalities]
         else:
-            found.append(ModelName(model, modality or None))
+            found.append(name)
     return list(dict.fromkeys(found))
 
 

@@ -12,6 +12,7 @@ from gnnfuse.bench.results import Results, Row, Spread, summary
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
 from gnnfuse.data import digits
+from gnnfuse.fusion import Concat
 from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig
 from gnnfuse.workflow.models import ModelName, expand, make_model
@@ -179,3 +180,16 @@ def test_spread_is_the_sample_standard_deviation() -> None:
 def test_too_little_time_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected more time"):
         run_benchmark(small_task(), BenchConfig(models=("graph",), minutes=0.001, device="cpu"), Silent(), out=tmp_path)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_benchmark_takes_names_of_models_only() -> None:
+    for models, message in (
+        ((Concat,), "found <class .*Concat'> among the models, expected names such as 'graph'"),
+        (("graph:hgt",), "model 'graph' takes no modality, found 'graph:hgt'; expected 'graph': only unimodal"),
+        (("graf",), "unknown model 'graf', did you mean 'graph'"),
+        ("graph", "unknown model 'g'"),
+        ((), "found no models, expected some of concat, graph"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            BenchConfig(models=models, device="cpu")  # type: ignore[arg-type]
