@@ -4,9 +4,11 @@ A program needs nothing of this library's Python but the operators that its kern
 is loaded and run.
 """
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +24,7 @@ from gnnfuse.tasks import Task
 LAYOUT = ("graph_id", "offsets", "shape", "position", "time", "dropped")
 EDGES = ("offsets", "src", "relation", "transpose.offsets", "transpose.edge", "transpose.dst")
 LOCK = threading.Lock()
+PLACE = re.compile(r'File "(.+)", line (\d+), in .+\n\s*(.+)')  # of a traceback
 
 Tensors = Mapping[str, Tensor]
 
@@ -128,7 +131,10 @@ class _OfTensors(nn.Module):
 
 @contextmanager
 def _free_sizes() -> Iterator[None]:
-    """Where 0 and 1 are sizes like others, and attention's choice of a kernel looks at none; one export at a time."""
+    """Where 0 and 1 are sizes like others, and attention's choice of a kernel looks at none; one export at a time.
+
+    torch.nn's transformer layers have a fast path that torch.export cannot follow; it is off meanwhile.
+    """
     from torch.fx.experimental import _config
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -138,7 +144,12 @@ def _free_sizes() -> Iterator[None]:
         shapes.patch(backed_size_oblivious=True),
         sdpa_kernel([SDPBackend.MATH]),  # while tracing: the others' checks look at the number of graphs
     ):
-        yield
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _check_example(batch: GraphBatch) -> None:
@@ -155,6 +166,14 @@ def _check_example(batch: GraphBatch) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The first lines of what torch says, without its advice and stack."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:3])[:600] or type(error).__name__
+    """What torch says, in one line: the operator and the line of the model's code, without its advice and stack."""
+    text, _, stack = str(error).partition("from user code:")
+    detail = re.search(r"Developer debug context: (.+)", text)
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and "https://" not in line and not line.startswith("Developer debug")]
+    reason = " ".join(line.removesuffix("Explanation:").strip() for line in lines[:3])[:600] or type(error).__name__
+    foreign = (str(Path(torch.__file__).parent), __file__)
+    places = [place for place in PLACE.findall(stack) if not place[0].startswith(foreign)]
+    return f"{reason.strip()}{f' ({detail[1]})' if detail else ''}" + (
+        "; at {}, line {}: {}".format(*places[-1]) if places else ""
+    )

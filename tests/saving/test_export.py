@@ -11,6 +11,7 @@ import torch
 
 from gnnfuse import catalog
 from gnnfuse.saving import batch_tensors, export
+from gnnfuse.saving.export import _free_sizes, _reason
 from tests.saving.export_checks import MODELS, OTHERS, task
 from tests.saving.models import few_samples, small_task
 
@@ -68,6 +69,42 @@ def test_what_cannot_be_exported_says_so(checked: Checked) -> None:
     """How many edges it adds follows from the states, and it searches block by block."""
     assert str(checked["nearest_states"]["refused"]).startswith("Classification cannot be exported by torch 2.")
     assert "nearest_search.py" in str(checked["nearest_states"]["refused"])
+
+
+def test_a_refusal_names_the_operator_and_the_line_of_the_model() -> None:
+    said = f"""Operator does not support running with fake tensors
+  Explanation:
+  Hint: see https://docs.google.com/document for how to fix
+
+  Developer debug context: unsupported operator: aten._transformer_encoder_layer_fwd.default
+
+ For more details about this graph break, please visit: https://meta-pytorch.github.io/gb0090.html
+
+from user code:
+   File "{torch.__path__[0]}/_dynamo/functional_export.py", line 221, in forward
+    res = self._export_root(*args, **kwargs)
+  File "mine/layers.py", line 15, in forward
+    states = self.layer(states)
+  File "{torch.__path__[0]}/nn/modules/transformer.py", line 921, in forward
+    return torch._transformer_encoder_layer_fwd(
+
+Set TORCHDYNAMO_VERBOSE=1 for the internal stack trace"""
+    assert _reason(RuntimeError(said)) == (
+        "Operator does not support running with fake tensors (unsupported operator: "
+        "aten._transformer_encoder_layer_fwd.default); at mine/layers.py, line 15: states = self.layer(states)"
+    )
+    assert _reason(RuntimeError("one\ntwo\n\nthree\nfour")) == "one two three"
+    assert _reason(RuntimeError()) == "RuntimeError"
+
+
+def test_the_fast_path_of_torchs_transformer_layers_is_off_while_tracing_only() -> None:
+    before = torch.backends.mha.get_fastpath_enabled()
+    for inside in (True, False):
+        torch.backends.mha.set_fastpath_enabled(inside)
+        with _free_sizes():
+            assert not torch.backends.mha.get_fastpath_enabled()
+        assert torch.backends.mha.get_fastpath_enabled() == inside
+    torch.backends.mha.set_fastpath_enabled(before)
 
 
 def test_an_example_that_is_too_small_says_so() -> None:
