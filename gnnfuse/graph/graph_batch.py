@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from gnnfuse.catalog import listed
 from gnnfuse.edges import Relation
 from gnnfuse.nodes import Layout
 from gnnfuse.ops import Edges, Transpose, relation_rows
@@ -109,6 +110,25 @@ class GraphBatch:
 
     def __len__(self) -> int:
         return self.num_graphs
+
+    def __repr__(self) -> str:
+        """Sizes and device, no tensors.
+
+        Example:
+            >>> from gnnfuse.edges import Window
+            >>> from gnnfuse.graph import GraphBuilder
+            >>> from gnnfuse.nodes import TextTokens
+            >>> from gnnfuse.sample import Sample
+            >>> GraphBuilder([TextTokens()], [Window(size=1)])([Sample({"text": "ab"}), Sample({"text": "abc"})])
+            GraphBatch(2 graphs; nodes: text 5; edges: text-window-text 6; cpu)
+        """
+        nodes = listed([f"{name} {len(values)}" for name, values in self.values.items()])
+        if self.device.type == "meta":  # whose numbers nobody knows
+            edges = f"{self.edges.num_edges}"
+        else:
+            counts = torch.bincount(self.edges.relation, minlength=len(self.relations)).tolist()
+            edges = listed([f"{name} {count}" for name, count in zip(self.relations, counts, strict=True)]) or "none"
+        return f"GraphBatch({self.num_graphs} graphs; nodes: {nodes}; edges: {edges}; {self.device})"
 
     def __eq__(self, other: object) -> bool:
         """Bit for bit: every tensor of the same dtype and content, every name in the same order."""

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from gnnfuse.catalog import unknown
+from gnnfuse.catalog import listed, unknown
 from gnnfuse.edges import EdgeRule, Relation
 from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.collate import collate, empty_batch
@@ -109,6 +109,13 @@ class GraphBuilder:
         self._usual: dict[str, float] = {}
         self._kept: OrderedDict[Hashable, PackedEdges | Tensor] = OrderedDict()
         self._merged: OrderedDict[tuple[PackedEdges, int, MergeImpl], Edges] = OrderedDict()
+
+    def __repr__(self) -> str:
+        types = listed([node_type.name for node_type in self.node_types])
+        rules = listed([rule.name for rule in self.edge_rules]) or "none"
+        target = "none" if self.target is None else type(self.target).__name__
+        joined = f"edge rules: {rules}; relations: {len(self.relations)}"
+        return f"GraphBuilder(node types: {types}; {joined}; target: {target})"
 
     def __call__(self, samples: Sample | Iterable[Sample], *, empty: bool = False) -> GraphBatch:
         """A batch of samples, or of one; a sample without an id is named by its place.

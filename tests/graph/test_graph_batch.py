@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from gnnfuse.edges import Window
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
-from gnnfuse.nodes import Layout
+from gnnfuse.nodes import Hub, Layout, TextTokens
 from gnnfuse.ops import Edges, Transpose, neighbor_sum, relation_rows
 from gnnfuse.sample import Sample
 from tests.graph.graphs import EDGE_RULES, NODE_TYPES, random_samples
@@ -171,3 +172,16 @@ def test_what_is_made_in_inference_serves_training() -> None:
     states = torch.ones(rows.transpose.offsets.numel() - 1, 2, requires_grad=True)
     (gradient,) = torch.autograd.grad(neighbor_sum(states, rows, weight=share.float()).sum(), states)
     assert gradient.any()
+
+
+def test_batches_and_builders_show_sizes_and_no_tensors() -> None:
+    builder = GraphBuilder([TextTokens(), Hub()], [Window(size=1)], target=ClassTarget(("x", "y")))
+    batch = builder([Sample({"text": "ab"}), Sample({"text": "abc"})])
+    assert repr(batch) == "GraphBatch(2 graphs; nodes: hub 2, text 5; edges: text-window-text 6; cpu)"
+    assert repr(batch.to("meta")) == "GraphBatch(2 graphs; nodes: hub 2, text 5; edges: 6; meta)"
+    bare = GraphBuilder([TextTokens()])
+    assert repr(bare([Sample({"text": "ab"})])) == "GraphBatch(1 graphs; nodes: text 2; edges: none; cpu)"
+    assert repr(builder) == (
+        "GraphBuilder(node types: hub, text; edge rules: window; relations: 1; target: ClassTarget)"
+    )
+    assert repr(bare) == "GraphBuilder(node types: text; edge rules: none; relations: 0; target: none)"
