@@ -95,8 +95,11 @@ class NodeEncoders(nn.Module):
         """Each type's states, in the batch's order of types.
 
         Raises:
-            ValueError: the batch lacks a node type; one whose samples all lack the signal is there, and empty.
+            ValueError: the batch lacks a node type (one whose samples all lack the signal is there, and empty), or is
+                on another device than the encoders.
         """
+        if not torch.compiler.is_compiling():
+            self._check_device(batch)
         missing = [name for name in self.encoders if name not in batch.values]
         if missing:
             raise ValueError(
@@ -107,6 +110,15 @@ class NodeEncoders(nn.Module):
             for name in batch.node_types
             if name in self.encoders
         }
+
+    def _check_device(self, batch: GraphBatch) -> None:
+        if all(parameter.device != batch.device for parameter in self.parameters()):  # ends at the first, as a rule
+            found, expected = str(batch.device), [str(parameter.device) for parameter in self.parameters()]
+            if expected:
+                raise ValueError(
+                    f"found a batch on device {found!r}, expected {expected[0]!r}, where the model is: "
+                    f"batch.to({expected[0]!r}), or model.to({found!r})"
+                )
 
     def stacked(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """The states of all types, as the batch numbers its nodes."""

@@ -142,3 +142,12 @@ def test_a_name_that_torch_modules_cannot_hold_is_refused_early(name: str) -> No
 def test_arguments_of_another_kind_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GraphFusion(**{"node_types": [TextTokens()], "relations": [], "dim": 16, "depth": 1, **options})
+
+
+def test_a_batch_on_another_device_is_refused() -> None:
+    builder = GraphBuilder([TextTokens()])
+    model, batch = Unimodal(builder.node_types, dim=8, depth=1), builder(Sample({"text": "ab"}))
+    with pytest.raises(ValueError, match=r"found a batch on device 'meta', expected 'cpu', .*: batch.to\('cpu'\), or"):
+        model(batch.to("meta"))
+    with pytest.raises(ValueError, match="found a batch on device 'cpu', expected 'meta'"):
+        model.to("meta")(batch)
