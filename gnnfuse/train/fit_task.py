@@ -78,8 +78,10 @@ def fit_task(
         callbacks: further Lightning callbacks.
 
     Raises:
-        ValueError: no samples, or one without a target; a folder with another run's checkpoints; resuming or logs
-            without a folder.
+        ValueError: `train` or `valid` is neither a sequence of samples nor a stream, or is empty; a sample without a
+            target, with an unknown signal, or with none that the builder reads (`Sample({})`); a signal that cannot be
+            read (`SignalError`); prepared graphs to augment; a device that cannot be used; a folder with another run's
+            checkpoints; resuming or logs without a folder.
         FloatingPointError: the loss became NaN or infinite.
         ChildProcessError: the system ended a loader worker.
         KeyboardInterrupt: Ctrl-C; with `out` after a checkpoint.
