@@ -48,7 +48,7 @@ def find_separator(cells: Iterable[object], *, asked: bool = False) -> str | Non
     known = (*SURE, *USUAL, *RARE)
     for separator in known if asked else (*SURE, *USUAL, " "):
         held = any(separator in text for text in texts)
-        if held and multi_hot_width([labels_in(text, separator) for text in texts]):
+        if held and multi_hot_width(labels_in(text, separator) for text in texts):
             return separator
     for separator in known if asked else (*SURE, *USUAL):
         plain = separator in SURE or (asked and separator in USUAL)
