@@ -20,23 +20,26 @@ LOST = re.compile(
     r"DataLoader worker \(pid(?:\(s\))? (?P<process>[\d, ]+)\) "
     r"(?:exited unexpectedly|is killed by signal: (?P<signal>\w+))"
 )
-RAISED = re.compile(r"^Caught \w+ in DataLoader worker process \d+\.\nOriginal Traceback")
-NAMED = re.compile(r"^[\w.]+: ", re.MULTILINE)  # where a traceback ends in the error itself
+# The first line of the last traceback that is not indented is the error itself.
+RAISED = re.compile(
+    r"Caught (?P<kind>\w+) in DataLoader worker process \d+\.\n.*Traceback \(most recent call last\):\n"
+    r"(?: [^\n]*\n)*[^\s:]+(?:: (?P<message>.*))?",
+    re.DOTALL,
+)
 
 
 def worker_context(workers: int) -> BaseContext | None:
-    """What starts so many loader workers: forks that leave the garbage of their parent alone.
+    """The multiprocessing context of loader workers: forks that do not collect their parent's garbage.
 
-    None, torch's own choice, where there are none, or another start method.
+    None (torch's own choice) without workers, and for other start methods.
 
-    A loader that was given up in the middle is garbage of Python's cyclic collector, together with its queues. Where a
-    forked worker came to collect it, its finalizer told workers of the parent to end, from a thread of its own, through
-    pipes that the collector had closed by then. In the worker their numbers were those of other files: what the thread
-    wrote stood in the memory of batches.
+    A loader that was abandoned halfway, and its queues, are garbage for Python's cyclic collector. When a forked worker
+    collected them, the finalizer told the parent's workers to end, from a thread of its own, through pipes that the
+    collector had already closed. The worker had reused those file descriptors, so the thread wrote into batch memory.
     """
-    asked = multiprocessing.get_start_method(allow_none=True)  # asked otherwise, Python would settle it for good
+    chosen = multiprocessing.get_start_method(allow_none=True)  # without allow_none Python would fix the default
     usual = multiprocessing.get_all_start_methods()[0]
-    return _forking() if workers and (asked or usual) == "fork" else None
+    return _forking() if workers and (chosen or usual) == "fork" else None
 
 
 @cache
@@ -44,7 +47,7 @@ def _forking() -> BaseContext:
     fork: Any = multiprocessing.get_context("fork")
 
     class ForkedWorker(fork.Process):
-        """A fork in which nothing of its parent's is collected."""
+        """A fork that does not collect its parent's garbage."""
 
         def start(self) -> None:
             self.collects = gc.isenabled()
@@ -67,12 +70,12 @@ def _forking() -> BaseContext:
 
 
 class Loading(Iterator[Loaded], Generic[Loaded]):
-    """What a loader gives. Given up in the middle, its workers are told to end while their queues are whole.
+    """The batches of a loader; when it is abandoned halfway, its workers are ended before their queues are closed.
 
-    Python's cyclic collector calls the finalizers of what it found in any order. The pipes of a loader's queues were
-    closed before the loader told its workers to end: the thread that tells them closed other files of their numbers, or
-    wrote into them, and the loader waited ten seconds for workers that heard nothing. Here the loader's iterator is
-    never part of what is collected; it goes when this object is gone, and its queues after it.
+    Python's cyclic collector runs finalizers in any order. The pipes of a loader's queues were closed before the loader
+    told its workers to end: its thread then closed, or wrote into, other files that had reused the descriptors, and the
+    loader waited ten seconds for workers that had received nothing. Here the collector never sees the loader's
+    iterator, which is freed with this object, and its queues after it.
 
     Args:
         loader: begins a pass.
@@ -80,7 +83,7 @@ class Loading(Iterator[Loaded], Generic[Loaded]):
 
     def __init__(self, loader: Iterable[Loaded]) -> None:
         self._iterator = iter(loader)
-        weakref.finalize(self, list.clear, [self._iterator]).atexit = False  # torch sees to its workers then
+        weakref.finalize(self, list.clear, [self._iterator]).atexit = False  # torch ends its workers then
 
     def __next__(self) -> Loaded:
         with workers_lost():
@@ -89,10 +92,14 @@ class Loading(Iterator[Loaded], Generic[Loaded]):
 
 @contextmanager
 def workers_lost() -> Iterator[None]:
-    """What torch says where a loader worker was killed, and what a worker raised, in one line each.
+    """Raise one line where torch reports that a loader worker was killed, or repeats a worker's traceback.
+
+    A worker's RuntimeError keeps its traceback, as without workers.
 
     Raises:
         ChildProcessError: the system ended a worker.
+        ValueError: a worker raised it, or an error that torch cannot rebuild from its message.
+        OSError: a worker raised it.
     """
     try:
         yield
@@ -103,11 +110,11 @@ def workers_lost() -> Iterator[None]:
                 f"a process that reads samples was {how} (process {lost['process']}), as the system does where memory "
                 "runs out; start again with fewer workers (--workers, workers=), or none"
             ) from error
-        if isinstance(error, ValueError | RuntimeError) and RAISED.match(str(error)):
-            *_, named = NAMED.finditer(str(error))
-            kind = ValueError if type(error) is RuntimeError else type(error)  # what torch cannot make again
-            raise kind(str(error)[named.end() :].strip()) from error
-        raise
+        raised = RAISED.match(str(error)) if isinstance(error, ValueError | OSError | RuntimeError) else None
+        if raised is None or raised["kind"] == "RuntimeError":
+            raise
+        kind = ValueError if type(error) is RuntimeError else type(error)
+        raise kind((raised["message"] or raised["kind"]).strip()) from error
 
 
 def worker_start() -> Callable[[int], None]:
@@ -125,14 +132,14 @@ def start_worker(ending: Any, number: int) -> None:
         number: of the worker.
     """
 
-    def asked(*_: object) -> None:
+    def end_with_parent(*_: object) -> None:
         if ending.value:
             os._exit(0)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for number in SIGNALS[1:]:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, asked)
+    for request in SIGNALS[1:]:
+        if signal.getsignal(request) is not signal.SIG_IGN:
+            signal.signal(request, end_with_parent)
 
 
 @cache

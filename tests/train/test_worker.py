@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch._utils import ExceptionWrapper
 
 from gnnfuse.data import SampleStream
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.train import Batches, FitConfig
+from gnnfuse.train.worker import workers_lost
 
 PROGRAM = """
 import os
@@ -134,3 +137,32 @@ def test_workers_of_a_reading_that_was_given_up_end(samples: Any, done: int) -> 
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
+
+
+def repeated(error: Exception) -> None:
+    """What a loader does with an error that its worker raised."""
+    try:
+        raise error
+    except Exception:
+        wrapped = ExceptionWrapper(where="in DataLoader worker process 0")
+    with workers_lost():
+        wrapped.reraise()
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (ValueError("row 2: broken"), ValueError, "row 2: broken"),
+        (ValueError("row 2: broken\nhint: mend it"), ValueError, "row 2: broken\nhint: mend it"),
+        (ValueError(), ValueError, "ValueError"),
+        (FileNotFoundError("found no a.png"), FileNotFoundError, "found no a.png"),
+        (UnicodeEncodeError("ascii", "\xe4", 0, 1, "no"), ValueError, "'ascii' codec can't encode .*: no"),
+        (RuntimeError("a bug"), RuntimeError, r"Caught RuntimeError .*Original Traceback .*a bug\n"),
+    ],
+    ids=["one line", "two lines", "no message", "system", "not made of a message", "a bug keeps its traceback"],
+)
+def test_an_error_of_a_worker_is_the_error_itself(error: Exception, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as caught:
+        repeated(error)
+    assert type(caught.value) is kind
+    assert re.fullmatch(message, str(caught.value), re.DOTALL)
