@@ -152,7 +152,7 @@ class CalibrationError(Sums):
             probabilities, chosen = probabilities.max(dim=1)
             targets = chosen == targets
         certain = probabilities.flatten().to(self.off.device).double()
-        place = (certain * BINS).long().clamp(max=BINS - 1)
+        place = (certain * BINS).long().clamp(0, BINS - 1)  # NaN is no number: it makes the error NaN, in any bin
         self.off.index_add_(0, place, certain - targets.flatten().to(self.off.device).double())
         self.count += len(certain)
 

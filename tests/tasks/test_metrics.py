@@ -54,6 +54,12 @@ def test_labels_that_do_not_occur_count_for_nothing() -> None:
     assert {name: float(value) for name, value in nothing.compute().items()} == {"micro_f1": 0.0, "macro_f1": 0.0}
 
 
+def test_a_probability_that_is_no_number_makes_the_calibration_error_none_either() -> None:
+    error = CalibrationError(torch.sigmoid)
+    error.update(torch.tensor([[float("nan"), 1.0]]), torch.tensor([[1.0, 0.0]]))
+    assert bool(error.compute().isnan())
+
+
 @pytest.mark.parametrize("average", ["micro", "macro"])
 def test_f1_is_torchmetrics_where_all_labels_occur(average: str) -> None:
     outputs, target = draw(50, 3), (draw(50, 3).flip(0) > 0).float()
