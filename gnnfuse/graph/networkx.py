@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import networkx
 
 COMPANION = "gnnfuse"  # the graph attribute that carries what nodes and edges cannot
+LARGEST = 2**63 - 1  # of int64
 
 
 def to_networkx(batch: GraphBatch, *, values: bool = True) -> "networkx.MultiDiGraph":
@@ -82,12 +83,11 @@ def from_networkx(
 ) -> GraphBatch:
     """A networkx graph as a batch: `from_networkx(to_networkx(batch)) == batch`, bit for bit.
 
-    Anybody's graph will do if each node has a type and a value (numbers, as many for all nodes of a type) and each
-    edge a relation (an attribute, or the key of a multigraph). Nodes may also have `graph` (the number of the sample,
-    0 by default), `position` (numbers) and `time` (start and end in seconds). Numbers may be Python's, numpy's or
-    torch's; they become float32, but where each node of a type has one whole number as its value, an id, int64. Nodes
-    of a type keep the order of `graph.nodes` within their sample. An undirected edge goes both ways. Other attributes
-    stay behind.
+    Any graph is accepted in which each node has a type and a value (numbers, of one shape per type) and each edge a
+    relation (an attribute, or the key of a multigraph). Nodes may also have `graph` (the number of the sample, 0 by
+    default), `position` (numbers) and `time` (start and end in seconds). Numbers may be Python's, numpy's or torch's.
+    They become float32; a single integer per node is an id and becomes int64. Nodes of a type keep the order of
+    `graph.nodes` within their sample. An undirected edge becomes two directed ones. Other attributes are dropped.
 
     Args:
         graph: what to read.
@@ -159,7 +159,7 @@ def _sample(graph: "networkx.Graph", node: Hashable) -> int:
 
 def _needed(attributes: Mapping[str, Any], name: str, where: str) -> Any:
     found = attributes.get(name)
-    if found is None or (isinstance(found, float) and found != found):  # what pandas has for missing
+    if found is None or (isinstance(found, float | np.floating) and np.isnan(found)):  # a missing cell of pandas
         raise ValueError(f"{where}: found no attribute {name!r}, expected one; it has {sorted(map(str, attributes))}")
     return found
 
@@ -189,7 +189,7 @@ def _tensor(found: object, node: Hashable, attribute: str) -> Tensor:
     """Numbers of Python, numpy or torch as a tensor.
 
     Raises:
-        ValueError: names the node and what was found instead.
+        ValueError: no numbers, or whole ones beyond int64; names the node.
     """
     if isinstance(found, Tensor):
         return found
@@ -197,8 +197,8 @@ def _tensor(found: object, node: Hashable, attribute: str) -> Tensor:
         array = np.asarray(found)
     except ValueError:  # lists of different lengths
         array = np.array(None)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"node {node!r}: found {attribute} {found!r}, expected numbers")
+    if array.dtype.kind not in "biuf" or (array.dtype == np.uint64 and bool((array > LARGEST).any())):
+        raise ValueError(f"node {node!r}: found {attribute} {found!r}, expected numbers, whole ones up to {LARGEST}")
     wide = {"f": np.float64, "b": np.bool_}.get(array.dtype.kind, np.int64)
     return torch.from_numpy(array.astype(wide))
 
@@ -226,21 +226,16 @@ def _numbers(
     found = [graph.nodes[node].get(field) for node in nodes]
     if all(numbers is None for numbers in found):
         return known if not found else None
+    size, expected = (2, "start and end in seconds") if field == "time" else (None, "coordinates in a list")
     rows: list[Tensor] = []
     for node, numbers in zip(nodes, found, strict=True):
         if numbers is None:
             raise ValueError(f"node {node!r}: found no {field}, expected one, as other nodes of type {name!r} have")
         row = _tensor(numbers, node, field)
-        wanted = 2 if field == "time" else len(rows[0]) if rows else max(1, row.numel())
-        if row.shape != (wanted,):
-            expected = (
-                "start and end in seconds"
-                if field == "time"
-                else f"{wanted} numbers in a list"
-                if rows
-                else "coordinates in a list"
-            )
+        if row.ndim != 1 or len(row) == 0 or len(row) != (size or len(row)):
             raise ValueError(f"node {node!r}: found {field} {numbers!r}, expected {expected}")
+        if size is None:
+            size, expected = len(row), f"{len(row)} numbers in a list"
         rows.append(row.double())
     return torch.stack(rows).to(torch.float32 if known is None else known.dtype)
 

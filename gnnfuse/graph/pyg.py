@@ -65,14 +65,14 @@ def to_pyg(batch: GraphBatch) -> "HeteroData":
 def from_pyg(data: "HeteroData") -> GraphBatch:
     """`HeteroData` as a batch: `from_pyg(to_pyg(batch)) == batch`, bit for bit.
 
-    Anybody's `HeteroData` will do, one graph (no `batch`) or several put together by PyG's `Batch`: `x` becomes the
+    Any `HeteroData` is accepted, one graph (no `batch`) or several that PyG's `Batch` put together: `x` becomes the
     values, `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target;
-    every node type counts as a modality, present in the samples that have nodes of it. Numbers become float32, whole
-    numbers of shape `[nodes]` (ids) and whole targets int64. The order of the edges is kept
-    aside, so `to_pyg(from_pyg(data))` has them where `data` has them (and `batch` and `ptr` even where it had none).
+    every node type counts as a modality, present in the samples that have nodes of it. Numbers become float32; integers
+    of shape `[nodes]` (ids) and integer targets become int64. The batch remembers the order of the edges, so that
+    `to_pyg(from_pyg(data))` has them in the order of `data` (and `batch` and `ptr` even where `data` had none).
 
     Raises:
-        ValueError: something else than one `HeteroData`, a type without `x`, nodes of a sample that do not stand
+        ValueError: anything but one `HeteroData`, a type without `x`, nodes of a sample that do not stand
             together, types that are batched for different numbers of samples, edges that do not fit, or an attribute
             that a batch has no place for; the message names it.
 
@@ -119,7 +119,7 @@ def _refuse_others(found: object) -> None:
 
 
 def _whole(numbers: Tensor) -> Tensor:
-    """Whole numbers as int64; others as they are, for whoever refuses them."""
+    """Integers as int64; others unchanged, for later checks to refuse."""
     return numbers if numbers.is_floating_point() or numbers.dtype == torch.bool else numbers.long()
 
 
@@ -156,7 +156,7 @@ def _num_graphs(data: "HeteroData") -> int:
     companion = getattr(data, COMPANION, None)
     if companion is not None:
         return len(companion["ids"])
-    known = getattr(data, "_num_graphs", None)  # PyG's Batch says so itself
+    known = getattr(data, "_num_graphs", None)  # PyG's Batch counts them
     if known is not None:
         return int(known)
     stores = [data[name] for name in data.node_types]

@@ -157,6 +157,8 @@ def test_numbers_of_numpy_and_of_any_width_are_read_as_float32() -> None:
         (lambda graph: graph.nodes["Rome"].update(vector=[None]), r"node 'Rome': found vector \[None\], expected num"),
         (lambda graph: graph.nodes["Rome"].update({"vector": [[1], [1, 2]]}), "node 'Rome': found vector .*numbers"),
         (lambda graph: graph.nodes["Rome"].update({"kind": math.nan, 7: 8}), "node 'Rome': found no attribute 'kind'"),
+        (lambda graph: graph.nodes["Rome"].update(kind=np.float32("nan")), "node 'Rome': found no attribute 'kind'"),
+        (lambda graph: graph.nodes["Rome"].update(vector=[2**63]), r"node 'Rome': found vector \[9\d+\], expected num"),
         (lambda graph: nx_position(graph, "Bob", [1.0]), r"node 'Bob': found position \[1.0\], expected 2 numbers in"),
         (lambda graph: graph.clear(), "found no nodes"),
     ],
