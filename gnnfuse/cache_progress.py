@@ -36,7 +36,8 @@ class CacheProgress:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._console = progress_console(highlight=False)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+        name = TextColumn("{task.description}", markup=False)
+        columns = (name, BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=progress_console(stderr=True))
         self._tasks: dict[str, int] = {}
 
@@ -69,12 +70,14 @@ class CacheProgress:
     def conclude(self, reports: Sequence[CacheReport]) -> None:
         """A table of what was made, and the list of what cannot be read."""
         names = ("column", "rows", "made", "there already", "absent", "unreadable", "seconds")
-        table = Table(*names, title=f"Features in {self._folder}")
+        table = Table(*names, title=Text(f"Features in {self._folder}"))
         for report in reports:
             numbers = (report.samples, report.made, report.found, report.absent, len(report.rejects))
-            table.add_row(report.node_type.signal, *(f"{number:,}" for number in numbers), f"{report.seconds:.1f}")
+            table.add_row(
+                Text(str(report.node_type.signal)), *(f"{number:,}" for number in numbers), f"{report.seconds:.1f}"
+            )
         self._console.print(table)
         rejects = [reject for report in reports for reject in report.rejects]
         write_rejects(self._folder / REJECTS, rejects)  # also without any: an earlier run's are no longer true
         if rejects:
-            self._console.print(f"{len(rejects)} signals cannot be read: see {self._folder / REJECTS}")
+            self._console.print(f"{len(rejects)} signals cannot be read: see {self._folder / REJECTS}", markup=False)

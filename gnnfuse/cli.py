@@ -99,10 +99,10 @@ def _tell(kind: str, text: str) -> None:
 
 def _reason(error: BaseException) -> str:
     """An error in one line; one of the system as a sentence about the file."""
-    if not isinstance(error, OSError) or error.errno is None or error.strerror is None:
+    if not isinstance(error, OSError) or error.errno is None or not error.strerror:
         return _one_line(error)
     what = f"{error.strerror[0].lower()}{error.strerror[1:]}"
-    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""  # or a descriptor
     return f"{where}{what}{ADVICE.get(error.errno, '')}"
 
 
@@ -235,7 +235,7 @@ def draw(
     )
     with replacing(out) as partial:
         draw_sample(drawn, builder, max_edges=max_edges).savefig(partial, dpi=150)
-    Console().print(f"wrote {out}", highlight=False)
+    Console().print(f"wrote {out}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _own_sample(

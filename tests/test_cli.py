@@ -70,6 +70,7 @@ def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path) ->
         (("bench", "--task", "picture_words", "--data", "nowhere"), ("nowhere", "GNNFUSE_DATA")),
         (("bench", "--models", ","), ("found no models", "graph")),
         (("bench", "--models", "graph:image"), ("'graph' takes no modality",)),
+        (("bench", "--quick", "--models", "unimodal:[/x]"), ("[/x]",)),
         (("bench", "--minutes", "inf"), ("minutes",)),
         (("draw",), ("nothing to draw",)),
         (("draw", "--task", "digits", "--patch", "3"), ("--patch", "a task's sample")),
@@ -90,9 +91,10 @@ def test_a_fresh_process_exits_with_two_and_no_traceback(tmp_path: Path) -> None
 
 def test_draw_writes_a_picture_of_a_task_sample_and_of_ones_own(run: Run, tmp_path: Path) -> None:
     assert run("draw", "--task", "digits", "--sample", "3", "--out", "task.png").code == 0
-    assert run("draw", "--text", "a cat", "--out", "own.svg").code == 0
+    finished = run("draw", "--text", "a cat", "--out", "[own].svg")
+    assert (finished.code, finished.stdout) == (0, "wrote [own].svg\n")
     assert (tmp_path / "task.png").read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in (tmp_path / "own.svg").read_text()
+    assert "<svg" in (tmp_path / "[own].svg").read_text()
 
 
 def test_a_refused_benchmark_leaves_no_folder(run: Run, tmp_path: Path) -> None:

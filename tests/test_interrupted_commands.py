@@ -116,6 +116,8 @@ def test_a_signal_that_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPat
             "m: permission denied; write elsewhere, or",
         ),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "m"), "m: not a directory; expected a folder there"),
+        (OSError(errno.EBADF, "Bad file descriptor", 3), "bad file descriptor"),  # a descriptor in the place of a name
+        (OSError(errno.EIO, ""), "[Errno 5]"),
         (ChildProcessError("a process that reads samples was ended"), "a process that reads samples was ended"),
     ],
 )

@@ -61,7 +61,7 @@ def bench(
     if out is not None:
         _check_folder(out, data)
     names = ", ".join(models)
-    console.print(f"{task}: {names}; {seeds} seed{'s' * (seeds > 1)} each; reading the data", highlight=False)
+    _print(console, f"{task}: {names}; {seeds} seed{'s' * (seeds > 1)} each; reading the data")
     made = replace(make(data, quick), name=task)
     runs = len(expand(models, _modalities(made))) * seeds
     out = Path("runs") / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}" if out is None else out
@@ -72,7 +72,7 @@ def bench(
         try:
             results = run_benchmark(made, config, terminal, out=out)
         except KeyboardInterrupt:
-            console.print(f"interrupted; the runs that had finished are in {out / RESULTS}", highlight=False)
+            _print(console, f"interrupted; the runs that had finished are in {out / RESULTS}")
             raise
     from gnnfuse.bench.plots import write_plots  # brings matplotlib
 
@@ -80,13 +80,13 @@ def bench(
     plots, notes = write_plots(results, out)
     report = write_report(results, out, plots, notes)
     for note in notes:
-        console.print(note, markup=False, highlight=False)
+        _print(console, note)
     _conclude(console, results, report)
     return results
 
 
 def _check_folder(out: Path, data: Path | None) -> None:
-    """Refuse a folder in which data, or files of somebody else, would be replaced.
+    """Refuse a folder in which data, or files of another program, would be replaced.
 
     Raises:
         ValueError: names the file.
@@ -111,25 +111,27 @@ def _modalities(task: BenchTask) -> list[str]:
 def _introduce(console: Console, task: BenchTask) -> None:
     dataset = task.dataset
     tests = ", ".join(f"{name} {len(held_out):,}" for name, held_out in dataset.tests.items())
-    console.print(
+    _print(
+        console,
         f"{dataset.name}: train {len(dataset.train):,}, valid {len(dataset.valid):,}, {tests}; "
         f"{len(dataset.classes)} classes; modalities {', '.join(_modalities(task))}",
-        highlight=False,
-        soft_wrap=True,
     )
     if dataset.caveat:
-        console.print(dataset.caveat, style="yellow", highlight=False)
+        _print(console, dataset.caveat, style="yellow")
 
 
 def _conclude(console: Console, results: Results, report: Path) -> None:
     if results.ceilings:
-        told = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
-        console.print(
-            f"ceilings (the modalities read perfectly, nothing else): {told}", highlight=False, soft_wrap=True
-        )
+        shown = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
+        _print(console, f"ceilings (the modalities read perfectly, nothing else): {shown}")
     best = max(results.models(), key=lambda model: sum(row.test["accuracy"] for row in results.of(model)))
     by_group = results.by_group(best)
     if by_group:
-        told = ", ".join(f"{value} {accuracy:.3f}" for value, accuracy in by_group.items())
-        console.print(f"{best}, by {results.group}: {told}", highlight=False, soft_wrap=True)
-    console.print(f"report, plots and results.json in {report.parent}", highlight=False)
+        shown = ", ".join(f"{value} {accuracy:.3f}" for value, accuracy in by_group.items())
+        _print(console, f"{best}, by {results.group}: {shown}")
+    _print(console, f"report, plots and results.json in {report.parent}")
+
+
+def _print(console: Console, line: str, style: str | None = None) -> None:
+    """A line unchanged: brackets in names and paths are no markup."""
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)

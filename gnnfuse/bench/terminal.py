@@ -31,7 +31,7 @@ class Terminal:
         self.console = console
         self.seeds = seeds
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -81,7 +81,7 @@ class Terminal:
             cell.ljust(width) if place < LEFT else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(cells, self._widths, strict=True))
         ]
-        self.console.print("  ".join(padded), style=style, highlight=False, soft_wrap=True)
+        self.console.print("  ".join(padded), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _room(results: Results) -> list[int]:

@@ -144,7 +144,7 @@ def repeated(error: Exception) -> None:
     try:
         raise error
     except Exception:
-        wrapped = ExceptionWrapper(where="in DataLoader worker process 0")
+        wrapped: Any = ExceptionWrapper(where="in DataLoader worker process 0")  # type: ignore[no-untyped-call]
     with workers_lost():
         wrapped.reraise()
 
