@@ -22,7 +22,7 @@ from gnnfuse.fusion import Family
 COLORS: Mapping[Family, str] = {"graph": "#0072B2", "attention": "#E69F00", "other": "#009E73", "unimodal": "#8A8A8A"}
 MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "other": "D", "unimodal": "^"}
 LINES = ("-", "--", ":", "-.")
-MOST_VALUES = 60  # of the reported group, in a plot
+MOST_VALUES = 60  # of the reported group that a plot shows
 
 
 def write_plots(results: Results, out: Path) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -46,7 +46,7 @@ def write_plots(results: Results, out: Path) -> tuple[dict[str, str], tuple[str,
 
 
 def _draw(draw: Callable[[Results], Figure], results: Results, path: Path) -> frozenset[str]:
-    """Draw with names as they stand, short enough and in fonts that have their letters."""
+    """Draw with names that are shortened where they are long, in fonts that have their letters."""
     values = sorted({value for row in results.rows for found in row.groups.values() for value in found})
     models = results.models()
     letters = lettering([results.task, results.group, *models, *values])

@@ -114,11 +114,15 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
     return results
 
 
-def _seconds(config: BenchConfig, runs: int, over: float) -> float | None:
-    """Time for the training of each run, of which `over` seconds were spent before the first; None for no limit."""
+def _seconds(config: BenchConfig, runs: int, spent: float) -> float | None:
+    """Seconds of training per run, after `spent` seconds before the first one; None for no limit.
+
+    Raises:
+        ValueError: a second or less is left for each run.
+    """
     if config.minutes is None:
         return None
-    seconds = (config.minutes * 60 * MARGIN - over) / runs
+    seconds = (config.minutes * 60 * MARGIN - spent) / runs
     if seconds <= 1:
         raise ValueError(f"found minutes={config.minutes:g} for {runs} runs, expected more time")
     return seconds

@@ -39,7 +39,7 @@ def _processor() -> Finding:
 def _memory() -> Finding:
     total, free = (_field("/proc/meminfo", name) for name in ("MemTotal", "MemAvailable"))
     if total is None or free is None:
-        return Finding("memory", "note", f"cannot be told on {sys.platform}")
+        return Finding("memory", "note", f"cannot be measured on {sys.platform}")
     sizes = [int(text.split()[0]) * 1024 for text in (total, free)]
     text = f"{sizes[0] / GIB:.1f} GiB, {sizes[1] / GIB:.1f} GiB of it available"
     details = {"bytes": sizes[0], "available_bytes": sizes[1]}
@@ -63,9 +63,9 @@ def _threads() -> Finding:
 
 
 def _busy_cores() -> Finding:
-    """Whether other programs want the cores, and whether PyTorch's threads would spin on them."""
+    """Whether other programs use the cores, and whether PyTorch's threads would spin on them."""
     if core_times() is None:
-        return Finding("busy cores", "note", f"cannot be told on {sys.platform}")
+        return Finding("busy cores", "note", f"cannot be measured on {sys.platform}")
     share = crowded()
     details = {"waited": share, "load": os.getloadavg()[0], "spins": spinning()}
     text = f"this process waited for a core {share:.0%} of its time"

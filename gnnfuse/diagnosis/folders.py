@@ -20,7 +20,7 @@ def folders(tell: Callable[[str], None]) -> Iterator[Finding]:
 
 
 def named_folders(tell: Callable[[str], None]) -> Iterator[Finding]:
-    """Those that can be named without importing what keeps its files there."""
+    """One finding per folder whose path is known without importing the library that uses it."""
     tell("looking at folders")
     yield guarded("hub", lambda: _folder("hub", _hub_folder(), "HF_HUB_CACHE"))
     yield guarded("tables", lambda: _folder("tables", _tables_folder(), "XDG_CACHE_HOME"))

@@ -38,7 +38,7 @@ def packages(tell: Callable[[str], None]) -> Iterator[Finding]:
 
 
 def versions(tell: Callable[[str], None]) -> Iterator[Finding]:
-    """The same, without importing the packages."""
+    """One finding for gnnfuse, Python, and each package, which is not imported."""
     yield from _found(tell, imports=False)
 
 
@@ -64,7 +64,7 @@ def _python() -> Finding:
 
 
 def _package(name: str, module: str | None, purpose: str | None) -> Finding:
-    """Of one distribution; its module is imported, if there is one."""
+    """The finding for one distribution; its module is imported if given."""
     wanted = _wanted(name)
     install = INSTALL.get(name, f'pip install "{name}{wanted}"')
     try:

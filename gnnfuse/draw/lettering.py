@@ -1,4 +1,4 @@
-"""Names of a user's in figures: as they stand, short enough, and in fonts that have their letters."""
+"""Users' names in figures: never parsed, shortened where they are long, in fonts that have their letters."""
 
 import unicodedata
 from collections import Counter
@@ -16,17 +16,17 @@ from gnnfuse.draw.palette import FONT
 MOST = 40  # letters of a name
 MOST_FONTS = 300  # opened in search of letters
 PLACEHOLDERS = "Last Resort"  # comes with matplotlib and has a box in place of every letter
-NEVER = ("Cc", "Cn", "Cs")  # controls, unassigned code points, halves of pairs: no letters, whatever a font has
+NEVER = ("Cc", "Cn", "Cs")  # controls, unassigned code points, surrogates: never drawn, even if a font has them
 LETTER = 0.62  # the width of an average letter, in sizes of the font
-EVIDENT = 8  # letters named in a note
+NAMED = 8  # letters in a note
 
 
 @dataclass(frozen=True)
 class Lettering:
-    """Fonts that have the letters of some names, and which letters none has.
+    """The fonts for some texts, and the letters that none of them has.
 
     Args:
-        families: of fonts, to be looked in one after the other.
+        families: of fonts, in order of preference.
         missing: letters that no installed font has; they are replaced by their code points.
     """
 
@@ -34,20 +34,20 @@ class Lettering:
     missing: frozenset[str]
 
     def name(self, text: str, most: int = MOST) -> str:
-        """A name on one line, its middle left out where it is long.
+        """A name on one line, shortened in the middle where it is long.
 
         Example:
             >>> lettering([]).name("a name  that\\nis much too long to be drawn", most=16)
             'a name tha…drawn'
         """
-        return self.text(" ".join(_shortened(text, 8 * most).split()), most)  # whatever the length, a little work
+        return self.text(" ".join(_shortened(text, 8 * most).split()), most)  # bounds the work for a name of any length
 
     def text(self, words: str, most: int) -> str:
-        """A text with its line breaks, its middle left out where it is long."""
+        """A text with its line breaks, shortened in the middle where it is long."""
         return _shortened("".join(self._pieces(_shortened(words, 8 * most))), most)
 
     def names(self, texts: Sequence[str], most: int = MOST) -> list[str]:
-        """Names that stay different when shortened: those that would be alike are numbered.
+        """Shortened names that stay distinct: equal ones are numbered by their place.
 
         Example:
             >>> lettering([]).names(["a" * 50 + "b" * 50, "a" * 60 + "b" * 50, "c"], most=9)
@@ -58,7 +58,7 @@ class Lettering:
         return [f"{name} #{place}" if often[name] > 1 else name for place, name in enumerate(shown, 1)]
 
     def set(self, figure: Figure) -> None:
-        """Use the fonts for all text that stands in a figure, and read none of it as a formula, nor as TeX."""
+        """Use the fonts for every text of a figure, and parse no text as a formula or as TeX."""
         numbers = _numbers_on_axes(figure)
         for text in figure.findobj(Text):
             assert isinstance(text, Text)
@@ -68,7 +68,7 @@ class Lettering:
                 text.set_parse_math(False)
 
     def _pieces(self, line: str) -> Iterable[str]:
-        """Letters as they stand; one or several that no font has as their code points."""
+        """The letters, with each run that no font has replaced by its code points."""
         codes: list[str] = []
         for letter in [*line, ""]:
             if letter and letter in self.missing:
@@ -81,7 +81,7 @@ class Lettering:
 
 
 def lettering(texts: Iterable[str], family: str = FONT) -> Lettering:
-    """Look for fonts that have the letters of some texts: the usual one, then whichever are installed.
+    """Find fonts with the letters of some texts: the default one first, then the installed ones.
 
     Example:
         >>> lettering(["naïve", "Straße"])
@@ -102,7 +102,7 @@ def missing_note(missing: Iterable[str]) -> str | None:
     codes = [f"U+{ord(letter):04X}" for letter in sorted(missing) if not _unseen(letter)]
     if not codes:
         return None
-    shown = ", ".join(codes[:EVIDENT]) + (", ..." if len(codes) > EVIDENT else "")
+    shown = ", ".join(codes[:NAMED]) + (", ..." if len(codes) > NAMED else "")
     letters, they = ("1 letter", "it is shown by its code point") if len(codes) == 1 else (
         f"{len(codes)} letters", "they are shown by their code points"
     )  # fmt: skip
@@ -110,7 +110,7 @@ def missing_note(missing: Iterable[str]) -> str | None:
 
 
 def inches(text: str, size: float) -> float:
-    """About how wide a text is, at a font size in points.
+    """The approximate width of a text at a font size in points.
 
     Example:
         >>> round(inches("中a", 10), 2)
@@ -144,7 +144,7 @@ def _installed() -> tuple[tuple[str, str], ...]:
 
 
 def _weight(weight: object) -> int:
-    """How far a weight is from a regular one's."""
+    """The difference of a weight from a regular one's."""
     return weight - 400 if isinstance(weight, int) else 0 if weight in ("normal", "regular", "book") else 300
 
 
@@ -152,7 +152,7 @@ def _weight(weight: object) -> int:
 def _letters(path: str) -> frozenset[str]:
     try:
         return frozenset(map(chr, get_font(path).get_charmap()))
-    except (OSError, RuntimeError):  # colour emoji, which are pictures: matplotlib opens outlines only
+    except (OSError, RuntimeError):  # colour emoji are bitmaps: matplotlib opens outline fonts only
         return frozenset()
 
 
@@ -167,7 +167,7 @@ def _unseen(letter: str) -> bool:
 
 
 def _numbers_on_axes(figure: Figure) -> set[int]:
-    """Texts that matplotlib writes itself; a logarithmic axis has formulas."""
+    """Ids of tick labels that matplotlib makes itself, on a logarithmic axis as formulas."""
     found: set[int] = set()
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):

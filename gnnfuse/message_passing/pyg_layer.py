@@ -27,7 +27,7 @@ class PyGLayer(MessageLayer):
 
     Between two node types a self loop would join node i of one with node i of the other, in a batch nodes of different
     samples. Convolutions that add self loops by default (`GATv2Conv`) get `add_self_loops=False` there, and every
-    convolution is tried on two small samples when the layer is made: one that mixes them is refused.
+    convolution is tested on two small samples when the layer is made: one that mixes them is refused.
 
     Args:
         dim: size of the states.
@@ -109,7 +109,7 @@ class PyGLayer(MessageLayer):
         if pair:
             for part in conv.modules():
                 if getattr(part, "add_self_loops", False) is True:
-                    part.add_self_loops = False  # type: ignore[assignment]  # an option of PyG's, no submodule
+                    part.add_self_loops = False  # type: ignore[assignment]  # an option of PyG, no submodule
         states = torch.zeros(2, self.dim)
         pairs = torch.tensor([[1], [0]])
         try:
@@ -130,14 +130,14 @@ class PyGLayer(MessageLayer):
 
     @torch.no_grad()
     def _check_apart(self, conv: nn.Module, relation: Relation, device: torch.device) -> None:
-        """Refuse a convolution by which one sample's states reach another, or whose edges do not matter."""
+        """Refuse a convolution that mixes samples or ignores edges."""
         probe = copy.deepcopy(conv).double()
         generator = torch.Generator().manual_seed(0)
 
         def noise(*shape: int) -> Tensor:
             return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(device)
 
-        for parameter in probe.parameters():  # fresh parameters may be zeros, through which nothing is seen
+        for parameter in probe.parameters():  # parameters that begin at 0 would hide what is mixed
             parameter.add_(0.1 * noise(*parameter.shape))
         if relation.src == relation.dst:  # nodes 0 to 2 are one sample, 3 and 4 the other
             src = dst = noise(5, self.dim)
@@ -164,15 +164,15 @@ class PyGLayer(MessageLayer):
 
 
 def _shown(conv: object) -> str:
-    return " ".join(str(conv).split())  # a module of modules prints itself over several lines
+    return " ".join(str(conv).split())  # a module of modules has a repr of several lines
 
 
 def _hint(error: Exception, conv: nn.Module, pair: bool) -> str:
-    """What may help where a convolution fails on a few nodes."""
+    """Advice for a convolution that fails on a few nodes."""
     lacks_features = isinstance(error, AssertionError) or "None" in str(error)
     if lacks_features and "edge_attr" in inspect.signature(conv.forward).parameters:
         return "; edges have no features here: leave edge_dim= out, or take a convolution that needs none"
-    sizes = isinstance(error, RuntimeError)  # torch's word for matrices that do not fit
+    sizes = isinstance(error, RuntimeError)  # torch raises it for matrices whose sizes do not fit
     return "; where it takes no pair, joined=True helps" if pair and not sizes else ""
 
 

@@ -20,9 +20,9 @@ _PLAIN = ContextVar("plain PyTorch on the CPU", default=False)
 
 @contextmanager
 def plain_pytorch(wanted: bool = True) -> Iterator[None]:
-    """Within it, `impl="auto"` takes "reference" on the CPU: for work so small that loading numba takes longer.
+    """Make `impl="auto"` choose "reference" on the CPU: for work so small that loading numba takes longer.
 
-    It holds for this thread, and not for what `torch.compile` traces. Results differ by rounding.
+    This applies to the current thread, and not to what `torch.compile` traces. Results differ by rounding.
 
     Args:
         wanted: False changes nothing.
@@ -40,7 +40,7 @@ def plain_pytorch(wanted: bool = True) -> Iterator[None]:
 
 
 def auto_on_cpu() -> Literal["numba", "reference"]:
-    """What `impl="auto"` takes for tensors on the CPU that are not too few for a kernel."""
+    """What `impl="auto"` chooses on the CPU for tensors that are large enough for a kernel."""
     plain = not torch.compiler.is_compiling() and _PLAIN.get()
     return "numba" if INSTALLED["numba"] and not plain else "reference"
 

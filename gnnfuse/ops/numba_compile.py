@@ -14,8 +14,8 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from gnnfuse.ops.numba_parts import PartCompiler
 
 OPS = Path(__file__).parent
-# numba looks only at the file that a kernel stands in to see whether its machine code is out of date. As kernels call
-# parts from other files, what all of these say goes into the name under which the machine code is kept.
+# numba checks only a kernel's own file to see whether its machine code is out of date. As kernels call parts from other
+# files, a digest of all of them is part of the name under which the machine code is kept.
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(OPS.rglob("numba*.py")))).hexdigest()[:12]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])  # a function of numbers and arrays
@@ -26,12 +26,12 @@ OPTIONS: Any = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy", "no
 
 
 class PatientCache(FunctionCache):
-    """Machine code on disk, made anew where it is damaged, and done without where the disk cannot be used.
+    """Machine code on disk, compiled again where it is damaged, and in memory only where the disk cannot be used.
 
-    numba's own raises the system's error: a folder that was writable at the import and is not when a kernel is first
-    called (mounted read-only meanwhile, full, gone) would end the call. numba's own also recompiles when a source file
-    has another time stamp or path; here its content counts, so that installations and checkouts of the same code share
-    what lies in NUMBA_CACHE_DIR.
+    numba's cache raises the system's error: a folder that was writable at the import and is not when a kernel is first
+    called (mounted read-only meanwhile, full, gone) would end the call. It also recompiles when a source file has
+    another time stamp or path; here the content counts, so that installations and checkouts of the same code share the
+    machine code in NUMBA_CACHE_DIR.
     """
 
     warned = False  # one disk, one warning
@@ -92,7 +92,7 @@ def compiled(function: Kernel, **options: Any) -> Kernel:
     function.__qualname__ = f"{function.__qualname__}-{SOURCES}"
     kernel = numba.njit(**OPTIONS, **options)(function)
     with contextlib.suppress(RuntimeError):  # numba found no folder to write to
-        # What enable_caching does with numba's own.
+        # What enable_caching does with numba's cache.
         kernel._cache = PatientCache(function)
     return cast(Kernel, kernel)
 

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 class Classification(Task):
     """Chooses one class per sample, by cross-entropy.
 
-    The scores of a prediction are probabilities of the classes as often as they occur in training: the weights and the
-    smoothing that training added are taken off (`gnnfuse.tasks.probabilities`). The class that is predicted, and that
-    all metrics but the calibration error judge, is the one with the largest probability times weight, as weights state
-    what missing a class costs (Elkan, "The foundations of cost-sensitive learning", 2001). Without weights that is the
-    most probable class.
+    The scores of a prediction are probabilities at the class frequencies of the training data: the effects of class
+    weights and label smoothing are removed (`gnnfuse.tasks.probabilities`). The predicted class, which all metrics but
+    the calibration error use, has the largest probability times weight, as a weight states the cost of missing a class
+    (Elkan, "The foundations of cost-sensitive learning", 2001). Without weights it is the most probable class.
 
     Args:
         model: fuses each graph into one vector.

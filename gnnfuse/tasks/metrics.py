@@ -1,4 +1,4 @@
-"""Metrics of our own, as sums in float64; only `Task.metrics` imports this file: torchmetrics takes seconds."""
+"""Metrics as float64 sums; only `Task.metrics` imports this file, as importing torchmetrics takes seconds."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ class Sums(Metric):
     full_state_update = False
 
     def add_sum(self, name: str, *shape: int) -> None:
-        """A state that begins at zero, and is added up over processes."""
+        """Add a state that starts at zero and is summed over processes."""
         self.add_state(name, torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
 
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
@@ -29,8 +29,8 @@ class Sums(Metric):
 class NumberErrors(Sums):
     """Mean absolute and root mean squared error of one number, or of each of several by its name.
 
-    Of several there is `normalized_mean_absolute_error` too, the one to select models by: the mean over the numbers of
-    mean absolute error / standard deviation in training. Numbers of different units cannot be averaged as they are.
+    Several numbers also have `normalized_mean_absolute_error`, by which models are selected: the mean over the numbers
+    of mean absolute error / standard deviation in training, as errors in different units cannot be averaged.
 
     Args:
         names: of the numbers.
@@ -56,7 +56,7 @@ class NumberErrors(Sums):
         self.add_sum("count")
 
     def update(self, predictions: Float[Tensor, "graphs numbers"], targets: Float[Tensor, "graphs numbers"]) -> None:
-        """Numbers in their own unit."""
+        """Add predictions and targets, each number in its own unit."""
         error = (predictions.to(self.absolute.device).double() - targets.to(self.absolute.device).double()).abs()
         self.absolute += error.sum(dim=0)
         self.squared += error.square().sum(dim=0)
@@ -78,11 +78,11 @@ class NumberErrors(Sums):
 class LabelF1(Sums):
     """F1 over all decisions (`micro_f1`), and its mean over the labels (`macro_f1`).
 
-    A label that no sample has and none was given counts for nothing, as absent classes do in torchmetrics' F1 of
-    classes: 0 would measure how small the split is. Where that holds for all labels, both are 0.
+    The macro mean leaves out labels that occur in neither targets nor predictions, as torchmetrics' F1 of classes does
+    with absent classes: counted as 0 they would measure how small the split is. If all are left out, both are 0.
 
     Args:
-        decide: outputs `[graphs, labels]` -> which labels are given, a bool each.
+        decide: outputs `[graphs, labels]` -> which labels are predicted, a bool each.
         labels: how many there are.
 
     Example:
@@ -103,13 +103,13 @@ class LabelF1(Sums):
         self.add_sum("either", labels)
 
     def update(self, outputs: Float[Tensor, "graphs labels"], targets: Shaped[Tensor, "graphs labels"]) -> None:
-        """Outputs of the head, and 1 for every label that a sample has."""
-        given, there = (each.to(self.right.device).double() for each in (self.decide(outputs), targets))
-        self.right += (given * there).sum(dim=0)
-        self.either += (given + there).sum(dim=0)
+        """Add outputs of the head, and targets: 1 for every label that a sample has."""
+        predicted, true = (each.to(self.right.device).double() for each in (self.decide(outputs), targets))
+        self.right += (predicted * true).sum(dim=0)
+        self.either += (predicted + true).sum(dim=0)
 
     def compute(self) -> dict[str, Tensor]:
-        """Both."""
+        """Micro and macro F1 by name."""
         occurs = self.either > 0
         each = 2 * self.right[occurs] / self.either[occurs]
         micro = 2 * self.right.sum() / self.either.sum().clamp(min=1)
@@ -117,13 +117,13 @@ class LabelF1(Sums):
 
 
 class CalibrationError(Sums):
-    """The expected calibration error: how far probabilities are from the shares that come true.
+    """The expected calibration error: how far predicted probabilities are from observed frequencies.
 
-    Predictions are put into 15 bins of equal width by their probability p; with y whether they are right, the error is
-    `sum over bins of |sum of (p - y)| / predictions`, the mean of |accuracy - confidence| over predictions. Naeini,
+    Predictions are sorted into 15 bins of equal width by their probability p; y is 1 for a right one, else 0. The error
+    is `sum over bins of |sum of (p - y)| / predictions`, the mean of |accuracy - confidence| over predictions. Naeini,
     Cooper and Hauskrecht (2015); Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks" (2017),
-    https://arxiv.org/abs/1706.04599. Of classes it is the most probable one that is right or not; of several labels
-    every label of every sample.
+    https://arxiv.org/abs/1706.04599. With exclusive classes the most probable one counts, with several labels every
+    label of every sample.
 
     Args:
         probabilities: outputs of the head -> probabilities.
@@ -146,7 +146,7 @@ class CalibrationError(Sums):
         self.add_sum("count")
 
     def update(self, outputs: Float[Tensor, "graphs classes"], targets: Shaped[Tensor, "graphs *labels"]) -> None:
-        """Outputs of the head, and the classes' numbers, or 1 for every label that a sample has."""
+        """Add outputs of the head, and targets: the classes' numbers, or 1 for every label that a sample has."""
         probabilities = self.probabilities(outputs)
         if targets.ndim == 1:
             probabilities, chosen = probabilities.max(dim=1)

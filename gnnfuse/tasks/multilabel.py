@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class MultiLabel(Task):
     """Decides for every class whether the sample has it, by binary cross-entropy.
 
-    The scores of a prediction are probabilities of the labels as often as they occur in training: the weights that
-    training added are taken off (`gnnfuse.tasks.probabilities`). A label is given, and counts as given in F1, where
-    `weight * p / (weight * p + 1 - p)` is at least the threshold: with .5, from the probability `1 / (1 + weight)` on.
-    Without weights that is the threshold itself.
+    The scores of a prediction are probabilities at the label frequencies of the training data: the effect of class
+    weights is removed (`gnnfuse.tasks.probabilities`). A label is predicted, for F1 too, where
+    `weight * p / (weight * p + 1 - p)` is at least the threshold: at .5, from the probability `1 / (1 + weight)` on.
+    Without weights p itself is compared with the threshold.
 
     Args:
         model: fuses each graph into one vector.
@@ -85,21 +85,21 @@ class MultiLabel(Task):
         probabilities = partial(label_probabilities, weights=self.class_weights)
         return MetricCollection(
             {
-                "f1": LabelF1(partial(_given, threshold=self.threshold), len(self.classes)),
+                "f1": LabelF1(partial(_predicted, threshold=self.threshold), len(self.classes)),
                 "expected_calibration_error": CalibrationError(probabilities),
             }
         )
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
-        """The classes that are given, and the probability of each."""
-        given = _given(outputs, threshold=self.threshold).tolist()
+        """The predicted labels, and the probability of each label."""
+        predicted = _predicted(outputs, threshold=self.threshold).tolist()
         probabilities = label_probabilities(outputs, weights=self.class_weights).tolist()
         return [
             Prediction(name, tuple(compress(self.classes, chosen)), dict(zip(self.classes, row, strict=True)))
-            for name, chosen, row in zip(batch.ids, given, probabilities, strict=True)
+            for name, chosen, row in zip(batch.ids, predicted, probabilities, strict=True)
         ]
 
 
-def _given(outputs: Float[Tensor, "graphs classes"], *, threshold: float) -> Bool[Tensor, "graphs classes"]:
-    """Which labels are given: those whose weighted probability reaches the threshold."""
+def _predicted(outputs: Float[Tensor, "graphs classes"], *, threshold: float) -> Bool[Tensor, "graphs classes"]:
+    """Which labels are predicted: those whose weighted probability reaches the threshold."""
     return outputs.float().sigmoid() >= threshold

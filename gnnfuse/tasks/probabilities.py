@@ -1,20 +1,20 @@
-"""Probabilities of outputs that were trained with weighted classes or smoothed labels: what training added, taken off.
+"""Probabilities from outputs that were trained with class weights or label smoothing, whose effect is removed.
 
-Cross-entropy is a proper scoring rule, so at the optimum the softmax of the outputs is the distribution that training
-showed, and that one is known. Let `p_c` be the probability of class c given the sample, `w_c` the class's weight, `e`
+Cross-entropy is a proper scoring rule: at the optimum the softmax of the outputs is the distribution seen in training,
+which is known. Let `p_c` be the probability of class c given the sample, `w_c` the class's weight, `e`
 the share of the label that is spread over all K classes. The expected loss is
 
     sum_c p_c w_c sum_j ((1 - e) [c = j] + e / K) (-log q_j),
 
-smallest (Gibbs' inequality) where
+which is smallest (Gibbs' inequality) at
 
     q_j = (1 - e) r_j + e / K,    r_j = w_j p_j / sum_c w_c p_c.
 
 Hence `r_j` is proportional to `q_j - e / K`, and `p_j` to `r_j / w_j`: the correction for changed priors of Saerens,
 Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities" (2002),
 https://doi.org/10.1162/089976602753284446, and of Elkan, "The foundations of cost-sensitive learning" (2001), for
-weights. Binary cross-entropy with the weight w of having the label leads to the odds `w p / (1 - p)` likewise: log w
-is subtracted from the output.
+weights. Likewise binary cross-entropy, with weight w for having the label, leads to the odds `w p / (1 - p)`: log w is
+subtracted from the output.
 """
 
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ from torch import Tensor
 def class_probabilities(
     outputs: Float[Tensor, "graphs classes"], *, weights: Sequence[float] | None = None, smoothing: float = 0.0
 ) -> Float[Tensor, "graphs classes"]:
-    """Probabilities of classes that exclude each other, in float32.
+    """Probabilities of mutually exclusive classes, in float32.
 
-    A class that gets less than smoothing alone would give it, `e / K`, is none that was ever shown. It keeps a share
-    `e` of what it got instead of becoming impossible, so that the order of the classes remains.
+    Smoothing alone gives every class `e / K`. A class with less keeps the share `e` of its probability instead of
+    becoming impossible, which preserves the order of the classes.
 
     Args:
         outputs: of the head.
-        weights: what the loss of each class's samples was multiplied by; 1 by default.
-        smoothing: the share of the label that was spread over all classes.
+        weights: factor on the loss of each class's samples in training; 1 by default.
+        smoothing: share of the label that was spread over all classes.
 
     Example:
         >>> outputs = torch.tensor([[2.0, 2.0, 6.0]]).log()  # .2, .2, .6
@@ -57,7 +57,7 @@ def label_probabilities(
 
     Args:
         outputs: of the head.
-        weights: what the loss of having each label was multiplied by; 1 by default.
+        weights: factor on the loss of having each label in training; 1 by default.
 
     Example:
         >>> label_probabilities(torch.zeros(1, 2), weights=(1.0, 4.0))

@@ -19,7 +19,7 @@ class Regression(Task):
     """Predicts numbers, by squared error on the scaled target; predictions come back in the target's own unit.
 
     Scaling is undone in float64, and metrics are summed in float64: an offset of 1.7e9 changes neither. Several numbers
-    have metrics of their own each, called "mean_absolute_error.<name>"; models are selected by
+    have separate metrics, called "mean_absolute_error.<name>"; models are then selected by
     `normalized_mean_absolute_error`, the mean over the numbers of mean absolute error / standard deviation in training.
 
     Args:
@@ -50,7 +50,7 @@ class Regression(Task):
         return {"squared_error": F.mse_loss(outputs, target)}
 
     def metrics(self) -> "MetricCollection":
-        """Mean absolute and root mean squared error in the target's own unit; of several numbers, of each."""
+        """Mean absolute and root mean squared error in the target's own unit, for each number."""
         from torchmetrics import MetricCollection
 
         from gnnfuse.tasks.metrics import NumberErrors

@@ -35,10 +35,10 @@ class Probe:
     per_node: bool = False
 
     def __call__(self, batch: GraphBatch) -> Tensor:
-        """The output, which must have as many rows as it should and be finite.
+        """The output, checked for its number of rows and for finite numbers.
 
         Raises:
-            AssertionError: it has not, or the module fails.
+            AssertionError: a check or the module fails.
         """
         try:
             output: Tensor = self.module(batch)
@@ -144,27 +144,27 @@ def check_defined(subject: Probe, samples: Sequence[Sample]) -> None:
 
 
 class WhereRead(NodeType):
-    """Nodes that are read from no signal, in samples that have signals only: others have no node at all."""
+    """A type without a signal, such as a hub, whose nodes are left out of samples that have no signals."""
 
     def __init__(self, of: NodeType) -> None:
         self.of = of
         self.name, self.signal, self.provides = of.name, of.signal, of.provides
 
     def empty(self) -> NodeSet:
-        """As the other's."""
+        """The wrapped type's."""
         return self.of.empty()
 
     def nodes(self, sample: Sample) -> NodeSet | None:
-        """The other's, where the sample has any signal."""
+        """The wrapped type's, where the sample has any signal."""
         return self.of.nodes(sample) if sample.signals else None
 
     def encoder(self, dim: int) -> NodeEncoder:
-        """The other's."""
+        """The wrapped type's."""
         return self.of.encoder(dim)
 
 
 def _where_read(builder: GraphBuilder) -> GraphBuilder:
-    """The same graphs, but of a sample without signals one without nodes."""
+    """The same builder, except that a sample without signals has no nodes."""
     node_types = [each if each.signal is not None else WhereRead(each) for each in builder.node_types]
     return GraphBuilder(node_types, builder.edge_rules, extra=builder.extra)
 

@@ -55,7 +55,7 @@ class CheckpointFiles(CheckpointIO):
 
 
 def _save(checkpoint: dict[str, Any], file: IO[bytes], place: Path) -> None:
-    """As torch does it, whose own errors hide what the system said."""
+    """Save with torch, but raise the system's error, which torch's own hides."""
     try:
         torch.save(checkpoint, file)
     except (OSError, RuntimeError) as error:

@@ -19,8 +19,8 @@ from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import digest_of_frozen, frozen_names
 
 DIGEST = " (digest)"  # ends the names of terms whose values say nothing to people
-PARTS = "parts of the task"  # for people: what counts is the digest
-SHOWN, LONGEST = 3, 80  # differences told; letters of a value
+PARTS = "parts of the task"  # shown in messages; the digest decides
+SHOWN, LONGEST = 3, 80  # differences in a message; characters of a value
 LOOKED_AT = 1024  # samples of a data set
 FREE = ("device", "progress", "out", "every_seconds", "logs", "resume", "devices", "num_nodes", "strategy", "workers")
 Terms = Mapping[str, Any]
@@ -78,7 +78,7 @@ def _differing(name: str, found: object, expected: object) -> str:
 
 
 def _differing_parts(found: Mapping[str, object], expected: Mapping[str, object]) -> str:
-    """What differs between two tasks, in words; nothing where an older version's checkpoint does not tell."""
+    """The differences between two tasks, in words; nothing for older versions' checkpoints, which lack the parts."""
     names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
     if not found or not expected or not names:
         return ""
@@ -87,7 +87,7 @@ def _differing_parts(found: Mapping[str, object], expected: Mapping[str, object]
 
 
 def _plain(value: object, where: str) -> Iterator[tuple[str, object]]:
-    """The short plain values in a description, by where they stand: "model.dim"."""
+    """The short plain values of a description, by their path: "model.dim"."""
     if isinstance(value, dict):
         for name, item in value.items():
             inner = name in ("arguments", "dict", "list", "set")

@@ -1,4 +1,4 @@
-"""Metrics of many numbers, cut to what can be read."""
+"""Metrics for people: those of many numbers are left out, and names are spelt out."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ MOST = 20  # numbers whose own metrics are listed
 
 
 def brief(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The metrics without those of single numbers ("mean_absolute_error.mass"), where there are more than 20 numbers.
+    """The metrics, without those of single numbers ("mean_absolute_error.mass") if there are more than 20 numbers.
 
     Example:
         >>> many = {f"mean_absolute_error.{place}": 1.0 for place in range(300)}
@@ -18,7 +18,7 @@ def brief(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def spelt(name: str) -> str:
-    """A metric's name to read.
+    """A metric's name in words.
 
     Example:
         >>> spelt("macro_f1"), spelt("mean_absolute_error.body_mass")

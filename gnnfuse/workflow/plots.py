@@ -50,7 +50,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch
 def draw_confusion(
     targets: Sequence[str], predictions: Sequence[str], classes: Sequence[str], path: Path
 ) -> frozenset[str]:
-    """How many samples of each class were taken for which; of many classes the most frequent, and all others as one."""
+    """Counts of samples by target and predicted class; of many classes the most frequent, and all others as one."""
     shown, columns, counts = confusion(targets, predictions, classes, MOST_CLASSES)
     letters = lettering(shown)
     names = letters.names(shown)
@@ -79,13 +79,13 @@ def draw_confusion(
 def confusion(
     targets: Sequence[str], predictions: Sequence[str], classes: Sequence[str], most: int
 ) -> tuple[list[str], list[str], Int[np.ndarray, "targets predictions"]]:
-    """The classes of rows, those of columns, and how many samples of the former were taken for which of the latter.
+    """The classes of rows (targets), those of columns (predictions), and the counts of samples by both.
 
     Args:
-        targets: what the samples are.
-        predictions: what they were taken for.
-        classes: all that there are.
-        most: rows; of more classes the most frequent stand there, and whatever else was predicted is one more column.
+        targets: the samples' classes.
+        predictions: the predicted classes.
+        classes: all classes.
+        most: rows; of more classes the most frequent are shown, and one more column counts all other predictions.
 
     Example:
         >>> rows, columns, counts = confusion(["a", "a", "b"], ["a", "c", "b"], ["a", "b", "c"], most=1)
@@ -109,7 +109,7 @@ def draw_scatter(
     names: Sequence[str],
     path: Path,
 ) -> frozenset[str]:
-    """Predictions against targets, a panel for each number; of many numbers those that are predicted worst."""
+    """Predictions against targets, a panel for each number; of many numbers the worst predicted."""
     worst = worst_numbers(targets, predictions, MOST_PANELS)
     some = np.linspace(0, len(targets) - 1, min(len(targets), MOST_POINTS)).astype(int)
     letters = lettering(names[number] for number in worst)

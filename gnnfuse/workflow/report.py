@@ -31,7 +31,7 @@ MOST_WEIGHTS = 20  # classes whose weights are listed
 
 
 def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> Results:
-    """Everything that results.json says; the task is the one that is saved."""
+    """The content of results.json; `task` is the one that is saved."""
     return {
         "table": _table_name(plan),
         "columns": {role: list(found) for role in _ROLES if (found := plan.columns.of(role))},
@@ -109,7 +109,7 @@ def write_report(
 ) -> tuple[str, ...]:
     """Write results.json and report.md, then the plots, and then report.md again, which shows them.
 
-    A plot that fails costs nothing but itself.
+    A plot that fails affects nothing else.
 
     Returns:
         Notes on plots that failed, or whose names could not be written as they stand.
@@ -174,15 +174,15 @@ def _of_predictions(plan: TablePlan, found: Evaluation, split: str) -> "tuple[st
 def label_scores(
     targets: list[tuple[str, ...]], labels: list[tuple[str, ...]], classes: tuple[str, ...]
 ) -> dict[str, float]:
-    """F1 of each label that is there or predicted; of one that is neither it is not defined.
+    """F1 of each label that occurs in targets or predictions; it is undefined for others.
 
     Example:
         >>> label_scores([("a",), ("a", "b")], [("a",), ("a",)], ("a", "b", "c"))
         {'a': 1.0, 'b': 0.0}
     """
-    there, given = (Counter(name for names in each for name in set(names)) for each in (targets, labels))
+    true, predicted = (Counter(name for names in each for name in set(names)) for each in (targets, labels))
     both = Counter(name for target, label in zip(targets, labels, strict=True) for name in {*target} & {*label})
-    return {name: 2 * both[name] / (there[name] + given[name]) for name in classes if there[name] + given[name]}
+    return {name: 2 * both[name] / (true[name] + predicted[name]) for name in classes if true[name] + predicted[name]}
 
 
 def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:
@@ -216,36 +216,36 @@ def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str]
 
 
 def _probability_lines(results: Results) -> list[str]:
-    """How to read the calibration error, and how predictions follow from probabilities where classes were weighted."""
+    """What the calibration error is, and how predictions follow from probabilities where classes were weighted."""
     weights, threshold = results["training"]["class_weights"], results["training"]["threshold"]
     judged = (
         "the most probable class and how often it is right"
         if threshold is None
         else "a label and how often it is there"
     )
-    lines = [
-        f"The expected calibration error is the mean distance between the probability of {judged}, over 15 bins of "
-        "equal width.",
-        "",
-    ]
-    if "expected_calibration_error" not in results["metrics"]["valid"]:
-        lines = []
+    lines = []
+    if "expected_calibration_error" in results["metrics"]["valid"]:
+        lines = [
+            f"The expected calibration error is the mean distance between the probability of {judged}, over 15 bins of "
+            "equal width.",
+            "",
+        ]
     if weights is None:
         return lines
     lines += [
-        "Classes were weighted in training. `probability_...` are the probabilities of the classes as often as they "
-        "occur: the weights are taken off."
+        "Classes were weighted in training. `probability_...` are probabilities at the class frequencies of the "
+        "training rows: the effect of the weights is removed."
     ]
     if threshold is None:
-        told = "The prediction, which the metrics judge, is the class with the largest probability times weight"
+        rule = "The prediction, which the metrics use, is the class with the largest probability times weight"
         numbers = dict(zip(results["classes"], weights, strict=True))
     else:
-        told = "A label is predicted, and judged by the metrics, from this probability on"
+        rule = "A label is predicted, for the metrics too, from this probability on"
         bars = [threshold / (threshold + weight * (1 - threshold)) for weight in weights]
         numbers = dict(zip(results["classes"], bars, strict=True))
     shown = ", ".join(f"{code(name)} {number:.3g}" for name, number in list(numbers.items())[:MOST_WEIGHTS])
     more = ", ... (all weights are in results.json)" if len(numbers) > MOST_WEIGHTS else ""
-    return [*lines, f"{told}: {shown}{more}. `--no-class-weights` trains without.", ""]
+    return [*lines, f"{rule}: {shown}{more}. `--no-class-weights` trains without.", ""]
 
 
 def _data_lines(results: Results) -> list[str]:
@@ -271,7 +271,7 @@ def _data_lines(results: Results) -> list[str]:
 
 
 def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> ModelCard:
-    """What the model card says of this run."""
+    """The model card of this run."""
     split = "test" if "test" in metrics else "valid"
     hub = tuple(name for name in plan.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/")))
     more = {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
