@@ -150,6 +150,9 @@ def _refuse_unknown(data: "HeteroData") -> None:
         needed = {"node": "x", "edge": "edge_index"}.get(kind)
         if needed and not isinstance(store.get(needed), Tensor):
             raise ValueError(f"{where}: found no tensor {needed}, expected one")
+        for name in {"x", "batch", "ptr"} & set(store.keys()):
+            if not isinstance(store[name], Tensor) or store[name].ndim == 0:
+                raise ValueError(f"{where}.{name}: found {store[name]!r}, expected a tensor of one axis or more")
 
 
 def _num_graphs(data: "HeteroData") -> int:

@@ -175,6 +175,11 @@ def test_pygs_misnumbered_batch_is_refused() -> None:
         ),
         (lambda data: data["user"].update({"pos": [[1.0]] * 3}), r"pos: found a list, expected a tensor \[nodes, coo"),
         (lambda data: data["user"].update({"batch": torch.zeros(3)}), "of torch.float32, expected .* whole numbers"),
+        (
+            lambda data: data["user"].update({"x": torch.tensor(1.0)}),
+            r"x: found tensor\(1.\), expected a tensor of one",
+        ),
+        (lambda data: data["user"].update({"batch": [0, 0, 0]}), r"batch: found \[0, 0, 0\], expected a tensor"),
         (lambda data: data["user"].update({"x": torch.ones(3, 1) * 1j}), "x: found torch.complex64, expected real"),
         (lambda data: setattr(data, "y", [1.0]), r"data.y: found a list, expected a tensor \[1, ...\]"),
         (lambda data: setattr(data, "name", "films"), "data: found name"),
