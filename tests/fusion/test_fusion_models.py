@@ -137,7 +137,7 @@ def test_a_name_that_torch_modules_cannot_hold_is_refused_early(name: str) -> No
         ),
         ({"node_types": [TextTokens(name="a.b")]}, "TextTokens: name must be a non-empty string without dots, found"),
     ],
-    ids=str,
+    ids=["a rule", "a layer's name", "a layer", "a readout's class", "a readout's size", "a name with a dot"],
 )
 def test_arguments_of_another_kind_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -70,7 +70,8 @@ def test_the_class_with_the_largest_probability_times_weight_is_predicted() -> N
     assert second.label == "some"
     metrics = task.metrics()
     metrics.update(outputs, torch.tensor([2, 1]))
-    assert float(metrics.compute()["accuracy"]) == 1.0
+    assert set(found := metrics.compute()) == {"accuracy", "macro_f1", "expected_calibration_error"}
+    assert float(found["accuracy"]) == 1.0
 
 
 def test_a_label_is_given_from_the_probability_on_that_its_weight_asks_for() -> None:

@@ -21,7 +21,18 @@ from gnnfuse.data.tables import Blanks, Columns, Guess, open_table
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import evaluate
-from gnnfuse.workflow import FitOptions, Fitted, Observer, TableNote, default_config, embed, fit, fit_table, predict
+from gnnfuse.workflow import (
+    FitOptions,
+    Fitted,
+    Observer,
+    TableNote,
+    default_config,
+    embed,
+    fit,
+    fit_table,
+    plots,
+    predict,
+)
 from gnnfuse.workflow.table_plan import TablePlan
 
 ROWS = 40
@@ -263,7 +274,13 @@ def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "none.parquet")["prediction"].to_pylist() == [[]] * ROWS
 
 
-def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(tmp_path: Path) -> None:
+def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> frozenset[str]:
+        raise RuntimeError("no canvas")
+
+    monkeypatch.setattr(plots, "draw_curves", fails)
     table: list[dict[str, Any]] = [
         {"text": "ab"[number % 2] * 3, "toxic": number % 2, "rude": int(number % 3 == 0), "never": 0}
         for number in range(ROWS)
@@ -278,6 +295,7 @@ def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(tmp_path: P
     assert isinstance(found.task, MultiLabel)
     assert found.task.classes == ("toxic", "rude", "never")  # in the columns' order
     assert "label 'never': no training row has it, so that it cannot be learnt" in said
+    assert "curves.png could not be drawn: RuntimeError: no canvas" in said
     results = json.loads((found.folder / "results.json").read_text())
     assert (results["task"], results["classes"]) == ("multilabel", ["toxic", "rude", "never"])
     assert results["columns"]["target"] == ["toxic", "rude", "never"]
