@@ -65,7 +65,7 @@ def main() -> None:
 
 @contextmanager
 def _asked_to_end() -> Iterator[None]:
-    """A request to end, or a terminal that goes, ends the command as Ctrl-C does: what it began is tidied up."""
+    """End the command at SIGTERM and SIGHUP as at Ctrl-C, so that it cleans up."""
 
     def end(number: int, _: object) -> None:
         raise SystemExit(128 + number)
@@ -83,7 +83,7 @@ def _asked_to_end() -> Iterator[None]:
 
 
 def _let_go_of_output() -> None:
-    """What nobody reads any more is dropped here; Python would complain of it when it ends."""
+    """Drop output that nobody reads any more, of which Python would complain at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

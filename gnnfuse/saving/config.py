@@ -77,7 +77,11 @@ def listing_in(config: dict[str, Any]) -> Listing | None:
 
 
 def _check_depth(config: dict[str, Any], path: Path) -> None:
-    """What is built of it, part by part, goes as deep."""
+    """Refuse a config that is nested so deep that building it would exhaust Python's stack.
+
+    Raises:
+        ValueError: names the file and the limit.
+    """
     level: list[Any] = [config]
     for _ in range(DEEPEST):
         level = [item for value in level if isinstance(value, dict | list) for item in _items(value)]

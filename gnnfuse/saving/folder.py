@@ -59,7 +59,7 @@ def write_folder(
 
 @contextmanager
 def _naming(folder: Path) -> Iterator[None]:
-    """The libraries that write tensors wrap what the system says in errors of their own."""
+    """Raise the system's error with the folder's name; libraries that write tensors wrap it in their own."""
     from safetensors import SafetensorError
 
     try:

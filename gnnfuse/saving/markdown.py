@@ -1,4 +1,4 @@
-"""Names of a user's in Markdown: they show as they stand, whatever markup they look like."""
+"""Users' names in Markdown, escaped so that they show unchanged."""
 
 import re
 

@@ -96,7 +96,7 @@ def read_weights(path: Path, listed: Listing | None = None) -> tuple[dict[str, T
     if not path.is_file():
         raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
     _check_header(path, listed)
-    refuse_more_than_memory(path.stat().st_size, path)  # mapping it would fail in words of the system's
+    refuse_more_than_memory(path.stat().st_size, path)  # mapping it would raise an obscure error
     try:
         with safe_open(path, "pt") as file:
             mark = (file.metadata() or {}).get(MARK)
@@ -126,7 +126,11 @@ def check_unchanged(weights: Mapping[str, Tensor], listed: Listing, path: Path) 
 
 
 def _check_header(path: Path, listed: Listing | None) -> None:
-    """A header is read into memory as a whole, and gone through, before anything else is known."""
+    """Refuse an oversized header, which safetensors reads into memory and parses as a whole.
+
+    Raises:
+        ValueError: names the file and both sizes.
+    """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
     most = MOST_HEADER if listed is None else FREE_HEADER + sum(len(name) + PER_TENSOR for name in listed)

@@ -22,16 +22,18 @@ FREE_BYTES, TIMES_BYTES = 2**30, 8
 FREE_TENSORS, TIMES_TENSORS = 4096, 16
 FREE_DEPTH = 1000  # layers may have no weights at all
 CONNECTING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")  # what Python audits
-_reasons: ContextVar[list[str] | None] = ContextVar("reasons", default=None)  # that libraries cannot wrap in theirs
+_reasons: ContextVar[list[str] | None] = ContextVar(
+    "reasons", default=None
+)  # kept here, as libraries may wrap an error in their own
 
 
 class BoundsError(RuntimeError):
-    """Building a saved model came to what no saved model needs."""
+    """Building a saved model exceeded what any saved model needs."""
 
 
 @contextmanager
 def within_bounds(described: Json, sizes: Mapping[str, int], path: Path) -> Iterator[None]:
-    """Build a saved model in this: whatever it raises becomes one line that names the config.
+    """The context in which a saved model is built: any error becomes one line that names the config.
 
     Args:
         described: what is built.
@@ -76,7 +78,11 @@ def refuse_more_than_memory(size: int, path: Path) -> None:
 
 
 def _check_numbers(described: Json, sizes: Mapping[str, int], path: Path) -> None:
-    """Numbers that no weights can bear out, told by the name of their entry: Python alone would take for ever."""
+    """Refuse sizes, by the names of their entries, that the weights do not justify: Python would build for ever.
+
+    Raises:
+        ValueError: names the entry.
+    """
     layers, numbers = max(len(sizes), FREE_DEPTH), sum(sizes.values())
     pending: list[tuple[str, Json]] = [("object", described)]
     while pending:
@@ -129,7 +135,7 @@ class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has 
 
 
 def _asked(name: str, args: tuple[Any, ...]) -> int | None:
-    """How many numbers a new tensor is to have; None of an operation that makes none out of nothing."""
+    """How many elements a factory operation is called for; None for any other operation."""
     match name, args:
         case "arange", (start, end, step, *_):
             return max(0, -int((start - end) // step)) if step else 0

@@ -47,7 +47,7 @@ def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Seq
         samples: some that give it edges.
 
     Raises:
-        AssertionError: says what is violated.
+        AssertionError: names what is violated.
 
     Example:
         >>> from gnnfuse.edges import Window

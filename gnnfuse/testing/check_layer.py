@@ -49,7 +49,7 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
         dim: size of the states.
 
     Raises:
-        AssertionError: says what is violated.
+        AssertionError: names what is violated.
 
     Example:
         >>> from gnnfuse.message_passing import RelationAttention

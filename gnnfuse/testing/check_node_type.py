@@ -54,7 +54,7 @@ def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int 
         dim: size of the states.
 
     Raises:
-        AssertionError: says what is violated.
+        AssertionError: names what is violated.
 
     Example:
         >>> from gnnfuse.nodes import TextTokens

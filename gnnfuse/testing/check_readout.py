@@ -29,7 +29,7 @@ def check_readout(
         classes: classes of your own, beside the readout's, that loading must be allowed to build.
 
     Raises:
-        AssertionError: says what is violated.
+        AssertionError: names what is violated.
 
     Example:
         >>> from gnnfuse.readout import MeanReadout

@@ -33,7 +33,7 @@ def check_task(
         classes: classes of your own that loading must be allowed to build.
 
     Raises:
-        AssertionError: says what is violated.
+        AssertionError: names what is violated.
 
     Example:
         >>> from gnnfuse.fusion import Unimodal

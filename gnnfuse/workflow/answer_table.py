@@ -75,7 +75,7 @@ class Answering:
 
     @property
     def is_small(self) -> bool:
-        """Whether so few rows are asked for that loading kernels would take longer than doing without them."""
+        """Whether there are so few rows that loading kernels would take longer than it saves."""
         return self.num_rows is not None and self.num_rows <= FEW_ROWS
 
     def each(
@@ -135,7 +135,7 @@ def answering(
     device: str,
     observer: Observer,
 ) -> Answering:
-    """Open a model's folder and a table; says which of the model's columns the table lacks.
+    """Open a model's folder and a table; the observer gets the model's columns that the table lacks.
 
     Raises:
         FileNotFoundError: the folder holds no model, or none that `fit` wrote.

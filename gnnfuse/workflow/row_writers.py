@@ -45,7 +45,7 @@ class CsvRows(RowWriter):
     """Comma-separated values in UTF-8, the columns as header; several labels are joined by "|".
 
     Texts are written as they are, also those that spreadsheet programs take for formulas ("=1+1"): a class must come
-    back as it went in, and what would keep such a program from running it would change it.
+    back unchanged, and any escape that keeps such a program from running it would change it.
     """
 
     def __init__(self, path: Path, schema: "pa.Schema") -> None:
@@ -104,7 +104,7 @@ class ParquetRows(RowWriter):
             if self._rows:
                 self._flush()
         except BaseException:
-            with suppress(Exception):  # after a write that failed it fails too, in words that tell less
+            with suppress(Exception):  # after a failed write it fails again, with a vaguer error
                 self._writer.close()
             raise
         self._writer.close()
@@ -142,7 +142,7 @@ def is_formula(text: str) -> bool:
 
 
 def check_ending(path: Path, known: Mapping[str, object]) -> None:
-    """Refuse a file whose ending says nothing.
+    """Refuse a file with an unknown ending.
 
     Raises:
         ValueError: names the known endings.
@@ -155,7 +155,7 @@ def check_ending(path: Path, known: Mapping[str, object]) -> None:
 def writing(path: Path, schema: "pa.Schema") -> "Iterator[RowWriter]":
     """A writer whose file takes its place when all is written; nothing is there if it is not.
 
-    Without rows the file has its columns all the same, where its format can say them.
+    A file without rows still has its columns, where its format can hold them.
 
     Raises:
         ValueError: an unknown ending.
