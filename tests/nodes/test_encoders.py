@@ -81,7 +81,7 @@ def test_no_nodes_give_no_states_that_still_depend_on_every_parameter(node_type:
 @every_type
 def test_every_parameter_gets_a_gradient_and_states_are_finite(node_type: NodeType) -> None:
     encoder = made(node_type)
-    states = encode(encoder, GraphBuilder([node_type])([sample(0), sample(1), sample(2)]))
+    states = encode(encoder, GraphBuilder([node_type], extra="ignore")([sample(0), sample(1), sample(2)], empty=True))
     assert states.dtype == torch.float32
     assert bool(torch.isfinite(states).all())
     direction = torch.rand(states.shape, generator=torch.Generator().manual_seed(0))
@@ -95,12 +95,12 @@ def test_every_parameter_gets_a_gradient_and_states_are_finite(node_type: NodeTy
 @every_type
 def test_a_node_is_encoded_as_in_its_sample_alone(node_type: NodeType) -> None:
     encoder = made(node_type).double()
-    builder = GraphBuilder([node_type])
+    builder = GraphBuilder([node_type], extra="ignore")
     samples = [sample(0), Sample({}), sample(1), sample(2)]
     batch = builder(samples, empty=True)
     together = encode(encoder, _double(batch))
     for place, one in enumerate(samples):
-        alone = encode(encoder, _double(builder([one])))
+        alone = encode(encoder, _double(builder([one], empty=True)))
         torch.testing.assert_close(together[batch.graph_id == place], alone)
 
 
@@ -114,7 +114,7 @@ def test_the_place_of_a_node_is_part_of_its_state(node_type: NodeType) -> None:
     if not node_type.provides & {"position", "time", "order"}:
         return
     encoder = made(node_type)
-    batch = GraphBuilder([node_type])([sample(0)])
+    batch = GraphBuilder([node_type], extra="ignore")([sample(0)], empty=True)
     (name,) = batch.node_types
     values = batch.values[name]
     same = values[:1].expand(values.shape).contiguous()

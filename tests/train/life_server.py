@@ -28,7 +28,7 @@ from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification
-from gnnfuse.train import FitConfig, checkpoint_files, fit_task
+from gnnfuse.train import FitConfig, checkpoint_io, fit_task
 
 WORDS = ("ant", "bee", "cow", "dog")
 Moment = Literal["never", "step", "validation", "half written", "not yet renamed"]
@@ -129,9 +129,9 @@ def _stop_while_writing(moment: Moment, after: int, reached: Callable[[], None])
         replace(src, dst)
 
     if moment == "half written":
-        checkpoint_files.torch.save = half  # type: ignore[attr-defined]
+        checkpoint_io.torch.save = half  # type: ignore[attr-defined]
     elif moment == "not yet renamed":
-        checkpoint_files.os.replace = never  # type: ignore[attr-defined]
+        checkpoint_io.os.replace = never  # type: ignore[attr-defined]
 
 
 def import_everything() -> None:

@@ -95,7 +95,7 @@ def test_a_finished_run_that_is_resumed_says_what_it_said(live: Ask, tmp_path: P
 
 def test_two_checkpoints_are_kept_and_nothing_half_written(live: Ask, tmp_path: Path) -> None:
     assert live(kind="sequence", moment="half written", after=4, config=config(tmp_path))["killed"]
-    assert len(list(tmp_path.glob(".checkpoint-*"))) == 1  # what the dead one was writing
+    assert len(list(tmp_path.glob(".unfinished-*"))) == 1  # what the dead one was writing
     live(kind="sequence", moment="never", config=config(tmp_path))
     assert len(list(tmp_path.glob("checkpoint-*.ckpt"))) == 2
-    assert not list(tmp_path.glob(".checkpoint-*"))
+    assert not list(tmp_path.glob(".unfinished-*"))

@@ -38,9 +38,9 @@ def png(path: Path, seed: int, size: int = 40) -> Path:
 def test_the_nodes_are_those_of_the_node_type_with_features_as_values(kind: str, tiny: Path, tmp_path: Path) -> None:
     node_type, given = MAKE[kind](tiny), samples()
     found = cached(node_type, tmp_path)
-    batch = GraphBuilder([node_type])(given)
+    batch = GraphBuilder([node_type], extra="ignore")(given, empty=True)
     expected = node_type.backbone()(batch.values[kind], batch.layout[kind])
-    stored = GraphBuilder([found])(given)
+    stored = GraphBuilder([found], extra="ignore")(given, empty=True)
     assert torch.equal(stored.values[kind], expected)
     assert stored.values[kind].dtype == torch.float32
     for name in ("graph_id", "offsets", "shape", "position", "time", "dropped"):
@@ -138,7 +138,7 @@ def test_a_saved_model_refuses_features_of_an_encoder_it_was_not_trained_on(tiny
     loaded = from_pretrained(tmp_path / "saved")
     assert isinstance(loaded, Concat)
     with pytest.raises(CacheError, match="not the encoder whose features the model was trained on"):
-        GraphBuilder(loaded.node_types)(samples(), empty=True)
+        GraphBuilder(loaded.node_types, extra="ignore")(samples(), empty=True)
     with pytest.raises(CacheError, match="not the encoder"):
         uncached(loaded)
     assert isinstance(uncached(loaded, any_version=True), Concat)

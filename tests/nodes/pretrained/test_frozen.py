@@ -23,7 +23,7 @@ MAKE: dict[str, Callable[..., PretrainedNodes]] = {
 
 
 def batch_of(node_type: PretrainedNodes) -> GraphBatch:
-    return GraphBuilder([node_type])(random_samples(torch.Generator().manual_seed(0)), empty=True)
+    return GraphBuilder([node_type], extra="ignore")(random_samples(torch.Generator().manual_seed(0)), empty=True)
 
 
 def made(node_type: PretrainedNodes) -> PretrainedEncoder:
@@ -122,6 +122,6 @@ def torchvision_image_other(tiny: Path) -> PretrainedNodes:
 def test_a_model_predicts_in_evaluation_mode_and_trains_on_what_a_batch_has(tiny: Path) -> None:
     node_types = [make(tiny, frozen=False) for make in MAKE.values()]
     model = Concat(node_types, dim=8, depth=1)
-    builder = GraphBuilder(node_types)
+    builder = GraphBuilder(node_types, extra="ignore")
     model(builder([Sample({}), Sample({})], empty=True)).sum().backward()
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
