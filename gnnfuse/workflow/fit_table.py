@@ -131,7 +131,8 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
-    check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
+    if is_first_process():  # before any other process of the run, which would find what this one writes
+        check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
     opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming)
     for note in opened.notes:
         observer.says(note)
@@ -183,13 +184,15 @@ def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
 def is_first_process() -> bool:
     """Whether this process writes and prints, of those that train together.
 
-    Before Lightning is loaded, as the variables of whoever started the processes say; Lightning reads the same.
+    The variables of whoever started the processes tell them apart before Lightning is loaded, and Lightning's own rank
+    once it has started or joined processes itself.
     """
+    ranks = [int(next((os.environ[name] for name in RANKS if name in os.environ), 0))]
     if "lightning.pytorch" in sys.modules:
         from lightning.pytorch.utilities import rank_zero_only
 
-        return int(getattr(rank_zero_only, "rank", 0)) == 0
-    return int(next((os.environ[name] for name in RANKS if name in os.environ), 0)) == 0
+        ranks.append(int(getattr(rank_zero_only, "rank", 0)))
+    return not any(ranks)
 
 
 def default_config(**changes: object) -> FitConfig:
