@@ -24,7 +24,7 @@ def main() -> None:
             gf.Complete(src="hub", name="from_hub"),
         ],
     )
-    batch = builder(samples)
+    batch = builder(samples, empty=True)  # the last one has nothing to read, which is refused otherwise
     model = gf.GraphFusion(builder.node_types, builder.relations, dim=64, depth=3).eval()
     fused = model(batch)
     for name, present, vector in zip(batch.ids, batch.present.tolist(), fused, strict=True):
