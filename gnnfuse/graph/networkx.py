@@ -97,8 +97,8 @@ def from_networkx(
         relation_attribute: edge attribute that names the relation.
 
     Raises:
-        ValueError: no nodes, a node or an edge without a needed attribute or with one that cannot be used (the message
-            names both), values of different shapes within a type, or an edge between samples.
+        ValueError: no networkx graph, no nodes, a node or an edge without a needed attribute or with one that cannot be
+            used (the message names both), values of different shapes within a type, or an edge between samples.
 
     Example:
         >>> import networkx
@@ -110,6 +110,8 @@ def from_networkx(
         >>> batch.node_types, [str(relation) for relation in batch.relations]
         (('city', 'person'), ['person-lives_in-city'])
     """
+    if not all(hasattr(graph, needed) for needed in ("nodes", "edges", "graph")):
+        raise ValueError(f"found a {type(graph).__name__}, expected one networkx graph")
     companion: Mapping[str, Any] | None = graph.graph.get(COMPANION)
     by_type = _nodes_by_type(graph, type_attribute, node_types, companion)
     samples = [_sample(graph, node) for nodes in by_type.values() for node in nodes]
@@ -158,9 +160,11 @@ def _sample(graph: "networkx.Graph", node: Hashable) -> int:
 
 
 def _needed(attributes: Mapping[str, Any], name: str, where: str) -> Any:
-    found = attributes.get(name)
-    if found is None or (isinstance(found, float | np.floating) and np.isnan(found)):  # a missing cell of pandas
+    if name not in attributes:
         raise ValueError(f"{where}: found no attribute {name!r}, expected one; it has {sorted(map(str, attributes))}")
+    found = attributes[name]
+    if found is None or (isinstance(found, float | np.floating) and np.isnan(found)):  # a missing cell of pandas
+        raise ValueError(f"{where}: found attribute {name!r} without a value ({found}), expected one")
     return found
 
 

@@ -286,6 +286,10 @@ def _class_number(sample: Sample, target: object, classes: tuple[str, ...]) -> i
             number = None
     if number is not None:
         return number
+    if not classes:
+        raise ValueError(
+            f"sample {sample.id!r}: found target {target!r}, but there are no classes: no training sample has a target"
+        )
     shown = ", ".join(classes[:10]) + (f", ... ({len(classes)} in all)" if len(classes) > 10 else "")
     raise ValueError(f"sample {sample.id!r}: found target {target!r}, expected one of the classes {shown}")
 

@@ -1,5 +1,6 @@
 """Pictures: from memory or from files, as floats with the number of channels that a node type needs."""
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -42,8 +43,8 @@ def read_image(
     Takes a path or a file's bytes (PNG, JPEG, WebP and the other formats of `FORMATS`; the first picture where there
     are several; turned upright as its EXIF tag says), a mapping with `bytes` and `path` (as Hugging Face datasets
     stores them), a PIL image as it stands, a NumPy array `[height, width]` or `[height, width, channels]`, or a tensor
-    `[height, width]` or `[channels, height, width]`. Integers are 0..255, floats 0..1; of files with more than 8 bits,
-    see `deep_pixels`. Transparent pixels are laid on white.
+    `[height, width]` or `[channels, height, width]`. Integers are 0..255 (uint16 0..65,535), floats 0..1;
+    of files with more than 8 bits, see `deep_pixels`. Transparent pixels are laid on white.
 
     Args:
         sample: the sample.
@@ -214,6 +215,15 @@ def _to_unit(sample: Sample, signal: str, pixels: Tensor) -> Tensor:
         return pixels.float()
     if pixels.dtype == torch.uint8:
         return pixels.float().div_(255.0)  # cannot be out of range
+    if pixels.dtype == torch.uint16:
+        wide = pixels.float()
+        if 1 < float(wide.max()) < 256:
+            warnings.warn(
+                f"signal {signal!r}: found uint16 pixels of at most 255, read as parts of 65,535; convert pictures "
+                "of 8 bits to uint8",
+                stacklevel=2,
+            )
+        return wide.div_(65535.0)
     scale = 1.0 if pixels.is_floating_point() else 255.0
     pixels = pixels.float() / scale
     low, high = float(pixels.min()), float(pixels.max())

@@ -137,7 +137,7 @@ def _refuse_short(piece: Piece) -> None:
         return
     found = sum(end - start for start, end in (piece.info, *piece.frames))
     if size != found:  # some encoders count the header's own frame; then the bytes are all there
-        raise ValueError(f"truncated: {len(piece.frames)} of {frames} MPEG frames")
+        raise ValueError(f"damaged or truncated: {len(piece.frames)} of {frames} announced MPEG frames")
 
 
 def _announced(data: bytes, start: int, header: Header) -> tuple[bool, int | None, int | None] | None:

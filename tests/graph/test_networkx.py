@@ -156,8 +156,12 @@ def test_numbers_of_numpy_and_of_any_width_are_read_as_float32() -> None:
         (lambda graph: graph.nodes["Rome"].update(vector="cat"), "node 'Rome': found vector 'cat', expected numbers"),
         (lambda graph: graph.nodes["Rome"].update(vector=[None]), r"node 'Rome': found vector \[None\], expected num"),
         (lambda graph: graph.nodes["Rome"].update({"vector": [[1], [1, 2]]}), "node 'Rome': found vector .*numbers"),
-        (lambda graph: graph.nodes["Rome"].update({"kind": math.nan, 7: 8}), "node 'Rome': found no attribute 'kind'"),
-        (lambda graph: graph.nodes["Rome"].update(kind=np.float32("nan")), "node 'Rome': found no attribute 'kind'"),
+        (
+            lambda graph: graph.nodes["Rome"].update({"kind": math.nan, 7: 8}),
+            "'Rome': found attribute 'kind' without a value",
+        ),
+        (lambda graph: graph.nodes["Rome"].update(vector=None), r"found attribute 'vector' without a value \(None\)"),
+        (lambda graph: graph.nodes["Rome"].update(kind=np.float32("nan")), r"attribute 'kind' without a value \(nan\)"),
         (lambda graph: graph.nodes["Rome"].update(vector=[2**63]), r"node 'Rome': found vector \[9\d+\], expected num"),
         (lambda graph: nx_position(graph, "Bob", [1.0]), r"node 'Bob': found position \[1.0\], expected 2 numbers in"),
         (lambda graph: graph.clear(), "found no nodes"),
@@ -169,6 +173,11 @@ def test_what_is_missing_is_named(change: object, message: str) -> None:
     change(graph)
     with pytest.raises(ValueError, match=message):
         from_networkx(graph, type_attribute="kind", value_attribute="vector")
+
+
+def test_what_is_no_graph_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^found a list, expected one networkx graph$"):
+        from_networkx([1])
 
 
 def test_a_type_that_is_not_listed_is_refused() -> None:

@@ -33,6 +33,10 @@ def test_names_that_are_numbers_are_names() -> None:
     refused(encoding, 1, "expected one of the classes 10, 2, 7")
 
 
+def test_without_classes_every_target_is_refused() -> None:
+    refused(ClassTarget.fit([sample(float("nan"))]), float("nan"), "but there are no classes: no training sample has")
+
+
 @pytest.mark.parametrize("target", ["cow", 3, -1, 0.0, "0", None, ["cat"], torch.tensor([0, 1]), True], ids=repr)
 def test_what_names_no_class_is_refused_with_the_classes(target: object) -> None:
     refused(ClassTarget(("cat", "dog", "owl")), target, "expected one of the classes cat, dog, owl")

@@ -53,7 +53,7 @@ def test_every_way_to_give_the_same_picture_gives_the_same_pixels(tmp_path: Path
         np.asfortranarray(pixels),
         pixels[:, ::-1][:, ::-1],
         pixels.astype(np.int64),
-        pixels.astype(np.uint16),
+        pixels.astype(np.uint16) * 257,
         (pixels / 255).astype(np.float64),
         (pixels / 255).astype(">f8"),
         torch.from_numpy(pixels).permute(2, 0, 1),
@@ -65,6 +65,14 @@ def test_every_way_to_give_the_same_picture_gives_the_same_pixels(tmp_path: Path
     ]
     for value in ways:
         torch.testing.assert_close(read(value), expected, rtol=0, atol=1e-7)
+
+
+def test_16_bits_are_read_alike_from_arrays_and_pillow() -> None:
+    pixels = np.array([[0, 1000], [40_000, 65_535]], dtype=np.uint16)
+    torch.testing.assert_close(read(pixels), read(Image.fromarray(pixels)), rtol=0, atol=0)
+    torch.testing.assert_close(read(torch.from_numpy(pixels)), read(pixels), rtol=0, atol=0)
+    with pytest.warns(UserWarning, match="found uint16 pixels of at most 255, .* convert pictures of 8 bits to uint8"):
+        assert float(read(np.full((2, 2), 255, dtype=np.uint16)).max()) == pytest.approx(255 / 65_535)
 
 
 def test_a_jpeg_holds_the_pixels_that_pillow_decodes(tmp_path: Path) -> None:

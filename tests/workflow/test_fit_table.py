@@ -288,7 +288,7 @@ def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(
     table[5]["rude"] = None  # unknown, not absent
     said: list[str] = []
     given: dict[str, Any] = {"text": ["text"], "target": ["toxic", "rude", "never"], "observer": Told(said.append)}
-    with pytest.raises(ValueError, match=r"1 of 40 rows have no target .*; fill column 'toxic, rude, never'"):
+    with pytest.raises(ValueError, match=r"1 of 40 rows have no target .*; fill columns 'toxic', 'rude', 'never'"):
         fit(table, out=tmp_path / "model", options=SMALL, config=quick(epochs=1), **given)
     options = replace(SMALL, on_error="skip")
     found = fit(table, out=tmp_path / "model", options=options, config=quick(epochs=1), **given)

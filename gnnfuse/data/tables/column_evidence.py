@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, time, timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from jaxtyping import Float64, Int64
 
 from gnnfuse.data.tables.arrow_cells import Cell, is_number, is_text
 from gnnfuse.data.tables.arrow_numpy import arrow_integers
-from gnnfuse.data.tables.dates_in_cells import ADVICE, are_days, is_date
+from gnnfuse.data.tables.dates_in_cells import ADVICE, are_days, date_among
 from gnnfuse.data.tables.grouped_numbers import grouped_note, is_grouped
 from gnnfuse.data.tables.media_kinds import kind_of_bytes, kind_of_name
 from gnnfuse.data.tables.numbers_in_cells import number_in
@@ -26,7 +25,6 @@ FEW = 20  # different short texts: a category
 AGAIN = 5  # times that each of them comes, on average
 SHOWN = 40
 MOSTLY = 0.8  # of the filled cells: the rest may be damaged
-TIMES = (date, time, timedelta)  # a datetime is a date
 ENDINGS = {"image": "pictures", "audio": "recordings", "text": "texts"}
 
 
@@ -201,9 +199,8 @@ def _unusable(
         return _always(cells[0])
     if len(numbers) == len(cells):
         return _running(_floats(numbers), np.array(places))
-    dates = [text for text in texts if is_date(text)] + [str(cell) for cell in cells if isinstance(cell, TIMES)]
-    if dates and len(dates) >= MOSTLY * len(cells):
-        return f"dates or times, such as {_short(dates[0])!r}; {ADVICE}"
+    if (day := date_among(cells)) is not None:
+        return f"dates or times, such as {_short(day)!r}; {ADVICE}"
     grouped = [text for text in texts if is_grouped(text)]
     if grouped and len(grouped) + len(numbers) >= MOSTLY * len(cells):
         return grouped_note(grouped, pointed=any("." in str(cell) for cell in numbers))

@@ -1,12 +1,16 @@
 """Dates and times in cells, as people and programs write them."""
 
 import re
+from collections.abc import Sequence
+from datetime import date, time, timedelta
 
 import numpy as np
 from jaxtyping import Float64
 
 MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 FIRST_YEAR, LAST_YEAR = 1900, 2100
+MOSTLY = 0.8  # of the cells
+TIMES = (date, time, timedelta)  # a datetime is a date
 ADVICE = "make numbers of them (days since a date, hour, weekday) to use them"
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[ap]\.?m\.?)?(\s*(z|utc|gmt|[a-z]{3,4}t|[+-]\d{2}:?\d{2}))*"
@@ -39,6 +43,19 @@ def is_date(text: str) -> bool:
     _, _, month, day, one, _, other, _ = numbered.groups()
     low, high = sorted((int(month or one), int(day or other)))
     return 1 <= low <= 12 and high <= 31 and _AFTER.fullmatch(text, numbered.end()) is not None
+
+
+def date_among(cells: Sequence[object]) -> str | None:
+    """The first date or time, where most cells are dates or times; None where they are not.
+
+    Example:
+        >>> date_among([date(2024, 1, 15), "2024-01-16"]), date_among(["may", "2024-01-16"])
+        ('2024-01-15', None)
+    """
+    found = [
+        str(cell) for cell in cells if isinstance(cell, TIMES) or (isinstance(cell, str) and is_date(cell.strip()))
+    ]
+    return found[0] if found and len(found) >= MOSTLY * len(cells) else None
 
 
 def are_days(numbers: Float64[np.ndarray, "cells"]) -> bool:

@@ -18,7 +18,13 @@ HEAD = 512  # bytes read of each
 MOSTLY = 0.8  # of the cells that name something, or of the files that are there
 LONGEST = 4096  # characters of a path
 NUMBERS = re.compile(r"[\d./:+-]+")  # dates, fractions, versions
+PATH = re.compile(  # from a root, of several separators, or with an ending or a padded or long number behind the last
+    r"(~?[/\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\]).+|[\w.-]+([/\\][\w.-]*){2,}"
+    r"|[\w.-]+[/\\]([\w.-]*\.[A-Za-z]\w{1,7}|0\d+|\d{5,})"
+)
 BASE64 = re.compile(r"[A-Za-z0-9+/]{64,}")
+ENCODED = re.compile(r"[A-Za-z0-9+/]{64,}={0,2}")
+UPPER, LOWER = 0.2, 0.1  # the least shares of capitals and small letters in base64: words have fewer capitals
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(;[\w=-]+)*;base64,")
 CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 KINDS = {"image": "pictures", "audio": "recordings", "text": "texts"}
@@ -32,7 +38,8 @@ class NamedFiles:
     Args:
         looked: different cells looked at.
         counts: how many of them name a file of a kind that can be read ("image", "audio", "text"), one that cannot
-            ("other"), look like a path without a file ("missing"), are a URL ("url") or base64 of media ("base64").
+            ("other"), look like a path without a file ("missing"), are a URL ("url"), base64 of media ("base64") or
+            of other bytes ("encoded").
         examples: for each of these a cell, and why it cannot be read.
         folder: the folder of media, as messages name it.
     """
@@ -81,11 +88,13 @@ WORDS = {
     "missing": "look like paths of files that are not there",
     "url": "are URLs, which are never fetched",
     "base64": "are base64 of media",
+    "encoded": "are base64 of bytes of an unknown kind",
 }
 ADVICE = {
     "missing": "expected files in {folder} (media=, --media)",
     "url": "download the files, name them in the table and give their folder (media=, --media)",
     "base64": "decode them into files, or into a column of bytes",
+    "encoded": "decode them into the pictures, recordings, texts or numbers that they hold",
 }
 
 
@@ -103,13 +112,22 @@ def named_files(cells: Iterable[object], media: MediaFolder) -> NamedFiles:
         if kind:
             counts[kind] += 1
             examples.setdefault(kind, (cell, why))
+    slashed = counts.pop("slashed", 0)
+    if slashed and any(counts[kind] for kind in (*KINDS, "other")):  # beside files that are there, these are paths too
+        counts["missing"] += slashed
+        examples.setdefault("missing", examples["slashed"])
     return NamedFiles(len(different), counts, examples, media.described)
 
 
 def _named(cell: str, media: MediaFolder) -> tuple[str, str]:
-    """The kind of what a cell names (empty for an ordinary text), and why it cannot be read, if so."""
+    """The kind of what a cell names (empty for an ordinary text), and why it cannot be read, if so.
+
+    "slashed" is a cell such as "and/or": an ordinary text, unless the column names files.
+    """
     if _is_base64(cell):
         return "base64", ""
+    if _is_encoded(cell):
+        return "encoded", ""
     if len(cell) > LONGEST or "\n" in cell:
         return "", ""
     spaces = bool(re.search(r"\s", cell))
@@ -120,9 +138,11 @@ def _named(cell: str, media: MediaFolder) -> tuple[str, str]:
     if head is not None:
         kind = kind_of_bytes(head) or ("text" if _is_text(head, cell) else "other")
         return kind, "" if kind != "other" else foreign(head) or foreign_name(cell) or _unknown(head)
-    known = kind_of_name(cell) is not None or foreign_name(cell) is not None
-    separated = ("/" in cell or "\\" in cell) and not spaces and not NUMBERS.fullmatch(cell)
-    return ("missing", foreign_name(cell) or "") if known or separated else ("", "")
+    if kind_of_name(cell) is not None or foreign_name(cell) is not None:
+        return "missing", foreign_name(cell) or ""
+    if spaces or not ("/" in cell or "\\" in cell) or NUMBERS.fullmatch(cell):
+        return "", ""
+    return "missing" if PATH.fullmatch(cell) else "slashed", ""
 
 
 def _head(path: Path) -> bytes | None:
@@ -157,3 +177,12 @@ def _is_base64(cell: str) -> bool:
         return False
     head = base64.b64decode(cell[:64])
     return (kind_of_bytes(head) or foreign(head)) is not None
+
+
+def _is_encoded(cell: str) -> bool:
+    """Whether a cell is long base64 by its letters: neither a hexadecimal hash, nor a sequence of DNA, nor a path."""
+    if len(cell) % 4 or not ENCODED.fullmatch(cell):
+        return False
+    start = cell[:HEAD]
+    upper, lower = (sum(map(kind, start)) for kind in (str.isupper, str.islower))
+    return upper >= UPPER * len(start) and lower >= LOWER * len(start) and any(map(str.isdigit, start))

@@ -115,7 +115,7 @@ def open_table(
         return _from_file(path, options)
     if isinstance(source, str) and HUB_ID.fullmatch(source) and path.suffix.lower() not in READERS:
         return _from_loaded(_load(source, options), source, None, options)
-    what = "something that is no file" if os.path.lexists(path) else "nothing"
+    what = "nothing" if not os.path.lexists(path) else "a pipe or device" if path.exists() else "a link to nothing"
     raise TableError(f"table {shown(path)}: found {what} there, expected a file or a folder")
 
 

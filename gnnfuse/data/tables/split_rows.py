@@ -207,9 +207,10 @@ def _with_valid(
 
 def no_targets(table: Table, columns: Columns, missing: Int64[np.ndarray, "rows"], count: int) -> TableError:
     """The error for rows without a target, of `count`."""
+    names = f"column{'s' if len(columns.target) > 1 else ''} {', '.join(map(repr, columns.target))}"
     return TableError(
         f"table {table.name}: {len(missing)} of {count} rows have no target (the first: row {missing[0] + 1}); fill "
-        f"column {', '.join(columns.target)!r}, or leave those rows out by on_error skip (--on-error skip)"
+        f"{names}, or leave those rows out by on_error skip (--on-error skip)"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gnnfuse.data.tables.arrow_cells import Cell
 from gnnfuse.data.tables.columns import Columns
+from gnnfuse.data.tables.dates_in_cells import ADVICE, date_among
 from gnnfuse.data.tables.error import TableError
 from gnnfuse.data.tables.literal_list import literal_list
 from gnnfuse.data.tables.numbers_in_cells import number_in
@@ -33,9 +34,10 @@ def target_kind(
     Several columns of nothing but 0 and 1 (or true and false) are labels by the columns' names; other several columns
     are regression. One column is labels if it holds lists (also spelt out, as "['red', 'big']") or texts with
     `separator`, or with one that `find_separator` is certain of. Lists of one length of nothing but 0 and 1 are
-    multi-hot: the labels of column y are y[0], y[1] and so on. Lists of numbers with fractions, numbers with fractions
-    and more than 20 different whole numbers are regression, unless the source declares them to be labels (as class
-    folders do), or they are texts padded with zeros ("007"). Texts and up to 20 different whole numbers are classes.
+    multi-hot: the labels of column y are y[0], y[1] and so on. Lists of one whole number each hold a name: [0] and [1]
+    are the labels "0" and "1". Lists of numbers with fractions, numbers with fractions and more than 20 different whole
+    numbers are regression, unless the source declares them to be labels (as class folders do), or they are texts padded
+    with zeros ("007"). Texts and up to 20 different whole numbers are classes.
 
     Args:
         table: the table.
@@ -46,8 +48,9 @@ def target_kind(
 
     Raises:
         TableError: there is no target column, all its cells are empty, the kind does not fit or is unknown, the
-            separator is empty, nothing separates the labels that `kind` demands, lists may be names or numbers, or
-            nearly every row has a text of its own; in the last two cases if no kind is given.
+            separator is empty or stands in no cell while another one separates labels, nothing separates the labels
+            that `kind` demands, lists may be names or numbers, or nearly every row has a text or date of its own; in
+            the last two cases if no kind is given.
 
     Example:
         >>> from gnnfuse.data.tables import open_table
@@ -124,9 +127,9 @@ class _OneColumn:
         if self.kind == "classification":
             return self._classes("given")
         if self.separator is not None:
-            held = any(isinstance(cell, str) and self.separator in cell for cell in self.cells)
-            how = "as given" if held else "as given, though no cell holds it"
-            return self._separated(self.separator, f"labels separated by {self.separator!r}, {how}")
+            return self._separated(
+                self.separator, f"labels separated by {self.separator!r}, {self._fit(self.separator)}"
+            )
         if self.kind == "multilabel":
             return self._asked()
         if self.is_label:
@@ -162,9 +165,9 @@ class _OneColumn:
             return self._chosen("multilabel", reason, labels=self._places(width))
         if self.kind is None and _all_floats(lists):
             return self._chosen("regression", f"column {self.name} holds lists of numbers")
-        if self.kind is None and _repeat(lists):
+        if self.kind is None and (again := _repeating(lists)) is not None:
             raise TableError(
-                f"{self.where}: found lists of one length in which entries come again, such as {example}, so that "
+                f"{self.where}: found lists of one length that repeat entries, such as {shown(again, 80)}, so that "
                 "their places count; expected names, 0 or 1 at each place, or what they are by --kind multilabel "
                 "(names) or --kind regression (kind=)"
             )
@@ -185,6 +188,23 @@ class _OneColumn:
                 "it by --separator (separator=), any if each row has one label at most"
             )
         return self._separated(separator, f"given; its labels are separated by {separator!r}")
+
+    def _fit(self, separator: str) -> str:
+        """How a given separator fits the cells.
+
+        Raises:
+            TableError: no cell holds it, and another one is certain.
+        """
+        if any(isinstance(cell, str) and separator in cell for cell in self.cells):
+            return "as given"
+        other = find_separator(self.cells)
+        if other is not None:
+            raise TableError(
+                f"{self.where}: found no cell with the separator {separator!r}, but labels separated by "
+                f"{other!r}; name that one by --separator (separator=)"
+            )
+        other = find_separator(self.cells, asked=True)
+        return "as given, though no cell holds it" + ("" if other is None else f"; they may be separated by {other!r}")
 
     def _separated(self, separator: str, reason: str) -> TableTarget:
         width = multi_hot_width(labels_in(cell, separator) if isinstance(cell, str) else [cell] for cell in self.cells)
@@ -215,6 +235,11 @@ class _OneColumn:
             classes = Counter(map(class_name, self.cells))
         except ValueError as error:
             raise TableError(f"{self.where}: {error}") from error
+        if len(classes) > max(FEW, len(self.cells) // 2) and (day := date_among(self.cells)) is not None:
+            raise TableError(
+                f"{self.where}: found {len(classes)} different dates or times in {len(self.cells)} rows, such as "
+                f"{shown(day, 80)}; {ADVICE}"
+            )
         if len(classes) > max(FEW, len(self.cells) // 2):
             raise TableError(
                 f"{self.where}: found {len(classes)} different {what} in {len(self.cells)} rows, which looks like free "
@@ -251,6 +276,8 @@ def _all_floats(lists: list[Entries]) -> bool:
     return numbers and any(isinstance(entry, float) for entry in entries)
 
 
-def _repeat(lists: list[Entries]) -> bool:
-    """Whether lists of one length repeat an entry, which lists of names do not."""
-    return len(set(map(len, lists))) == 1 and any(len({repr(entry) for entry in found}) < len(found) for found in lists)
+def _repeating(lists: list[Entries]) -> Entries | None:
+    """The first list that repeats an entry, which lists of names do not, where all are of one length."""
+    if len(set(map(len, lists))) > 1:
+        return None
+    return next((found for found in lists if len({repr(entry) for entry in found}) < len(found)), None)

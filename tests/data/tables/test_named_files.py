@@ -115,6 +115,13 @@ def test_files_that_cannot_be_read_are_named_with_what_to_do(tmp_path: Path) -> 
         ),
         (["s3://a/1", "s3://a/2"], "are URLs"),
         ([base64.b64encode(picture("PNG")).decode() + "a" * n for n in (0, 4)], "are base64 of media"),
+        (
+            [base64.b64encode(np.random.default_rng(n).bytes(90)).decode() for n in (2, 3)],
+            "are base64 of bytes of an unknown kind",
+        ),
+        (["./cat", "../dog"], "look like paths"),
+        (["/cat", "C:\\dog"], "look like paths"),
+        (["a/b/cat", "a/c/dog"], "look like paths"),
         (["data:image/png;base64,iVBORw0KGgo=", "data:image/png;base64,iVBORw0KGgoAAA=="], "decode them into files"),
     ],
 )
@@ -137,6 +144,9 @@ def test_what_only_looks_like_files_is_never_text(tmp_path: Path, cells: list[ob
         ["CC(=O)O", "C1=CC=CC=C1"],
         ["1/2", "3/4"],
         ["..", "a" * 5000],
+        ["and/or", "km/h", "black/white7"],
+        ["F/C=C/F", "F/C=C\\F"],
+        ["ab" * 32, "0f" * 32],
     ],
 )
 def test_ordinary_texts_stay_texts(tmp_path: Path, cells: list[object]) -> None:

@@ -320,7 +320,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"found '\.xlsx', expected one of \.csv"):
         open_table(tmp_path / "a.xlsx")
     os.mkfifo(tmp_path / "pipe.csv")
-    with pytest.raises(TableError, match="something that is no file"):
+    with pytest.raises(TableError, match="found a pipe or device there, expected a file"):
         open_table(tmp_path / "pipe.csv")
     with pytest.raises(TableError, match="found a int"):
         open_table(3)

@@ -105,7 +105,7 @@ def test_a_row_with_an_unknown_label_has_no_target() -> None:
     rows: list[dict[str, Any]] = [{"text": f"t {n}", "toxic": n % 2, "rude": int(n % 3 == 0)} for n in range(100)]
     rows[3]["rude"] = rows[70]["toxic"] = None
     with pytest.raises(
-        TableError, match=r"2 of 100 rows have no target \(the first: row 4\); fill column 'toxic, rude'"
+        TableError, match=r"2 of 100 rows have no target \(the first: row 4\); fill columns 'toxic', 'rude'"
     ):
         split(rows, columns)
     for table in (open_table(rows), open_table(rows, streaming=True)):

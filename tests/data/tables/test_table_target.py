@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -142,10 +143,11 @@ def test_lists_of_numbers_of_labels_are_names() -> None:
 
 
 def test_lists_that_may_be_either_are_refused_with_the_question() -> None:
-    for cells in ([[3, 3, 1], [1, 2, 2]], [["no", "yes", "no"], ["no", "no", "yes"]]):
-        with pytest.raises(
-            TableError, match=r"column 'y': found lists of one length in which entries come again, .*--kind"
-        ):
+    for cells, example in (
+        ([[3, 2, 1], [1, 2, 2]], r"\[1 2 2\]"),
+        ([["no", "yes"], ["no", "no"]], r"\['no', 'no'\]"),
+    ):
+        with pytest.raises(TableError, match=rf"found lists of one length that repeat entries, such as .?{example}"):
             kind(cells)
     assert kind([[3, 3, 1]], kind="multilabel").read({"y": [3, 3, 1]}) == ("3", "1")
     assert kind([[3, 3, 1]], kind="regression").read({"y": [3, 3, 1]}) == (3.0, 3.0, 1.0)
@@ -212,6 +214,10 @@ def test_labels_that_nothing_separates_are_refused_with_the_question() -> None:
         kind(["red", "blue"], kind="multilabel")
     assert kind(["red", "blue"], kind="multilabel", separator="|").read({"y": "red"}) == ("red",)
     assert kind(["red"], separator="+").reason == "labels separated by '+', as given, though no cell holds it"
+    with pytest.raises(TableError, match="no cell with the separator '#', but labels separated by ';'; name that one"):
+        kind(["red;round", "red", "round;big", "big;red"], separator="#")
+    unsure = kind(["red;round", "red", "big;round", "big"], kind="multilabel", separator="#")
+    assert unsure.reason.endswith("no cell holds it; they may be separated by ';'")
 
 
 def test_what_the_source_calls_a_class_is_one_whatever_its_name() -> None:
@@ -250,6 +256,10 @@ def test_what_cannot_be_a_target_is_refused() -> None:
         kind([None, ""])
     with pytest.raises(TableError, match="looks like free text"):
         kind([f"text {n}" for n in range(100)])
+    days = [date(2024, 1, 1) + timedelta(n) for n in range(60)]
+    for cells in (days, [str(day) for day in days]):
+        with pytest.raises(TableError, match=r"60 different dates or times in 60 rows, such as '2024-01-01'; make num"):
+            kind(cells)
     with pytest.raises(ValueError, match="column 'y': found 'many'"):
         TableTarget(kind="regression", columns=("y",)).read({"y": "many"})
 
