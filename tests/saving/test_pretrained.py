@@ -54,6 +54,7 @@ from gnnfuse.saving import from_pretrained
 from gnnfuse.testing import random_samples
 sys.path.insert(0, sys.argv[1])
 import lidar
+torch.set_num_threads(1)  # as in the process that saved: last bits depend on it
 outputs = {}
 samples = random_samples(torch.Generator().manual_seed(0), lidar.SIGNALS)
 for name in sys.argv[2:]:

@@ -141,7 +141,7 @@ def test_ctrl_c_says_how_to_go_on(words: Path, run: Run, monkeypatch: pytest.Mon
     from gnnfuse.workflow import fit_table
 
     def cut(task: object, train: object, valid: object, config: Any, **_: object) -> None:
-        config.out.mkdir(parents=True)
+        config.out.mkdir(parents=True, exist_ok=True)
         (config.out / f"checkpoint-000001-{'a' * 16}.ckpt").write_bytes(b"")
         raise KeyboardInterrupt
 

@@ -144,7 +144,7 @@ DAMAGES: tuple[Damage, ...] = (
     ),
     _audio("sample rate 1 over an hour", lambda rng: wav(b"\0\0" * 4000, 1)),
     _audio("2^36 frames announced", lambda rng: FLAC_HUGE, ".flac"),
-    _audio("frames announced that are not there", lambda rng: wav(rng.bytes(400), 8000, announced=2**31)),
+    _audio("frames announced that are not there", lambda rng: wav(rng.bytes(400), 8000, announced=2**30)),
     _audio("no channels", lambda rng: wav(rng.bytes(400), 8000, channels=0)),
     _image("1 x 1 pixels", lambda rng: picture(rng, "PNG", (1, 1)), harmless=True),
     _image("20,000 x 20,000 pixels", lambda rng: png(20_000, 20_000, rng.bytes(100))),
