@@ -19,6 +19,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def model_folder(tmp_path: Path) -> Path:
+    """A model without a task, whose builder would contradict a changed model before the weights do."""
+    save_pretrained(small_task().model, tmp_path)
+    return tmp_path
+
+
 def change_config(folder: Path, change: dict[str, Any]) -> None:
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -79,30 +86,30 @@ def described(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_modality_added_to_the_config_is_named(folder: Path) -> None:
-    found = described(folder)
+def test_a_modality_added_to_the_config_is_named(model_folder: Path) -> None:
+    found = described(model_folder)
     extra: dict[str, Any] = {"class": "gnnfuse.nodes.features:Features", "arguments": {"signal": "row", "width": 2}}
-    found["arguments"]["model"]["arguments"]["node_types"].append(extra)
-    change_config(folder, {"object": found})
+    found["arguments"]["node_types"].append(extra)
+    change_config(model_folder, {"object": found})
     with pytest.raises(ValueError, match="the weights do not fit the model that") as caught:
-        from_pretrained(folder)
+        from_pretrained(model_folder)
     assert "node types in config.json: audio, hub, image, row, text, in the weights: audio, hub, image, text;" in str(
         caught.value
     )
-    assert "missing: model.encoders.encoders.row.linear.bias" in str(caught.value)
+    assert "missing: encoders.encoders.row.linear.bias" in str(caught.value)
 
 
-def test_a_modality_taken_from_the_config_is_named(folder: Path) -> None:
-    found = described(folder)
-    arguments = found["arguments"]["model"]["arguments"]
+def test_a_modality_taken_from_the_config_is_named(model_folder: Path) -> None:
+    found = described(model_folder)
+    arguments = found["arguments"]
     arguments["node_types"] = [t for t in arguments["node_types"] if t["arguments"]["name"] != "audio"]
     arguments["relations"] = [r for r in arguments["relations"] if "audio" not in r["arguments"].values()]
-    change_config(folder, {"object": found})
+    change_config(model_folder, {"object": found})
     with pytest.raises(
         ValueError, match=r"config.json: hub, image, text, in the weights: audio, hub, image, text;"
     ) as e:
-        from_pretrained(folder)
-    assert "unexpected: model.encoders.encoders.audio." in str(e.value)
+        from_pretrained(model_folder)
+    assert "unexpected: encoders.encoders.audio." in str(e.value)
     assert "more" in str(e.value)  # a long list is cut, and counted
 
 

@@ -1,5 +1,6 @@
 """Saved and loaded, everything is as before: in this process, in a fresh one, and with clear errors."""
 
+import os
 import subprocess
 import sys
 from functools import partial
@@ -47,21 +48,41 @@ def task(*, dim: int = DIM) -> Task:
         return Classification(model, builder, dropout=0.5, label_smoothing=0.1).eval()
 
 
+SAVING = """
+import sys
+import torch
+from gnnfuse.graph import ClassTarget, GraphBuilder
+from gnnfuse.saving import save_pretrained
+from gnnfuse.tasks import Classification
+from gnnfuse.testing import example_builder, random_samples
+from tests.saving.test_pretrained import models, seeded
+import lidar
+torch.set_num_threads(1)  # as below: sums are split by threads
+plain = example_builder(target=ClassTarget(("cat", "dog")))
+builder = GraphBuilder([*plain.node_types, lidar.Lidar(channels=3)], plain.edge_rules, target=plain.target)
+samples = random_samples(seeded(), lidar.SIGNALS)
+outputs = {}
+for name, model in models(builder).items():
+    saved = Classification(model, builder).eval()
+    save_pretrained(saved, f"{sys.argv[1]}/{name}")
+    with torch.no_grad():
+        outputs[name] = saved(saved.builder(samples, empty=True))
+torch.save(outputs, f"{sys.argv[1]}/expected.pt")
+"""
 FRESH = """
 import sys
 import torch
 from gnnfuse.saving import from_pretrained
 from gnnfuse.testing import random_samples
-sys.path.insert(0, sys.argv[1])
 import lidar
-torch.set_num_threads(1)  # as in the process that saved: last bits depend on it
+torch.set_num_threads(1)
 outputs = {}
 samples = random_samples(torch.Generator().manual_seed(0), lidar.SIGNALS)
-for name in sys.argv[2:]:
+for name in torch.load(f"{sys.argv[1]}/expected.pt", weights_only=True):
     task = from_pretrained(f"{sys.argv[1]}/{name}", classes=[lidar.Lidar])
     with torch.no_grad():
         outputs[name] = task(task.builder(samples, empty=True))
-torch.save(outputs, f"{sys.argv[1]}/outputs.pt")
+torch.save(outputs, f"{sys.argv[1]}/found.pt")
 """
 
 LIDAR = '''
@@ -93,22 +114,16 @@ SIGNALS = {**example_signals(), "lidar": lambda generator: torch.rand(4, 3, gene
 '''
 
 
-def test_a_fresh_process_gives_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fresh_process_gives_the_same_bits(tmp_path: Path) -> None:
+    """What one process saves another loads; nothing that ran before in either can move a last bit."""
     (tmp_path / "lidar.py").write_text(LIDAR)
-    monkeypatch.syspath_prepend(tmp_path)
-    import lidar  # type: ignore[import-not-found]  # written above
-
-    plain = example_builder(target=ClassTarget(("cat", "dog")))
-    builder = GraphBuilder([*plain.node_types, lidar.Lidar(channels=3)], plain.edge_rules, target=plain.target)
-    samples = random_samples(seeded(), lidar.SIGNALS)
-    expected = {}
-    for name, model in models(builder).items():
-        saved = Classification(model, builder).eval()
-        save_pretrained(saved, tmp_path / name)
-        with torch.no_grad():
-            expected[name] = saved(saved.builder(samples, empty=True))
-    subprocess.run([sys.executable, "-c", FRESH, str(tmp_path), *expected], check=True)
-    found = torch.load(tmp_path / "outputs.pt", weights_only=True)
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    for code in (SAVING, FRESH):
+        environment = {**os.environ, "PYTHONPATH": paths}
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=environment)
+    expected = torch.load(tmp_path / "expected.pt", weights_only=True)
+    found = torch.load(tmp_path / "found.pt", weights_only=True)
+    assert len(expected) > 3
     for name in expected:
         assert torch.equal(found[name], expected[name]), name
 
