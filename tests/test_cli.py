@@ -48,7 +48,11 @@ def refused(finished: Finished, *parts: str) -> None:
         assert part in finished.stderr
 
 
-def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path) -> None:
+def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gnnfuse.bench.tasks import digits
+    from gnnfuse.data import digits as digits_dataset
+
+    monkeypatch.setattr(digits, "digits_dataset", lambda **_: digits_dataset(train=200, valid=60, test=60))
     finished = run("bench", "--quick", "--models", "unimodal:image", "--device", "cpu", "--out", "found")
     assert finished.code == 0, finished.stderr
     head, row = [line for line in finished.stdout.splitlines() if line.startswith(("model ", "unimodal:image "))][:2]

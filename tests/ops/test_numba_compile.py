@@ -4,6 +4,7 @@ import errno
 import importlib.util
 import os
 import shutil
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,10 @@ def imported(folder: Path, **parts: str) -> Any:
 
 
 def test_the_same_source_in_another_folder_shares_machine_code_and_another_source_does_not(
-    folder: Path, tmp_path: Path
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Python takes bytecode for current while a source of the same size is written in the same second.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     first = imported(tmp_path / "first", name="twice", result="2 * number")
     assert first(3) == 6
     second = imported(tmp_path / "second", name="twice", result="2 * number")

@@ -17,6 +17,8 @@ from tests.saving.models import few_samples, small_task
 
 ROOT = Path(__file__).parents[2]
 
+USUAL = ("graph", "hgt", "joint_transformer", "concat")  # tracing takes seconds: the others with `pytest -m long`
+
 Checked = dict[str, dict[str, float]]
 
 
@@ -25,10 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("programs")
 
 
-@pytest.fixture(scope="module")
-def checked(folder: Path) -> Checked:
+def checks(folder: Path, *names: str) -> Checked:
     """What `export_checks.py` found, which runs where nothing checks shapes."""
-    words = [sys.executable, "-m", "tests.saving.export_checks", str(folder)]
+    words = [sys.executable, "-m", "tests.saving.export_checks", str(folder), *names]
     path = os.pathsep.join([str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     finished = subprocess.run(
         words, cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
@@ -38,14 +39,30 @@ def checked(folder: Path) -> Checked:
     return found
 
 
+@pytest.fixture(scope="module")
+def checked(folder: Path) -> Checked:
+    return checks(folder, *USUAL, "nearest_states")
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Checked:
+    return checks(tmp_path_factory.mktemp("others"), *(name for name in MODELS if name not in USUAL), "pyg")
+
+
 def test_every_model_and_layer_of_the_catalogue_is_tried() -> None:
     layers = set(catalog.names("layer")) - {"relation_attention"}  # the layer of "graph"
     assert set(catalog.names("model")) | layers == MODELS.keys() | OTHERS.keys()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", USUAL)
 def test_a_program_gives_what_the_model_gives_on_other_sizes(name: str, checked: Checked) -> None:
     assert checked[name]["off"] <= checked[name]["allowed"], checked[name]
+
+
+@pytest.mark.long
+def test_all_other_programs_do_so_too(others: Checked) -> None:
+    assert [name for name, found in others.items() if "off" in found and found["off"] > found["allowed"]] == []
+    assert MODELS.keys() - USUAL <= {name for name, found in others.items() if "off" in found}
 
 
 def test_a_process_with_the_operators_alone_runs_it(checked: Checked, folder: Path) -> None:
