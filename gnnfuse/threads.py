@@ -1,10 +1,4 @@
-"""How many threads PyTorch's operators run on, and how these wait for each other; nothing large is imported.
-
-The threads of an operator wait for its last one. GNU's OpenMP library, which PyTorch's wheels for Linux carry, lets
-them look for it in a loop of 300,000 rounds before they sleep, some 10 milliseconds. On a free core that is the fastest
-way; where other programs want the core, it takes from them, and from the very thread that is waited for, all that time.
-The library reads how long to spin when it is loaded, with torch.
-"""
+"""How many threads PyTorch's operators run on, and whether they find cores to run on; nothing large is imported."""
 
 import contextlib
 import math
@@ -13,21 +7,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-SPINS = 1000
-"""Rounds that threads look for the others before they sleep, in the commands.
-
-A training step of small layers on two cores that twelve programs wanted took 400 ms by default, 121 with 10,000 rounds,
-35 with 3,000, 14 with 1,000 and 12 with none (medians of 12, in turns).
-"""
-
-WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # how threads wait for each other, read when torch is loaded
 CROWDED = 0.2  # share of the time that threads wanted a core and had none, from which cores are called busy
 
 
 def prepare_threads(threads: int | None = None, *, processes: int = 1) -> None:
-    """Set in the environment, before torch is loaded, how many threads it takes and how long they spin.
+    """Set in the environment, before torch is loaded, how many threads it takes.
 
-    What the user has set there stays. Where torch is loaded already, only the number can still be set, if it is given.
+    What the user has set there stays, unless `threads` is given. Where torch is loaded already, it is asked for these.
 
     Args:
         threads: for each process; by default the cores that may be used, shared out among the processes.
@@ -42,8 +29,6 @@ def prepare_threads(threads: int | None = None, *, processes: int = 1) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
         return
-    if not any(name in os.environ for name in WAITING):
-        os.environ["GOMP_SPINCOUNT"] = str(SPINS)
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     else:
@@ -115,15 +100,18 @@ def core_times(task: Path = Path("/proc/self/task")) -> tuple[int, int] | None:
     return (sum(ran for ran, _ in found), sum(waited for _, waited in found)) if found else None
 
 
-def crowded(before: tuple[int, int] = (0, 0)) -> float:
-    """The share of the time since `before` that threads waited for a core; 0 where nobody counts."""
+def crowded(before: tuple[int, int] = (0, 0), *, seconds: float = 0.0) -> float:
+    """The share of the time since `before` that threads ran or waited for a core in which they waited.
+
+    It is 0 where nobody counts. Of a process that slept most of the `seconds`, it is the share of these.
+    """
     now = core_times()
     if now is None:
         return 0.0
     ran, waited = now[0] - before[0], now[1] - before[1]
-    return max(0, waited) / max(1, ran + waited)
+    return max(0, waited) / max(1, ran + waited, seconds * 1e9)
 
 
 def advice() -> str:
     """What to do where threads spin on busy cores."""
-    return f"export GOMP_SPINCOUNT={SPINS}  (before Python starts; the commands set it themselves)"
+    return "export GOMP_SPINCOUNT=1000  (before Python starts; `fit_task` and the commands need it not)"

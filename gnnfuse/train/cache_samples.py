@@ -17,6 +17,7 @@ from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Backbone, CachedNodes, NodeSet, PretrainedNodes
 from gnnfuse.nodes.cached import FeatureWriter, Place, StoredType
 from gnnfuse.sample import Sample
+from gnnfuse.train.busy_cores import yielding_cores
 from gnnfuse.train.content_readings import ContentReading, content_readings
 from gnnfuse.train.evaluate import device_of
 
@@ -101,7 +102,8 @@ def cache_samples(
         raise ValueError(f"batch_size must be at least 1, found {batch_size}")
     cached = [CachedNodes(of=node_type, folder=os.fspath(folder), dtype=dtype) for node_type in node_types]
     place = device_of(device)
-    return tuple(_Run(each, batch_size, workers, place, on_error, wait, advance).over(samples) for each in cached)
+    with yielding_cores():
+        return tuple(_Run(each, batch_size, workers, place, on_error, wait, advance).over(samples) for each in cached)
 
 
 @dataclass(frozen=True)

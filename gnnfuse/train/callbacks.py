@@ -2,19 +2,14 @@
 
 import copy
 import math
-import time
-import warnings
-from collections.abc import Callable
 from typing import Any
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.tasks import Task
-from gnnfuse.threads import CROWDED, advice, core_times, crowded, spinning
 from gnnfuse.train.frozen import frozen_names, trained_state
 from gnnfuse.train.lightning_task import LightningTask
 from gnnfuse.train.processes import highest
@@ -118,45 +113,6 @@ class TimeLimit(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From a checkpoint."""
         self.reached = state_dict["reached"]
-
-
-class BusyCores(Callback):
-    """Warns once where the run's threads have to wait for a core: while they do, the others spin, and steps take long.
-
-    Silent on other devices, with one thread, where the user has said how threads wait, and where the system does not
-    count how long they do (it does on Linux).
-
-    Args:
-        after: seconds of training that are looked at.
-        clock: gives seconds.
-    """
-
-    def __init__(self, after: float = 3.0, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.after = after
-        self._clock = clock
-        self._start: tuple[float, tuple[int, int]] | None = None
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin to look, where threads can spin."""
-        times = core_times()
-        if pl_module.device.type == "cpu" and torch.get_num_threads() > 1 and spinning() and times is not None:
-            self._start = self._clock(), times
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: GraphBatch, _: int
-    ) -> None:
-        """Look once."""
-        if self._start is None or self._clock() - self._start[0] < self.after:
-            return
-        share, self._start = crowded(self._start[1]), None
-        if share >= CROWDED:
-            warnings.warn(
-                f"the cores are busy: threads of this run waited for one {share:.0%} of the time, and PyTorch's spin "
-                f"while they wait for each other, which makes steps many times as long; {advice()}, or "
-                "torch.set_num_threads(1)",
-                RuntimeWarning,
-                stacklevel=2,
-            )
 
 
 class Place(Callback):

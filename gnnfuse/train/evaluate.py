@@ -8,6 +8,7 @@ import torch
 
 from gnnfuse.tasks import Prediction, Task
 from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.busy_cores import yielding_cores
 from gnnfuse.train.fit_config import FitConfig
 
 
@@ -27,6 +28,7 @@ class Evaluation:
 
 
 @torch.no_grad()
+@yielding_cores()
 def evaluate(
     task: Task, samples: Samples, *, batch_size: int = 256, device: str = "auto", workers: int = 0
 ) -> Evaluation:

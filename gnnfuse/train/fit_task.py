@@ -12,6 +12,7 @@ import torch
 
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.busy_cores import yielding_cores
 from gnnfuse.train.evaluate import device_of
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.random_states import isolated_random
@@ -88,7 +89,7 @@ def fit_task(
         SystemExit: SIGTERM, with `out`; after a checkpoint.
 
     Warns:
-        RuntimeWarning: other programs keep the cores busy, and PyTorch's threads spin (`BusyCores`).
+        RuntimeWarning: other programs keep the cores busy (`yielding_cores`).
 
     Example:
         >>> from gnnfuse.fusion import Unimodal
@@ -103,7 +104,7 @@ def fit_task(
         >>> report.epochs <= 10, task.predict(samples[0])[0].label
         (True, 'no')
     """
-    from gnnfuse.train.callbacks import BusyCores, KeepBest, TimeLimit
+    from gnnfuse.train.callbacks import KeepBest, TimeLimit
     from gnnfuse.train.lightning_task import LightningTask, compiled
     from gnnfuse.train.trainer import Handback, check_launched, make_trainer
 
@@ -133,8 +134,8 @@ def fit_task(
     ):
         module = LightningTask(task, config, batches, valid_batches, terms=terms)
         handback = Handback(Path(folder) / "state", (best, limit))
-        trainer = make_trainer(config, device, [limit, best, BusyCores(), handback, *callbacks])
-        with interruptible(), workers_lost(), compiled(task, config.compile):
+        trainer = make_trainer(config, device, [limit, best, handback, *callbacks])
+        with interruptible(), workers_lost(), compiled(task, config.compile), yielding_cores():
             trainer.fit(module, batches, valid_batches, ckpt_path=checkpoint, weights_only=True)
         handback.take(module)
         best.restore(task)

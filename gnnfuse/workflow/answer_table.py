@@ -25,6 +25,7 @@ from gnnfuse.saving.hub import local_folder
 from gnnfuse.saving.texts import FOLDER as TEXTS
 from gnnfuse.tasks import Task
 from gnnfuse.train import device_of
+from gnnfuse.train.busy_cores import yielding_cores
 from gnnfuse.train.read_in_order import read_in_order
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.read_graphs import GraphReader
@@ -103,7 +104,7 @@ class Answering:
         reads = read_in_order(reader.read, self.samples, workers=workers, chunk=batch_size)
         ids = ids_of(self.table, self.id_column)
         read = answered = 0
-        with torch.no_grad():
+        with torch.no_grad(), yielding_cores():
             while batch := list(islice(reads, batch_size)):
                 rejects += [reject for found in batch for reject in found.rejects]
                 named = zip(batch, ids, strict=False)  # ids may be numbers without end

@@ -1,42 +1,82 @@
-"""Training warns where its threads wait for cores and spin meanwhile."""
+"""While other programs want the cores, threads sleep as they wait for each other, and a warning comes once."""
 
+import os
+import threading
 import warnings
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 
-from gnnfuse.train import callbacks
+from gnnfuse.ops.openmp import openmp_team
+from gnnfuse.train import busy_cores
+from gnnfuse.train.busy_cores import SleepingTeam, yielding_cores
 
-CPU: Any = SimpleNamespace(device=torch.device("cpu"))
-NOTHING: Any = None
+TEAM = openmp_team()
+pytestmark = pytest.mark.skipif(TEAM is None, reason="PyTorch has no GNU OpenMP here")
+BUSY, BETWEEN, FREE = 0.4, 0.1, 0.01
 
-pytestmark = pytest.mark.usefixtures("unchecked")  # stand-ins for Lightning's objects
+
+def living(name: str) -> bool:
+    return any(thread.name == f"gnnfuse {name}" for thread in threading.enumerate())
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *, share: float, threads: int = 2, spins: bool = True) -> list[str]:
-    """What is said in four steps of a second each, of which three are looked at."""
-    monkeypatch.setattr(callbacks, "core_times", lambda: (0, 0))
-    monkeypatch.setattr(callbacks, "crowded", lambda before: share)
-    monkeypatch.setattr(callbacks, "spinning", lambda: spins)
+def looks(monkeypatch: pytest.MonkeyPatch, *shares: float, threads: int = 2, spins: bool = True) -> list[str]:
+    """The warnings where looks find that threads waited for these shares of the time; "kept" if a team sleeps then."""
+    coming, over = iter(shares), threading.Event()
+
+    def crowded(_: tuple[int, int], *, seconds: float) -> float:
+        share = next(coming, None)
+        if share is None:
+            over.set()
+        return BETWEEN if share is None else share
+
+    monkeypatch.setattr(busy_cores, "core_times", lambda: (0, 0))
+    monkeypatch.setattr(busy_cores, "crowded", crowded)
+    monkeypatch.setattr(busy_cores, "spinning", lambda: spins)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    seconds = iter(range(100))
-    watch = callbacks.BusyCores(3.0, clock=lambda: float(next(seconds)))
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        watch.on_train_start(NOTHING, CPU)
-        for step in range(6):
-            watch.on_train_batch_end(NOTHING, CPU, None, NOTHING, step)
-    return [str(each.message) for each in said]
+        with yielding_cores(every=0.0):
+            if living("busy cores"):
+                over.wait()
+            kept = living("sleeping team")
+    assert not living("busy cores")
+    assert not living("sleeping team")
+    return [str(each.message) for each in warned] + ["kept"] * kept
 
 
-def test_threads_that_wait_for_cores_are_told_once_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    (line,) = told(monkeypatch, share=0.4)
-    assert line.startswith("the cores are busy: threads of this run waited for one 40% of the time")
-    assert "export GOMP_SPINCOUNT=" in line
+def test_a_team_sleeps_from_the_first_busy_look_until_cores_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert looks(monkeypatch, FREE, BETWEEN) == []
+    assert looks(monkeypatch, FREE, BUSY) == ["kept"]
+    assert looks(monkeypatch, BUSY, BETWEEN, BETWEEN) == ["kept"]
+    assert looks(monkeypatch, BUSY, BETWEEN, FREE, BETWEEN) == []
+    assert looks(monkeypatch, BUSY, FREE, BUSY) == ["kept"]
 
 
-@pytest.mark.parametrize("given", [{"share": 0.1}, {"share": 0.4, "threads": 1}, {"share": 0.4, "spins": False}])
-def test_nothing_is_said_where_nothing_is_wrong(given: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told(monkeypatch, **given) == []
+def test_cores_that_stay_busy_are_one_warning_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    line, kept = looks(monkeypatch, *[BUSY] * 20, FREE, *[BUSY] * 20)
+    assert kept == "kept"
+    assert line.startswith("the cores are busy: threads of this process waited for one 40% of the time")
+    assert "export OMP_NUM_THREADS=1" in line
+    brief = [BUSY] * (busy_cores.PATIENCE - 1)
+    assert looks(monkeypatch, *brief, BETWEEN, *brief) == ["kept"]
+
+
+def test_nothing_is_done_where_no_thread_spins(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert looks(monkeypatch, *[BUSY] * 20, threads=1) == []
+    assert looks(monkeypatch, *[BUSY] * 20, spins=False) == []
+
+
+def test_the_sleeping_team_has_more_threads_than_cores() -> None:
+    def kernel_threads() -> set[str]:
+        return set(os.listdir("/proc/self/task"))
+
+    assert TEAM is not None
+    before, sleeping = kernel_threads(), SleepingTeam(TEAM)
+    sleeping.keep()
+    added = kernel_threads() - before
+    assert sleeping.kept
+    assert len(added) > len(os.sched_getaffinity(0))
+    sleeping.let_go()
+    while kernel_threads() & added:  # they end by themselves, a moment later
+        os.sched_yield()
