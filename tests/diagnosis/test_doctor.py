@@ -111,8 +111,17 @@ def unimportable(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Exception], 
     ],
 )
 def test_a_broken_import_is_a_finding(
-    module: str, name: str, error: Exception, status: str, advice: str, unimportable: Callable[[str, Exception], None]
+    module: str,
+    name: str,
+    error: Exception,
+    status: str,
+    advice: str,
+    unimportable: Callable[[str, Exception], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    version = importlib.metadata.version
+    scatter = "2.1.2"  # an extra, which need not be installed
+    monkeypatch.setattr(packages_file, "version", lambda each: scatter if each == "torch-scatter" else version(each))
     unimportable(module, error)
     found = by_name(packages_file.packages(quiet))
     assert found[name].status == status
