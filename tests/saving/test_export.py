@@ -17,7 +17,7 @@ from tests.saving.models import few_samples, small_task
 
 ROOT = Path(__file__).parents[2]
 
-USUAL = ("graph", "concat")  # tracing takes seconds: the others with `pytest -m long`
+USUAL = ("graph",)  # tracing takes seconds: the others with `pytest -m long`
 
 Checked = dict[str, dict[str, float]]
 

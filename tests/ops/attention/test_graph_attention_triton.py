@@ -16,15 +16,16 @@ pytest.importorskip("triton", reason="Triton is made for Linux only")
 CHECKS = Path(__file__).with_name("triton_checks.py")
 
 
-def run_checks(**environment: str) -> None:
-    command = [sys.executable, "-m", "pytest", str(CHECKS), "-q", "-p", "no:cacheprovider"]
+def run_checks(chosen: str = "", **environment: str) -> None:
+    command = [sys.executable, "-m", "pytest", str(CHECKS), "-q", "-p", "no:cacheprovider", "-k", chosen]
     found = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout[-10_000:] + found.stderr[-2_000:]
     assert " passed" in found.stdout
 
 
-def test_by_the_interpreter() -> None:
-    run_checks(TRITON_INTERPRET="1", OMP_NUM_THREADS="1")
+@pytest.mark.parametrize("chosen", ["against_reference", "not against_reference"])
+def test_by_the_interpreter(chosen: str) -> None:
+    run_checks(chosen, TRITON_INTERPRET="1", OMP_NUM_THREADS="1")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

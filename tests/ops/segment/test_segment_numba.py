@@ -123,13 +123,14 @@ class ResultsOf(torch.utils.data.Dataset[Tensor]):
         return 2
 
     def __getitem__(self, item: int) -> Tensor:
-        return self.case.results("logsumexp", "numba")["values"]
+        # Forward only: autograd refuses a forked process whose parent has differentiated on other devices.
+        return self.case.call("logsumexp", self.case.values, "numba")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this platform cannot fork")
 def test_in_a_forked_loader_worker() -> None:
     case = CASES["several_tasks_sorted"]
-    expected = case.results("logsumexp", "numba")["values"]
+    expected = case.results("logsumexp", "numba")["out"]
     loader = torch.utils.data.DataLoader(
         ResultsOf(case), batch_size=None, num_workers=1, multiprocessing_context="fork", timeout=120
     )
