@@ -486,7 +486,8 @@ class AttentionOf(torch.utils.data.Dataset[Tensor]):
         # Forward only: autograd refuses a forked process whose parent has differentiated on other devices.
         case = self.case
         with torch.no_grad():
-            return graph_attention(edges=case.edges, impl="numba", **case.options, **case.floats())
+            out: Tensor = graph_attention(edges=case.edges, impl="numba", **case.options, **case.floats())
+        return out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this platform cannot fork")

@@ -19,7 +19,7 @@ class Case:
     weight: Tensor | None
     grad_out: Tensor
 
-    def floats(self) -> dict[str, Tensor]:
+    def floats(self) -> dict[str, Any]:
         """The tensors to differentiate by."""
         return {"value": self.value} if self.weight is None else {"value": self.value, "weight": self.weight}
 
