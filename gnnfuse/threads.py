@@ -114,4 +114,4 @@ def crowded(before: tuple[int, int] = (0, 0), *, seconds: float = 0.0) -> float:
 
 def advice() -> str:
     """What to do where threads spin on busy cores."""
-    return "export GOMP_SPINCOUNT=1000  (before Python starts; `fit_task` and the commands need it not)"
+    return "export GOMP_SPINCOUNT=1000  (before Python starts; `fit_task` and the commands do not need it)"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ELSEWHERE = "would be replaced or removed; expected another place to write to"
+ELSEWHERE = "expected another place to write to"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ def refuse_overwriting(read: Mapping[str, Iterable[Path]], written: Iterable[Pat
             for path in there:
                 if os.path.exists(source) and os.path.samefile(source, path):
                     other = "" if os.path.abspath(source) == os.path.abspath(path) else f" ({source})"
-                    raise ValueError(f"{path}: found {role} itself{other}, which {ELSEWHERE}")
+                    raise ValueError(
+                        f"{path}: found {role} itself{other}, which would be replaced or removed; {ELSEWHERE}"
+                    )
 
 
 def refuse_writing_into(role: str, folder: Path, written: Iterable[Path], *, deep: bool = True) -> None:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import signature
 from typing import Any, Literal, get_args
@@ -394,7 +394,9 @@ def listed_samples(found: object) -> list[Sample]:
     """
     if isinstance(found, Sample):
         return [found]
-    return [checked_sample(each) for each in (found if isinstance(found, Iterable) else [found])]
+    if isinstance(found, str | Mapping) or not isinstance(found, Iterable):
+        return [checked_sample(found)]
+    return [checked_sample(each) for each in found]
 
 
 def checked_sample(found: object) -> Sample:

@@ -100,11 +100,21 @@ class PyGLayer(MessageLayer):
             out = conv((src, dst), pairs)
         return out
 
+    def _called(self) -> nn.Module:
+        wanted = f"expected what makes one when called, as partial(SAGEConv, ({self.dim}, {self.dim}), {self.dim})"
+        if isinstance(self.conv, nn.Module):
+            raise ValueError(f"conv: found a convolution, {_shown(self.conv)}; {wanted}")
+        try:
+            made: object = self.conv()
+        except TypeError as error:
+            raise ValueError(f"conv={_shown(self.conv)} cannot be called: {error}; {wanted}") from error
+        if not isinstance(made, nn.Module):
+            raise ValueError(f"conv must make a torch.nn.Module, found {made!r}; {wanted}")
+        return made
+
     def _make(self, relation: Relation) -> nn.Module:
         """A convolution, tried on one edge: sizes that are open until the first call are settled, too."""
-        conv = self.conv()
-        if not isinstance(conv, nn.Module):
-            raise ValueError(f"conv must make a torch.nn.Module, found a {type(conv).__name__}")
+        conv = self._called()
         pair = relation.src != relation.dst and not self.joined
         if pair:
             for part in conv.modules():
@@ -156,7 +166,14 @@ class PyGLayer(MessageLayer):
                 f"conv={_shown(conv)} mixes samples along {relation}: what it gives one sample depends on another, "
                 "which no edge joins to it; look for self loops between two types and means over all nodes"
             )
-        if torch.equal(out, self._convolve(probe, relation, src, dst, pairs[:, :0])):
+        try:
+            without = self._convolve(probe, relation, src, dst, pairs[:, :0])
+        except Exception as error:
+            raise ValueError(
+                f"conv={_shown(conv)} fails where there are no edges along {relation}, as in samples without one "
+                f"of the types: {str(error) or type(error).__name__}"
+            ) from error
+        if torch.equal(out, without):
             raise ValueError(
                 f"conv={_shown(conv)} gives the same with and without edges along {relation}, expected one that "
                 "depends on them and keeps none of an earlier batch (cached=False)"

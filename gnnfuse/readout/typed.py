@@ -24,13 +24,15 @@ class TypedReadout(Readout):
         expansion: width of the hidden layer as a multiple of `dim`.
 
     Raises:
-        ValueError: no node types.
+        ValueError: no node types, or other than names.
     """
 
     def __init__(self, dim: int, node_types: Sequence[str], *, expansion: int = 4) -> None:
         super().__init__()
         if not node_types:
             raise ValueError("TypedReadout needs at least one node type, found none")
+        if strange := [found for found in node_types if not isinstance(found, str)]:
+            raise ValueError(f"node_types: found a {type(strange[0]).__name__}, expected names of node types")
         self.dim = dim
         self.node_types = tuple(sorted(node_types))
         self.expansion = expansion

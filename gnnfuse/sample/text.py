@@ -1,5 +1,6 @@
 """Texts: strings, and files that hold one."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,18 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def has_half_pair(text: str) -> bool:
+    """Whether a text that is not Unicode has half of a surrogate pair, as JSON's `\\ud800`, not only foreign bytes.
+
+    Example:
+        >>> has_half_pair("a\ud800"), has_half_pair("a\udced\udca0\udc80"), has_half_pair("caf\udce9")
+        (True, True, False)
+    """
+    if re.search("[\ud800-\udc7f\udd00-\udfff]", text):
+        return True
+    return re.search(rb"\xed[\xa0-\xbf]", text.encode("utf-8", "surrogateescape")) is not None
 
 
 def _from_file(sample: Sample, signal: str, path: Path) -> str:

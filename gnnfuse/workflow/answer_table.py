@@ -205,13 +205,18 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.rejects.csv")
 
 
-def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> None:
-    """The rejects, in a file beside the answers; with "stop" there are none to list, and an earlier list goes."""
+def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> str:
+    """The rejects, in a file beside the answers; with "stop" there are none to list, and an earlier list goes.
+
+    Returns how many rows were left out and where they are listed.
+    """
     beside = _beside(path)
     if on_error == "stop":
         beside.unlink(missing_ok=True)
     else:
         write_rejects(beside, rejects)
+    where = f" ({beside} lists what could not be read)" if rejects else ""
+    return f"{rows_left_out(rejects):,} left out{where}"
 
 
 def vectors_of(task: Task, batch: GraphBatch) -> list[np.ndarray]:

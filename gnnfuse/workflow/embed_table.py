@@ -100,8 +100,8 @@ def embed(
                     rows += 1
         else:
             rows = _write_array(path, asked.name, vectors, asked.task.model.dim)
-    write_beside(path, rejects, on_error)
-    observer.says(f"wrote {rows:,} vectors of {asked.task.model.dim} numbers into {path}")
+    left_out = write_beside(path, rejects, on_error)
+    observer.says(f"wrote {rows:,} vectors of {asked.task.model.dim} numbers into {path}; {left_out}")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 

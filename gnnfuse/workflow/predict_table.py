@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnnfuse.data.rejects import OnError, Reject, rows_left_out
+from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
 from gnnfuse.ops.choose import plain_pytorch
 from gnnfuse.sample import Sample
@@ -108,13 +108,13 @@ def predict(
         ):
             writer.write({asked.name: id_of_row, **row_of(prediction, names)})
             rows += 1
-    write_beside(path, rejects, on_error)
+    left_out = write_beside(path, rejects, on_error)
     if writer.formula is not None:
         observer.says(
             f"{path}: texts such as {writer.formula!r} stand there as they are, and a spreadsheet program would run "
             "them as formulas: import the column as text there, or write .jsonl or .parquet"
         )
-    observer.says(f"wrote {rows:,} rows into {path}; {rows_left_out(rejects):,} left out")
+    observer.says(f"wrote {rows:,} rows into {path}; {left_out}")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 

@@ -197,7 +197,8 @@ def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str]
     names = list(brief(results["metrics"][splits[0]]))
     lines = [f"# {plain(results['table'])}: {results['task']}", ""]
     lines += [f"{results['task']}, as {plain(results['task_reason'])}. Model `{results['model']['name']}`, "]
-    lines[-1] += f"{results['model']['trained_parameters']:,} trained parameters, {results['epochs']} epochs in "
+    lines[-1] += f"{results['model']['trained_parameters']:,} trained parameters, "
+    lines[-1] += f"{results['epochs']} epoch{'s' * (results['epochs'] != 1)} in "
     lines[-1] += f"{results['seconds']:.0f} s (kept: epoch {results['best_epoch']}; ended by {results['stopped']})."
     lines += ["", f"| metric | {' | '.join(splits)} |", f"|---|{'---|' * len(splits)}"]
     for name in names:

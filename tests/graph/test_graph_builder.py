@@ -352,7 +352,7 @@ def test_what_is_no_sample_is_refused() -> None:
             "found a GraphBatch among the samples, expected Sample objects; a batch is what a model or a task takes",
         ),
         ([batch], "found a GraphBatch among the samples, expected Sample objects"),
-        ({"text": "a"}, "found a str among the samples"),
+        ({"text": "a"}, "found a dict among the samples"),
         (7, "found a int among the samples"),
     ):
         with pytest.raises(ValueError, match=message):

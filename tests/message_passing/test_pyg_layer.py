@@ -131,7 +131,13 @@ def test_a_relation_that_the_batch_lacks_says_nothing() -> None:
         (partial(SAGEConv, DIM + 1, DIM), WINDOW, "fails on states of size 6 along text-window-text: "),
         (partial(SAGEConv, DIM + 1, DIM), ALIGNED, "fails on states of size 6 along image-aligned-text: mat1 and mat2"),
         (partial(GCNConv, DIM, DIM), ALIGNED, "along image-aligned-text; where it takes no pair, joined=True helps"),
-        (lambda: "a word", WINDOW, "conv must make a torch.nn.Module, found a str"),
+        (
+            lambda: "a word",
+            WINDOW,
+            "conv must make a torch.nn.Module, found 'a word'; expected what makes one when called",
+        ),
+        (SAGEConv, WINDOW, "cannot be called: .* expected what makes one when called, as partial"),
+        (SAGEConv(8, 8), WINDOW, "conv: found a convolution, "),
         (lambda: nn.Identity(unused=1), WINDOW, "fails on states"),
     ],
 )

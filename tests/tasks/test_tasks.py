@@ -206,7 +206,7 @@ def test_a_model_of_another_builder_is_refused_when_the_task_is_made() -> None:
             built([text], Window(name="near")),
             "found relation text-near-text, expected relation text-window-text",
         ),
-        (fused, built([text]), "found nothing more, expected relation text-window-text"),
+        (fused, built([text]), "found no relation text-window-text"),
         (fused, built([text, Hub()], Window()), "found node type 'hub', expected nothing more"),
         (fused, built([narrow]), "found node types size, expected 'text' too"),
         (
@@ -224,7 +224,7 @@ def test_a_model_of_another_builder_is_refused_when_the_task_is_made() -> None:
 def test_messages() -> None:
     with pytest.raises(ValueError, match="found no samples, expected at least one"):
         classification().predict([])
-    for stranger, kind in (("abc", "str"), ({"text": "abc"}, "str"), ([Sample({}), 7], "int"), (7, "int")):
+    for stranger, kind in (("abc", "str"), ({"text": "abc"}, "dict"), ([Sample({}), 7], "int"), (7, "int")):
         with pytest.raises(ValueError, match=f"found a {kind} among the samples, expected Sample objects"):
             classification().predict(stranger)  # type: ignore[arg-type]
     for make, name in ((Classification, "ClassTarget"), (MultiLabel, "MultiLabelTarget"), (Regression, "NumberTarget")):

@@ -61,7 +61,10 @@ class MediaFolder:
                 f"a path that leads out of the folder: {shown(cell)}", f"a file in {self.described}{ADVICE}"
             )
         if self.written is not None and found in self.written:
-            raise TableError(f"{found}: a cell of the table names this file ({shown(cell)}), which {ELSEWHERE}")
+            raise TableError(
+                f"{found}: a cell of the table names this file ({shown(cell)}), which would be replaced or "
+                f"removed; {ELSEWHERE}"
+            )
         return found
 
     def _outside(self, cell: str, absolute: bool) -> str | None:

@@ -122,7 +122,8 @@ def open_table(
 def _from_file(path: Path, options: Options) -> Table:
     suffix = path.suffix.lower()
     if suffix not in READERS:
-        raise TableError(f"table {shown(path)}: found {suffix or 'no ending'!r}, expected one of {', '.join(READERS)}")
+        found = repr(suffix) if suffix else "no ending"
+        raise TableError(f"table {shown(path)}: found {found}, expected one of {', '.join(READERS)}")
     if path.stat().st_size == 0:
         raise TableError(f"table {shown(path)}: found an empty file")
     import pyarrow as pa

@@ -16,7 +16,7 @@ from gnnfuse.data.tables.table_target import TableTarget
 from gnnfuse.sample.class_name import value_name
 from gnnfuse.sample.files import shown
 from gnnfuse.sample.sample import Sample
-from gnnfuse.sample.text import AS_UTF8, TextFile, is_unicode
+from gnnfuse.sample.text import AS_UTF8, TextFile, has_half_pair, is_unicode
 from gnnfuse.sample.unreadable import Unreadable
 
 
@@ -94,6 +94,9 @@ class RowSignals:
             return Unreadable(found, expected, column)
         for name in target if isinstance(target, tuple) else (target,):
             if isinstance(name, str) and not is_unicode(name):  # could not be written after training
+                if has_half_pair(name):
+                    found = f"{shown(name, 80)}, which has half of a surrogate pair"
+                    return Unreadable(found, "whole characters, such as \\ud83d\\ude00", self.target.columns[0])
                 return Unreadable(f"{shown(name, 80)}, which is not UTF-8", AS_UTF8, self.target.columns[0])
         return target
 

@@ -112,8 +112,9 @@ class GraphFusion(FusionModel):
         missing = [name for name in expected if name not in found]
         if strange or missing:
             raise ValueError(
-                f"{OTHER_BUILDER}: found {listed(strange, 3) or 'nothing more'}, expected "
-                f"{listed(missing, 3) or 'nothing more'}"
+                f"{OTHER_BUILDER}: found {listed(strange, 3)}, expected {listed(missing, 3) or 'nothing more'}"
+                if strange
+                else f"{OTHER_BUILDER}: found no {listed(missing, 3)}"
             )
 
     def node_states(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:

@@ -335,3 +335,13 @@ def test_a_class_that_could_not_be_written_is_refused_with_its_row(
     assert isinstance(found, Unreadable)
     assert (found.found, found.column) == ("'caf\\udce9', which is not UTF-8", "label")
     assert "save the table as UTF-8" in found.expected
+
+
+def test_half_of_a_surrogate_pair_is_not_called_a_wrong_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "one", "label": "b"}\n{"text": "two", "label": "a\\ud800"}\n')
+    table = open_table(tmp_path / "a.jsonl")
+    columns = Columns(text=("text",), target=("label",))
+    found = [s for _, s in TableStream(table, columns, target_kind(table, columns)).share(0, 1)][1].target
+    assert isinstance(found, Unreadable)
+    assert found.found.endswith("which has half of a surrogate pair")
+    assert "UTF-8" not in found.expected
