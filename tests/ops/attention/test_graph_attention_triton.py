@@ -23,7 +23,10 @@ def run_checks(chosen: str = "", **environment: str) -> None:
     assert " passed" in found.stdout
 
 
-@pytest.mark.parametrize("chosen", ["against_reference", "not against_reference"])
+PARTS = ("against_reference", "same_bits or opcheck")  # all at once would take more than a test may
+
+
+@pytest.mark.parametrize("chosen", [*PARTS, f"not ({' or '.join(PARTS)})"])
 def test_by_the_interpreter(chosen: str) -> None:
     run_checks(chosen, TRITON_INTERPRET="1", OMP_NUM_THREADS="1")
 
