@@ -75,7 +75,7 @@ def has_half_pair(text: str) -> bool:
     """Whether a text that is not Unicode has half of a surrogate pair, as JSON's `\\ud800`, not only foreign bytes.
 
     Example:
-        >>> has_half_pair("a\ud800"), has_half_pair("a\udced\udca0\udc80"), has_half_pair("caf\udce9")
+        >>> has_half_pair("a\\ud800"), has_half_pair("a\\udced\\udca0\\udc80"), has_half_pair("caf\\udce9")
         (True, True, False)
     """
     if re.search("[\ud800-\udc7f\udd00-\udfff]", text):
