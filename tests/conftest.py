@@ -19,7 +19,8 @@ PACKAGE = Path(__file__).parents[1] / "gnnfuse"
 KEPT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gnnfuse-tests"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(KEPT / "numba"))
 os.environ.setdefault("TRITON_CACHE_DIR", str(KEPT / "triton"))
-# Several workers share the cores: one thread for each of their child processes, and none that spins.
+# Several workers share the cores: one thread for each of them and their child processes, and none that spins. Tests of
+# threads set their own number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 UNCHECKED = ("gnnfuse.ops.",)  # kernels, custom operators and what torch.compile traces: the hook breaks them

@@ -71,7 +71,7 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
     with torch.no_grad():
         states, unjoined = subject(batch), subject(batch.without_edges())
     assert states.shape == (batch.num_nodes, dim), f"{name}: found states of shape {list(states.shape)}, not {dim} wide"
+    check_defined(subject, samples)  # before outputs are compared: memory that was not written may hold the last one's
     assert not torch.equal(states, unjoined), f"{name}: taking all edges away changes no state"
-    check_defined(subject, samples)
     check_batches(subject, samples)
     check_parameters(subject, samples)
