@@ -1,3 +1,4 @@
+import gc
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -61,7 +62,11 @@ def small_task() -> BenchTask:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path, list[str]]:
     out, observer = tmp_path_factory.mktemp("bench"), Silent()
     models = ("graph", "joint_transformer", "modality_attention", "concat", "unimodal")
-    results = run_benchmark(small_task(), BenchConfig(models=models, seeds=2, device="cpu"), observer, out=out)
+    gc.freeze()  # each of 14 measurements of memory collects garbage, and would look through what other tests left
+    try:
+        results = run_benchmark(small_task(), BenchConfig(models=models, seeds=2, device="cpu"), observer, out=out)
+    finally:
+        gc.unfreeze()
     return results, out, observer.rows
 
 
