@@ -9,7 +9,7 @@ import jaxtyping
 import pytest
 import torch
 
-from tests.shape_checks import checked
+from tests.shape_checks import install
 
 pytest_plugins = ["tests.processor_time", "tests.workers"]
 
@@ -32,9 +32,7 @@ def _checked_modules() -> list[str]:
     return [name for name in names if not name.startswith(UNCHECKED)]
 
 
-jaxtyping.install_import_hook(
-    _checked_modules(), f"{checked.__module__}.{checked.__name__}"
-)  # before anything imports the package
+install(_checked_modules())  # before anything imports the package
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other, forty times as long on a busy machine
 

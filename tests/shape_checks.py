@@ -1,9 +1,14 @@
-"""The run-time check of annotations that the test suite turns on: beartype, for what it can take."""
+"""The run-time check of annotations in the test suite: beartype for types, jaxtyping where shapes are named."""
 
+import functools
+import inspect
 import random
 from collections.abc import Callable
-from typing import Any, ParamSpec, Self, TypeVar
+from dataclasses import is_dataclass
+from typing import Any, ParamSpec, Self, TypeVar, get_args, get_type_hints
 from unittest.mock import patch
+
+import jaxtyping
 
 # beartype draws which entries of a list to look at: here from a generator of its own, as tests watch the global one.
 with patch("random.getrandbits", random.Random(0).getrandbits):
@@ -15,15 +20,77 @@ R = TypeVar("R")
 INT_IS_FLOAT = BeartypeConf(is_pep484_tower=True)  # as type checkers have it
 
 
+def install(modules: list[str]) -> None:
+    """Check every call of what these modules define; before anything imports them.
+
+    jaxtyping's own decorator binds every call's arguments and checks them twice, which was a third of the suite's
+    processor time. It is left to the functions that name shapes.
+    """
+    with_shapes = jaxtyping.jaxtyped
+
+    def decorated(*, typechecker: Callable[..., Any]) -> Callable[[Any], Any]:
+        def decorate(what: Any) -> Any:
+            made = vars(what).get("__init__") if inspect.isclass(what) and is_dataclass(what) else what
+            if not inspect.isfunction(made) or any(map(names_shapes, resolved(made).values())):
+                return with_shapes(what, typechecker=typechecker)
+            if made is what:
+                return without_shapes(made)
+            if not hasattr(made, "__wrapped__"):  # the class's own `__init__` has been decorated as a function
+                what.__init__ = without_shapes(made)
+            return what
+
+        return decorate
+
+    jaxtyping.jaxtyped = decorated  # type: ignore[assignment]  # the name that the hook writes into modules
+    jaxtyping.install_import_hook(modules, f"{checked.__module__}.{checked.__name__}")
+
+
+def resolved(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's hints, with strings replaced by what they name."""
+
+    def known(hint: Any) -> Any:
+        def holder() -> None: ...
+
+        holder.__annotations__ = {"hint": hint}
+        try:
+            found = get_type_hints(holder, function.__globals__, include_extras=True)["hint"]
+        except NameError:  # defined further down, or imported for type checkers only
+            return Any
+        return Any if found is Self else found  # beartype takes `Self` on whole classes only
+
+    return {name: known(hint) for name, hint in function.__annotations__.items()}
+
+
+def names_shapes(hint: Any) -> bool:
+    """Whether a hint is or holds one of jaxtyping's."""
+    if inspect.isclass(hint):
+        return issubclass(hint, jaxtyping.AbstractArray)
+    return any(map(names_shapes, get_args(hint)))
+
+
+def without_shapes(function: Callable[P, R]) -> Callable[P, R]:
+    """Types only, and like jaxtyping's decorator no check while `jaxtyping_disable` is set."""
+    typed = checked(function)
+    config = jaxtyping.config
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return (function if config.jaxtyping_disable else typed)(*args, **kwargs)
+
+    return call
+
+
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """Check a function's arguments and result against its annotations.
 
-    Not checked are `Self` (jaxtyping's hook decorates function by function, and beartype takes `Self` on whole
-    classes only) and functions with a protocol that is not for run-time checks among their annotations.
+    Not checked are `Self`, names that cannot be found yet, and functions with a protocol that is not for run-time
+    checks among their annotations.
     """
-    hints = function.__annotations__.items()
-    function.__annotations__ = {name: Any if hint is Self else hint for name, hint in hints}
+    hints = function.__annotations__
+    function.__annotations__ = resolved(function)
     try:
         return beartype(conf=INT_IS_FLOAT)(function)
     except BeartypeDecorHintPep3119Exception:
         return function
+    finally:
+        function.__annotations__ = hints
