@@ -1,13 +1,15 @@
 """A batch from plain parts and back: what exchange with other graph libraries needs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float64, Int
 from torch import Tensor
 
 from gnnfuse.edges import Relation
 from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.sample_graph import FAR
 from gnnfuse.nodes import Layout
 from gnnfuse.ops import edges_from_index
 
@@ -26,7 +28,8 @@ def assemble(
 
     Args:
         values: node type -> `[nodes of the type, ...]`, in the order of numbering.
-        layout: node type -> where its nodes lie.
+        layout: node type -> where its nodes lie; float64 times and positions become float32, counted from the first of
+            their sample where that is far from 0, as a builder's do (`gnnfuse.graph.sample_graph.to_float32`).
         edge_lists: relation -> (source, destination) numbers within the two types, in the order of numbering.
         target: `[graphs, ...]` or None.
         ids: the samples' ids.
@@ -42,7 +45,7 @@ def assemble(
         start += len(rows)
     for relation, pairs in edge_lists.items():
         _check_pairs(relation, pairs, layout)
-    device = present.device
+    device, layout = present.device, _to_float32(layout, len(ids))
     none = torch.zeros(2, 0, dtype=torch.int64, device=device)
     lengths = torch.tensor([pairs.shape[1] for pairs in edge_lists.values()], dtype=torch.int64, device=device)
     moved = [
@@ -111,6 +114,37 @@ def as_values(found: Tensor, where: str) -> Tensor:
         raise ValueError(f"{where}: found {found.dtype}, expected real numbers")
     whole = not found.is_floating_point() and found.dtype != torch.bool
     return found.long() if whole and found.ndim == 1 else found.float()
+
+
+def _to_float32(layout: Mapping[str, Layout], graphs: int) -> dict[str, Layout]:
+    """`gnnfuse.graph.sample_graph.to_float32`, for all samples at once."""
+    wide = torch.float64
+    timed = [(of.graph_id, of.time[:, :1]) for of in layout.values() if of.time is not None and of.time.dtype == wide]
+    first = _origins(timed, graphs, 1)
+    placed = [of for of in layout.values() if of.position is not None and of.position.dtype == wide]
+    lowest: dict[int, Tensor] = {}
+    for axes in {of.position.shape[1] for of in placed if of.position is not None}:
+        points = [(of.graph_id, of.position) for of in placed if of.position is not None]
+        lowest[axes] = _origins([found for found in points if found[1].shape[1] == axes], graphs, axes)
+    moved = {}
+    for name, of in layout.items():
+        time, position = of.time, of.position
+        if time is not None and time.dtype == wide:
+            time = (time - first[of.graph_id]).float()
+        if position is not None and position.dtype == wide:
+            position = (position - lowest[position.shape[1]][of.graph_id]).float()
+        moved[name] = replace(of, time=time, position=position)
+    return moved
+
+
+def _origins(parts: Sequence[tuple[Tensor, Tensor]], graphs: int, axes: int) -> Float64[Tensor, "graphs axes"]:
+    """What is subtracted in each sample: the lowest number of each axis where that is far from 0, else 0."""
+    if not parts:
+        return torch.zeros(graphs, axes, dtype=torch.float64)
+    numbers, graph_id = torch.cat([rows for _, rows in parts]), torch.cat([of for of, _ in parts])
+    none = torch.full((graphs, axes), torch.inf, dtype=torch.float64, device=numbers.device)
+    found = none.scatter_reduce(0, graph_id[:, None].expand_as(numbers), numbers, "amin")
+    return torch.where((found.abs() < FAR) | found.isinf(), 0.0, found)
 
 
 def _check_pairs(relation: Relation, pairs: Tensor, layout: Mapping[str, Layout]) -> None:

@@ -86,8 +86,9 @@ def from_networkx(
     Any graph is accepted in which each node has a type and a value (numbers, of one shape per type) and each edge a
     relation (an attribute, or the key of a multigraph). Nodes may also have `graph` (the number of the sample, 0 by
     default), `position` (numbers) and `time` (start and end in seconds). Numbers may be Python's, numpy's or torch's.
-    They become float32; a single integer per node is an id and becomes int64. Nodes of a type keep the order of
-    `graph.nodes` within their sample. An undirected edge becomes two directed ones. Other attributes are dropped.
+    They become float32, times and positions counted from the first of their sample where that is far from 0; a single
+    integer per node is an id and becomes int64. Nodes of a type keep the order of `graph.nodes` within their sample. An
+    undirected edge becomes two directed ones. Other attributes are dropped.
 
     Args:
         graph: what to read.
@@ -241,7 +242,7 @@ def _numbers(
         if size is None:
             size, expected = len(row), f"{len(row)} numbers in a list"
         rows.append(row.double())
-    return torch.stack(rows).to(torch.float32 if known is None else known.dtype)
+    return torch.stack(rows).to(torch.float64 if known is None else known.dtype)
 
 
 def _edge_lists(

@@ -67,9 +67,10 @@ def from_pyg(data: "HeteroData") -> GraphBatch:
 
     Any `HeteroData` is accepted, one graph (no `batch`) or several that PyG's `Batch` put together: `x` becomes the
     values, `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target;
-    every node type counts as a modality, present in the samples that have nodes of it. Numbers become float32; integers
-    of shape `[nodes]` (ids) and integer targets become int64. The batch remembers the order of the edges, so that
-    `to_pyg(from_pyg(data))` has them in the order of `data` (and `batch` and `ptr` even where `data` had none).
+    every node type counts as a modality, present in the samples that have nodes of it. Numbers become float32 (times
+    and positions counted from the first of their sample where that is far from 0); integers of shape `[nodes]` (ids)
+    and integer targets become int64. The batch remembers the order of the edges, so that `to_pyg(from_pyg(data))` has
+    them in the order of `data` (and `batch` and `ptr` even where `data` had none).
 
     Raises:
         ValueError: anything but one `HeteroData`, a type without `x`, nodes of a sample that do not stand
@@ -201,10 +202,16 @@ def _layout(data: "HeteroData", name: str, num_graphs: int, companion: Mapping[s
         graph_id=graph_id,
         offsets=offsets,
         shape=counts.unsqueeze(1) if companion is None else companion["shape"][name],
-        position=None if store.get("pos") is None else store.pos.float(),
-        time=None if store.get("time") is None else store.time.float(),
+        position=_wide(store.get("pos")),
+        time=_wide(store.get("time")),
         dropped=torch.zeros_like(counts) if companion is None else companion["dropped"][name],
     )
+
+
+def _wide(numbers: Tensor | None) -> Tensor | None:
+    """Times and positions with all their digits: float64, where float32 might lose some."""
+    narrow = numbers is not None and (numbers.is_floating_point() and numbers.dtype != torch.float64)
+    return numbers if numbers is None else numbers.float() if narrow else numbers.double()
 
 
 def _check_companion(companion: Mapping[str, Any], node_types: list[str], num_graphs: int) -> None:

@@ -194,3 +194,12 @@ def test_an_order_of_edges_from_elsewhere_is_kept() -> None:
     batch = from_pyg(data)
     assert batch.edge_order is not None
     assert from_networkx(to_networkx(batch)) == batch
+
+
+def test_time_stamps_keep_their_digits() -> None:
+    graph = networkx.DiGraph()
+    for number, start in enumerate((1.7e9, 1.7e9 + 0.5)):
+        graph.add_node(number, type="sensor", value=[1.0], time=(start, start + 0.25))
+    time = from_networkx(graph).layout["sensor"].time
+    assert time is not None
+    assert time.tolist() == [[0.0, 0.25], [0.5, 0.75]]

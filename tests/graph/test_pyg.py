@@ -234,3 +234,21 @@ def test_importing_loads_neither_library() -> None:
         "assert n.__name__ == 'gnnfuse.graph.networkx'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_time_stamps_and_far_positions_keep_their_digits() -> None:
+    """As a builder counts them: from the first of each sample, over all its types."""
+    first, second = (HeteroData() for _ in range(2))
+    for data, start in ((first, 1.7e9), (second, 3.0)):
+        data["user"].x, data["user"].pos = torch.zeros(2, 1), torch.tensor([[1e6, 0.5], [1e6 + 0.25, 2.0]]).double()
+        data["user"].time = torch.tensor([[0.5, 0.75], [1.0, 1.5]], dtype=torch.float64) + start
+        data["film"].x, data["film"].time = torch.zeros(1, 1), torch.tensor([[0.0, 0.25]], dtype=torch.float64) + start
+    batch = from_pyg(Batch.from_data_list([first, second]))
+    user, film = batch.layout["user"], batch.layout["film"]
+    assert user.time is not None
+    assert film.time is not None
+    assert user.position is not None
+    assert user.time.tolist() == [[0.5, 0.75], [1.0, 1.5], [3.5, 3.75], [4.0, 4.5]]
+    assert film.time.tolist() == [[0.0, 0.25], [3.0, 3.25]]
+    assert user.position.tolist() == [[0.0, 0.5], [0.25, 2.0]] * 2
+    assert user.time.dtype == user.position.dtype == torch.float32
