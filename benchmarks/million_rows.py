@@ -141,7 +141,7 @@ def train(given: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     import gnnfuse as gf
-    from gnnfuse.data.tables import Columns, TableSamples, open_table, target_kind
+    from gnnfuse.tables import Columns, TableSamples, open_table, target_kind
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

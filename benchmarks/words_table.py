@@ -25,7 +25,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from gnnfuse.data import Dataset, picture_words
+from gnnfuse.bench.data import picture_words
+from gnnfuse.data import Dataset
 from gnnfuse.sample import Audio
 from layer_timing.environment import environment
 

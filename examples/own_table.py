@@ -8,8 +8,9 @@ import soundfile
 from PIL import Image
 
 import gnnfuse as gf
-from gnnfuse.data import TableSamples, guess_columns, open_table, split_rows, target_kind, write_rejects
-from gnnfuse.train import survey
+from gnnfuse.data import write_rejects
+from gnnfuse.reading import survey
+from gnnfuse.tables import TableSamples, guess_columns, open_table, split_rows, target_kind
 
 
 def write_table(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gnnfuse import bench as bench
     from gnnfuse import catalog as catalog
+    from gnnfuse import cli as cli
     from gnnfuse import data as data
     from gnnfuse import diagnosis as diagnosis
     from gnnfuse import draw as draw
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from gnnfuse import message_passing as message_passing
     from gnnfuse import nodes as nodes
     from gnnfuse import ops as ops
+    from gnnfuse import reading as reading
     from gnnfuse import readout as readout
     from gnnfuse import sample as sample
     from gnnfuse import saving as saving
+    from gnnfuse import tables as tables
     from gnnfuse import tasks as tasks
     from gnnfuse import testing as testing
     from gnnfuse import train as train
@@ -67,6 +70,10 @@ if TYPE_CHECKING:
     from gnnfuse.nodes import PretrainedImage as PretrainedImage
     from gnnfuse.nodes import PretrainedText as PretrainedText
     from gnnfuse.nodes import TextTokens as TextTokens
+    from gnnfuse.reading import cache as cache
+
+    # Not from the package: mypy would take them for the modules of their names.
+    from gnnfuse.reading.cache_samples import cache_samples as cache_samples
     from gnnfuse.readout import AdditiveReadout as AdditiveReadout
     from gnnfuse.readout import AttentionReadout as AttentionReadout
     from gnnfuse.readout import HubReadout as HubReadout
@@ -89,10 +96,6 @@ if TYPE_CHECKING:
     from gnnfuse.tasks import Regression as Regression
     from gnnfuse.tasks import Task as Task
     from gnnfuse.train import FitConfig as FitConfig
-    from gnnfuse.train import cache as cache
-
-    # Not from the package: mypy would take them for the modules of their names.
-    from gnnfuse.train.cache_samples import cache_samples as cache_samples
     from gnnfuse.train.evaluate import evaluate as evaluate
     from gnnfuse.train.fit_task import fit_task as fit_task
     from gnnfuse.workflow import Encoders as Encoders
@@ -148,10 +151,11 @@ _PUBLIC = {
         "Readout",
         "TypedReadout",
     ),
+    "reading": ("cache", "cache_samples"),
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
     "tasks": ("Classification", "MultiLabel", "Objectives", "Prediction", "Regression", "Task"),
-    "train": ("FitConfig", "cache", "cache_samples", "evaluate", "fit_task"),
+    "train": ("FitConfig", "evaluate", "fit_task"),
     "workflow": (
         "Encoders",
         "FitOptions",
@@ -165,7 +169,7 @@ _PUBLIC = {
     ),
 }
 _HOME = {name: stage for stage, names in _PUBLIC.items() for name in names}
-_FOLDERS = (*_PUBLIC, "bench", "catalog", "data", "ops", "testing")
+_FOLDERS = (*_PUBLIC, "bench", "catalog", "cli", "data", "ops", "tables", "testing")
 
 if not TYPE_CHECKING:  # a type checker knows the names from above, and refuses others
 

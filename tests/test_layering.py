@@ -22,15 +22,20 @@ UP_TO_DATA = (
     "fusion",
     "tasks",
     "data",
+    "tables",
 )
-UP_TO_TRAIN = (*UP_TO_DATA, "saving", "draw", "train")
+UP_TO_READING = (*UP_TO_DATA, "saving", "draw", "devices", "busy_cores", "reading")
+UP_TO_TRAIN = (*UP_TO_READING, "train")
 # Folder or file -> what it may import from gnnfuse, besides itself and the catalogue. A folder within a folder has its
 # own line where it may do more.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "catalog": (),
     "model_card": (),
+    "moved": (),
     "fit_defaults": (),
     "threads": (),
+    "devices": (),
+    "busy_cores": ("ops", "threads"),
     "progress_output": (),
     "saveable": ("model_card",),  # reaches saving through catalog.later, when a method is called
     "sample": (),
@@ -43,19 +48,28 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "fusion": ("saveable", "nodes", "graph", "readout", "ops"),
     "fusion.graph": ("nodes", "graph", "readout", "ops", "message_passing", "fusion"),
     "tasks": ("saveable", "sample", "graph", "ops", "fusion.fusion_model"),  # a task predicts for single samples too
-    "data": ("sample", "fit_defaults"),
+    "data": ("sample", "moved"),
+    "tables": ("sample", "data", "fit_defaults"),
     "saving": UP_TO_DATA,
     "draw": UP_TO_DATA,
-    "train": (*UP_TO_DATA, "saving", "draw", "threads"),
-    "diagnosis": ("ops", "data.tables.arrow_cache", "threads"),
+    "reading": (*UP_TO_READING, "threads"),
+    "train": (*UP_TO_TRAIN, "threads", "moved"),
+    "diagnosis": ("ops", "tables.arrow_cache", "threads"),
     "explain": UP_TO_TRAIN,
     "testing": UP_TO_TRAIN,
     "workflow": (*UP_TO_TRAIN, "model_card", "fit_defaults", "progress_output"),
     "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow", "progress_output"),
-    "cli_tables": (*UP_TO_TRAIN, "workflow", "fit_defaults", "threads"),
-    "cache_progress": (*UP_TO_TRAIN, "progress_output"),
-    "cli_cache": ("cli_tables", "cache_progress", "train", "threads"),
-    "cli": (*UP_TO_TRAIN, "explain", "testing", "workflow", "bench", "diagnosis", "cli_tables", "cli_cache", "threads"),
+    "cli": (
+        *UP_TO_TRAIN,
+        "explain",
+        "testing",
+        "workflow",
+        "bench",
+        "diagnosis",
+        "fit_defaults",
+        "progress_output",
+        "threads",
+    ),
 }
 LIGHT_STAGES = (
     *("catalog", *SAVED, "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks"),

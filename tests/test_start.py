@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 import gnnfuse
-from gnnfuse.data.tables import Columns
 from gnnfuse.edges import Complete
 from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import Hub, TextTokens
+from gnnfuse.tables import Columns
 from gnnfuse.tasks import Classification
 from gnnfuse.workflow import TableNote
 
@@ -123,3 +123,12 @@ def test_a_wrong_name_suggests_the_near_one(capsys: pytest.CaptureFixture[str]) 
     sys.__excepthook__(AttributeError, raised.value, raised.value.__traceback__)
     shown = capsys.readouterr().err.splitlines()[-1]
     assert shown == "AttributeError: module 'gnnfuse' has no attribute 'Windoww'. Did you mean: 'Window'?"
+
+
+def test_names_that_moved_are_refused_with_their_new_place() -> None:
+    with pytest.raises(ImportError, match=r"from gnnfuse\.tables import open_table"):
+        getattr(gnnfuse.data, "open_table")  # noqa: B009  # a type checker knows that it is not there
+    with pytest.raises(ImportError, match=r"from gnnfuse\.reading import survey"):
+        getattr(gnnfuse.train, "survey")  # noqa: B009
+    with pytest.raises(AttributeError, match="no attribute 'opne_table'"):
+        getattr(gnnfuse.data, "opne_table")  # noqa: B009

@@ -10,21 +10,21 @@ import pytest
 
 LONGEST = (
     "tests/test_examples.py",
-    "tests/train/test_survey_damaged.py",
+    "tests/reading/test_survey_damaged.py",
     "tests/saving/test_export.py",
     "tests/fusion/graph/test_compile.py",
     "tests/fusion/graph/test_compile_layers.py",
     "tests/test_conformance.py",
     "tests/workflow/test_fit_stream.py",
     "tests/workflow/test_fit_table.py",
-    "tests/workflow/test_fit_command.py",
+    "tests/cli/test_tables.py",
     "tests/nodes/pretrained/test_families.py",
     "tests/ops/attention/test_graph_attention_triton.py",
     "tests/benchmarks/test_layers.py",
     "tests/train/test_fit.py",
-    "tests/test_cli.py",
+    "tests/cli/test_commands.py",
 )
-PROCESSES = ("tests/train/test_killed.py", "tests/train/test_two_processes.py", "tests/train/test_worker.py")
+PROCESSES = ("tests/train/test_killed.py", "tests/train/test_two_processes.py", "tests/reading/test_worker.py")
 
 
 def group(nodeid: str) -> str:

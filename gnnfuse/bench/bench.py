@@ -11,12 +11,12 @@ from rich.console import Console
 
 from gnnfuse import catalog
 from gnnfuse.bench.bench_task import BenchTask, MakeTask
+from gnnfuse.bench.data.shared_folder import VARIABLE
 from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import PLOTS, RESULTS, Results, is_results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.terminal import Terminal
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
-from gnnfuse.data.shared_folder import VARIABLE
 from gnnfuse.progress_output import progress_console
 from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.workflow.models import DEFAULT_MODELS, expand

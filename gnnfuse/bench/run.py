@@ -14,9 +14,10 @@ from gnnfuse.bench.environment import environment
 from gnnfuse.bench.examination import Examination
 from gnnfuse.bench.memory import PeakMemory
 from gnnfuse.bench.results import RESULTS, Results, Row
+from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.tasks import Classification
-from gnnfuse.train import FitConfig, Samples, device_of, fit_task, prepare
+from gnnfuse.train import FitConfig, Samples, fit_task, prepare
 from gnnfuse.workflow.models import ModelName, expand, make_model
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from gnnfuse.diagnosis.report import Finding, guarded
-from gnnfuse.ops.openmp import openmp_team
+from gnnfuse.ops.cpu.openmp import openmp_team
 from gnnfuse.threads import CROWDED, advice, core_quota, core_times, crowded, spinning, usable_cores
 
 GIB = 2**30

@@ -50,7 +50,7 @@ def _datasets_folder() -> Path:
 
 
 def _tables_folder() -> Path:
-    from gnnfuse.data.tables.arrow_cache import default_cache
+    from gnnfuse.tables.arrow_cache import default_cache
 
     return default_cache()
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.nodes import NewValues
-from gnnfuse.ops.new_memory import new_memory
+from gnnfuse.ops.cpu.new_memory import new_memory
 
 FORGETTING = 0.8  # of what an earlier batch had
 LARGEST = 2**30  # bytes per node type: more is not asked for before it is known to be needed

@@ -15,7 +15,7 @@ from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.sample_graph import DROPPED, NODES, PRESENT, SHAPE, SampleGraph, measure
 from gnnfuse.nodes import Layout, NodeSet
 from gnnfuse.ops import Edges, PackedEdges, Transpose, merge_edges
-from gnnfuse.ops.one_block import empty_in_one_block
+from gnnfuse.ops.cpu.one_block import empty_in_one_block
 
 
 def collate(

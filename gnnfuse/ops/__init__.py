@@ -2,8 +2,8 @@
 
 from gnnfuse.ops.attention import graph_attention
 from gnnfuse.ops.check_edges import checked_indices
+from gnnfuse.ops.cpu.kept_memory import release_memory
 from gnnfuse.ops.edges import Edges, Transpose, edges_from_index
-from gnnfuse.ops.kept_memory import release_memory
 from gnnfuse.ops.merge_edges import PackedEdges, merge_edges, pack_edges
 from gnnfuse.ops.neighbor_sum import neighbor_sum
 from gnnfuse.ops.pixel_patches import pixel_patches

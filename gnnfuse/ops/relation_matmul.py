@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_tensor
-from gnnfuse.ops.short_way import register
+from gnnfuse.ops.cpu.short_way import register
 
 WIDEST = 1024  # heads times dim up to which all pairs of heads are multiplied
 

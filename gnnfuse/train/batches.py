@@ -10,12 +10,12 @@ from torch.utils.data import DataLoader
 
 from gnnfuse.data import SampleStream
 from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph
+from gnnfuse.reading.worker import Loading, worker_context, worker_start
 from gnnfuse.sample import Sample
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, GraphParts, Key
 from gnnfuse.train.plan import Plan, indexed_plan, part_size, streamed_plan, worker_turns
 from gnnfuse.train.streamed import Reading, StreamedParts, share_sizes
-from gnnfuse.train.worker import Loading, worker_context, worker_start
 
 Samples = Sequence[Sample] | Sequence[SampleGraph] | SampleStream
 

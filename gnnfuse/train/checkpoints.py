@@ -12,10 +12,10 @@ import lightning
 from lightning.pytorch.callbacks import Checkpoint
 
 from gnnfuse.graph import GraphBatch
+from gnnfuse.reading.worker import SIGNALS
 from gnnfuse.train.checkpoint_files import next_path, tidy
 from gnnfuse.train.lightning_task import LightningTask
 from gnnfuse.train.processes import highest
-from gnnfuse.train.surroundings import SIGNALS
 
 DUE = 0.5  # below the number of every signal
 

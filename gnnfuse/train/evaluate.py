@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 
+from gnnfuse.busy_cores import yielding_cores
+from gnnfuse.devices import device_of
 from gnnfuse.tasks import Prediction, Task
 from gnnfuse.train.batches import Batches, Samples
-from gnnfuse.train.busy_cores import yielding_cores
 from gnnfuse.train.fit_config import FitConfig
 
 
@@ -79,26 +80,3 @@ def evaluate(
 def _alone() -> bool:
     """That there are no processes to add up with: they measure for themselves, and may have ended."""
     return False
-
-
-def device_of(device: str) -> torch.device:
-    """The torch device that a name means: "auto" is CUDA where there is one, else the CPU.
-
-    Raises:
-        ValueError: the device is unknown or cannot be used here.
-
-    Example:
-        >>> device_of("cpu")
-        device(type='cpu')
-    """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = device.partition(":")
-    available = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if kind not in available or (":" in device and not number.isdigit()):
-        raise ValueError(f"unknown device {device!r}, expected auto, cpu, cuda, cuda:<number> or mps")
-    if int(number or 0) >= available[kind]:
-        raise ValueError(
-            f"device {device!r} cannot be used: torch {torch.__version__} finds {available[kind]} of {kind}"
-        )
-    return torch.device(device)

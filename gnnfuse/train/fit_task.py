@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from gnnfuse.busy_cores import yielding_cores
+from gnnfuse.devices import device_of
+from gnnfuse.reading.worker import workers_lost
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches, Samples
-from gnnfuse.train.busy_cores import yielding_cores
-from gnnfuse.train.evaluate import device_of
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.random_states import isolated_random
 from gnnfuse.train.same_run import check_same_run, terms_of
 from gnnfuse.train.surroundings import interruptible, quiet_lightning
-from gnnfuse.train.worker import workers_lost
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback

@@ -11,22 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gnnfuse.busy_cores import yielding_cores
 from gnnfuse.catalog import listed
 from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, refuse_unwritable
 from gnnfuse.data.rejects import OnError, Reject, check_on_error, is_rejects, rows_left_out, write_rejects
-from gnnfuse.data.tables import Table, TableSamples, TableStream, blank_notes, open_table
-from gnnfuse.data.tables.open_table import refuse_overwriting_table
+from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBatch
+from gnnfuse.reading.read_in_order import read_in_order
 from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.saving import from_pretrained
 from gnnfuse.saving.config import CONFIG
 from gnnfuse.saving.folder import WEIGHTS
 from gnnfuse.saving.hub import local_folder
 from gnnfuse.saving.texts import FOLDER as TEXTS
+from gnnfuse.tables import Table, TableSamples, TableStream, blank_notes, open_table
+from gnnfuse.tables.open_table import refuse_overwriting_table
 from gnnfuse.tasks import Task
-from gnnfuse.train import device_of
-from gnnfuse.train.busy_cores import yielding_cores
-from gnnfuse.train.read_in_order import read_in_order
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.read_graphs import GraphReader
 from gnnfuse.workflow.row_ids import id_type, ids_of

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from gnnfuse.data.tables import Columns, Table, TableError, TableTarget
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.sample import Sample
+from gnnfuse.tables import Columns, Table, TableError, TableTarget
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.models import make_model, model_named
 from gnnfuse.workflow.table_nodes import Encoders, table_nodes, table_rules
@@ -31,7 +31,7 @@ def class_counts(table: Table, target: TableTarget, rows: Iterable[int]) -> "Cou
     """How many of some rows have each class or label; targets that cannot be read have none.
 
     Example:
-        >>> from gnnfuse.data.tables import open_table
+        >>> from gnnfuse.tables import open_table
         >>> target = TableTarget(kind="classification", columns=("label",))
         >>> class_counts(open_table([{"label": "cat"}, {"label": "dog"}, {"label": "cat"}]), target, [0, 2])
         Counter({'cat': 2})

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, refuse_unwritable
 from gnnfuse.data.rejects import REJECTS, is_rejects
-from gnnfuse.data.tables.open_table import refuse_overwriting_table
 from gnnfuse.sample.whole_file import lock, remove_unfinished
 from gnnfuse.saving.config import CONFIG, is_config
 from gnnfuse.saving.folder import CARD, WEIGHTS
 from gnnfuse.saving.texts import FOLDER as TEXTS
+from gnnfuse.tables.open_table import refuse_overwriting_table
 from gnnfuse.train.checkpoint_files import numbered, refuse_earlier_run
 from gnnfuse.workflow.table_nodes import Encoders
 from gnnfuse.workflow.table_note import FILE as NOTE

@@ -5,8 +5,8 @@ from typing import get_args
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import OnError, check_on_error
-from gnnfuse.data.tables.split_keys import Fractions, check_fractions
-from gnnfuse.data.tables.table_target import Kind
+from gnnfuse.tables.split_keys import Fractions, check_fractions
+from gnnfuse.tables.table_target import Kind
 from gnnfuse.workflow.table_model import ReadoutName
 from gnnfuse.workflow.table_nodes import Encoders
 

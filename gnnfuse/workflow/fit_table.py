@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import REJECTS, rows_left_out, write_rejects
-from gnnfuse.data.tables import Columns, blank_notes, guess_columns, open_table
 from gnnfuse.saving import save_pretrained
 from gnnfuse.saving.pretrained import save_card
+from gnnfuse.tables import Columns, blank_notes, guess_columns, open_table
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task
 from gnnfuse.workflow.fit_folder import CHECKPOINTS, check_fit_folder, only_run, written_by_fit

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from gnnfuse.data.tables import Guess
+from gnnfuse.tables import Guess
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback

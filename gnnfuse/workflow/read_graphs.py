@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBuilder, SampleGraph
+from gnnfuse.reading.reading import column_and_reason
 from gnnfuse.sample import Sample, SignalError, with_rest_of
-from gnnfuse.train.reading import column_and_reason
 
 
 @dataclass(frozen=True)

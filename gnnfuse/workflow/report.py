@@ -11,11 +11,11 @@ import numpy as np
 
 from gnnfuse.catalog import listed
 from gnnfuse.data.rejects import rows_left_out
-from gnnfuse.data.tables.columns import FEATURES
 from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import code, plain
+from gnnfuse.tables.columns import FEATURES
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import Evaluation, FitReport
 from gnnfuse.workflow.brief_metrics import brief, spelt

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import TYPE_CHECKING
 
-from gnnfuse.data.tables import Table
+from gnnfuse.tables import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,7 @@ def ids_of(table: Table, column: str | None) -> Iterator[object]:
     whoever reads its samples.
 
     Example:
-        >>> from gnnfuse.data.tables import open_table
+        >>> from gnnfuse.tables import open_table
         >>> table = open_table([{"id": " 000 ", "key": 7}, {"id": None, "key": 7}])
         >>> list(ids_of(table, "id")), list(ids_of(table, "key"))
         ([' 000 ', None], [7, 7])

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from torch import nn
 
-from gnnfuse.data.tables import Columns
 from gnnfuse.edges import Complete, EdgeRule, Grid, Window
 from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeType, TextTokens
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, InTurn
@@ -19,6 +18,7 @@ from gnnfuse.nodes.frame_encoders import LogMelFrames
 from gnnfuse.nodes.patch_encoders import ConvPatches
 from gnnfuse.nodes.pretrained import PretrainedAudio, PretrainedImage, PretrainedText
 from gnnfuse.sample import Audio, Sample
+from gnnfuse.tables import Columns
 
 HUB = "hub"
 READ_BY = {"image": ("image",), "audio": ("audio",), "text": ("text", "text_file")}  # columns by encoder

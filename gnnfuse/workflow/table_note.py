@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gnnfuse.catalog import listed
-from gnnfuse.data.tables import Blanks, Columns, Table, TableError
 from gnnfuse.sample.whole_file import write_whole
+from gnnfuse.tables import Blanks, Columns, Table, TableError
 
 FILE, FORMAT = "table.json", 1
 

@@ -12,13 +12,14 @@ from jaxtyping import Int64
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import Reject
-from gnnfuse.data.tables import Columns, Table, target_kind
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import CachedNodes, NodeType
+from gnnfuse.reading import Survey, UsableSamples, UsableStream, survey
 from gnnfuse.sample.class_name import in_order
 from gnnfuse.saving import uncached
+from gnnfuse.tables import Columns, Table, target_kind
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task, balanced_weights, positive_weights
-from gnnfuse.train import FitConfig, Samples, Survey, UsableSamples, UsableStream, prepare, survey
+from gnnfuse.train import FitConfig, Samples, prepare
 from gnnfuse.train.graphs import graph_bytes
 from gnnfuse.train.plan import part_size
 from gnnfuse.workflow.cached_nodes import cached_nodes

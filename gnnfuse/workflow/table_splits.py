@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
-from gnnfuse.data.tables import (
+from gnnfuse.reading import UsableSamples, UsableStream
+from gnnfuse.tables import (
     Columns,
     Splits,
     StreamedSplits,
@@ -18,8 +19,7 @@ from gnnfuse.data.tables import (
     split_rows,
     split_stream,
 )
-from gnnfuse.data.tables.split_keys import Fractions
-from gnnfuse.train import UsableSamples, UsableStream
+from gnnfuse.tables.split_keys import Fractions
 
 Dropped = Mapping[int, tuple[str, ...]]  # row number, from 0 -> signals that cannot be read
 

@@ -18,8 +18,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from gnnfuse.data.tables import Guess
 from gnnfuse.progress_output import progress_console
+from gnnfuse.tables import Guess
 from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.observer import Observer
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gnnfuse.data import TableError, open_table
 from gnnfuse.data.overwriting import Written, files_in, refuse_overwriting, refuse_unwritable
 from gnnfuse.data.rejects import Reject, is_rejects, write_rejects
-from gnnfuse.data.tables.media_path import MediaFolder
-from gnnfuse.data.tables.open_table import refuse_overwriting_table
+from gnnfuse.tables import TableError, open_table
+from gnnfuse.tables.media_path import MediaFolder
+from gnnfuse.tables.open_table import refuse_overwriting_table
 
 CSV = "text,label\na cat,cat\na dog,dog\n"
 

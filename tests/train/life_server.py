@@ -139,7 +139,7 @@ def import_everything() -> None:
     for name in (
         "gnnfuse.ops.attention.numba_launch",
         "gnnfuse.ops.merge_edges.numba_kernels",
-        "gnnfuse.ops.openmp",
+        "gnnfuse.ops.cpu.openmp",
         "gnnfuse.train.trainer",
         "torch.utils.serialization.config",
     ):

@@ -10,13 +10,14 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from gnnfuse.devices import device_of
 from gnnfuse.edges import Complete, Window
 from gnnfuse.fusion import GraphFusion, Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
-from gnnfuse.train import FitConfig, FitReport, device_of, evaluate, fit_task, prepare
+from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task, prepare
 
 WORDS = ("ant", "bee", "cow", "dog")
 QUIET = FitConfig(epochs=4, batch_size=8, progress=False, device="cpu", patience=None)

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from gnnfuse.data.tables import Columns
 from gnnfuse.fusion import JointTransformer
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import TextTokens
 from gnnfuse.sample import Sample
+from gnnfuse.tables import Columns
 from gnnfuse.tasks import Classification
 from gnnfuse.workflow import Observer, predict
 from gnnfuse.workflow.answer_table import check_place

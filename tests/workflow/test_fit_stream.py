@@ -10,10 +10,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from gnnfuse.data.tables.arrow_rows import ArrowRows
 from gnnfuse.graph import NumberTarget
 from gnnfuse.nodes import Features
 from gnnfuse.saving import from_pretrained
+from gnnfuse.tables.arrow_rows import ArrowRows
 from gnnfuse.tasks import Task
 from gnnfuse.workflow import FitOptions, default_config, fit, table_splits
 from tests.conftest import Run

@@ -17,8 +17,8 @@ import torch
 from PIL import Image
 
 from gnnfuse import fit_defaults
-from gnnfuse.data.tables import Blanks, Columns, Guess, open_table
 from gnnfuse.saving import from_pretrained
+from gnnfuse.tables import Blanks, Columns, Guess, open_table
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import evaluate
 from gnnfuse.workflow import (

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from gnnfuse.bench.bench_task import BenchTask
+from gnnfuse.bench.data import av_digits_pairs as pairs_dataset
+from gnnfuse.bench.data import av_digits_questions as questions_dataset
 from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
 from gnnfuse.data import Dataset
-from gnnfuse.data import av_digits_pairs as pairs_dataset
-from gnnfuse.data import av_digits_questions as questions_dataset
 from gnnfuse.train import FitConfig
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gnnfuse.bench.bench_task import BenchTask
-from gnnfuse.data import mosi_utterances as mosi_dataset
+from gnnfuse.bench.data import mosi_utterances as mosi_dataset
 from gnnfuse.edges import Complete, Window
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.train import FitConfig

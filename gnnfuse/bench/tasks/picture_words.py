@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gnnfuse.bench.bench_task import BenchTask
-from gnnfuse.data import picture_words as picture_words_dataset
+from gnnfuse.bench.data import picture_words as picture_words_dataset
 from gnnfuse.edges import Complete, Grid, Window
 from gnnfuse.nodes import AudioFrames, ConvPatches, Hub, ImagePatches, LogMelFrames, TextTokens
 from gnnfuse.train import FitConfig

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.check_edges import check_indices
+from gnnfuse.ops.cpu.short_way import register
 from gnnfuse.ops.edges import Edges, Transpose
-from gnnfuse.ops.short_way import register
 
 Floats = Sequence[Tensor | None]
 """query, key, value, score_weight, edge_bias, relation_bias, relation_gate."""

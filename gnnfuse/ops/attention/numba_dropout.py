@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import inlined
+from gnnfuse.ops.cpu.numba_compile import inlined
 
 ROUND_A, ROUND_B = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 KEY_A, KEY_B = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from gnnfuse.ops.attention.numba_pieces import dot_piece, weighted_piece
 from gnnfuse.ops.attention.numba_weights import message_piece, score_piece, softmax_piece, weight_piece
-from gnnfuse.ops.numba_compile import inlined, threaded
-from gnnfuse.ops.numba_rows import fill, row_at
+from gnnfuse.ops.cpu.numba_compile import inlined, threaded
+from gnnfuse.ops.cpu.numba_rows import fill, row_at
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

@@ -11,8 +11,8 @@ from torch import Tensor
 from gnnfuse.ops.attention import numba_kernels
 from gnnfuse.ops.attention.dropout import threshold
 from gnnfuse.ops.attention.inputs import AttentionInputs
-from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.work import Work, alone_after_fork, cut, spread
+from gnnfuse.ops.cpu.new_memory import new_memory
+from gnnfuse.ops.cpu.work import Work, alone_after_fork, cut, spread
 
 NOWHERE = np.empty(0, np.uint32)  # no list of places: every item stands at its own
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import inlined
-from gnnfuse.ops.numba_rows import add_four_rows, add_row, dot_four_rows, dot_row, fill, row_at
-from gnnfuse.ops.numba_vectors import all_lanes, put, repeated, summed, vector_at
+from gnnfuse.ops.cpu.numba_compile import inlined
+from gnnfuse.ops.cpu.numba_rows import add_four_rows, add_row, dot_four_rows, dot_row, fill, row_at
+from gnnfuse.ops.cpu.numba_vectors import all_lanes, put, repeated, summed, vector_at
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnfuse.ops.attention.numba_dropout import kept_words
-from gnnfuse.ops.numba_compile import inlined
-from gnnfuse.ops.numba_exponential import exponential
-from gnnfuse.ops.numba_vectors import all_lanes, inverted, larger, put, vector_at
+from gnnfuse.ops.cpu.numba_compile import inlined
+from gnnfuse.ops.cpu.numba_exponential import exponential
+from gnnfuse.ops.cpu.numba_vectors import all_lanes, inverted, larger, put, vector_at
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

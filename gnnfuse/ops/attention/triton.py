@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.check_edges import check_indices
+from gnnfuse.ops.cpu.short_way import register
 from gnnfuse.ops.edges import Edges, Transpose
-from gnnfuse.ops.short_way import register
 
 
 def graph_attention_triton(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ import triton
 import triton.language as tl
 
 from gnnfuse.ops.attention.triton_tiles import load_ends, load_heads
-from gnnfuse.ops.triton_spans import Pointer, Scalar, Tile
+from gnnfuse.ops.cuda.triton_spans import Pointer, Scalar, Tile
 
 
 @triton.jit

@@ -9,7 +9,7 @@ import triton.language as tl
 
 from gnnfuse.ops.attention.triton_scores import dropped, gated, joined_slope, load_vectors
 from gnnfuse.ops.attention.triton_tiles import group_of_heads, load_ends, load_heads, load_rows, store_rows
-from gnnfuse.ops.triton_spans import COUNTS, Pointer, Scalar, edges_at, hubs, slot_of, spans
+from gnnfuse.ops.cuda.triton_spans import COUNTS, Pointer, Scalar, edges_at, hubs, slot_of, spans
 
 
 @triton.jit(do_not_specialize=COUNTS)

@@ -12,7 +12,7 @@ import triton.language as tl
 
 from gnnfuse.ops.attention.triton_scores import joined
 from gnnfuse.ops.attention.triton_tiles import columns, group_of_heads, load_rows
-from gnnfuse.ops.triton_spans import COUNTS, Pointer, Scalar, Tile
+from gnnfuse.ops.cuda.triton_spans import COUNTS, Pointer, Scalar, Tile
 
 
 @triton.jit

@@ -11,7 +11,7 @@ from typing import Any
 import triton
 import triton.language as tl
 
-from gnnfuse.ops.triton_spans import Pointer, Tile
+from gnnfuse.ops.cuda.triton_spans import Pointer, Tile
 
 
 @triton.jit

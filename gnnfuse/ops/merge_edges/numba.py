@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from gnnfuse.ops.cpu.one_block import empty_in_one_block
 from gnnfuse.ops.edges import Edges, Transpose
 from gnnfuse.ops.merge_edges.packed_edges import PackedEdges
-from gnnfuse.ops.one_block import empty_in_one_block
 
 
 def merge_edges_numba(graphs: Sequence[PackedEdges]) -> Edges:

@@ -11,7 +11,7 @@ from numba import carray, types  # type: ignore[attr-defined]  # numba has no li
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import compiled
+from gnnfuse.ops.cpu.numba_compile import compiled
 
 Ints = NDArray[Any]
 

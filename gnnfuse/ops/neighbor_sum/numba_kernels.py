@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import compiled, threaded
+from gnnfuse.ops.cpu.numba_compile import compiled, threaded
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

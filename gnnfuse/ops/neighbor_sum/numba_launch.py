@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gnnfuse.ops.cpu.new_memory import new_memory
+from gnnfuse.ops.cpu.work import Work, alone_after_fork, cut, spread
 from gnnfuse.ops.neighbor_sum import numba_kernels
-from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.work import Work, alone_after_fork, cut, spread
 
 
 @alone_after_fork

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch._library.custom_ops import CustomOpDef
 
 from gnnfuse.ops.check_edges import check_indices
+from gnnfuse.ops.cpu.short_way import register
 from gnnfuse.ops.edges import Edges, Transpose
-from gnnfuse.ops.short_way import register
 
 
 def edge_lists(edges: Edges) -> list[Tensor]:

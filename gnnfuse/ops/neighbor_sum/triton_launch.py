@@ -6,9 +6,9 @@ import torch
 import triton
 from torch import Tensor
 
+from gnnfuse.ops.cuda.triton_reduce import Terms, reduce_rows, tile_options
+from gnnfuse.ops.cuda.triton_reduce_kernels import EXTREME, SUM
 from gnnfuse.ops.neighbor_sum.triton_kernels import neighbor_sum_backward_weight_kernel
-from gnnfuse.ops.triton_reduce import Terms, reduce_rows, tile_options
-from gnnfuse.ops.triton_reduce_kernels import EXTREME, SUM
 
 
 def reduce_forward(value: Tensor, weight: Tensor | None, lists: Sequence[Tensor], reduce: str) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import compiled
+from gnnfuse.ops.cpu.numba_compile import compiled
 
 Numbers = NDArray[Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gnnfuse.ops.cpu.short_way import apply, needs_derivative, needs_operator
 from gnnfuse.ops.segment.operator import register_reduce, register_softmax
-from gnnfuse.ops.short_way import apply, needs_derivative, needs_operator
 
 
 def reduce_by_numba(values: Tensor, place: Tensor, is_sorted: bool, segments: int, reduce: str) -> Tensor:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import compiled
-from gnnfuse.ops.numba_exponential import exponential
+from gnnfuse.ops.cpu.numba_compile import compiled
+from gnnfuse.ops.cpu.numba_exponential import exponential
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

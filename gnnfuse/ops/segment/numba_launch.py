@@ -5,13 +5,13 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_range
-from gnnfuse.ops.new_memory import new_memory
+from gnnfuse.ops.cpu.new_memory import new_memory
+from gnnfuse.ops.cpu.work import alone_after_fork, spread
 from gnnfuse.ops.segment import numba_kernels
 from gnnfuse.ops.segment.numba_arrays import array, number
 from gnnfuse.ops.segment.numba_plan import Plan, item_work, plan
 from gnnfuse.ops.segment.numba_sorted import sorted_backward, sorted_extremes, sorted_sums
 from gnnfuse.ops.segment.numba_unsorted import unsorted_backward, unsorted_extremes, unsorted_sums
-from gnnfuse.ops.work import alone_after_fork, spread
 
 
 @alone_after_fork

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import compiled
-from gnnfuse.ops.numba_team import on_team
+from gnnfuse.ops.cpu.numba_compile import compiled
+from gnnfuse.ops.cpu.numba_team import on_team
+from gnnfuse.ops.cpu.work import TURNS_PER_THREAD
 from gnnfuse.ops.segment.numba_kernels import count_kernel, segment_join_kernel
 from gnnfuse.ops.segment.numba_sorted_kernels import cut_kernel
-from gnnfuse.ops.work import TURNS_PER_THREAD
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

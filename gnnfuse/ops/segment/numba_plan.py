@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_offsets
+from gnnfuse.ops.cpu.work import MAX_CHUNKS, Work, piece_limit
 from gnnfuse.ops.segment import numba_kernels, numba_sorted_kernels
 from gnnfuse.ops.segment.numba_arrays import array
-from gnnfuse.ops.work import MAX_CHUNKS, Work, piece_limit
 
 NUMBERS_PER_TASK = 2**15
 NUMBERS_PER_COPY = 2**18

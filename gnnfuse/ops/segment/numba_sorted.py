@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_offsets
-from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.numba_team import ADDRESSES, address_of
+from gnnfuse.ops.cpu.new_memory import new_memory
+from gnnfuse.ops.cpu.numba_team import ADDRESSES, address_of
+from gnnfuse.ops.cpu.work import piece_limit, team_address
 from gnnfuse.ops.segment import numba_passes as passes
 from gnnfuse.ops.segment import numba_sorted_kernels as kernels
 from gnnfuse.ops.segment.numba_arrays import array, number
 from gnnfuse.ops.segment.numba_plan import item_runs
-from gnnfuse.ops.work import piece_limit, team_address
 
 NO_ROWS = np.empty(0, np.uint64)
 

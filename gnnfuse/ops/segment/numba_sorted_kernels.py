@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gnnfuse.ops.numba_compile import compiled
-from gnnfuse.ops.work import MAX_CHUNKS
+from gnnfuse.ops.cpu.numba_compile import compiled
+from gnnfuse.ops.cpu.work import MAX_CHUNKS
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]

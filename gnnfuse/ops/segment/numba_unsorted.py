@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_range
-from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.numba_team import address_of
+from gnnfuse.ops.cpu.new_memory import new_memory
+from gnnfuse.ops.cpu.numba_team import address_of
+from gnnfuse.ops.cpu.work import team_address
 from gnnfuse.ops.segment import numba_kernels as kernels
 from gnnfuse.ops.segment import numba_passes as passes
 from gnnfuse.ops.segment.numba_arrays import array, dtypes, number
 from gnnfuse.ops.segment.numba_plan import copies_of, item_runs, unsigned
-from gnnfuse.ops.work import team_address
 
 NO_ROWS = np.empty(0, np.uint64)
 

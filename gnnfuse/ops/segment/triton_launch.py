@@ -9,9 +9,9 @@ import torch
 import triton
 from torch import Tensor
 
+from gnnfuse.ops.cuda.triton_reduce import Terms, reduce_rows, tile_options
+from gnnfuse.ops.cuda.triton_reduce_kernels import EXPONENTIALS, EXTREME, SUM
 from gnnfuse.ops.segment import triton_kernels as steps
-from gnnfuse.ops.triton_reduce import Terms, reduce_rows, tile_options
-from gnnfuse.ops.triton_reduce_kernels import EXPONENTIALS, EXTREME, SUM
 
 
 class Order(NamedTuple):

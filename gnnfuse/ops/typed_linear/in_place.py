@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnnfuse.ops.new_memory import new_memory
-from gnnfuse.ops.short_way import register
+from gnnfuse.ops.cpu.new_memory import new_memory
+from gnnfuse.ops.cpu.short_way import register
 
 
 def typed_linear_in_place(

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
+from gnnfuse.reading import CacheReport, cache_samples
 from gnnfuse.sample import Sample
 from gnnfuse.testing import random_samples
-from gnnfuse.train import CacheReport, cache_samples
 from tests.nodes.pretrained.tiny_models import torchaudio_audio, torchvision_image, transformers_text
 
 MAKE: dict[str, Callable[..., PretrainedNodes]] = {

@@ -18,11 +18,12 @@ from gnnfuse.fusion import Concat, GraphFusion
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import CachedEncoder, CachedNodes, CacheError, Hub, NotCachedError, PretrainedImage
 from gnnfuse.nodes.pretrained import pretrained_nodes
+from gnnfuse.reading import cache_samples
 from gnnfuse.sample import Sample, SignalError
 from gnnfuse.saving import from_pretrained, save_pretrained, uncached
 from gnnfuse.tasks import Classification
 from gnnfuse.testing import check_node_type
-from gnnfuse.train import FitConfig, cache_samples, fit_task
+from gnnfuse.train import FitConfig, fit_task
 from tests.nodes.cached.kinds import MAKE, cached, run, samples
 
 kinds = pytest.mark.parametrize("kind", MAKE)

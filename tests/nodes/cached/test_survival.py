@@ -14,8 +14,8 @@ import torch
 
 from gnnfuse.nodes import CachedNodes, CacheError, NodeSet, PretrainedNodes
 from gnnfuse.nodes.cached import FeatureStore, FeatureWriter, Place
+from gnnfuse.reading import cache_samples
 from gnnfuse.sample import Sample
-from gnnfuse.train import cache_samples
 from tests.long_runs import few
 from tests.nodes.cached.kinds import MAKE, cached, run
 
@@ -172,7 +172,7 @@ def values(node_type: CachedNodes, sample: Sample) -> torch.Tensor:
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many samples each call of a backbone had."""
-    from gnnfuse.train import cache_samples as function
+    from gnnfuse.reading import cache_samples as function
 
     module = __import__(function.__module__, fromlist=["encode"])
     seen, real = [], module.encode

@@ -136,7 +136,7 @@ CASES = {
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut rows at every third edge and start a new chunk as often: small graphs meet what large ones do."""
-    monkeypatch.setattr("gnnfuse.ops.work.EDGES_PER_PIECE", 3)
+    monkeypatch.setattr("gnnfuse.ops.cpu.work.EDGES_PER_PIECE", 3)
 
 
 @pytest.mark.parametrize("impl", IMPLS)
@@ -554,7 +554,7 @@ def test_kernels_compile_where_no_folder_can_be_written(monkeypatch: pytest.Monk
     from numba.core.caching import CacheImpl
 
     from gnnfuse.ops.attention.numba_kernels import attention_forward_kernel
-    from gnnfuse.ops.numba_compile import compiled
+    from gnnfuse.ops.cpu.numba_compile import compiled
 
     monkeypatch.setattr(CacheImpl, "_locator_classes", [])
     kernel: Any = compiled(attention_forward_kernel.py_func)  # type: ignore[attr-defined]

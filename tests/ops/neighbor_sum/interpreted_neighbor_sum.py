@@ -18,7 +18,7 @@ REDUCTIONS: list[Any] = ["sum", "mean", "max"]
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of more than three edges are long ones."""
-    monkeypatch.setattr("gnnfuse.ops.triton_reduce.PIECE", 3)
+    monkeypatch.setattr("gnnfuse.ops.cuda.triton_reduce.PIECE", 3)
 
 
 @pytest.mark.parametrize("reduce", REDUCTIONS)

@@ -22,7 +22,7 @@ REDUCTIONS: list[Any] = ["sum", "mean", "max"]
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut rows at every third edge: small graphs meet what large ones do."""
-    monkeypatch.setattr("gnnfuse.ops.work.EDGES_PER_PIECE", 3)
+    monkeypatch.setattr("gnnfuse.ops.cpu.work.EDGES_PER_PIECE", 3)
 
 
 @pytest.mark.parametrize("impl", IMPLS)

@@ -36,7 +36,7 @@ def test_compiled_ahead_of_time(
     dtype: str, dim: int, kind: int, given: tuple[str, ...], capability: int, tmp_path: Path
 ) -> None:
     from gnnfuse.ops import triton_reduce_kernels as kernels
-    from gnnfuse.ops.triton_reduce import row_tiles
+    from gnnfuse.ops.cuda.triton_reduce import row_tiles
 
     options = row_tiles(dim, torch.float32 if dtype == "fp32" else torch.bfloat16)
     warps = options.pop("num_warps")
@@ -64,8 +64,8 @@ def test_compiled_ahead_of_time(
 
 @pytest.mark.parametrize("capability", [80, 90])
 def test_gradient_of_the_weight_compiled_ahead_of_time(capability: int, tmp_path: Path) -> None:
+    from gnnfuse.ops.cuda.triton_reduce import tile_options
     from gnnfuse.ops.neighbor_sum.triton_kernels import neighbor_sum_backward_weight_kernel
-    from gnnfuse.ops.triton_reduce import tile_options
 
     options = tile_options(256, torch.float32)
     warps = options.pop("num_warps")

@@ -15,7 +15,7 @@ let_the_interpreter_count()
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of more than three items are long ones."""
-    monkeypatch.setattr("gnnfuse.ops.triton_reduce.PIECE", 3)
+    monkeypatch.setattr("gnnfuse.ops.cuda.triton_reduce.PIECE", 3)
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

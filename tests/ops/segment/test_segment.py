@@ -155,7 +155,7 @@ def test_the_first_of_equal_sorted_extremes_gets_the_gradient(
     reduce: Reduce, pieces_of: int, impl: Impl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two segments, of one and of seven equal items; in pieces of two the first item is in the first of four."""
-    monkeypatch.setattr("gnnfuse.ops.work.EDGES_PER_PIECE", pieces_of)
+    monkeypatch.setattr("gnnfuse.ops.cpu.work.EDGES_PER_PIECE", pieces_of)
     values = torch.full((8,), 3.0, requires_grad=True)
     out = segment_reduce(values, offsets=torch.tensor([0, 1, 8]), reduce=reduce, impl=impl)
     (grad,) = torch.autograd.grad(out.sum(), values)

@@ -18,7 +18,7 @@ LARGE = ["several_tasks_sorted", "several_tasks_unsorted", "one_hub_sorted", "on
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many pieces, tasks and copies: small inputs meet what large ones do."""
-    monkeypatch.setattr("gnnfuse.ops.work.EDGES_PER_PIECE", 3)
+    monkeypatch.setattr("gnnfuse.ops.cpu.work.EDGES_PER_PIECE", 3)
     monkeypatch.setattr("gnnfuse.ops.segment.numba_plan.NUMBERS_PER_TASK", 4)
     monkeypatch.setattr("gnnfuse.ops.segment.numba_plan.NUMBERS_PER_COPY", 4)
     monkeypatch.setattr("gnnfuse.ops.segment.numba_plan.ITEMS_PER_COPY", 1)
@@ -92,7 +92,7 @@ def test_same_bits_for_any_number_of_threads(name: str, operator: str) -> None:
 def test_same_bits_on_threads_that_are_not_pytorchs(name: str, operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     expected = CASES[name].results(operator, "numba", torch.float32)
-    monkeypatch.setattr("gnnfuse.ops.work.FORKED", True)
+    monkeypatch.setattr("gnnfuse.ops.cpu.work.FORKED", True)
     found = CASES[name].results(operator, "numba", torch.float32)
     assert all(torch.equal(expected[key], found[key]) for key in expected)
 

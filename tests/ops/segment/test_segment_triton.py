@@ -23,8 +23,8 @@ def test_by_the_interpreter() -> None:
 @pytest.mark.parametrize("capability", [80, 90])
 @pytest.mark.parametrize("step", range(5))
 def test_compiled_ahead_of_time(step: int, capability: int, tmp_path: Path) -> None:
+    from gnnfuse.ops.cuda.triton_reduce import tile_options
     from gnnfuse.ops.segment.triton_kernels import segment_items_kernel
-    from gnnfuse.ops.triton_reduce import tile_options
 
     options = tile_options(7, torch.float32)
     warps = options.pop("num_warps")

@@ -1,0 +1,130 @@
+"""The command that runs frozen encoders once over a table."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gnnfuse.cli.tables import (
+    COLUMNS,
+    BlankWords,
+    Device,
+    Ignored,
+    Media,
+    OnErrorName,
+    Outside,
+    Streaming,
+    TableArgument,
+    Threads,
+    Workers,
+    given,
+)
+from gnnfuse.threads import prepare_threads
+
+ENCODERS = "Encoders"
+
+
+def cache(
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="Folder to keep features in; may hold those of other encoders and tables.")],
+    image_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="torchvision/NAME, or a vision model of transformers: its name on the hub or its folder.",
+            rich_help_panel=ENCODERS,
+        ),
+    ] = None,
+    audio_encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="torchaudio/PIPELINE, or an audio model of transformers: its name on the hub or its folder.",
+            rich_help_panel=ENCODERS,
+        ),
+    ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(help="A text model of transformers: its name on the hub or its folder.", rich_help_panel=ENCODERS),
+    ] = None,
+    image_weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Listed weights of torchvision, a file of them, or a revision on the hub.", rich_help_panel=ENCODERS
+        ),
+    ] = None,
+    audio_weights: Annotated[
+        str | None,
+        typer.Option(help="File of weights for torchaudio, or a revision on the hub.", rich_help_panel=ENCODERS),
+    ] = None,
+    text_weights: Annotated[str | None, typer.Option(help="Revision on the hub.", rich_help_panel=ENCODERS)] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of pictures, may be given again; guessed from content by default.", rich_help_panel=COLUMNS
+        ),
+    ] = None,
+    audio: Annotated[
+        list[str] | None, typer.Option(help="Column of recordings, likewise.", rich_help_panel=COLUMNS)
+    ] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Column of texts, likewise.", rich_help_panel=COLUMNS)] = None,
+    ignore: Ignored = None,
+    media: Media = None,
+    allow_outside: Outside = False,
+    blanks: BlankWords = None,
+    streaming: Streaming = False,
+    dtype: Annotated[
+        Literal["float32", "float16"],
+        typer.Option(help="float32 keeps every bit, float16 takes half the space; training must name the same."),
+    ] = "float32",
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples in a call of an encoder.")] = 32,
+    workers: Workers = 2,
+    on_error: Annotated[
+        OnErrorName,
+        typer.Option(
+            help="What to do about a signal that cannot be read: stop there, or go on and list it in rejects.csv; "
+            "training meets it again."
+        ),
+    ] = "stop",
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Run frozen encoders once over a table and keep their features, for training to read at the speed of the disk.
+
+    They are kept by what a cell holds and by the encoder's weights, arguments and versions: nothing stale is used.
+
+    Run again (after a kill, with more rows, after damage to the folder) it makes only what is missing.
+
+    At least one encoder must be given.
+
+    Example: gnnfuse cache birds.csv --image-encoder torchvision/resnet50 --text-encoder roberta-base --out features
+    """
+    prepare_threads(threads)
+    from gnnfuse.cli.cache_progress import CacheProgress
+    from gnnfuse.reading import cache as run
+
+    with CacheProgress(out) as progress:
+        reports = run(
+            table,
+            out,
+            image_encoder=image_encoder,
+            audio_encoder=audio_encoder,
+            text_encoder=text_encoder,
+            image_weights=image_weights,
+            audio_weights=audio_weights,
+            text_weights=text_weights,
+            image=image,
+            audio=audio,
+            text=text,
+            ignore=ignore,
+            media=media,
+            allow_outside=allow_outside,
+            blanks=given(blanks),
+            streaming=streaming,
+            dtype=dtype,
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            on_error=on_error,
+            begin=progress.begin,
+            advance=progress.advance,
+        )
+    progress.conclude(reports)

@@ -1,0 +1,222 @@
+"""Running frozen encoders once over all samples, and keeping what they give."""
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gnnfuse.busy_cores import yielding_cores
+from gnnfuse.data.rejects import OnError, Reject, check_on_error
+from gnnfuse.data.sample_stream import SampleStream
+from gnnfuse.devices import device_of
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.nodes import Backbone, CachedNodes, NodeSet, PretrainedNodes
+from gnnfuse.nodes.cached import FeatureWriter, Place, StoredType
+from gnnfuse.reading.content_readings import ContentReading, content_readings
+from gnnfuse.sample import Sample
+
+
+@dataclass(frozen=True)
+class CacheReport:
+    """What happened to one node type's signals. Samples are made, found, absent, unreadable or without a digest.
+
+    Args:
+        node_type: reads from the cache; put it in the place of the one whose encoder ran.
+        samples: how many there were.
+        made: contents whose features were made now.
+        found: samples whose content had its features already, from before or from a sample with the same content.
+        absent: samples without the signal.
+        rejects: signals that cannot be read, in the order of samples.
+        damaged: shards of features that did not match their checksum; they were removed, and made again as far as the
+            samples go.
+        seconds: wall-clock time.
+    """
+
+    node_type: CachedNodes
+    samples: int
+    made: int
+    found: int
+    absent: int
+    rejects: tuple[Reject, ...]
+    damaged: tuple[Path, ...]
+    seconds: float
+
+
+def cache_samples(
+    samples: Sequence[Sample] | SampleStream,
+    node_types: Sequence[PretrainedNodes],
+    folder: str | os.PathLike[str],
+    *,
+    dtype: StoredType = "float32",
+    batch_size: int = 32,
+    workers: int = 0,
+    device: str = "auto",
+    on_error: OnError = "stop",
+    wait: bool = False,
+    advance: Callable[[PretrainedNodes], object] | None = None,
+) -> tuple[CacheReport, ...]:
+    """Run frozen encoders over all samples and keep their features in a folder, for training to read.
+
+    Features are kept by the encoder's fingerprint (weights, arguments, versions of the libraries) and by what a signal
+    holds: content that is there already is not encoded again, whatever it is called, and what was made of other content
+    or by another encoder is never taken for it. A run that ended early, killed ones too, goes on where it stopped; of a
+    killed one at most the last minute, or 64 MB, is made again. Shards that are damaged are found by their checksums,
+    told with a warning, and made again. Nothing that is not needed any more is removed: delete the folder for that.
+
+    Args:
+        samples: what to encode; a stream is read once per node type.
+        node_types: whose encoders run, one after the other.
+        folder: the cache; made if it is not there, and shared by as many encoders and data sets as you like.
+        dtype: "float32" keeps every bit, "float16" takes half the space.
+        batch_size: samples in a call of an encoder.
+        workers: processes that read and decode; 0 reads in this one.
+        device: where the encoders run: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
+        on_error: "stop" raises at the first signal that cannot be read; "missing" and "skip" list them as rejects and
+            keep a note, so that training treats them as it would without a cache.
+        wait: where another process writes the same features, let it end first, and make what is missing then.
+        advance: called with the node type after each sample, for a progress bar.
+
+    Returns:
+        A report per node type, with the node type that reads from the cache.
+
+    Raises:
+        FileNotFoundError: an encoder's weights are not here.
+        ValueError: an encoder is trained or its signals are augmented, another process writes the same features
+            and `wait` is not set, or a signal cannot be read and `on_error` is "stop"; what was made before is kept.
+
+    Example:
+        >>> from gnnfuse.nodes import PretrainedImage
+        >>> def train_on_features(samples):
+        ...     photo = PretrainedImage(model="torchvision/resnet18", signal="photo")
+        ...     [report] = cache_samples(samples, [photo], "features")
+        ...     return GraphBuilder([report.node_type])
+    """
+    check_on_error(on_error)
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, found {batch_size}")
+    cached = [CachedNodes(of=node_type, folder=os.fspath(folder), dtype=dtype) for node_type in node_types]
+    place = device_of(device)
+    with yielding_cores():
+        return tuple(_Run(each, batch_size, workers, place, on_error, wait, advance).over(samples) for each in cached)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One encoder's run over all samples."""
+
+    cached: CachedNodes
+    batch_size: int
+    workers: int
+    device: torch.device
+    on_error: OnError
+    wait: bool
+    advance: Callable[[PretrainedNodes], object] | None
+
+    def over(self, samples: Sequence[Sample] | SampleStream) -> CacheReport:
+        started, counts, node_type = time.monotonic(), _Counts(), self.cached.of
+        place = Place(Path(self.cached.folder), self.cached.fingerprint, self.cached.dtype, self.cached.command)
+        backbone = node_type.backbone()
+        if node_type.fingerprint(backbone) != self.cached.fingerprint:
+            raise ValueError(f"node type {node_type.name!r}: the weights of {node_type.model} changed meanwhile")
+        backbone = backbone.to(self.device)
+        builder = GraphBuilder([node_type], extra="ignore")
+        described = {"type": type(node_type).__name__, "model": node_type.model, "weights": node_type.weights}
+        with FeatureWriter(place, {**described, "width": node_type.width}, wait=self.wait) as writer:
+            _tell_damaged(writer)
+            readings = content_readings(builder, node_type, samples, writer.complete(), self.workers)
+            wanted = self._wanted(readings, writer, counts)
+            while batch := list(islice(wanted, self.batch_size)):
+                for reading, nodes in zip(batch, encode(backbone, builder, batch, self.device), strict=True):
+                    _add(writer, reading, nodes)
+        counts.made = writer.made - counts.noted
+        return CacheReport(
+            node_type=self.cached,
+            samples=counts.samples,
+            made=counts.made,
+            found=counts.samples - counts.made - counts.absent - len(counts.rejects),
+            absent=counts.absent,
+            rejects=tuple(counts.rejects),
+            damaged=tuple(writer.damaged),
+            seconds=time.monotonic() - started,
+        )
+
+    def _wanted(
+        self, readings: Iterator[ContentReading], writer: FeatureWriter, counts: "_Counts"
+    ) -> Iterator[ContentReading]:
+        """The readings that must be encoded, each content once; the others are counted."""
+        coming: set[bytes] = set()
+        for reading in readings:
+            counts.samples += 1
+            counts.absent += reading.key is None and reading.reason is None
+            if reading.reason is not None:
+                self._reject(reading, writer, counts)
+            elif reading.key is not None and reading.packed is not None and reading.key not in coming:
+                if len(coming) >= self.batch_size:  # the batch before was written: the writer knows it
+                    coming.clear()
+                if not writer.has(reading.key):
+                    coming.add(reading.key)
+                    yield reading
+            if self.advance is not None:
+                self.advance(self.cached.of)
+
+    def _reject(self, reading: ContentReading, writer: FeatureWriter, counts: "_Counts") -> None:
+        assert reading.reason is not None
+        if self.on_error == "stop":
+            raise ValueError(
+                f"row {reading.number + 1}, {reading.id!r}, signal {self.cached.signal!r}: {reading.reason}"
+            )
+        counts.rejects.append(Reject(reading.number + 1, reading.id, self.cached.signal, reading.reason, False))
+        if reading.key is not None:
+            before = writer.made
+            writer.add(reading.key, None)
+            counts.noted += writer.made - before
+
+
+class _Counts:
+    """Numbers of a run."""
+
+    def __init__(self) -> None:
+        self.samples = self.absent = self.noted = self.made = 0
+        self.rejects: list[Reject] = []
+
+
+def encode(
+    backbone: Backbone, builder: GraphBuilder, readings: Sequence[ContentReading], device: torch.device
+) -> list[NodeSet]:
+    """The nodes of each reading with the backbone's features as values, in one call of the backbone."""
+    graphs = [reading.graph for reading in readings]
+    batch = builder.collate(graphs).to(device)
+    [name] = batch.values
+    with torch.inference_mode():
+        features: Tensor = backbone(batch.values[name], batch.layout[name]).float().cpu()
+    whole = [graph.nodes[name] for graph in graphs]
+    parts = torch.split(features, [0 if nodes is None else nodes.num_nodes for nodes in whole])
+    return [
+        NodeSet(part, nodes.shape, nodes.position, nodes.time, nodes.dropped)
+        for part, nodes in zip(parts, whole, strict=True)
+        if nodes is not None
+    ]
+
+
+def _add(writer: FeatureWriter, reading: ContentReading, nodes: NodeSet) -> None:
+    assert reading.key is not None
+    try:
+        writer.add(reading.key, nodes)
+    except ValueError as error:
+        raise ValueError(f"sample {reading.id!r}: {error}") from error
+
+
+def _tell_damaged(writer: FeatureWriter) -> None:
+    if writer.damaged:
+        names = ", ".join(path.name[:16] for path in writer.damaged[:3])
+        warnings.warn(
+            f"{writer.place.folder}: {len(writer.damaged)} shards did not match their checksum ({names} ...); they "
+            "were removed, and their features are made again",
+            stacklevel=4,
+        )

@@ -1,0 +1,97 @@
+"""Large tables of other formats are written to Arrow files once, and mapped from there."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gnnfuse.sample.files import shown
+from gnnfuse.tables.arrow_rows import IN_MEMORY, ArrowRows
+from gnnfuse.tables.error import TableError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+VERSION = 1  # of what is written: another makes entries anew
+
+
+def default_cache() -> Path:
+    """Where Arrow files go if the user names no folder: `gnnfuse/tables` in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "gnnfuse" / "tables"
+
+
+def arrow_rows(
+    path: Path, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema", *, reading: str, cache: Path | None
+) -> ArrowRows:
+    """The rows of a file: in memory where the file is small, else mapped from the cache.
+
+    An entry is named by the file's content and by how it was read, so it is never stale; it is written beside its
+    place and renamed, so it is whole.
+
+    Args:
+        path: the file.
+        batches: its rows; gone through only where there is no entry.
+        schema: of the batches.
+        reading: all that decides what comes out of the file, besides its content.
+        cache: folder for Arrow files; None takes `default_cache()`.
+
+    Raises:
+        TableError: the folder cannot be written to.
+    """
+    import pyarrow as pa
+
+    if path.stat().st_size <= IN_MEMORY:
+        return ArrowRows(pa.Table.from_batches(list(batches), schema))
+    folder = default_cache() if cache is None else cache
+    with _writing_into(folder, path):
+        folder.mkdir(parents=True, exist_ok=True)
+    entry = folder / f"{_digest(path, f'{VERSION} {reading} {schema}')}.arrow"
+    if not entry.is_file():
+        with _writing_into(folder, path):
+            handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".unfinished")
+        _write(path, entry, handle, unfinished, batches, schema)
+    return ArrowRows(entry)
+
+
+def _digest(path: Path, reading: str) -> str:
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256")
+    content.update(reading.encode("utf-8", "surrogateescape"))
+    return content.hexdigest()
+
+
+@contextmanager
+def _writing_into(folder: Path, table: Path) -> Iterator[None]:
+    """Let an error name the folder, and that the table is not at fault."""
+    try:
+        yield
+    except OSError as error:
+        raise TableError(
+            f"table {shown(table)}: large tables are converted once, and the folder for that, {shown(folder)}, cannot "
+            f"be written to ({error.strerror or error}); name another folder (XDG_CACHE_HOME, or cache= of "
+            "open_table), or read the table as a stream"
+        ) from error
+
+
+def _write(
+    table: Path, entry: Path, handle: int, unfinished: str, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema"
+) -> None:
+    import pyarrow as pa
+
+    try:
+        with os.fdopen(handle, "wb") as file, pa.ipc.new_stream(file, schema) as writer:
+            for batch in batches:
+                with _writing_into(entry.parent, table):
+                    writer.write_batch(batch)
+            with _writing_into(entry.parent, table):
+                writer.close()
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(unfinished, entry)
+    except BaseException:
+        os.unlink(unfinished)
+        raise

@@ -1,0 +1,273 @@
+"""Guesses the role of each column of a table from its cells, and gives the reasons."""
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gnnfuse.catalog import listed
+from gnnfuse.tables.column_evidence import MOSTLY, Evidence, gather
+from gnnfuse.tables.columns import Columns
+from gnnfuse.tables.error import TableError
+from gnnfuse.tables.named_files import LOOK as FILES
+from gnnfuse.tables.named_files import NamedFiles, named_files
+from gnnfuse.tables.table import Table
+from gnnfuse.tables.unique_ids import check_ids, wrong_with_ids
+
+LOOK = 1000  # rows looked at
+TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
+IDS = ("id", "uid", "uuid", "guid", "key", "index", "sample_id", "row_id", "item_id", "sample", "name")
+SPLITS = ("split", "subset", "partition", "set")
+UNUSED = "unused"
+MOST_SHOWN = 60  # columns that people are shown one by one
+VALUE = re.compile(r"'(\\.|[^'\\])*'|: .*|\d[\d,.]*")  # what differs in the reasons for alike columns
+FEW = 20  # different short texts: words of a category rather than texts
+
+
+@dataclass(frozen=True)
+class ColumnGuess:
+    """What one column was taken for.
+
+    Args:
+        column: its name.
+        role: "image", "audio", "text", "text_file", "rows", "features", "target", "id", "split", "group" or "unused".
+        reason: why, in words.
+        blank: share of empty cells among the rows looked at.
+        example: a cell, shortened.
+    """
+
+    column: str
+    role: str
+    reason: str
+    blank: float
+    example: str
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What the columns of a table were taken for.
+
+    Args:
+        columns: to read samples with.
+        account: one entry per column of the table, in its order.
+    """
+
+    columns: Columns
+    account: tuple[ColumnGuess, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{found.column}: {found.role} ({found.reason})" for found in self.summary)
+
+    @property
+    def summary(self) -> tuple[ColumnGuess, ...]:
+        """The account for people: where it has more than 60 entries, one for all columns of the same role and reason,
+        whose numbers may differ; its reason and example are those of the first."""
+        if len(self.account) <= MOST_SHOWN:
+            return self.account
+        alike: dict[tuple[str, str], list[ColumnGuess]] = {}
+        for found in self.account:
+            alike.setdefault((found.role, VALUE.sub("", found.reason)), []).append(found)
+        return tuple(_as_one(several) for several in alike.values())
+
+    def refuse_none(self) -> None:
+        """Refuse columns of which none is an input.
+
+        Raises:
+            TableError: the message gives the reasons for up to five of them.
+        """
+        if self.columns.signals:
+            return
+        unused = [f"{found.column}: {found.reason}" for found in self.account if found.role == UNUSED]
+        more = f"; and {len(unused) - 5} more" if len(unused) > 5 else ""
+        why = f" ({'; '.join(unused[:5])}{more})" if unused else ""
+        raise TableError(
+            f"found no column with pictures, recordings, texts or numbers{why}; name one, such as --text NAME"
+        )
+
+
+def _as_one(several: list[ColumnGuess]) -> ColumnGuess:
+    names = listed([found.column for found in several], 3)
+    return replace(several[0], column=names, blank=sum(found.blank for found in several) / len(several))
+
+
+def guess_columns(
+    table: Table,
+    *,
+    image: Sequence[str] | None = None,
+    audio: Sequence[str] | None = None,
+    text: Sequence[str] | None = None,
+    text_file: Sequence[str] | None = None,
+    rows: Sequence[str] | None = None,
+    features: Sequence[str] | None = None,
+    target: Sequence[str] | None = None,
+    id: str | None = None,
+    split: str | None = None,
+    group: str | None = None,
+    ignore: Sequence[str] | None = None,
+) -> Guess:
+    """Guess which column is what from 1,000 rows, drawn from all (of a stream, the first).
+
+    In this order: what the source declares (media and class features, class folders), names of splits under a
+    column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
+    embedded media, first bytes of the files that cells name (of 100 rows), lists of numbers, numbers, texts. What looks
+    like paths, URLs or base64 and cannot be read as a picture, recording or text stays unused, with a warning. Short
+    texts of a few values that come again and again are a category and stay unused, as do constants, dates and times,
+    running numbers and numbers with commas. A column of numbers may hold words that stand for an empty cell
+    (`Blanks`). What is given is not guessed: a role with columns (or an empty list for none) takes these and no others.
+    A group is never guessed. What is ignored is unused.
+
+    A column of ids tells all rows of the table apart (those of a stream are not compared): a guessed one that does not
+    is unused, and rows are named by their numbers.
+
+    Raises:
+        TableError: a given column is unknown (the message names near ones) or also ignored, or given ids are empty or
+            stand twice.
+
+    Example:
+        >>> from gnnfuse.tables import open_table
+        >>> table = open_table([{"photo": f"{n}.png", "caption": f"cat number {n}", "label": "cat"} for n in range(9)])
+        >>> print(guess_columns(table))
+        photo: image (9 of 9 cells end like pictures: .png)
+        caption: text (9 different texts in 9 cells)
+        label: target (its name)
+    """
+    lists = {"image": image, "audio": audio, "text": text, "text_file": text_file, "rows": rows, "features": features}
+    given: dict[str, tuple[str, ...]] = {
+        role: (names,) if isinstance(names, str) else tuple(names)
+        for role, names in {**lists, "target": target}.items()
+        if names is not None
+    }
+    given |= {role: (name,) for role, name in (("id", id), ("split", split), ("group", group)) if name is not None}
+    ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore or ())
+    for names in (*given.values(), ignored):
+        table.check(names)
+    _refuse_both(given, ignored)
+    if id is not None and not table.streaming:
+        check_ids(table, id)
+    taken = {} if group is None else {group: "group"}  # tells groups apart: no input unless given as one too
+    taken |= {name: role for role, names in given.items() for name in names if role != "group"}
+    taken |= dict.fromkeys(ignored, UNUSED)
+    found = _guesses(table, taken, given)
+    return Guess(_columns(found, given), tuple(_with_group(found, group)))
+
+
+def _guesses(table: Table, taken: dict[str, str], given: dict[str, tuple[str, ...]]) -> list[ColumnGuess]:
+    """One guess for each column; those that are `taken` have their role."""
+    found: list[ColumnGuess] = []
+    before: set[str] = set()
+    evidences = list(gather(table, LOOK))
+    named = _named_files(table, evidences)
+    for evidence in evidences:
+        files = named.get(evidence.column, NamedFiles())
+        role, reason = _role(evidence, files, taken, given, before)
+        if role == "id" and evidence.column not in taken:
+            role, reason = _checked_id(table, evidence.column, reason)
+        if role == UNUSED and reason == files.reason != "":
+            warnings.warn(f"table {table.name}: column {evidence.column!r} is unused: {reason}", stacklevel=3)
+        found.append(ColumnGuess(evidence.column, role, reason, evidence.blank, evidence.example))
+        before.add(role)
+    return found
+
+
+def _named_files(table: Table, evidences: Sequence[Evidence]) -> dict[str, NamedFiles]:
+    """The files that columns name: columns of texts, and columns of numbers whose example names a file."""
+    columns = [
+        evidence.column
+        for evidence in evidences
+        if evidence.texts or named_files([evidence.example] * bool(evidence.numbers), table.media).kind is not None
+    ]
+    rows = table.look(FILES, columns) if columns else []
+    return {column: named_files((cells[column] for _, cells in rows), table.media) for column in columns}
+
+
+def _role(
+    evidence: Evidence, files: NamedFiles, taken: dict[str, str], given: dict[str, tuple[str, ...]], before: set[str]
+) -> tuple[str, str]:
+    if evidence.column in taken:
+        role = taken[evidence.column]
+        note = f", though {files.reason}" if role == "text" and files.reason else ""
+        return role, "ignored" if role == UNUSED else f"given{note}"
+    reasons = []
+    for role, reason in _candidates(evidence, files):
+        if role in ("id", "split", "target") and role in before:
+            reasons.append(f"a second {role}, by {reason}")
+        elif role in given:
+            reasons.append(f"{role} is given; else by {reason}")
+        else:
+            return role, reason
+        if role != "target":  # a label that is not the target may still be an input
+            break
+    dates = evidence.unusable.startswith("dates")
+    return UNUSED, reasons[0] if reasons else evidence.unusable if dates else files.reason or evidence.unusable
+
+
+def _checked_id(table: Table, column: str, reason: str) -> tuple[str, str]:
+    wrong = None if table.streaming else wrong_with_ids(table, column)
+    return ("id", reason) if wrong is None else (UNUSED, f"{reason}, but {wrong}; rows are named by their numbers")
+
+
+def _refuse_both(given: dict[str, tuple[str, ...]], ignored: Sequence[str]) -> None:
+    gone = set(ignored)
+    for role, names in given.items():
+        both = [name for name in names if name in gone]
+        if both:
+            raise TableError(f"column {both[0]!r} is given as {role} and again to be ignored, expected one")
+
+
+def _candidates(evidence: Evidence, files: NamedFiles) -> Iterator[tuple[str, str]]:
+    name = evidence.column.lower().replace(" ", "_").replace("-", "_")
+    if evidence.source in ("image", "audio"):
+        yield evidence.source, "declared by the source"
+    elif evidence.source == "text":
+        yield "text_file", "declared by the source"
+    elif evidence.source in ("id", "split"):
+        yield evidence.source, "declared by the source"
+    elif evidence.source == "label" or name in TARGETS:
+        yield "target", "declared by the source" if evidence.source else "its name"
+    if name in SPLITS and evidence.all_splits:
+        yield "split", f"its name and its values {', '.join(evidence.shown_values)}"
+    if (name in IDS or name.endswith("_id")) and evidence.unique and not (evidence.media or files.kind):
+        yield "id", f"its name, and {evidence.filled} different values in {evidence.rows} rows"
+    if evidence.filled:
+        yield from _by_content(evidence, files)
+
+
+def _by_content(evidence: Evidence, files: NamedFiles) -> Iterator[tuple[str, str]]:
+    for kind, count, what in evidence.media:
+        if count >= MOSTLY * evidence.filled and files.kind in (None, kind):
+            yield ("text_file" if kind == "text" else kind), f"{count} of {evidence.filled} cells {what}"
+            return
+    if files.kind is not None:
+        yield ("text_file" if files.kind == "text" else files.kind), files.reason
+    elif files.reason:
+        return
+    elif evidence.number_lists:
+        yield "rows", "lists of numbers"
+    elif evidence.numbers >= MOSTLY * evidence.filled and not evidence.unusable:
+        strange = evidence.filled - evidence.numbers
+        kind = f"{evidence.numbers} of {evidence.filled} cells are numbers"
+        kind += f"; the others, such as {evidence.strange}, cannot be read" if strange else ""
+        words = ", ".join(map(repr, evidence.blank_words))
+        kind += f"; {words} counts as empty" if words else ""
+        yield "features", kind + (f"; {evidence.caution}" if evidence.caution else "")
+    elif evidence.texts and not evidence.unusable:
+        yield "text", f"{evidence.different} different texts in {evidence.filled} cells"
+
+
+def _columns(found: list[ColumnGuess], given: dict[str, tuple[str, ...]]) -> Columns:
+    chosen = {role: tuple(guess.column for guess in found if guess.role == role) for role in ROLES}
+    chosen |= {role: names for role, names in given.items() if role in ROLES}  # in the order given
+    single = {role: names[0] for role in ("id", "split", "group") if (names := chosen.pop(role, given.get(role, ())))}
+    try:
+        return Columns(**chosen, **single)  # type: ignore[arg-type]  # lists of names, then single ones
+    except TypeError as error:
+        raise TableError(str(error)) from error
+
+
+ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "id", "split")
+
+
+def _with_group(found: list[ColumnGuess], group: str | None) -> Iterator[ColumnGuess]:
+    for guess in found:
+        both = guess.column == group and guess.role != "group"
+        yield replace(guess, role=f"group, {guess.role}") if both else guess
