@@ -75,7 +75,7 @@ def main() -> None:
         )
         optimizer = torch.optim.AdamW(trained, lr=3e-3)
         for step in range(10):
-            losses = task.losses(task(batch), task.target_of(batch))
+            losses = task.losses(task.step(batch))
             loss = torch.stack(list(losses.values())).sum()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from gnnfuse.edges import Relation as Relation
     from gnnfuse.edges import Window as Window
     from gnnfuse.fusion import Concat as Concat
+    from gnnfuse.fusion import Fused as Fused
     from gnnfuse.fusion import FusionModel as FusionModel
     from gnnfuse.fusion import GraphFusion as GraphFusion
     from gnnfuse.fusion import JointTransformer as JointTransformer
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from gnnfuse.graph import GraphBatch as GraphBatch
     from gnnfuse.graph import GraphBuilder as GraphBuilder
     from gnnfuse.graph import MultiLabelTarget as MultiLabelTarget
+    from gnnfuse.graph import NodeTarget as NodeTarget
     from gnnfuse.graph import NumberTarget as NumberTarget
     from gnnfuse.graph import TargetEncoding as TargetEncoding
     from gnnfuse.message_passing import HGT as HGT
@@ -91,7 +93,8 @@ if TYPE_CHECKING:
     from gnnfuse.saving import uncached as uncached
     from gnnfuse.tasks import Classification as Classification
     from gnnfuse.tasks import MultiLabel as MultiLabel
-    from gnnfuse.tasks import Objectives as Objectives
+    from gnnfuse.tasks import NodeClassification as NodeClassification
+    from gnnfuse.tasks import Objective as Objective
     from gnnfuse.tasks import Prediction as Prediction
     from gnnfuse.tasks import Regression as Regression
     from gnnfuse.tasks import Task as Task
@@ -114,8 +117,16 @@ _PUBLIC = {
     "diagnosis": ("doctor",),
     "draw": ("draw_sample",),
     "edges": ("Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"),
-    "fusion": ("Concat", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),
-    "graph": ("ClassTarget", "GraphBatch", "GraphBuilder", "MultiLabelTarget", "NumberTarget", "TargetEncoding"),
+    "fusion": ("Concat", "Fused", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),
+    "graph": (
+        "ClassTarget",
+        "GraphBatch",
+        "GraphBuilder",
+        "MultiLabelTarget",
+        "NodeTarget",
+        "NumberTarget",
+        "TargetEncoding",
+    ),
     "message_passing": (
         "GATv2",
         "HGT",
@@ -154,7 +165,7 @@ _PUBLIC = {
     "reading": ("cache", "cache_samples"),
     "sample": ("Audio", "Rows", "Sample"),
     "saving": ("ModelCard", "from_pretrained", "save_pretrained", "uncached"),
-    "tasks": ("Classification", "MultiLabel", "Objectives", "Prediction", "Regression", "Task"),
+    "tasks": ("Classification", "MultiLabel", "NodeClassification", "Objective", "Prediction", "Regression", "Task"),
     "train": ("FitConfig", "evaluate", "fit_task"),
     "workflow": (
         "Encoders",

@@ -59,11 +59,20 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "classification": "gnnfuse.tasks.classification:Classification",
         "multilabel": "gnnfuse.tasks.multilabel:MultiLabel",
         "regression": "gnnfuse.tasks.regression:Regression",
+        "node_classification": "gnnfuse.tasks.node_classification:NodeClassification",
+    },
+    "objective": {
+        "cross_entropy": "gnnfuse.tasks.objectives.cross_entropy:CrossEntropy",
+        "binary_cross_entropy": "gnnfuse.tasks.objectives.binary_cross_entropy:BinaryCrossEntropy",
+        "squared_error": "gnnfuse.tasks.objectives.squared_error:SquaredError",
+        "node_cross_entropy": "gnnfuse.tasks.objectives.node_cross_entropy:NodeCrossEntropy",
+        "each_modality": "gnnfuse.tasks.objectives.each_modality:EachModality",
     },
     "target": {
         "class": "gnnfuse.graph.target:ClassTarget",
         "multilabel": "gnnfuse.graph.target:MultiLabelTarget",
         "number": "gnnfuse.graph.target:NumberTarget",
+        "node": "gnnfuse.graph.node_target:NodeTarget",
     },
     "benchmark": {
         "digits": "gnnfuse.bench.tasks.digits:digits",

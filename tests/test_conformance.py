@@ -1,7 +1,7 @@
 """Everything in the catalogue, and a node type of this test's own, under the conformance suite."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch_geometric.nn import GCNConv, SAGEConv
 from gnnfuse import catalog
 from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Nearest, Window
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
-from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
+from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NodeTarget, NumberTarget, TargetEncoding
 from gnnfuse.message_passing import (
     HGT,
     RGCN,
@@ -58,7 +58,19 @@ from gnnfuse.readout import (
     TypedReadout,
 )
 from gnnfuse.sample import Rows, Sample, read_rows
-from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.tasks import (
+    BinaryCrossEntropy,
+    Classification,
+    CrossEntropy,
+    EachModality,
+    MultiLabel,
+    NodeClassification,
+    NodeCrossEntropy,
+    Objective,
+    Regression,
+    SquaredError,
+    Task,
+)
 from gnnfuse.testing import (
     check_edge_rule,
     check_fusion_model,
@@ -225,9 +237,9 @@ MODELS: Mapping[str, Callable[[GraphBuilder], FusionModel]] = {
     "concat": lambda builder: Concat(builder.node_types, dim=DIM, depth=1),
     "unimodal": lambda builder: Unimodal(builder.node_types, modality="lidar", dim=DIM, depth=1),
 }
-TASKS: Mapping[str, tuple[Callable[[FusionModel, GraphBuilder], Task], TargetEncoding, Draw]] = {
+TASKS: Mapping[str, tuple[Callable[..., Task], TargetEncoding, Draw | None]] = {
     "classification": (
-        partial(Classification, dropout=0.5, label_smoothing=0.1),
+        partial(Classification, dropout=0.5),
         ClassTarget(("cat", "dog", "owl")),
         lambda generator: ("cat", "dog", "owl")[int(torch.randint(3, (), generator=generator))],
     ),
@@ -241,6 +253,14 @@ TASKS: Mapping[str, tuple[Callable[[FusionModel, GraphBuilder], Task], TargetEnc
         NumberTarget(2, mean=(1.0, 2.0), scale=(3.0, 4.0)),
         lambda generator: torch.randn(2, generator=generator).tolist(),
     ),
+    "node_classification": (partial(NodeClassification, dropout=0.5), NodeTarget("image", ("sky", "sea")), None),
+}
+OBJECTIVES: Mapping[str, tuple[str, str, Callable[[], Objective]]] = {  # a task and a model for it
+    "cross_entropy": ("classification", "concat", lambda: CrossEntropy(class_weights=(1.0, 2.0, 3.0))),
+    "binary_cross_entropy": ("multilabel", "concat", lambda: BinaryCrossEntropy(class_weights=(1.0, 2.0))),
+    "squared_error": ("regression", "concat", SquaredError),
+    "each_modality": ("regression", "concat", lambda: EachModality(SquaredError(), weight=0.5)),
+    "node_cross_entropy": ("node_classification", "graph", NodeCrossEntropy),
 }
 TABLES: Mapping[str, Mapping[str, object]] = {
     "node_type": {**NODE_TYPES, **PRETRAINED},
@@ -249,6 +269,7 @@ TABLES: Mapping[str, Mapping[str, object]] = {
     "readout": READOUTS,
     "model": MODELS,
     "task": TASKS,
+    "objective": OBJECTIVES,
 }
 
 
@@ -320,13 +341,44 @@ def test_graph_model_with_the_mean_of_its_nodes() -> None:
     check_fusion_model(make, example_builder(), samples(signals=example_signals()))
 
 
+def with_targets(builder: GraphBuilder, draw: Draw | None) -> list[Sample]:
+    """Targets that are drawn, or a class for each patch of the picture."""
+    if draw is not None:
+        return samples(draw)
+    plain = GraphBuilder(builder.node_types, extra="ignore")
+    counts = [plain([sample], empty=True).layout["image"].offsets[-1] for sample in samples()]
+    return [
+        replace(sample, target=[("sky", "sea", None)[place % 3] for place in range(int(count))])
+        for sample, count in zip(samples(), counts, strict=True)
+    ]
+
+
 @pytest.mark.parametrize("name", TASKS)
-@pytest.mark.parametrize("model", ["graph", "concat"])
+@pytest.mark.parametrize("model", ["graph", "concat", "joint_transformer"])
 def test_task(name: str, model: str) -> None:
     make, target, draw = TASKS[name]
+    builder = lidar_builder(target)
+    if name == "node_classification" and model == "concat":
+        with pytest.raises(ValueError, match="objective 'cross_entropy' needs nodes, Concat gives parts"):
+            make(MODELS[model](builder), builder)
+        return
     check_task(
         lambda builder: make(MODELS[model](builder), builder),
-        lidar_builder(target),
-        samples(draw),
+        builder,
+        with_targets(builder, draw),
+        classes=[Lidar, Above],
+    )
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_objective(name: str) -> None:
+    """Whatever it is an objective of, a task with it alone trains and is saved with it."""
+    task, model, objective = OBJECTIVES[name]
+    make, target, draw = TASKS[task]
+    builder = lidar_builder(target)
+    check_task(
+        lambda builder: make(MODELS[model](builder), builder, objectives=[objective()]),
+        builder,
+        with_targets(builder, draw),
         classes=[Lidar, Above],
     )

@@ -47,7 +47,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "readout": ("ops", "graph"),
     "fusion": ("saveable", "nodes", "graph", "readout", "ops"),
     "fusion.graph": ("nodes", "graph", "readout", "ops", "message_passing", "fusion"),
-    "tasks": ("saveable", "sample", "graph", "ops", "fusion.fusion_model"),  # a task predicts for single samples too
+    "tasks": (
+        "saveable",
+        "sample",
+        "graph",
+        "ops",
+        "readout.fused",
+        "fusion.fusion_model",
+    ),  # a task predicts for single samples too
     "data": ("sample", "moved"),
     "tables": ("sample", "data", "fit_defaults"),
     "saving": UP_TO_DATA,

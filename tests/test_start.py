@@ -111,7 +111,7 @@ def test_every_folder_is_reached_without_being_imported_first() -> None:
 
 def test_dir_names_what_is_public_and_all_of_it_is_there() -> None:
     names = dir(gnnfuse)
-    assert {"Task", "Prediction", "Objectives", "Readout", "TargetEncoding", "fit", "testing", "ops"} <= set(names)
+    assert {"Task", "Prediction", "Objective", "Readout", "TargetEncoding", "fit", "testing", "ops"} <= set(names)
     assert [name for name in names if name.startswith("_")] == ["__version__"]
     assert all(hasattr(gnnfuse, name) for name in names)
 

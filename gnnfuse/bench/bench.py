@@ -16,6 +16,7 @@ from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import PLOTS, RESULTS, Results, is_results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.terminal import Terminal
+from gnnfuse.data import Dataset
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
 from gnnfuse.progress_output import progress_console
 from gnnfuse.sample.whole_file import remove_unfinished
@@ -114,20 +115,24 @@ def _introduce(console: Console, task: BenchTask) -> None:
     _print(
         console,
         f"{dataset.name}: train {len(dataset.train):,}, valid {len(dataset.valid):,}, {tests}; "
-        f"{len(dataset.classes)} classes; modalities {', '.join(_modalities(task))}",
+        f"{_target(dataset)}; modalities {', '.join(_modalities(task))}",
     )
     if dataset.caveat:
         _print(console, dataset.caveat, style="yellow")
+
+
+def _target(dataset: Dataset) -> str:
+    return f"{len(dataset.classes)} classes" if dataset.classes else dataset.target
 
 
 def _conclude(console: Console, results: Results, report: Path) -> None:
     if results.ceilings:
         shown = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
         _print(console, f"ceilings (the modalities read perfectly, nothing else): {shown}")
-    best = max(results.models(), key=lambda model: sum(row.test["accuracy"] for row in results.of(model)))
+    best = results.best(results.models())
     by_group = results.by_group(best)
     if by_group:
-        shown = ", ".join(f"{value} {accuracy:.3f}" for value, accuracy in by_group.items())
+        shown = ", ".join(f"{value} {score:.3f}" for value, score in by_group.items())
         _print(console, f"{best}, by {results.group}: {shown}")
     _print(console, f"report, plots and results.json in {report.parent}")
 

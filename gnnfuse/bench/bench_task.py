@@ -4,11 +4,34 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from gnnfuse.data import Dataset
 from gnnfuse.edges import EdgeRule
-from gnnfuse.graph import ClassTarget, GraphBuilder
+from gnnfuse.fusion import FusionModel
+from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import NodeType
+from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.train import FitConfig
+
+MakeModelTask = Callable[[FusionModel, GraphBuilder, float], Task]
+"""(model, builder, dropout) -> task."""
+
+# By `Dataset.target`: how targets become numbers, and what is made of a model.
+KINDS: dict[str, tuple[Callable[[Dataset], TargetEncoding], MakeModelTask]] = {
+    "classification": (
+        lambda dataset: ClassTarget(dataset.classes),
+        lambda model, builder, dropout: Classification(model, builder, dropout=dropout),
+    ),
+    "multilabel": (
+        lambda dataset: MultiLabelTarget(dataset.classes),
+        lambda model, builder, dropout: MultiLabel(model, builder, dropout=dropout),
+    ),
+    "regression": (
+        lambda dataset: NumberTarget.fit(dataset.train, size=_numbers(dataset)),
+        lambda model, builder, dropout: Regression(model, builder, dropout=dropout),
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,15 +39,17 @@ class BenchTask:
     """One task, the same for every model.
 
     Args:
-        dataset: samples in splits; classification.
+        dataset: samples in splits.
         node_types: how samples become nodes, for all models.
         edge_rules: what joins them, for graph models.
         config: how every model is trained.
         dim: size of the states and of the fused vector.
         depth: layers, or transformer blocks.
         dropout: of the fused vector before the head.
-        group: the data set's group to report accuracy by.
+        group: the data set's group to report scores by.
         name: names the task in results; the data set's name by default.
+        target: how targets become numbers; by default as the data set's kind of target asks.
+        make: makes the task of a model; by default as the data set's kind of target asks.
     """
 
     dataset: Dataset
@@ -36,17 +61,23 @@ class BenchTask:
     dropout: float = 0.0
     group: str | None = None
     name: str = ""
+    target: TargetEncoding | None = None
+    make: MakeModelTask | None = None
 
     def builder(self) -> GraphBuilder:
-        """The builder of all models' batches, with what it learns from the training split.
+        """The builder of all models' batches, with what it learns from the training split."""
+        target = KINDS[self.dataset.target][0](self.dataset) if self.target is None else self.target
+        return GraphBuilder(self.node_types, self.edge_rules, target=target).fit(self.dataset.train)
 
-        Raises:
-            ValueError: the data set is not for classification.
-        """
-        if self.dataset.target != "classification":
-            raise ValueError(f"benchmark {self.dataset.name!r}: found {self.dataset.target}, expected classification")
-        builder = GraphBuilder(self.node_types, self.edge_rules, target=ClassTarget(self.dataset.classes))
-        return builder.fit(self.dataset.train)
+    def task(self, model: FusionModel, builder: GraphBuilder) -> Task:
+        """What is trained and examined, of one model."""
+        make = KINDS[self.dataset.target][1] if self.make is None else self.make
+        return make(model, builder, self.dropout)
+
+
+def _numbers(dataset: Dataset) -> int:
+    """How many numbers a target of a regression is."""
+    return int(torch.as_tensor(dataset.train[0].target).numel())
 
 
 MakeTask = Callable[[Path | None, bool], BenchTask]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from gnnfuse.data import Dataset
 from gnnfuse.graph import GraphBuilder, SampleGraph
-from gnnfuse.sample import class_name
 from gnnfuse.tasks import Task
 from gnnfuse.train import evaluate
 
@@ -17,7 +16,7 @@ class TestScores:
 
     Args:
         metrics: by name.
-        groups: accuracy per value of the reported group.
+        groups: mean score (`Task.score`) per value of the reported group.
         samples_per_second: collating and forward pass.
     """
 
@@ -36,7 +35,7 @@ class Examination:
     Args:
         dataset: whose tests to hold.
         builder: makes the graphs.
-        group: the data set's group to report accuracy by.
+        group: the data set's group to report scores by.
         device: where to evaluate.
     """
 
@@ -63,18 +62,22 @@ class Examination:
             if name not in self._graphs:
                 self._graphs[name] = [self._builder.graph(sample) for sample in samples]
             found = evaluate(task, self._graphs[name], device=self._device)
-            right = {
-                prediction.id: prediction.label == class_name(sample.target)
-                for prediction, sample in zip(found.predictions, samples, strict=True)
-            }
-            scores[name] = TestScores(found.metrics, self._by_group(right), found.samples_per_second)
+            by_group = self._by_group(
+                {
+                    prediction.id: task.score(prediction, sample)
+                    for prediction, sample in zip(found.predictions, samples, strict=True)
+                }
+                if self._group is not None
+                else {}
+            )
+            scores[name] = TestScores(found.metrics, by_group, found.samples_per_second)
         return scores
 
-    def _by_group(self, right: Mapping[str, bool]) -> dict[str, float]:
+    def _by_group(self, scores: Mapping[str, float]) -> dict[str, float]:
         if self._group is None:
             return {}
         values = self._dataset.groups[self._group]
-        found: dict[str, list[bool]] = defaultdict(list)
-        for name, correct in right.items():
-            found[values[name]].append(correct)
+        found: dict[str, list[float]] = defaultdict(list)
+        for name, score in scores.items():
+            found[values[name]].append(score)
         return {value: sum(marks) / len(marks) for value, marks in sorted(found.items())}

@@ -13,14 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from gnnfuse.bench.results import Results, Spread
+from gnnfuse.bench.results import Results, Spread, in_words
 from gnnfuse.draw.drawings import draw_all
 from gnnfuse.draw.lettering import lettering
 from gnnfuse.fusion import Family
 
 # Okabe and Ito's colours, told apart by colour-blind readers; markers repeat the distinction.
-COLORS: Mapping[Family, str] = {"graph": "#0072B2", "attention": "#E69F00", "other": "#009E73", "unimodal": "#8A8A8A"}
-MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "other": "D", "unimodal": "^"}
+COLORS: Mapping[Family, str] = {
+    "graph": "#0072B2",
+    "attention": "#E69F00",
+    "classical": "#009E73",
+    "unimodal": "#8A8A8A",
+}
+MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "classical": "D", "unimodal": "^"}
 LINES = ("-", "--", ":", "-.")
 MOST_VALUES = 60  # of the reported group that a plot shows
 
@@ -35,13 +40,14 @@ def write_plots(results: Results, out: Path) -> tuple[dict[str, str], tuple[str,
     Returns:
         File name -> what it shows; and notes on plots that failed, or whose names could not be written as they stand.
     """
+    metric = in_words(results.metric)
     drawings: dict[str, tuple[str, Callable[[Results], Figure]]] = {
-        "accuracy.png": ("Test accuracy by model", _accuracy),
-        "curves.png": ("Validation accuracy while training", _curves),
-        "speed.png": ("Test accuracy against inference speed", _speed),
+        "scores.png": (f"Test {metric} by model", _scores),
+        "curves.png": (f"Validation {metric} while training", _curves),
+        "speed.png": (f"Test {metric} against inference speed", _speed),
     }
     if any(results.by_group(model) for model in results.models()):
-        drawings["groups.png"] = (f"Test accuracy by {results.group}", _groups)
+        drawings["groups.png"] = (f"Test {in_words(results.sample_metric)} by {results.group}", _groups)
     return draw_all({name: (what, partial(_draw, draw, results)) for name, (what, draw) in drawings.items()}, out)
 
 
@@ -90,20 +96,23 @@ def _legend(results: Results, axes: Axes) -> None:
     axes.legend(handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _accuracy(results: Results) -> Figure:
+def _scores(results: Results) -> Figure:
     models = results.models()[::-1]
     figure, axes = _figure(8, 1.6 + 0.45 * len(models))
     for place, model in enumerate(models):
-        family, found = _family(results, model), [row.test["accuracy"] for row in results.of(model)]
+        family, found = _family(results, model), results.scores(model)
         spread = Spread.of(found)
         axes.barh(place, spread.mean, color=COLORS[family], alpha=0.75, height=0.65)
         axes.plot(found, [place] * len(found), MARKERS[family], color="black", markersize=4, clip_on=False)
-        axes.text(max(found) + 0.015, place, str(spread), va="center", fontsize=9)
-    axes.set(
-        yticks=range(len(models)), yticklabels=models, xlim=(0, 1.12), xlabel="test accuracy (bar: mean, marks: seeds)"
-    )
-    axes.set_xticks(np.linspace(0, 1, 6))
-    axes.set_title(f"{results.task}: test accuracy by model", loc="left")
+        axes.annotate(str(spread), (max(found), place), (6, 0), textcoords="offset points", va="center", fontsize=9)
+    metric, most = in_words(results.metric), max(score for model in models for score in results.scores(model))
+    axes.set(yticks=range(len(models)), yticklabels=models, xlabel=f"test {metric} (bar: mean, marks: seeds)")
+    if results.higher_is_better and most <= 1:  # a share
+        axes.set_xlim(0, 1.12)
+        axes.set_xticks(np.linspace(0, 1, 6))
+    else:
+        axes.set_xlim(right=1.12 * most)
+    axes.set_title(f"{results.task}: test {metric} by model", loc="left")
     _legend(results, axes)
     return figure
 
@@ -117,13 +126,13 @@ def _curves(results: Results) -> Figure:
         used[family] = used.get(family, 0) + 1
         histories = [row.history for row in results.of(model)]
         epochs = range(1, 1 + min(len(history) for history in histories))
-        accuracy = [mean(history[epoch - 1]["valid_accuracy"] for history in histories) for epoch in epochs]
+        scores = [mean(history[epoch - 1][f"valid_{results.metric}"] for history in histories) for epoch in epochs]
         label = f"{model} ({mean(row.train_seconds for row in results.of(model)):.0f} s)"
-        axes.plot(epochs, accuracy, line, color=COLORS[family], label=label, linewidth=1.8)
-    axes.set(xlabel="epoch", ylabel="validation accuracy (mean over seeds)")
+        axes.plot(epochs, scores, line, color=COLORS[family], label=label, linewidth=1.8)
+    axes.set(xlabel="epoch", ylabel=f"validation {in_words(results.metric)} (mean over seeds)")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(f"{results.task}: validation accuracy while training", loc="left")
+    axes.set_title(f"{results.task}: validation {in_words(results.metric)} while training", loc="left")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="model (training time)")
     return figure
 
@@ -132,13 +141,14 @@ def _speed(results: Results) -> Figure:
     figure, axes = _figure(8, 4.5)
     for model in results.models():
         family, rows = _family(results, model), results.of(model)
-        speed, accuracy = mean(row.samples_per_second for row in rows), mean(row.test["accuracy"] for row in rows)
-        axes.plot(speed, accuracy, MARKERS[family], color=COLORS[family], markersize=9)
-        axes.annotate(model, (speed, accuracy), xytext=(8, 4), textcoords="offset points", fontsize=9)
+        speed, score = mean(row.samples_per_second for row in rows), mean(results.scores(model))
+        axes.plot(speed, score, MARKERS[family], color=COLORS[family], markersize=9)
+        axes.annotate(model, (speed, score), xytext=(8, 4), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.12)
-    axes.set(xlabel="test samples per second, collating and forward pass (log scale)", ylabel="test accuracy")
-    axes.set_title(f"{results.task}: accuracy against inference speed", loc="left")
+    metric = in_words(results.metric)
+    axes.set(xlabel="test samples per second, collating and forward pass (log scale)", ylabel=f"test {metric}")
+    axes.set_title(f"{results.task}: {metric} against inference speed", loc="left")
     _legend(results, axes)
     return figure
 
@@ -151,14 +161,16 @@ def _groups(results: Results) -> Figure:
     values = found[:MOST_VALUES]
     numbers = np.array([[column.get(value, np.nan) for column in columns.values()] for value in values])
     figure, axes = _figure(2.5 + 0.75 * len(columns), 2.2 + 0.36 * len(values))
-    axes.imshow(numbers, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    most = 1.0 if np.nanmax(numbers) <= 1 else float(np.nanmax(numbers))
+    axes.imshow(numbers, cmap="cividis", vmin=0, vmax=most, aspect="auto")
     for (row, column), number in np.ndenumerate(numbers):
-        shade = "black" if number > 0.6 else "white"
+        shade = "black" if number > 0.6 * most else "white"
         axes.text(column, row, f"{number:.2f}", ha="center", va="center", fontsize=8, color=shade)
     if results.ceilings:
         axes.axvline(len(models) - 0.5, color="white", linewidth=4)
     axes.set_yticks(range(len(values)), values)
     axes.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
     few = f" (the first {len(values)} of {len(found)})" if len(found) > len(values) else ""
-    axes.set_title(f"{results.task}: test accuracy by {results.group}, mean over seeds{few}", loc="left")
+    measure = in_words(results.sample_metric)
+    axes.set_title(f"{results.task}: test {measure} by {results.group}, mean over seeds{few}", loc="left")
     return figure

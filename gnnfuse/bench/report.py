@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gnnfuse.bench.results import Results, Spread, columns, summary
+from gnnfuse.bench.results import Results, Spread, columns, in_words, summary
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import plain
 
@@ -55,18 +55,17 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _best(results: Results) -> str:
     """Graph against the best of every other family, in one sentence each."""
-    scores = {model: Spread.of([row.test["accuracy"] for row in results.of(model)]) for model in results.models()}
-    families = {model: results.of(model)[0].family for model in scores}
-    graphs = [model for model in scores if families[model] == "graph"]
+    families = {model: results.of(model)[0].family for model in results.models()}
+    graphs = [model for model in families if families[model] == "graph"]
     if not graphs:
         return ""
-    graph = max(graphs, key=lambda model: scores[model].mean)
+    graph = results.best(graphs)
     lines = []
     for family in dict.fromkeys(families.values()):
-        others = [model for model in scores if families[model] == family and family != "graph"]
+        others = [model for model in families if families[model] == family and family != "graph"]
         if others:
-            other = max(others, key=lambda model: scores[model].mean)
-            difference = scores[graph].mean - scores[other].mean
+            other = results.best(others)
+            difference = Spread.of(results.scores(graph)).mean - Spread.of(results.scores(other)).mean
             lines.append(f"- {graph} - {other} (best {family} model): {difference:+.3f}")
     return "\n".join(lines)
 
@@ -86,9 +85,10 @@ def _groups(results: Results) -> str:
         for value in values
     ]
     if ceilings:
-        overall = [f"{Spread.of([row.test['accuracy'] for row in results.of(model)]).mean:.3f}" for model in models]
+        overall = [f"{Spread.of(results.scores(model)).mean:.3f}" for model in models]
         rows.append(["all", *overall, *(f"{found['all']:.3f}" for found in ceilings.values())])
-    text = f"## By {plain(results.group)}\n\nTest accuracy, mean over seeds."
+    measure = in_words(results.sample_metric)
+    text = f"## By {plain(results.group)}\n\nTest {measure}, mean over seeds."
     if ceilings:
         text += (
             " A ceiling is what the best predictor reaches that reads the named modalities perfectly and sees nothing "

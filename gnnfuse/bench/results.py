@@ -20,7 +20,7 @@ class Row:
         seed: of weights, order and dropout.
         test: metrics on the test split.
         other_tests: metrics on further test splits.
-        groups: test split -> value of the reported group -> accuracy.
+        groups: test split -> value of the reported group -> mean score (`Results.sample_metric`).
         valid: validation metrics of the epoch that was kept.
         parameters: trainable parameters, encoders and head counted.
         train_seconds: wall-clock time of training with its validations.
@@ -62,6 +62,9 @@ class Results:
         source: where the data come from.
         caveat: what must be said beside the numbers.
         group: what the samples are told apart by in reports: "operation", "language".
+        metric: the metric that selects epochs and that reports compare models by.
+        higher_is_better: whether a larger value of it is better.
+        sample_metric: what the scores by group are.
         dropped: node type -> nodes that `max_nodes` took away from the training and validation samples read.
         rows: the runs.
     """
@@ -74,6 +77,9 @@ class Results:
     source: str = ""
     caveat: str = ""
     group: str = "group"
+    metric: str = "accuracy"
+    higher_is_better: bool = True
+    sample_metric: str = "accuracy"
     dropped: Mapping[str, int] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
@@ -89,12 +95,21 @@ class Results:
         """A model's rows."""
         return [row for row in self.rows if row.model == model]
 
+    def scores(self, model: str, split: str | None = None) -> list[float]:
+        """A model's metric on the test split, or on a further one, by seed."""
+        return [(row.test if split is None else row.other_tests[split])[self.metric] for row in self.of(model)]
+
+    def best(self, models: Sequence[str]) -> str:
+        """The model whose mean on the test split is best."""
+        choose = max if self.higher_is_better else min
+        return choose(models, key=lambda model: mean(self.scores(model)))
+
     def other_tests(self) -> list[str]:
         """Names of the further test splits."""
         return list(dict.fromkeys(name for row in self.rows for name in row.other_tests))
 
     def by_group(self, model: str, split: str = "test") -> dict[str, float]:
-        """Mean accuracy over seeds per value of the reported group."""
+        """Mean score over seeds per value of the reported group."""
         rows = self.of(model)
         return {value: mean(row.groups[split][value] for row in rows) for value in rows[0].groups.get(split, {})}
 
@@ -115,6 +130,17 @@ class Spread:
         return f"{self.mean:.3f}" if self.deviation is None else f"{self.mean:.3f} ± {self.deviation:.3f}"
 
 
+def in_words(metric: str) -> str:
+    """A metric's name as it is written in tables and on axes.
+
+    Example:
+        >>> in_words("mean_absolute_error.mass")
+        'mean absolute error of mass'
+    """
+    name, _, of = metric.partition(".")
+    return name.replace("_", " ") + (f" of {of}" if of else "")
+
+
 def is_results(path: Path) -> bool:
     """Whether a file is what `Results.write` wrote."""
     try:
@@ -125,14 +151,14 @@ def is_results(path: Path) -> bool:
 
 
 RESULTS = "results.json"
-PLOTS = ("accuracy.png", "curves.png", "speed.png", "groups.png")
-COLUMNS = ("model", "family", "test accuracy", "parameters", "train s", "samples/s", "peak MB", "epochs")
+PLOTS = ("scores.png", "curves.png", "speed.png", "groups.png")
+COLUMNS = ("model", "family", "parameters", "train s", "samples/s", "peak MB", "epochs")
 
 
 def columns(results: Results) -> list[str]:
     """Headings of the summary table."""
-    extra = [f"{name} accuracy" for name in results.other_tests()]
-    return [*COLUMNS[:3], *extra, *COLUMNS[3:]]
+    scores = [f"{split} {in_words(results.metric)}" for split in ("test", *results.other_tests())]
+    return [*COLUMNS[:2], *scores, *COLUMNS[2:]]
 
 
 def summary(results: Results, model: str) -> list[str]:
@@ -144,8 +170,7 @@ def summary(results: Results, model: str) -> list[str]:
     return [
         model,
         rows[0].family,
-        str(Spread.of([row.test["accuracy"] for row in rows])),
-        *(str(Spread.of([row.other_tests[name]["accuracy"] for row in rows])) for name in results.other_tests()),
+        *(str(Spread.of(results.scores(model, split))) for split in (None, *results.other_tests())),
         f"{rows[0].parameters:,}",
         f"{mean(row.train_seconds for row in rows):.1f}",
         f"{mean(row.samples_per_second for row in rows):,.0f}",

@@ -16,7 +16,7 @@ from gnnfuse.bench.memory import PeakMemory
 from gnnfuse.bench.results import RESULTS, Results, Row
 from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBuilder, SampleGraph
-from gnnfuse.tasks import Classification
+from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig, Samples, fit_task, prepare
 from gnnfuse.workflow.models import ModelName, expand, make_model
 
@@ -33,8 +33,8 @@ class Observer(Protocol):
         """Before the samples are read; what is returned is called after each."""
         ...
 
-    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> "Sequence[Callback]":
-        """Before a run; what is returned watches its training."""
+    def training(self, model: str, seed: int, metric: str) -> "Sequence[Callback]":
+        """Before a run that is selected by a metric; what is returned watches its training."""
         ...
 
     def finished(self, results: Results, row: Row) -> None:
@@ -107,8 +107,11 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, o
     run = _Run(task, builder, train, valid, Examination(dataset, builder, group=task.group, device=config.device))
     for name in names:
         for seed in range(config.seeds):
-            watchers = observer.training(str(name), seed, fit_config.epochs, seconds)
-            row = run(name, replace(fit_config, seed=seed), watchers)
+            fitted = run.make(name, seed)
+            results.metric, results.higher_is_better = fitted.monitor, fitted.higher_is_better
+            results.sample_metric = fitted.sample_metric
+            watchers = observer.training(str(name), seed, fitted.monitor)
+            row = run(str(name), fitted, replace(fit_config, seed=seed), watchers)
             results.rows.append(row)
             results.write(out / RESULTS)
             observer.finished(results, row)
@@ -139,19 +142,23 @@ class _Run:
     valid: Sequence[SampleGraph]
     examination: Examination
 
-    def __call__(self, name: ModelName, config: FitConfig, watchers: "Sequence[Callback]") -> Row:
-        model = make_model(name, self.builder, dim=self.task.dim, depth=self.task.depth, seed=config.seed)
+    def make(self, name: ModelName, seed: int) -> Task:
+        """A new task, its weights drawn from the seed."""
+        model = make_model(name, self.builder, dim=self.task.dim, depth=self.task.depth, seed=seed)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            fitted = Classification(model, self.builder, dropout=self.task.dropout)
-            self._warm_up(fitted)
+            torch.manual_seed(seed)
+            made = self.task.task(model, self.builder)
+            self._warm_up(made)
+        return made
+
+    def __call__(self, name: str, fitted: Task, config: FitConfig, watchers: "Sequence[Callback]") -> Row:
         with PeakMemory(device_of(config.device)) as memory:
             report = fit_task(fitted, self.train, self.valid, config, callbacks=watchers)
         scores = self.examination.take(fitted, run=f"{name} seed {config.seed}")
         first, *others = scores
         return Row(
-            model=str(name),
-            family=model.family,
+            model=name,
+            family=fitted.model.family,
             seed=config.seed,
             test=scores[first].metrics,
             other_tests={other: scores[other].metrics for other in others},
@@ -167,11 +174,11 @@ class _Run:
             history=report.history,
         )
 
-    def _warm_up(self, task: Classification) -> None:
+    def _warm_up(self, task: Task) -> None:
         """One step whose result is thrown away: compiling kernels is no model's time or memory."""
         batch = task.builder.collate(list(self.valid[:2]))
         batch = batch.to(next(task.parameters()).device)
-        torch.autograd.backward(list(task.losses(task(batch), task.target_of(batch)).values()))
+        torch.autograd.backward(list(task.losses(task.step(batch)).values()))
         task.zero_grad(set_to_none=True)
 
 

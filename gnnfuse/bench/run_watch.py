@@ -1,4 +1,4 @@
-"""One run of a benchmark in the terminal: a bar over its steps, with the latest validation accuracy."""
+"""One run of a benchmark in the terminal: a bar over its steps, with the latest validation metric."""
 
 from typing import Any
 
@@ -15,9 +15,11 @@ class RunWatch(Callback):
     Args:
         progress: shows the bar.
         bar: which of its bars.
+        metric: the one to show.
     """
 
-    def __init__(self, progress: Progress, bar: TaskID) -> None:
+    def __init__(self, progress: Progress, bar: TaskID, metric: str) -> None:
+        self.metric = metric
         self.progress = progress
         self.bar = bar
 
@@ -32,6 +34,6 @@ class RunWatch(Callback):
         self.progress.update(self.bar, completed=trainer.global_step)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Show the validation accuracy."""
+        """Show the validation metric."""
         found = trainer.callback_metrics
-        self.progress.update(self.bar, note=f"valid {float(found['valid_accuracy']):.3f}")
+        self.progress.update(self.bar, note=f"valid {float(found[f'valid_{self.metric}']):.3f}")

@@ -56,14 +56,14 @@ class Terminal:
         bar = self.progress.add_task("reading samples", total=samples, note="")
         return lambda: self.progress.advance(bar)
 
-    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> "Sequence[Callback]":
+    def training(self, model: str, seed: int, metric: str) -> "Sequence[Callback]":
         """Before a run."""
         from gnnfuse.bench.run_watch import RunWatch
 
         if self._current is not None:
             self.progress.remove_task(self._current)
         self._current = self.progress.add_task(f"{model}, seed {seed}", total=None, note="")
-        return [RunWatch(self.progress, self._current)]
+        return [RunWatch(self.progress, self._current, metric)]
 
     def finished(self, results: Results, row: Row) -> None:
         """After a run: the model's line, once all its seeds are in."""
@@ -86,5 +86,5 @@ class Terminal:
 
 def _room(results: Results) -> list[int]:
     """Widths for what the cells will hold: names, mean ± deviation, numbers."""
-    accuracies = 1 + len(results.other_tests())
-    return [max(18, *(len(model) for model in results.models())), 9, *[13] * accuracies, 10, 7, 9, 7, 6]
+    scores = 1 + len(results.other_tests())
+    return [max(18, *(len(model) for model in results.models())), 9, *[13] * scores, 10, 7, 9, 7, 6]

@@ -2,4 +2,5 @@
 
 from gnnfuse.cli.commands import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -325,7 +325,8 @@ def _print_diagnosis(found: "Diagnosis") -> None:
 @_command
 def names(
     kind: Annotated[
-        Literal["benchmark", "edge_rule", "layer", "model", "node_type", "readout", "target", "task"] | None,
+        Literal["benchmark", "edge_rule", "layer", "model", "node_type", "objective", "readout", "target", "task"]
+        | None,
         typer.Argument(help="Only this kind."),
     ] = None,
 ) -> None:

@@ -5,10 +5,12 @@ from gnnfuse.fusion.classical import Concat, Unimodal
 from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
 from gnnfuse.fusion.graph import GraphFusion
 from gnnfuse.fusion.token_transformer import TokenTransformer
+from gnnfuse.readout import Fused
 
 __all__ = [
     "Concat",
     "Family",
+    "Fused",
     "FusionModel",
     "GraphFusion",
     "JointTransformer",

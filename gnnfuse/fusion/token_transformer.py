@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch
+from gnnfuse.readout import Fused
+
+Place = tuple[Int[Tensor, "states"], Int[Tensor, "states"]]
 
 
 class TokenTransformer(nn.Module):
@@ -41,15 +44,32 @@ class TokenTransformer(nn.Module):
         self.blocks = nn.ModuleList(_Block(dim, heads, expansion, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
 
-    def forward(
-        self, states: Mapping[str, Float[Tensor, "nodes dim"]], batch: GraphBatch
-    ) -> Float[Tensor, "graphs dim"]:
+    def forward(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """Token states by node type in, the class token's last state out."""
-        tokens, mask = pad_tokens(states, batch)
+        return self._read(self._mixed(states, batch)[0])
+
+    def with_nodes(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
+        """As `forward`, with the last states of the tokens as `Fused.nodes`."""
+        tokens, place = self._mixed(states, batch)
+        mixed: Tensor = self.norm(tokens[:, 1:][place])
+        parts = torch.split(mixed, [len(found) for found in states.values()])
+        by_type = dict(zip(states, parts, strict=True))
+        missing = {name: mixed.new_zeros(len(values), self.dim) for name, values in batch.values.items()}
+        nodes = torch.cat([by_type.get(name, missing[name]) for name in batch.node_types])
+        return Fused(self._read(tokens), nodes=nodes)
+
+    def _mixed(
+        self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch
+    ) -> tuple[Float[Tensor, "graphs tokens dim"], Place]:
+        """All tokens after the last block, the class token first, and where the given states stand among the others."""
+        tokens, mask, place = pad_tokens(states, batch)
         tokens = torch.cat([self.class_token.expand(batch.num_graphs, 1, -1), tokens], dim=1)
         mask = F.pad(mask, (1, 0), value=True)
         for block in self.blocks:
             tokens = block(tokens, mask)
+        return tokens, place
+
+    def _read(self, tokens: Float[Tensor, "graphs tokens dim"]) -> Float[Tensor, "graphs dim"]:
         fused: Tensor = self.norm(tokens[:, 0])
         return fused
 
@@ -80,8 +100,8 @@ class _Block(nn.Module):
 
 
 def pad_tokens(
-    states: Mapping[str, Float[Tensor, "nodes dim"]], batch: GraphBatch
-) -> tuple[Float[Tensor, "graphs tokens dim"], Bool[Tensor, "graphs tokens"]]:
+    states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch
+) -> tuple[Float[Tensor, "graphs tokens dim"], Bool[Tensor, "graphs tokens"], Place]:
     """The states of each graph in one row, type after type, zeros behind.
 
     Args:
@@ -89,7 +109,7 @@ def pad_tokens(
         batch: tells which graph each belongs to.
 
     Returns:
-        The tokens, and where there is one.
+        The tokens; where there is one; and the graph and column of each state, in the order of `states`.
     """
     graph_id = torch.cat([batch.layout[name].graph_id for name in states])
     counts = torch.stack([batch.layout[name].offsets.diff() for name in states]).sum(dim=0)
@@ -101,4 +121,4 @@ def pad_tokens(
     stacked = torch.cat(list(states.values()))
     tokens = stacked.new_zeros(batch.num_graphs, width, stacked.shape[1]).index_put((graph_id, column), stacked)
     mask = torch.arange(width, device=graph_id.device) < counts.unsqueeze(1)
-    return tokens, mask
+    return tokens, mask, (graph_id, column)

@@ -4,6 +4,8 @@ from gnnfuse.edges import Relation
 from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.graph_builder import GraphBuilder
+from gnnfuse.graph.node_target import NodeTarget
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_graph import SampleGraph
 from gnnfuse.graph.target import ClassTarget, MultiLabelTarget, NumberTarget, TargetEncoding
 
@@ -13,7 +15,9 @@ __all__ = [
     "GraphBatch",
     "GraphBuilder",
     "MultiLabelTarget",
+    "NodeTarget",
     "NumberTarget",
+    "Ragged",
     "Relation",
     "SampleGraph",
     "TargetEncoding",

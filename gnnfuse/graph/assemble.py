@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gnnfuse.edges import Relation
 from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_graph import FAR
 from gnnfuse.nodes import Layout
 from gnnfuse.ops import edges_from_index
@@ -19,7 +20,7 @@ def assemble(
     layout: Mapping[str, Layout],
     edge_lists: Mapping[Relation, Int[Tensor, "2 edges"]],
     *,
-    target: Tensor | None,
+    target: Tensor | Ragged | None,
     ids: tuple[str, ...],
     modalities: tuple[str, ...],
     present: Bool[Tensor, "graphs modalities"],
@@ -31,7 +32,7 @@ def assemble(
         layout: node type -> where its nodes lie; float64 times and positions become float32, counted from the first of
             their sample where that is far from 0, as a builder's do (`gnnfuse.graph.sample_graph.to_float32`).
         edge_lists: relation -> (source, destination) numbers within the two types, in the order of numbering.
-        target: `[graphs, ...]` or None.
+        target: `[graphs, ...]`, `Ragged` or None.
         ids: the samples' ids.
         modalities: node types that are read from a signal.
         present: `[graphs, modalities]`.

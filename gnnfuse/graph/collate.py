@@ -12,10 +12,16 @@ from torch import Tensor
 from gnnfuse.edges import Relation
 from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_graph import DROPPED, NODES, PRESENT, SHAPE, SampleGraph, measure
 from gnnfuse.nodes import Layout, NodeSet
 from gnnfuse.ops import Edges, PackedEdges, Transpose, merge_edges
 from gnnfuse.ops.cpu.one_block import empty_in_one_block
+
+
+def stacked(targets: Sequence[Tensor]) -> Tensor:
+    """Targets of one shape as one tensor."""
+    return torch.stack(list(targets))
 
 
 def collate(
@@ -24,6 +30,7 @@ def collate(
     modalities: tuple[str, ...],
     relations: tuple[Relation, ...],
     *,
+    join: Callable[[Sequence[Tensor]], Tensor | Ragged] = stacked,
     merge: Callable[[Sequence[PackedEdges]], Edges] = merge_edges,
     memory: BatchMemory | None = None,
 ) -> GraphBatch:
@@ -34,6 +41,7 @@ def collate(
         empties: node type -> a set without nodes, in the order of numbering.
         modalities: the node types that are read from a signal.
         relations: in the order of numbering; none leaves the graphs' edges out.
+        join: makes one of the samples' targets (`TargetEncoding.collate`).
         merge: `gnnfuse.ops.merge_edges`, or what gives the same.
         memory: what the samples' values may have been written into.
 
@@ -60,7 +68,7 @@ def collate(
         relations=relations,
         graph_id=graph_ids[-1],
         num_graphs=len(graphs),
-        target=_merge_targets(graphs),
+        target=_merge_targets(graphs, join),
         ids=tuple([str(place) if graph.id is None else graph.id for place, graph in enumerate(graphs)]),
         modalities=modalities,
         present=torch.from_numpy(np.ascontiguousarray(present.T)),
@@ -137,14 +145,16 @@ def _cat(lists: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     return [torch.cat(list(parts), out=out) for parts, out in zip(lists, merged, strict=True)]
 
 
-def _merge_targets(graphs: Sequence[SampleGraph]) -> Tensor | None:
+def _merge_targets(
+    graphs: Sequence[SampleGraph], join: Callable[[Sequence[Tensor]], Tensor | Ragged]
+) -> Tensor | Ragged | None:
     targets = [graph.target for graph in graphs if graph.target is not None]
     if not targets:
         return None
     if len(targets) < len(graphs):
         without = next(graph.id for graph in graphs if graph.target is None)
         raise ValueError(f"sample {without!r}: found no target, expected one, as other samples of the batch have")
-    return torch.stack(targets)
+    return join(targets)
 
 
 def _no_edges(nodes: int) -> Edges:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gnnfuse.catalog import listed
 from gnnfuse.edges import Relation
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.nodes import Layout
 from gnnfuse.ops import Edges, Transpose, relation_rows
 
@@ -27,7 +28,7 @@ class GraphBatch:
         relations: what each relation number in `edges` means.
         graph_id: `[nodes]`, each node's sample.
         num_graphs: number of samples.
-        target: `[graphs, ...]`, encoded targets; None where no sample has one.
+        target: `[graphs, ...]`, encoded targets, or `Ragged`; None where no sample has one.
         ids: the samples' ids; a sample without one is named by its place in the batch.
         modalities: node types that are read from a signal, in the order of `present`'s columns.
         present: `[graphs, modalities]`, whether the sample has the signal.
@@ -41,7 +42,7 @@ class GraphBatch:
     relations: tuple[Relation, ...]
     graph_id: Int[Tensor, "nodes"]
     num_graphs: int
-    target: Tensor | None
+    target: Tensor | Ragged | None
     ids: tuple[str, ...]
     modalities: tuple[str, ...]
     present: Bool[Tensor, "graphs modalities"]
@@ -177,10 +178,16 @@ class GraphBatch:
                 move(edges.offsets), move(edges.src), move(edges.relation), Transpose(*map(move, edges.transpose))
             ),
             graph_id=move(self.graph_id),
-            target=None if self.target is None else move(self.target),
+            target=_moved_target(self.target, move),
             present=move(self.present),
             edge_order=None if self.edge_order is None else move(self.edge_order),
         )
+
+
+def _moved_target(target: Tensor | Ragged | None, move: Callable[[Tensor], Tensor]) -> Tensor | Ragged | None:
+    if isinstance(target, Ragged):
+        return Ragged(move(target.values), move(target.offsets), target.of)
+    return None if target is None else move(target)
 
 
 def _same(left: object, right: object) -> bool:
@@ -191,6 +198,6 @@ def _same(left: object, right: object) -> bool:
             return list(left) == list(right) and all(_same(left[key], right[key]) for key in left)
         case Layout(), Layout():
             return all(_same(getattr(left, of.name), getattr(right, of.name)) for of in fields(left))
-        case Edges() | Transpose(), Edges() | Transpose():
+        case Edges() | Transpose() | Ragged(), Edges() | Transpose() | Ragged():
             return all(_same(one, other) for one, other in zip(left, right, strict=True))
     return bool(left == right)

@@ -15,8 +15,9 @@ from torch import Tensor
 from gnnfuse.catalog import listed, unknown
 from gnnfuse.edges import EdgeRule, Relation
 from gnnfuse.graph.batch_memory import BatchMemory
-from gnnfuse.graph.collate import collate, empty_batch
+from gnnfuse.graph.collate import collate, empty_batch, stacked
 from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges, to_float32
 from gnnfuse.graph.target import TargetEncoding
 from gnnfuse.nodes import NodeSet, NodeType, check_nodes, check_promises
@@ -229,7 +230,12 @@ class GraphBuilder:
             ValueError: no graphs, or targets in only some of them.
         """
         merge = partial(self._merge, impl=impl)
-        return collate(graphs, self.empties, self.modalities, self.relations, merge=merge, memory=memory)
+        return collate(
+            graphs, self.empties, self.modalities, self.relations, join=self._join, merge=merge, memory=memory
+        )
+
+    def _join(self, targets: Sequence[Tensor]) -> Tensor | Ragged:
+        return stacked(targets) if self.target is None else self.target.collate(targets)
 
     def no_samples(self) -> GraphBatch:
         """A batch of no sample: for a process that has nothing to do in a step in which others have.

@@ -9,13 +9,14 @@ from torch import Tensor
 from gnnfuse.edges import Relation
 from gnnfuse.graph.assemble import as_values, assemble, list_edges
 from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.nodes import Layout
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
 COMPANION = "gnnfuse"  # the attribute that carries what HeteroData has no convention for
-NODE_ATTRIBUTES = frozenset({"x", "pos", "time", "batch", "ptr", "num_nodes"})
+NODE_ATTRIBUTES = frozenset({"x", "y", "pos", "time", "batch", "ptr", "num_nodes"})
 
 
 def to_pyg(batch: GraphBatch) -> "HeteroData":
@@ -50,7 +51,9 @@ def to_pyg(batch: GraphBatch) -> "HeteroData":
             store.time = layout.time
     for relation, pairs in list_edges(batch).items():
         data[tuple(relation)].edge_index = pairs
-    if batch.target is not None:
+    if isinstance(batch.target, Ragged):
+        _set_node_target(data, batch.target)
+    elif batch.target is not None:
         data.y = batch.target
     data[COMPANION] = {
         "ids": list(batch.ids),
@@ -66,11 +69,12 @@ def from_pyg(data: "HeteroData") -> GraphBatch:
     """`HeteroData` as a batch: `from_pyg(to_pyg(batch)) == batch`, bit for bit.
 
     Any `HeteroData` is accepted, one graph (no `batch`) or several that PyG's `Batch` put together: `x` becomes the
-    values, `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target;
-    every node type counts as a modality, present in the samples that have nodes of it. Numbers become float32 (times
-    and positions counted from the first of their sample where that is far from 0); integers of shape `[nodes]` (ids)
-    and integer targets become int64. The batch remembers the order of the edges, so that `to_pyg(from_pyg(data))` has
-    them in the order of `data` (and `batch` and `ptr` even where `data` had none).
+    values, `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target,
+    or `y` of one node type (`[nodes, ...]`); every node type counts as a modality, present in the samples that have
+    nodes of it. Numbers become float32 (times and positions counted from the first of their sample where that is far
+    from 0); integers of shape `[nodes]` (ids) and integer targets become int64. The batch remembers the order of the
+    edges, so that `to_pyg(from_pyg(data))` has them in the order of `data` (and `batch` and `ptr` even where `data` had
+    none).
 
     Raises:
         ValueError: anything but one `HeteroData`, a type without `x`, nodes of a sample that do not stand
@@ -97,7 +101,7 @@ def from_pyg(data: "HeteroData") -> GraphBatch:
         values = {name: as_values(x, f"data[{name!r}].x") for name, x in values.items()}
     layout = {name: _layout(data, name, num_graphs, companion) for name in data.node_types}
     edge_lists = {Relation(*key): _whole(data[key].edge_index) for key in data.edge_types}
-    target = _target(getattr(data, "y", None), num_graphs)
+    target = _node_target(data, layout) or _target(getattr(data, "y", None), num_graphs)
     if companion is not None:
         ids, modalities, present = tuple(companion["ids"]), tuple(companion["modalities"]), companion["present"]
     else:
@@ -122,6 +126,27 @@ def _refuse_others(found: object) -> None:
 def _whole(numbers: Tensor) -> Tensor:
     """Integers as int64; others unchanged, for later checks to refuse."""
     return numbers if numbers.is_floating_point() or numbers.dtype == torch.bool else numbers.long()
+
+
+def _set_node_target(data: "HeteroData", target: Ragged) -> None:
+    if target.of is None:
+        raise ValueError("found a target of varying length that belongs to no node type, which HeteroData cannot hold")
+    data[target.of].y = target.values
+
+
+def _node_target(data: "HeteroData", layout: Mapping[str, Layout]) -> Ragged | None:
+    """One number or row per node of the one type that has `y`."""
+    having = [name for name in data.node_types if "y" in data[name]]
+    if not having:
+        return None
+    if len(having) > 1 or "y" in data._global_store:
+        others = having[1:] or ["the graph"]
+        raise ValueError(f"data[{having[0]!r}].y: found y of {', '.join(others)} too, expected one target")
+    (of,) = having
+    found = data[of].y
+    if not isinstance(found, Tensor) or found.ndim == 0 or len(found) != len(layout[of].graph_id):
+        raise ValueError(f"data[{of!r}].y: found {type(found).__name__}, expected one row per node")
+    return Ragged(_whole(found), layout[of].offsets, of)
 
 
 def _target(found: object, num_graphs: int) -> Tensor | None:

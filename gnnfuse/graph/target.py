@@ -1,7 +1,7 @@
 """How a sample's target becomes numbers; fitted on the training split, saved with the model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.nodes.moments import Moments
 from gnnfuse.sample import Sample, class_name
 from gnnfuse.sample.class_name import in_order, missing
@@ -21,7 +22,7 @@ SETS = (set, frozenset)
 
 
 class TargetEncoding(ABC):
-    """Turns a sample's target into a tensor of one shape for all samples."""
+    """Turns a sample's target into a tensor: of one shape for all samples, unless `collate` joins others."""
 
     @abstractmethod
     def encode(self, sample: Sample) -> Tensor:
@@ -30,6 +31,10 @@ class TargetEncoding(ABC):
         Raises:
             ValueError: names the sample, what was found and what was expected.
         """
+
+    def collate(self, encoded: Sequence[Tensor]) -> Tensor | Ragged:
+        """The targets of a batch's samples as one: `[graphs, ...]` by default, `Ragged` where they differ in length."""
+        return torch.stack(list(encoded))
 
     def named(self, sample: Sample) -> object:
         """The target by the names of its classes, where it has any: a name or a tuple of names.

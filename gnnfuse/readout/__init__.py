@@ -1,7 +1,8 @@
 """The sixth stage: one vector per graph."""
 
-from gnnfuse.readout.additive import AdditiveReadout, Each
+from gnnfuse.readout.additive import AdditiveReadout
 from gnnfuse.readout.attention import AttentionReadout
+from gnnfuse.readout.fused import Fused
 from gnnfuse.readout.hub import HubReadout
 from gnnfuse.readout.interaction import InteractionReadout
 from gnnfuse.readout.joined import JoinedReadout
@@ -12,7 +13,7 @@ from gnnfuse.readout.typed import TypedReadout
 __all__ = [
     "AdditiveReadout",
     "AttentionReadout",
-    "Each",
+    "Fused",
     "HubReadout",
     "InteractionReadout",
     "JoinedReadout",

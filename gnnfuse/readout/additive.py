@@ -1,29 +1,15 @@
-"""AdditiveReadout: each modality speaks for itself, and what they say is averaged."""
+"""AdditiveReadout: the mean of one vector per modality."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
+from gnnfuse.readout.fused import Fused
 from gnnfuse.readout.modality_means import modality_means
 from gnnfuse.readout.readout import Readout
-
-
-class Each(NamedTuple):
-    """Fused vectors, and those of each modality alone.
-
-    Args:
-        fused: `[graphs, dim]`.
-        alone: `[graphs, modalities, dim]`; anything where the graph lacks the modality.
-        present: `[graphs, modalities]`, whether the graph has nodes of it.
-    """
-
-    fused: Float[Tensor, "graphs dim"]
-    alone: Float[Tensor, "graphs modalities dim"]
-    present: Bool[Tensor, "graphs modalities"]
 
 
 class AdditiveReadout(Readout):
@@ -53,6 +39,8 @@ class AdditiveReadout(Readout):
         0.0
     """
 
+    gives = frozenset({"parts"})
+
     def __init__(self, dim: int, modalities: Sequence[str]) -> None:
         super().__init__()
         if not modalities:
@@ -61,15 +49,7 @@ class AdditiveReadout(Readout):
         self.modalities = tuple(sorted(modalities))
         self.maps = nn.ModuleDict({name: nn.Linear(dim, dim) for name in self.modalities})
 
-    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
-        """States in, one vector per graph out.
-
-        Raises:
-            ValueError: the batch's modalities are others.
-        """
-        return self.each(states, batch).fused
-
-    def each(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Each:
+    def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
         """The vectors, and what each modality alone would make of them.
 
         Raises:
@@ -80,6 +60,6 @@ class AdditiveReadout(Readout):
                 f"AdditiveReadout reads modalities {', '.join(self.modalities)}, found {', '.join(batch.modalities)}"
             )
         means, present = modality_means(states, batch)
-        said = torch.stack([self.maps[name](means[:, place]) for place, name in enumerate(self.modalities)], dim=1)
-        weight = present.to(said.dtype) / present.sum(1, keepdim=True).clamp(min=1)
-        return Each((said * weight[..., None]).sum(1), said, present)
+        parts = torch.stack([self.maps[name](means[:, place]) for place, name in enumerate(self.modalities)], dim=1)
+        weight = present.to(parts.dtype) / present.sum(1, keepdim=True).clamp(min=1)
+        return Fused((parts * weight[..., None]).sum(1), parts, present)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.ops import segment_reduce, segment_softmax
+from gnnfuse.readout.fused import Fused
 from gnnfuse.readout.readout import Readout
 
 
@@ -33,9 +34,9 @@ class AttentionReadout(Readout):
         self.value = nn.Linear(dim, dim)
         self.output = nn.Linear(dim, dim)
 
-    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+    def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
         """States in, weighted means out."""
         weights = segment_softmax(self.score(states), batch.graph_id, batch.num_graphs)
         values = self.value(states).unflatten(1, (self.heads, -1)) * weights.unsqueeze(-1)
-        fused: Tensor = self.output(segment_reduce(values.flatten(1), batch.graph_id, batch.num_graphs, reduce="sum"))
-        return fused
+        summed = segment_reduce(values.flatten(1), batch.graph_id, batch.num_graphs, reduce="sum")
+        return Fused(self.output(summed))

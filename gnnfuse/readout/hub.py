@@ -6,6 +6,7 @@ from torch import Tensor
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.ops import segment_reduce
+from gnnfuse.readout.fused import Fused
 from gnnfuse.readout.readout import Readout
 
 
@@ -20,7 +21,7 @@ class HubReadout(Readout):
         super().__init__()
         self.hubs = hubs
 
-    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+    def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
         """States in, the hubs' means out.
 
         Raises:
@@ -33,4 +34,4 @@ class HubReadout(Readout):
         kept = [name for name in batch.node_types if name in names]  # the order in which names are given is no matter
         hubs = torch.cat([states[batch.slices[name]] for name in kept])
         graph_id = torch.cat([batch.layout[name].graph_id for name in kept])
-        return segment_reduce(hubs, graph_id, batch.num_graphs, reduce="mean")
+        return Fused(segment_reduce(hubs, graph_id, batch.num_graphs, reduce="mean"))

@@ -10,6 +10,7 @@ from gnnfuse.graph import GraphBatch
 from gnnfuse.ops import neighbor_sum, segment_reduce
 from gnnfuse.ops.choose import check_impl
 from gnnfuse.ops.neighbor_sum.neighbor_sum import Impl
+from gnnfuse.readout.fused import Fused
 from gnnfuse.readout.modality_means import modality_means
 from gnnfuse.readout.readout import Readout
 
@@ -49,14 +50,13 @@ class InteractionReadout(Readout):
         self.impl = impl
         self.network = nn.Sequential(nn.Linear(dim, expansion * dim), nn.GELU(), nn.Linear(expansion * dim, dim))
 
-    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+    def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
         """States in, one vector per graph out."""
         means, present = modality_means(states, batch)
         interaction, count = self._interaction(states, batch)
         terms = torch.cat([means, interaction.unsqueeze(1)], dim=1)
         there = torch.cat([present, count > 0], dim=1)
-        fused: Tensor = (self.network(terms) * there[:, :, None]).sum(1)
-        return fused
+        return Fused((self.network(terms) * there[:, :, None]).sum(1))
 
     def _interaction(
         self, states: Float[Tensor, "nodes dim"], batch: GraphBatch

@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gnnfuse.graph import GraphBatch
+from gnnfuse.readout.fused import Fused
 from gnnfuse.readout.modality_means import modality_means
 from gnnfuse.readout.readout import Readout
 
@@ -25,9 +26,8 @@ class JoinedReadout(Readout):
         [[2.0], [0.0]]
     """
 
-    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+    def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
         """States in, one vector per graph out."""
         means, present = modality_means(states, batch)
         count = present.sum(1).clamp(min=1).to(means.dtype)
-        joined: Tensor = means.sum(1) / count.sqrt()[:, None]
-        return joined
+        return Fused(means.sum(1) / count.sqrt()[:, None])

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.ops import segment_reduce, segment_softmax
+from gnnfuse.readout.fused import Fused
 from gnnfuse.readout.readout import Readout
 
 
@@ -41,7 +42,7 @@ class TypedReadout(Readout):
             nn.Linear(len(self.node_types) * dim, expansion * dim), nn.GELU(), nn.Linear(expansion * dim, dim)
         )
 
-    def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
+    def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
         """States in, one vector per graph out.
 
         Raises:
@@ -57,5 +58,4 @@ class TypedReadout(Readout):
         segments = batch.num_graphs * len(self.node_types)
         weights = segment_softmax(self.score(found), segment, segments)
         pooled = segment_reduce(found * weights, segment, segments, reduce="sum")
-        fused: Tensor = self.network(pooled.reshape(batch.num_graphs, -1))
-        return fused
+        return Fused(self.network(pooled.reshape(batch.num_graphs, -1)))

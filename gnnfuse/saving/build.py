@@ -9,7 +9,7 @@ from gnnfuse.saving.describe import Json, place_of, places_in, short_name
 from gnnfuse.saving.within_bounds import BoundsError
 
 STAGES = ("nodes", "edges", "graph", "message_passing", "readout", "fusion", "tasks")
-KINDS = ("node_type", "edge_rule", "layer", "readout", "model", "task", "target")
+KINDS = ("node_type", "edge_rule", "layer", "readout", "model", "objective", "task", "target")
 
 
 def build(described: Json, *, classes: Sequence[type] = ()) -> object:

@@ -13,7 +13,7 @@ from gnnfuse.saving.describe import Json, describe
 from gnnfuse.saving.texts import LONGEST
 from gnnfuse.saving.weights import Listing, digest_of
 
-FORMAT = 2  # 1 had no checksums and no derived buffers
+FORMAT = 3  # 1 had no checksums and no derived buffers; 2 had tasks without objectives
 CONFIG = "config.json"
 DEEPEST = 100  # a part within a part takes several calls; saved models have some twenty
 

@@ -49,6 +49,8 @@ def describe(value: object, where: str = "") -> Json:
             return _partial(value, where)
         case tuple() if type(value) is tuple:
             return _each(value, where)
+        case nn.ModuleList():
+            return _each(tuple(value), where)
         case list():
             return {"list": _each(value, where)}
         case set() | frozenset():

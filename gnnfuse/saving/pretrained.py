@@ -15,6 +15,7 @@ from gnnfuse.saving.card import card_text, is_untouched
 from gnnfuse.saving.config import CONFIG, config_of, listing_in, read_config
 from gnnfuse.saving.folder import CARD, WEIGHTS, may_write_card, refuse_foreign, weights_path, write_card, write_folder
 from gnnfuse.saving.hub import local_folder
+from gnnfuse.saving.old_formats import renamed, upgraded
 from gnnfuse.saving.texts import read_texts
 from gnnfuse.saving.weights import (
     check_unchanged,
@@ -117,7 +118,9 @@ def from_pretrained(
     listed = listing_in(config)
     if listed is not None:
         check_unchanged(weights, listed, path)
-    described = read_texts(config["object"], folder)
+        listed = renamed(listed, config["format"])
+    weights = renamed(weights, config["format"])
+    described = read_texts(upgraded(config["object"], config["format"]), folder)
     sizes = {name: tensor.nbytes for name, tensor in weights.items()}
     with within_bounds(described, sizes, folder / CONFIG):  # the weights drawn in building are thrown away
         module = build(described, classes=classes)

@@ -3,15 +3,37 @@
 from gnnfuse.tasks.class_weights import balanced_weights, positive_weights
 from gnnfuse.tasks.classification import Classification
 from gnnfuse.tasks.multilabel import MultiLabel
+from gnnfuse.tasks.node_classification import NodeClassification, NodeLabel
+from gnnfuse.tasks.objectives import (
+    BatchObjective,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    EachModality,
+    NodeCrossEntropy,
+    Objective,
+    SquaredError,
+    Step,
+    TargetObjective,
+)
 from gnnfuse.tasks.regression import Regression
-from gnnfuse.tasks.task import Objectives, Prediction, Task
+from gnnfuse.tasks.task import Prediction, Task
 
 __all__ = [
+    "BatchObjective",
+    "BinaryCrossEntropy",
     "Classification",
+    "CrossEntropy",
+    "EachModality",
     "MultiLabel",
-    "Objectives",
+    "NodeClassification",
+    "NodeCrossEntropy",
+    "NodeLabel",
+    "Objective",
     "Prediction",
     "Regression",
+    "SquaredError",
+    "Step",
+    "TargetObjective",
     "Task",
     "balanced_weights",
     "positive_weights",

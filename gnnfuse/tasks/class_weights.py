@@ -42,14 +42,14 @@ def positive_weights(counts: Mapping[str, int], classes: Sequence[str], samples:
     return tuple(min(MOST, max(1.0, (samples - number) / number)) for number in numbers)
 
 
-def check_weights(weights: Sequence[float] | None, classes: Sequence[str]) -> Tensor | None:
+def weights_tensor(weights: Sequence[float] | None) -> Tensor | None:
     """The weights as a tensor `[classes]`; None where all count alike.
 
     Raises:
-        ValueError: not one positive number per class.
+        ValueError: a weight that is not above 0 and finite.
     """
     if weights is None:
         return None
-    if len(weights) != len(classes) or not all(0 < weight < float("inf") for weight in weights):
-        raise ValueError(f"class_weights must be {len(classes)} positive numbers, found {tuple(weights)}")
+    if not all(0 < weight < float("inf") for weight in weights):
+        raise ValueError(f"class_weights must be positive numbers, found {tuple(weights)}")
     return torch.tensor(weights, dtype=torch.float32)

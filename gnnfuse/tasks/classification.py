@@ -1,18 +1,15 @@
 """One class out of several."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
-from gnnfuse.tasks.class_weights import check_weights
-from gnnfuse.tasks.probabilities import class_probabilities
-from gnnfuse.tasks.task import Prediction, Task
+from gnnfuse.tasks.objectives import CrossEntropy, Objective
+from gnnfuse.tasks.task import Prediction, Task, check_outputs, linear_head, probabilities_of
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -30,19 +27,23 @@ class Classification(Task):
         model: fuses each graph into one vector.
         builder: with a `ClassTarget`.
         dropout: of the fused vector before the head.
-        label_smoothing: share of the target spread over all classes.
-        class_weights: how much a sample of each class counts in the loss, in the order of the classes; alike by
-            default. `balanced_weights` makes them from counts.
-        alone: weight of the losses of what each modality answers alone (`Task`).
+        objectives: what training minimises; `CrossEntropy()` by default. Probabilities are those of the first that
+            knows what its outputs stand for (`TargetObjective.probabilities`), else their softmax.
 
     Raises:
-        ValueError: the builder's target is not a `ClassTarget`, not one positive weight per class, or a weight
-            of `alone` for a model that cannot be asked.
+        ValueError: the builder's target is not a `ClassTarget`, or objectives that do not fit (`Task`).
+
+    Example:
+        >>> from gnnfuse.fusion import Unimodal
+        >>> from gnnfuse.nodes import TextTokens
+        >>> builder = GraphBuilder([TextTokens()], target=ClassTarget(("no", "yes")))
+        >>> model = Unimodal.of(builder, dim=16, depth=1)
+        >>> task = Classification(model, builder, objectives=[CrossEntropy(label_smoothing=0.1)])
+        >>> [objective.name for objective in task.objectives]
+        ['cross_entropy']
     """
 
     monitor = "accuracy"
-
-    weight: Tensor | None
 
     def __init__(
         self,
@@ -50,32 +51,21 @@ class Classification(Task):
         builder: GraphBuilder,
         *,
         dropout: float = 0.0,
-        label_smoothing: float = 0.0,
-        class_weights: tuple[float, ...] | None = None,
-        alone: float = 0.0,
+        objectives: Sequence[Objective] | None = None,
     ) -> None:
         if not isinstance(builder.target, ClassTarget) or not builder.target.classes:
             raise ValueError(f"Classification needs a builder with target=ClassTarget(classes), found {builder.target}")
-        super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout, alone=alone)
-        self.classes = builder.target.classes
-        self.label_smoothing = label_smoothing
-        self.class_weights = class_weights
-        self.register_buffer("weight", check_weights(class_weights, self.classes), persistent=False)
-
-    def losses(self, outputs: Float[Tensor, "graphs classes"], target: Int[Tensor, "graphs"]) -> Mapping[str, Tensor]:
-        """The mean cross-entropy, each sample's times its class's weight."""
-        smooth = self.label_smoothing
-        if self.weight is None:
-            return {"cross_entropy": F.cross_entropy(outputs, target, label_smoothing=smooth)}
-        # Not F.cross_entropy's weight=, which divides by the batch's own weights: parts of a step would not add up.
-        each = F.cross_entropy(outputs, target, label_smoothing=smooth, reduction="none")
-        return {"cross_entropy": (each * self.weight[target]).mean()}
-
-    def plain_losses(
-        self, outputs: Float[Tensor, "graphs classes"], target: Int[Tensor, "graphs"]
-    ) -> Mapping[str, Tensor]:
-        """The mean cross-entropy of the targets as they are, all classes alike."""
-        return {"cross_entropy": F.cross_entropy(outputs, target)}
+        classes = builder.target.classes
+        super().__init__(
+            model,
+            builder,
+            head=linear_head(model.dim, len(classes), dropout),
+            objectives=[CrossEntropy()] if objectives is None else objectives,
+            judge=CrossEntropy(),
+        )
+        check_outputs(self.objectives, len(classes))
+        self.dropout = dropout
+        self.classes = classes
 
     def metrics(self) -> "MetricCollection":
         """Accuracy, macro-averaged F1 (over the classes that occur), and the probabilities' calibration error."""
@@ -102,6 +92,6 @@ class Classification(Task):
             for name, number, row in zip(batch.ids, best, probabilities, strict=True)
         ]
 
-    @property
-    def _probabilities(self) -> "partial[Tensor]":
-        return partial(class_probabilities, weights=self.class_weights, smoothing=self.label_smoothing)
+    def _probabilities(self, outputs: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
+        found = probabilities_of(self.objectives, outputs)
+        return outputs.float().softmax(dim=1) if found is None else found

@@ -1,19 +1,18 @@
 """Any number of classes at once."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING
 
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, MultiLabelTarget
-from gnnfuse.tasks.class_weights import check_weights
-from gnnfuse.tasks.probabilities import label_probabilities
-from gnnfuse.tasks.task import Prediction, Task
+from gnnfuse.sample import Sample
+from gnnfuse.tasks.objectives import BinaryCrossEntropy, Objective
+from gnnfuse.tasks.task import Prediction, Task, check_outputs, linear_head, probabilities_of
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -32,17 +31,15 @@ class MultiLabel(Task):
         builder: with a `MultiLabelTarget`.
         dropout: of the fused vector before the head.
         threshold: weighted probability from which a class counts as predicted.
-        class_weights: how much having each class counts in the loss, where not having it counts 1; 1 by default.
-        alone: weight of the losses of what each modality answers alone (`Task`).
+        objectives: what training minimises; `BinaryCrossEntropy()` by default. Probabilities are those of the first
+            that knows what its outputs stand for (`TargetObjective.probabilities`), else the sigmoid of the outputs.
 
     Raises:
-        ValueError: the builder's target is not a `MultiLabelTarget`, not one positive weight per class, or a weight
-            of `alone` for a model that cannot be asked.
+        ValueError: the builder's target is not a `MultiLabelTarget`, or objectives that do not fit (`Task`).
     """
 
     monitor = "micro_f1"
-
-    weight: Tensor | None
+    sample_metric = "exact_match"
 
     def __init__(
         self,
@@ -51,30 +48,24 @@ class MultiLabel(Task):
         *,
         dropout: float = 0.0,
         threshold: float = 0.5,
-        class_weights: tuple[float, ...] | None = None,
-        alone: float = 0.0,
+        objectives: Sequence[Objective] | None = None,
     ) -> None:
         if not isinstance(builder.target, MultiLabelTarget) or not builder.target.classes:
             raise ValueError(
                 f"MultiLabel needs a builder with target=MultiLabelTarget(classes), found {builder.target}"
             )
-        super().__init__(model, builder, outputs=len(builder.target.classes), dropout=dropout, alone=alone)
-        self.classes = builder.target.classes
+        classes = builder.target.classes
+        super().__init__(
+            model,
+            builder,
+            head=linear_head(model.dim, len(classes), dropout),
+            objectives=[BinaryCrossEntropy()] if objectives is None else objectives,
+            judge=BinaryCrossEntropy(),
+        )
+        check_outputs(self.objectives, len(classes))
+        self.dropout = dropout
         self.threshold = threshold
-        self.class_weights = class_weights
-        self.register_buffer("weight", check_weights(class_weights, self.classes), persistent=False)
-
-    def losses(
-        self, outputs: Float[Tensor, "graphs classes"], target: Float[Tensor, "graphs classes"]
-    ) -> Mapping[str, Tensor]:
-        """The mean binary cross-entropy."""
-        return {"binary_cross_entropy": F.binary_cross_entropy_with_logits(outputs, target, pos_weight=self.weight)}
-
-    def plain_losses(
-        self, outputs: Float[Tensor, "graphs classes"], target: Float[Tensor, "graphs classes"]
-    ) -> Mapping[str, Tensor]:
-        """The mean binary cross-entropy, having and not having a class alike."""
-        return {"binary_cross_entropy": F.binary_cross_entropy_with_logits(outputs, target)}
+        self.classes = classes
 
     def metrics(self) -> "MetricCollection":
         """F1 over all decisions (micro) and over the labels that occur (macro), and the calibration error."""
@@ -82,22 +73,33 @@ class MultiLabel(Task):
 
         from gnnfuse.tasks.metrics import CalibrationError, LabelF1
 
-        probabilities = partial(label_probabilities, weights=self.class_weights)
         return MetricCollection(
             {
                 "f1": LabelF1(partial(_predicted, threshold=self.threshold), len(self.classes)),
-                "expected_calibration_error": CalibrationError(probabilities),
+                "expected_calibration_error": CalibrationError(self._probabilities),
             }
         )
+
+    def score(self, prediction: Prediction, sample: Sample) -> float:
+        """1 where exactly the labels of the sample are predicted, else 0."""
+        assert self.builder.target is not None
+        expected = self.builder.target.named(sample)
+        assert isinstance(prediction.label, tuple)
+        assert isinstance(expected, tuple)
+        return float(set(prediction.label) == set(expected))
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
         """The predicted labels, and the probability of each label."""
         predicted = _predicted(outputs, threshold=self.threshold).tolist()
-        probabilities = label_probabilities(outputs, weights=self.class_weights).tolist()
+        probabilities = self._probabilities(outputs).tolist()
         return [
             Prediction(name, tuple(compress(self.classes, chosen)), dict(zip(self.classes, row, strict=True)))
             for name, chosen, row in zip(batch.ids, predicted, probabilities, strict=True)
         ]
+
+    def _probabilities(self, outputs: Float[Tensor, "graphs labels"]) -> Float[Tensor, "graphs labels"]:
+        found = probabilities_of(self.objectives, outputs)
+        return outputs.float().sigmoid() if found is None else found
 
 
 def _predicted(outputs: Float[Tensor, "graphs classes"], *, threshold: float) -> Bool[Tensor, "graphs classes"]:

@@ -1,15 +1,17 @@
 """One number or several."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from gnnfuse.fusion.fusion_model import FusionModel
-from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget
-from gnnfuse.tasks.task import Prediction, Task
+from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget, Ragged
+from gnnfuse.sample import Sample
+from gnnfuse.tasks.objectives import Objective, SquaredError
+from gnnfuse.tasks.task import Prediction, Task, check_outputs, linear_head
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -26,28 +28,39 @@ class Regression(Task):
         model: fuses each graph into one vector.
         builder: with a `NumberTarget`.
         dropout: of the fused vector before the head.
-        alone: weight of the losses of what each modality answers alone (`Task`).
+        objectives: what training minimises; `SquaredError()` by default.
 
     Raises:
-        ValueError: the builder's target is not a `NumberTarget`, or a weight for a model that cannot be asked.
+        ValueError: the builder's target is not a `NumberTarget`, or objectives that do not fit (`Task`).
     """
 
     monitor = "mean_absolute_error"
     higher_is_better = False
+    sample_metric = "mean_absolute_error"
 
-    def __init__(self, model: FusionModel, builder: GraphBuilder, *, dropout: float = 0.0, alone: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: FusionModel,
+        builder: GraphBuilder,
+        *,
+        dropout: float = 0.0,
+        objectives: Sequence[Objective] | None = None,
+    ) -> None:
         if not isinstance(builder.target, NumberTarget):
             raise ValueError(f"Regression needs a builder with target=NumberTarget(size), found {builder.target}")
-        super().__init__(model, builder, outputs=builder.target.size, dropout=dropout, alone=alone)
+        size = builder.target.size
+        super().__init__(
+            model,
+            builder,
+            head=linear_head(model.dim, size, dropout),
+            objectives=[SquaredError()] if objectives is None else objectives,
+            judge=SquaredError(),
+        )
+        check_outputs(self.objectives, size)
+        self.dropout = dropout
         self.target = builder.target
-        if self.target.size > 1:
-            self.monitor = "normalized_mean_absolute_error"
-
-    def losses(
-        self, outputs: Float[Tensor, "graphs numbers"], target: Float[Tensor, "graphs numbers"]
-    ) -> Mapping[str, Tensor]:
-        """The mean squared error of the scaled numbers."""
-        return {"squared_error": F.mse_loss(outputs, target)}
+        if size > 1:
+            self.monitor = self.sample_metric = "normalized_mean_absolute_error"
 
     def metrics(self) -> "MetricCollection":
         """Mean absolute and root mean squared error in the target's own unit, for each number."""
@@ -57,14 +70,24 @@ class Regression(Task):
 
         return MetricCollection({"errors": NumberErrors(self.target.labels, self.target.scale)})
 
-    def measured(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def measured(self, outputs: Tensor, target: Tensor | Ragged) -> tuple[Tensor, Tensor]:
         """Both in the target's own unit, in float64 on the CPU."""
+        assert isinstance(target, Tensor)
         return self.target.decode(outputs), self.target.decode(target)
+
+    def score(self, prediction: Prediction, sample: Sample) -> float:
+        """The absolute error; of several numbers the mean of absolute error / standard deviation in training."""
+        found = torch.as_tensor(prediction.label, dtype=torch.float64).reshape(-1)
+        expected = torch.as_tensor(sample.target, dtype=torch.float64).reshape(-1)
+        error = (found - expected).abs()
+        if len(error) > 1:
+            error = error / torch.tensor(self.target.scale, dtype=torch.float64)
+        return float(error.mean())
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs numbers"]) -> list[Prediction]:
         """The numbers in the target's own unit: a float, or a tuple of several."""
         numbers = self.target.decode(outputs).tolist()
         return [
-            Prediction(name, row[0] if len(row) == 1 else tuple(row), {})
+            Prediction(name, row[0] if len(row) == 1 else tuple(row))
             for name, row in zip(batch.ids, numbers, strict=True)
         ]

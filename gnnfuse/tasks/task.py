@@ -1,19 +1,21 @@
-"""What a task is: a fusion model, a head and objectives; it gives losses, predictions and metrics."""
+"""What a task is: a fusion model, a head and objectives; it gives losses, metrics and predictions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
-from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.graph import GraphBatch, GraphBuilder, Ragged
 from gnnfuse.graph.graph_builder import listed_samples
+from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable
+from gnnfuse.tasks.objectives import Objective, Step, TargetObjective
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -25,123 +27,114 @@ class Prediction:
 
     Args:
         id: the sample's id, or its place where it has none.
-        label: the class name, the tuple of class names, or the number(s).
-        scores: probability of each class; empty for numbers. Where classes are weighted, the label need not be the most
-            probable class (`Classification`, `MultiLabel`).
+        label: what is predicted: the class name, the tuple of class names, the number(s), or whatever the task gives.
+        scores: probability of each class; empty where there is none. Where classes are weighted, the label need not be
+            the most probable class (`Classification`, `MultiLabel`).
     """
 
     id: str
     label: object
-    scores: Mapping[str, float]
-
-
-class Objectives(NamedTuple):
-    """What a training step needs of a batch.
-
-    Args:
-        outputs: `[graphs, ...]`, the head's.
-        losses: of the outputs, by name.
-        alone: of what each modality answers alone, by name, weighted; none where a task does not train them.
-    """
-
-    outputs: Tensor
-    losses: Mapping[str, Tensor]
-    alone: Mapping[str, Tensor]
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 class Task(nn.Module, Saveable, ABC):
-    """A fusion model with a head, trained for one purpose.
+    """A fusion model with a head and objectives, trained for one purpose.
 
     Args:
         model: fuses each graph into one vector.
         builder: makes samples into batches; its target encoding says what the head predicts.
-        outputs: how many numbers the head gives.
-        dropout: of the fused vector before the head.
-        alone: weight of the losses of what each modality answers alone, which training minimises too; needs a model
-            that can be asked (`FusionModel.each`). Without them the easiest modality keeps the others from learning
-            (Wang et al., "What Makes Training Multi-modal Classification Networks Hard?", 2020).
+        head: makes outputs of fused vectors.
+        objectives: training minimises the sum of weight times value.
+        judge: the objective that is logged, for training and validation alike, and compared between epochs: smoothed
+            labels and weights of classes change what is learned, and of two epochs they may call the surer one, right
+            as it is, the worse.
 
     Raises:
-        ValueError: a negative weight, or one for a model that cannot be asked; a model that was made for another
-            builder (`FusionModel.check_fits`).
+        ValueError: no objectives, two of one name, one that needs what the model does not give or another number of
+            outputs; a model that was made for another builder (`FusionModel.check_fits`).
 
     Attributes:
         monitor: name of the metric that early stopping and model selection watch.
         higher_is_better: whether a larger value of it is better.
+        of: the node type of whose nodes the outputs have a row each; None where they have one per graph.
+        sample_metric: what the mean of `score` over samples is called: "accuracy".
     """
 
     monitor: str
     higher_is_better: bool = True
+    sample_metric: str = "accuracy"
+    of: str | None = None
+    objectives: Sequence[Objective]
 
     def __init__(
-        self, model: FusionModel, builder: GraphBuilder, *, outputs: int, dropout: float, alone: float = 0.0
+        self,
+        model: FusionModel,
+        builder: GraphBuilder,
+        *,
+        head: nn.Module,
+        objectives: Sequence[Objective],
+        judge: Objective,
     ) -> None:
         super().__init__()
-        if alone < 0 or (alone and not model.has_each):
-            raise ValueError(
-                f"found alone={alone} for {type(model).__name__}, expected 0, or more for a model that tells what each "
-                "modality says, such as GraphFusion with readout=AdditiveReadout(...)"
-            )
         model.check_fits(builder)
+        _check_objectives(objectives, model)
         self.model = model
         self.builder = builder if model.sees_edges else builder.without_edges()
-        self.dropout = dropout
-        self.alone = alone
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(model.dim, outputs))
+        self.head = head
+        self.objectives = cast(Any, nn.ModuleList(objectives))
+        self.judge = judge
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs ..."]:
         """A batch in, the head's raw outputs out."""
-        outputs: Tensor = self.head(self.model(batch))
+        return self.outputs_of(self.model.embed(batch), batch)
+
+    def outputs_of(self, fused: Fused, batch: GraphBatch) -> Float[Tensor, "graphs ..."]:
+        """What the head makes of what the model gives; of the fused vectors by default."""
+        outputs: Tensor = self.head(fused.vector)
         return outputs
 
-    def objectives(self, batch: GraphBatch) -> Objectives:
-        """The outputs of a batch and what training minimises the sum of.
+    def step(self, batch: GraphBatch) -> Step:
+        """What objectives and metrics see of a batch.
 
         Raises:
             ValueError: the batch has no targets.
         """
         target = self.target_of(batch)
-        if not self.alone:
-            outputs = self(batch)
-            return Objectives(outputs, self.losses(outputs, target), {})
-        fused, alone, present = self.model.each(batch)
-        outputs = self.head(fused)
-        losses = self.losses(outputs, target)
-        graph = present.nonzero()[:, 0]
-        if not len(graph):
-            return Objectives(outputs, losses, {})
-        weight = self.alone * len(graph) / len(present)  # the mean over answers becomes the sum over a graph's answers
-        found = self.losses(self.head(alone[present]), target[graph])
-        return Objectives(outputs, losses, {f"{name}_alone": value * weight for name, value in found.items()})
+        fused = self.model.embed(batch)
+        return Step(batch, fused, self.outputs_of(fused, batch), target, self.head)
 
-    def plain_losses(self, outputs: Float[Tensor, "graphs ..."], target: Tensor) -> Mapping[str, Tensor]:
-        """What is logged and compared between epochs: `losses` without what only training is to see.
+    def losses(self, step: Step, *, whole: bool = True) -> Mapping[str, Float[Tensor, ""]]:
+        """What training minimises the sum of: each objective times its weight, and the model's own losses, by name.
 
-        Smoothed labels and weights of classes change what is learned; of two epochs they may call the surer one, right
-        as it is, the worse. The same as `losses` by default.
+        Args:
+            step: of one batch.
+            whole: with the objectives over a whole batch, as where the step is not one of several parts.
         """
-        return self.losses(outputs, target)
-
-    @abstractmethod
-    def losses(self, outputs: Float[Tensor, "graphs ..."], target: Tensor) -> Mapping[str, Tensor]:
-        """Scalar losses by name, each a mean over the samples; training minimises their sum.
-
-        Where devices or accumulated parts share a step, each part's loss counts by its number of samples.
-        """
+        asked = [objective for objective in self.objectives if whole or objective.over == "samples"]
+        return {objective.name: objective(step) * objective.weight for objective in asked} | dict(step.fused.losses)
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":
         """New metrics; each is updated with `measured(outputs, target)`."""
 
-    def measured(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def measured(self, outputs: Tensor, target: Tensor | Ragged) -> tuple[Tensor, Tensor]:
         """Outputs and encoded targets as the metrics take them; unchanged by default."""
+        assert isinstance(target, Tensor)
         return outputs, target
 
     @abstractmethod
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs ..."]) -> list[Prediction]:
         """The outputs in words, one prediction per graph."""
 
-    def target_of(self, batch: GraphBatch) -> Tensor:
+    def score(self, prediction: Prediction, sample: Sample) -> float:
+        """How good the prediction for one sample with a target is, for reports by groups of samples.
+
+        By default 1 where the label is the target, by the names of its classes, and 0 elsewhere.
+        """
+        encoding = self.builder.target
+        return float(prediction.label == (sample.target if encoding is None else encoding.named(sample)))
+
+    def target_of(self, batch: GraphBatch) -> Tensor | Ragged:
         """The batch's encoded targets.
 
         Raises:
@@ -192,3 +185,37 @@ class Task(nn.Module, Saveable, ABC):
             for module, mode in modes:
                 module.training = mode
         return predictions
+
+
+def linear_head(dim: int, outputs: int, dropout: float) -> nn.Sequential:
+    """Dropout of the fused vector, then a linear map."""
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, outputs))
+
+
+def _check_objectives(objectives: Sequence[Objective], model: FusionModel) -> None:
+    names = [objective.name for objective in objectives]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"found the objectives {', '.join(names) or 'none'}, expected one or more of different names")
+    for objective in objectives:
+        if lacking := sorted(objective.needs - model.gives):
+            gives = ", ".join(sorted(model.gives)) or "nothing but vectors"
+            raise ValueError(
+                f"objective {objective.name!r} needs {', '.join(lacking)}, {type(model).__name__} gives {gives}"
+            )
+
+
+def check_outputs(objectives: Iterable[Objective], outputs: int) -> None:
+    """Refuse objectives that are made for another number of outputs, such as weights of other classes.
+
+    Raises:
+        ValueError: names the objective, and both numbers.
+    """
+    for objective in objectives:
+        if objective.outputs not in (None, outputs):
+            raise ValueError(f"objective {objective.name!r} is made for {objective.outputs} outputs, found {outputs}")
+
+
+def probabilities_of(objectives: Iterable[Objective], outputs: Tensor) -> Tensor | None:
+    """The probabilities that outputs stand for, by the first objective that knows; None where none does."""
+    known = (each.probabilities(outputs) for each in objectives if isinstance(each, TargetObjective))
+    return next((found for found in known if found is not None), None)

@@ -16,6 +16,7 @@ from gnnfuse.testing.properties import (
     check_parameters,
     check_seed,
     make_seeded,
+    one_per_node,
     probe,
     widened,
 )
@@ -31,7 +32,7 @@ class EncodedLayer(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States after the layer."""
-        states: Tensor = self.layer(self.encoders.stacked(batch), batch)
+        states: Tensor = self.layer(torch.cat(list(self.encoders(batch).values())), batch)
         return states
 
 
@@ -66,7 +67,7 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
     name = type(layer).__name__
     check_seed(name, make)
     module = make_seeded(lambda: EncodedLayer(layer, builder, dim))
-    subject = probe(name, module, builder, tested="layer", per_node=True)
+    subject = probe(name, module, builder, tested="layer", graph_id=one_per_node)
     batch = widened(builder(samples, empty=True))
     with torch.no_grad():
         states, unjoined = subject(batch), subject(batch.without_edges())

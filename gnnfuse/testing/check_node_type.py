@@ -22,6 +22,7 @@ from gnnfuse.testing.properties import (
     check_parameters,
     check_seed,
     make_seeded,
+    one_per_node,
     probe,
     widened,
     without_signals,
@@ -33,11 +34,13 @@ class EncodedNodes(nn.Module):
 
     def __init__(self, node_type: NodeType, dim: int) -> None:
         super().__init__()
+        self.node_type = node_type
         self.encoders = NodeEncoders([node_type], dim)
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States of all nodes of the type."""
-        return self.encoders.stacked(batch)
+        states: Tensor = self.encoders(batch)[self.node_type.name]
+        return states
 
 
 def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int = 16) -> None:
@@ -150,7 +153,7 @@ def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], he
     assert isinstance(encoder, NodeEncoder), f"{name}: its encoder is a {type(encoder).__name__}, not a NodeEncoder"
     check_seed(name, lambda: node_type.encoder(dim))
     builder = GraphBuilder([node_type], extra="ignore")
-    subject = probe(name, make_seeded(lambda: EncodedNodes(node_type, dim)), builder, per_node=True)
+    subject = probe(name, make_seeded(lambda: EncodedNodes(node_type, dim)), builder, graph_id=one_per_node)
     states = subject(widened(builder(samples, empty=True)))
     assert states.shape[1:] == (dim,), f"{name}: found states of shape {list(states.shape)}, expected [nodes, {dim}]"
     check_defined(subject, samples)

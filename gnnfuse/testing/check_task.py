@@ -1,15 +1,17 @@
 """The conformance of tasks."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
-from gnnfuse.graph import GraphBuilder
+from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Prediction, Task
 from gnnfuse.testing.check_fusion_model import check_saving
 from gnnfuse.testing.global_state import unchanged_globals
-from gnnfuse.testing.properties import check_batches, check_defined, check_parameters, make_seeded, probe
+from gnnfuse.testing.properties import check_batches, check_defined, check_parameters, make_seeded, one_per_graph, probe
 
 
 def check_task(
@@ -21,10 +23,10 @@ def check_task(
 ) -> None:
     """Check a task.
 
-    Its objectives are finite scalars by name, as training takes them; the metric it monitors is among its metrics,
-    which get what `measured` makes of outputs and targets; one sample can be predicted by itself, whatever it lacks;
-    predicting is repeatable, does not look at targets and leaves modes and global state as they are; and what holds for
-    the outputs of every model (see `check_fusion_model`).
+    Its objectives and its judge are finite scalars, taken as training takes them; the metric it monitors is among its
+    metrics, which get what `measured` makes of outputs and targets; one sample can be predicted by itself, whatever it
+    lacks; predicting is repeatable, does not look at targets and leaves modes and global state as they are; and what
+    holds for the outputs of every model (see `check_fusion_model`).
 
     Args:
         make_task: makes the task for a builder.
@@ -48,25 +50,35 @@ def check_task(
     assert isinstance(task, Task), f"found a {type(task).__name__}, expected a Task"
     name = type(task).__name__
     samples = [sample.named(place) for place, sample in enumerate(samples)]
-    subject = probe(name, task, task.builder)
+    subject = probe(name, task, task.builder, graph_id=lambda batch: _graph_of_rows(task, batch))
     _check_losses(name, task, samples)
     _check_metrics(name, task, samples)
     _check_predictions(name, task, samples)
     check_defined(subject, samples)
     check_batches(subject, samples)
-    check_parameters(subject, samples)
+    # Of a model that gives more than the nodes of one type, the rest of its parameters is not asked for.
+    check_parameters(subject if task.of is None else replace(subject, tested=_head_of(subject.module)), samples)
     check_saving(name, task, task.builder, samples, classes)
+
+
+def _head_of(module: torch.nn.Module) -> torch.nn.Module:
+    assert isinstance(module, Task)
+    return module.head
+
+
+def _graph_of_rows(task: Task, batch: GraphBatch) -> torch.Tensor:
+    return one_per_graph(batch) if task.of is None else batch.layout[task.of].graph_id
 
 
 def _check_losses(name: str, task: Task, samples: Sequence[Sample]) -> None:
     batch = task.builder(samples, empty=True)
-    outputs, losses, alone = task.objectives(batch)
+    step = task.step(batch)
+    losses = task.losses(step)
     assert losses, f"{name}: found no losses, expected at least one"
-    for key, loss in {**losses, **alone}.items():
+    for key, loss in losses.items():
         _check_scalar(f"{name}: loss {key}", loss)
         assert loss.requires_grad, f"{name}: loss {key} depends on no parameter"
-    for key, loss in task.plain_losses(outputs.detach(), task.target_of(batch)).items():
-        _check_scalar(f"{name}: plain loss {key}", loss)
+    _check_scalar(f"{name}: judge {task.judge.name}", task.judge(step))
     targetless = task.builder([Sample(samples[0].signals, None, "the one without")])
     message = ""
     try:
@@ -85,7 +97,8 @@ def _check_scalar(name: str, loss: torch.Tensor) -> None:
 def _check_metrics(name: str, task: Task, samples: Sequence[Sample]) -> None:
     batch = task.builder(samples, empty=True)
     metrics = task.metrics()
-    metrics.update(*task.measured(task(batch), task.target_of(batch)))
+    step = task.step(batch)
+    metrics.update(*task.measured(step.outputs, step.target))
     found = metrics.compute()
     assert task.monitor in found, f"{name}: monitors {task.monitor!r}, its metrics are {', '.join(found)}"
     wrong = [key for key, number in found.items() if not bool(torch.as_tensor(number).isfinite().all())]
@@ -104,8 +117,11 @@ def _check_predictions(name: str, task: Task, samples: Sequence[Sample]) -> None
     assert again == first, f"{name}: predictions depend on the targets"
     together = task.predict(samples, empty=True)
     assert [p.id for p in together] == [s.id for s in samples], f"{name}: predictions come in another order"
-    for prediction in together:
+    for prediction, sample in zip(together, samples, strict=True):
         assert isinstance(prediction, Prediction), f"{name}: found a {type(prediction).__name__}, not a Prediction"
+        score = task.score(prediction, sample)
+        assert isinstance(score, float), f"{name}: scores a prediction as {score!r}, expected a float"
+        assert math.isfinite(score), f"{name}: scores a prediction as {score!r}"
     assert task.predict(Sample({}), empty=True), f"{name}: nothing is predicted for a sample without signals"
     try:
         task.predict([])

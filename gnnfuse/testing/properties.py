@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.graph import GraphBatch, GraphBuilder, Ragged
 from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType
 from gnnfuse.sample import Sample
 from gnnfuse.testing.global_state import poisoned_memory, unchanged_globals
@@ -16,23 +16,33 @@ from gnnfuse.testing.parameters import check_gradients, check_registered
 ROUNDINGS = 4096  # how many roundings of float64 two ways of computing one number may lie apart
 
 
+def one_per_graph(batch: GraphBatch) -> Tensor:
+    """The graph of each row, of outputs that have one per graph."""
+    return torch.arange(batch.num_graphs)
+
+
+def one_per_node(batch: GraphBatch) -> Tensor:
+    """The graph of each row, of outputs that have one per node."""
+    return batch.graph_id
+
+
 @dataclass(frozen=True)
 class Probe:
     """A module that takes batches, and where its output belongs.
 
     Args:
         name: for messages.
-        module: called with a batch; gives a row per graph, or per node.
+        module: called with a batch.
         tested: the part whose parameters are looked at.
         builder: makes the batches.
-        per_node: the output has a row per node.
+        graph_id: the graph of each row of the output; a row per graph by default.
     """
 
     name: str
     module: nn.Module
     tested: nn.Module
     builder: GraphBuilder
-    per_node: bool = False
+    graph_id: Callable[[GraphBatch], Tensor] = one_per_graph
 
     def __call__(self, batch: GraphBatch) -> Tensor:
         """The output, checked for its number of rows and for finite numbers.
@@ -46,7 +56,7 @@ class Probe:
             wide = "dtype" in str(error) or "Double" in str(error)
             hint = " (checks run in float64: convert to a parameter's dtype, not to float32)" if wide else ""
             raise AssertionError(f"{self.name}: {type(error).__name__}: {error}{hint}") from error
-        rows = batch.num_nodes if self.per_node else batch.num_graphs
+        rows = len(self.graph_id(batch))
         assert output.shape[:1] == (rows,), f"{self.name}: found shape {list(output.shape)}, expected {rows} rows"
         assert bool(output.isfinite().all()), f"{self.name}: found NaN or infinity in the output"
         return output
@@ -54,11 +64,18 @@ class Probe:
     def rows(self, samples: Sequence[Sample]) -> list[Tensor]:
         """The output for each sample of a batch."""
         batch = widened(self.builder(samples, empty=True))
-        output = self(batch).detach()
-        return [output[batch.graph_id == graph] for graph in range(len(batch))] if self.per_node else list(output)
+        output, graph_id = self(batch).detach(), self.graph_id(batch)
+        return [output[graph_id == graph] for graph in range(len(batch))]
 
 
-def probe(name: str, module: nn.Module, builder: GraphBuilder, *, tested: str = "", per_node: bool = False) -> Probe:
+def probe(
+    name: str,
+    module: nn.Module,
+    builder: GraphBuilder,
+    *,
+    tested: str = "",
+    graph_id: Callable[[GraphBatch], Tensor] = one_per_graph,
+) -> Probe:
     """A copy in float64 and evaluation mode, with random noise on every parameter, all of which must be registered.
 
     The noise moves parameters off special values (gates of 0, biases of 0) at which a mistake would not show.
@@ -72,7 +89,7 @@ def probe(name: str, module: nn.Module, builder: GraphBuilder, *, tested: str = 
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
-    return Probe(name, module, module.get_submodule(tested), builder, per_node)
+    return Probe(name, module, module.get_submodule(tested), builder, graph_id)
 
 
 def widened(batch: GraphBatch) -> GraphBatch:
@@ -86,7 +103,8 @@ def widened(batch: GraphBatch) -> GraphBatch:
         name: replace(found, position=wide(found.position), time=wide(found.time))
         for name, found in batch.layout.items()
     }
-    return replace(batch, values=values, layout=layout, target=wide(batch.target))
+    target = batch.target if isinstance(batch.target, Ragged) else wide(batch.target)
+    return replace(batch, values=values, layout=layout, target=target)
 
 
 def assert_close(found: Tensor, expected: Tensor, message: str) -> None:

@@ -12,10 +12,11 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
-from gnnfuse.tasks import Task
+from gnnfuse.tasks import BatchObjective, Step, Task
 from gnnfuse.train.batches import Batches
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import frozen_names
+from gnnfuse.train.gathered import gathered
 from gnnfuse.train.mean_loss import MeanLoss
 from gnnfuse.train.processes import every_process, highest
 from gnnfuse.train.random_states import random_states, seed_all, set_random_states
@@ -24,7 +25,7 @@ from gnnfuse.train.random_states import random_states, seed_all, set_random_stat
 class LightningTask(lightning.LightningModule):
     """Trains a task; logs `train_loss`, `valid_loss` and the validation metrics as `valid_<metric>`.
 
-    Logged losses are the task's plain ones (`Task.plain_losses`), of training and validation alike.
+    Logged losses are those of the task's judge (`Task.judge`), of training and validation alike.
 
     With a logger each step's loss and learning rate are logged too, as `step_loss` and `learning_rate`.
 
@@ -63,6 +64,7 @@ class LightningTask(lightning.LightningModule):
         self._started: float | None = None
         self.spent = 0.0
         self.terms = dict(terms or {})
+        self._parts: list[tuple[Step | None, Tensor | None]] = []  # of the step that is under way
         self._random: dict[str, Tensor] | None = None  # to go on with, at the first batch
 
     def setup(self, stage: str) -> None:
@@ -89,22 +91,50 @@ class LightningTask(lightning.LightningModule):
     def training_step(self, batch: GraphBatch, number: int) -> Tensor:
         """The summed losses of a batch, weighted so that every sample of the step counts alike.
 
+        With objectives over the whole batch, all losses of a step come with its last part.
+
         Raises:
-            FloatingPointError: the loss is NaN or infinite.
+            FloatingPointError: a loss is NaN or infinite.
         """
-        if not len(batch):
+        step, loss = None, None
+        if len(batch):
+            step = self.task.step(batch)
+            losses = self.task.losses(step, whole=False)
+            self._check_finite(losses, batch, number)
+            for mean in (self._train_loss, self._step_loss):
+                mean.add(self._judged(step), len(batch))
+            weight = self.train_batches.weight(number)
+            loss = torch.stack([*losses.values()]).sum() if losses else None
+            loss = loss if loss is None or weight == 1.0 else loss * weight
+        if not any(objective.over == "batch" for objective in self.task.objectives):
+            if loss is None or self.task.of is not None:  # which does not need all that the model computes
+                return self._nothing() if loss is None else loss + self._nothing()
+            return loss
+        self._parts.append((step, loss))
+        if (number + 1) % self.config.accumulate:
             return self._nothing()
-        outputs, losses, alone = self.task.objectives(batch)
-        loss = torch.stack([*losses.values(), *alone.values()]).sum()
-        if not bool(torch.isfinite(loss)):
-            shown = ", ".join(f"{name}={float(value.detach()):g}" for name, value in {**losses, **alone}.items())
-            raise FloatingPointError(
-                f"epoch {self.current_epoch}, step {number}: {shown}; samples {', '.join(batch.ids[:4])}, ..."
-            )
-        for mean in (self._train_loss, self._step_loss):
-            mean.add(self._plain(outputs.detach(), self.task.target_of(batch)), len(batch))
-        weight = self.train_batches.weight(number)
-        return loss if weight == 1.0 else loss * weight
+        return self._of_whole_step(batch, number)
+
+    def _of_whole_step(self, batch: GraphBatch, number: int) -> Tensor:
+        """The losses of all parts of a step that has just ended, and those that see it as one batch."""
+        steps = [step for step, _ in self._parts if step is not None]
+        values = [loss for _, loss in self._parts if loss is not None]
+        self._parts.clear()
+        found = gathered(steps, self.device)
+        if found is not None:
+            asked = [objective for objective in self.task.objectives if isinstance(objective, BatchObjective)]
+            whole = {each.name: each.loss(*found) * each.weight for each in asked}
+            self._check_finite(whole, batch, number)
+            values += [value * self.config.accumulate for value in whole.values()]  # as losses of parts are averaged
+        return torch.stack([*values, self._nothing()]).sum()
+
+    def _check_finite(self, losses: Mapping[str, Tensor], batch: GraphBatch, number: int) -> None:
+        if not losses or bool(torch.isfinite(torch.stack([*losses.values()]).sum())):
+            return
+        shown = ", ".join(f"{name}={float(value.detach()):g}" for name, value in losses.items())
+        raise FloatingPointError(
+            f"epoch {self.current_epoch}, step {number}: {shown}; samples {', '.join(batch.ids[:4])}, ..."
+        )
 
     def on_train_batch_end(self, outputs: Any, batch: GraphBatch, number: int) -> None:
         """Log the step that this batch completes."""
@@ -119,9 +149,9 @@ class LightningTask(lightning.LightningModule):
         """Update the validation metrics."""
         if not len(batch):
             return
-        outputs, target = self.task(batch), self.task.target_of(batch)
-        self.valid_metrics.update(*self.task.measured(outputs, target))
-        self._valid_loss.add(self._plain(outputs, target), len(batch))
+        step = self.task.step(batch)
+        self.valid_metrics.update(*self.task.measured(step.outputs, step.target))
+        self._valid_loss.add(self._judged(step), len(batch))
 
     def on_validation_epoch_end(self) -> None:
         """Log the epoch's losses and validation metrics, of all processes, and start them anew."""
@@ -195,8 +225,9 @@ class LightningTask(lightning.LightningModule):
         """Seconds that the run took, earlier lives included."""
         return self.spent + (0.0 if self._started is None else self._clock() - self._started)
 
-    def _plain(self, outputs: Tensor, target: Tensor) -> float:
-        return float(torch.stack(list(self.task.plain_losses(outputs, target).values())).sum())
+    @torch.no_grad()
+    def _judged(self, step: Step) -> float:
+        return float(self.task.judge(step))
 
     def _nothing(self) -> Tensor:
         """A zero that depends on every trainable parameter, as DDP's other processes wait for each gradient."""
@@ -217,13 +248,10 @@ def compiled(task: Task, wanted: bool) -> Iterator[None]:
         yield
         return
     task.model.compile(dynamic=True)
-    if task.alone:
-        vars(task.model)["each"] = torch.compile(task.model.each, dynamic=True)
     try:
         yield
     finally:
-        task.model._compiled_call_impl = None
-        vars(task.model).pop("each", None)
+        task.model.uncompile()
 
 
 def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

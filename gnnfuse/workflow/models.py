@@ -16,45 +16,58 @@ DEFAULT_MODELS = ("graph", "joint_transformer", "modality_attention", "concat", 
 
 @dataclass(frozen=True)
 class ModelName:
-    """A model of the catalogue, and for unimodal ones the modality: `graph`, `unimodal:image`."""
+    """A model of the catalogue, and for those with variants one of them: `graph`, `unimodal:image`."""
 
     model: str
-    modality: str | None = None
+    variant: str | None = None
 
     @classmethod
     def of(cls, name: object) -> Self:
         """The model that a name means, whatever the modalities.
 
         Raises:
-            ValueError: no name, an unknown model, or a modality for a model that takes none.
+            ValueError: no name, an unknown model, or a variant of a model that has none.
         """
         if not isinstance(name, str):
             raise ValueError(
                 f"found {name!r} among the models, expected names such as 'graph' (gnnfuse names model); a plug-in "
                 "names a model of your own (CONTRIBUTING.md), and fit_task trains one without a name"
             )
-        model, _, modality = name.partition(":")
-        catalog.load("model", model)
-        if modality and model != "unimodal":
+        model, _, variant = name.partition(":")
+        kind = model_class(model)
+        if variant and not kind.variants([variant]):
             raise ValueError(
-                f"model {model!r} takes no modality, found {name!r}; expected {model!r}: only unimodal takes one, "
-                "and layers and readouts are arguments of models in Python"
+                f"model {model!r} has no variants, found {name!r}; expected {model!r}: layers and readouts are "
+                "arguments of models in Python"
             )
-        return cls(model, modality or None)
+        return cls(model, variant or None)
 
     def __str__(self) -> str:
-        return self.model if self.modality is None else f"{self.model}:{self.modality}"
+        return self.model if self.variant is None else f"{self.model}:{self.variant}"
+
+
+def model_class(name: str) -> type[FusionModel]:
+    """The class that the catalogue lists under a name.
+
+    Raises:
+        ValueError: an unknown name, with the near ones suggested.
+        TypeError: the entry is not a fusion model.
+    """
+    kind = catalog.load("model", name)
+    if not (isinstance(kind, type) and issubclass(kind, FusionModel)):
+        raise TypeError(f"model {name!r}: found {kind!r}, expected a FusionModel class")
+    return kind
 
 
 def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
-    """The models that names mean: `unimodal` alone means one per modality.
+    """The models that names mean: one with variants means all of them (`unimodal`: one per modality).
 
     Args:
-        names: names of the catalogue, or `unimodal:<modality>`.
+        names: names of the catalogue, or `model:variant`.
         modalities: node types that are read from a signal.
 
     Raises:
-        ValueError: an unknown model or modality, with the near ones suggested.
+        ValueError: an unknown model or variant, with the near ones suggested.
 
     Example:
         >>> [str(name) for name in expand(["graph", "unimodal"], ["image", "text"])]
@@ -62,12 +75,10 @@ def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
     """
     found: list[ModelName] = []
     for name in map(ModelName.of, names):
-        if name.modality is not None and name.modality not in modalities:
-            raise ValueError(catalog.unknown("modality", name.modality, modalities))
-        if name.model == "unimodal" and name.modality is None:
-            found += [ModelName(name.model, each) for each in modalities]
-        else:
-            found.append(name)
+        known = model_class(name.model).variants(modalities)
+        if name.variant is not None and name.variant not in known:
+            raise ValueError(catalog.unknown("modality", name.variant, known))
+        found += [ModelName(name.model, each) for each in known] if known and name.variant is None else [name]
     return list(dict.fromkeys(found))
 
 
@@ -75,7 +86,7 @@ def model_named(name: str, node_types: Sequence[NodeType]) -> ModelName:
     """The one model that a name means: of `unimodal:SIGNAL`, the node type that reads the signal.
 
     Args:
-        name: of the catalogue, or `unimodal:SIGNAL`.
+        name: of the catalogue, or `model:SIGNAL`.
         node_types: what reads signals.
 
     Raises:
@@ -87,12 +98,13 @@ def model_named(name: str, node_types: Sequence[NodeType]) -> ModelName:
         'unimodal:keys_'
     """
     read_by = {node_type.signal: node_type.name for node_type in node_types if node_type.signal is not None}
-    model, _, signal = name.partition(":")
-    if model == "unimodal" and signal and signal not in read_by:
-        raise ValueError(catalog.unknown("signal", signal, read_by))
-    found = expand([f"{model}:{read_by.get(signal, signal)}" if signal else name], tuple(read_by.values()))
+    asked = ModelName.of(name)
+    if asked.variant is not None and asked.variant not in read_by:
+        raise ValueError(catalog.unknown("signal", asked.variant, read_by))
+    named = str(asked if asked.variant is None else ModelName(asked.model, read_by[asked.variant]))
+    found = expand([named], tuple(read_by.values()))
     if len(found) > 1:
-        several = ", ".join(f"{model}:{each}" for each in read_by)
+        several = ", ".join(f"{asked.model}:{each}" for each in read_by)
         raise ValueError(f"model {name!r} means {len(found)} models, expected one of {several}")
     return found[0]
 
@@ -104,7 +116,7 @@ def make_model(
     dim: int,
     depth: int,
     seed: int,
-    graph: Callable[[], Mapping[str, object]] = dict,
+    options: Callable[[], Mapping[str, Any]] = dict,
 ) -> FusionModel:
     """A new model with weights drawn from the seed; the process's random states stay as they are.
 
@@ -114,19 +126,14 @@ def make_model(
         dim: size of the states and of the fused vector.
         depth: layers.
         seed: of the weights.
-        graph: makes further arguments of a graph model, with weights that are drawn from the seed too.
+        options: makes further arguments of the model, whose weights are drawn from the seed too.
 
     Raises:
         ValueError: an unknown model, or numbers it cannot be built with.
         TypeError: the catalogue's entry is not a fusion model.
     """
-    kind = catalog.load("model", name.model)
-    if not (isinstance(kind, type) and issubclass(kind, FusionModel)):
-        raise TypeError(f"model {name.model!r}: found {kind!r}, expected a FusionModel class")
-    arguments = (builder.node_types, builder.relations) if kind.sees_edges else (builder.node_types,)
-    options: dict[str, Any] = {} if name.modality is None else {"modality": name.modality}
+    kind = model_class(name.model)
+    variant = {} if name.variant is None else kind.variants([name.variant])[name.variant]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        more = graph() if name.model == "graph" else {}
-        model: FusionModel = kind(*arguments, dim=dim, depth=depth, **options, **more)
-    return model
+        return kind.of(builder, dim=dim, depth=depth, **variant, **options())

@@ -12,13 +12,27 @@ from jaxtyping import Int64
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import Reject
+from gnnfuse.fusion import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import CachedNodes, NodeType
 from gnnfuse.reading import Survey, UsableSamples, UsableStream, survey
 from gnnfuse.sample.class_name import in_order
 from gnnfuse.saving import uncached
 from gnnfuse.tables import Columns, Table, target_kind
-from gnnfuse.tasks import Classification, MultiLabel, Regression, Task, balanced_weights, positive_weights
+from gnnfuse.tasks import (
+    BinaryCrossEntropy,
+    Classification,
+    CrossEntropy,
+    EachModality,
+    MultiLabel,
+    Objective,
+    Regression,
+    SquaredError,
+    TargetObjective,
+    Task,
+    balanced_weights,
+    positive_weights,
+)
 from gnnfuse.train import FitConfig, Samples, prepare
 from gnnfuse.train.graphs import graph_bytes
 from gnnfuse.train.plan import part_size
@@ -241,19 +255,28 @@ class TablePlan:
             builder = builder.fit(self.of("train"))
         name = model_named(self.options.model, builder.node_types)
         dim, depth, seed = self.options.dim, self.options.depth, self.config.seed
-        model = make_model(name, builder, dim=dim, depth=depth, seed=seed, graph=partial(self._graph, builder))
-        alone = ALONE if model.has_each and several else 0.0
+        options = partial(self._graph, builder) if name.model == "graph" else dict
+        model = make_model(name, builder, dim=dim, depth=depth, seed=seed, options=options)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            if isinstance(builder.target, NumberTarget):
-                return Regression(model, builder, dropout=DROPOUT, alone=alone)
-            assert isinstance(builder.target, ClassTarget | MultiLabelTarget)
-            weights = self._weights(builder.target.classes)
-            if isinstance(builder.target, MultiLabelTarget):
-                return MultiLabel(model, builder, dropout=DROPOUT, class_weights=weights, alone=alone)
-            return Classification(
-                model, builder, dropout=DROPOUT, label_smoothing=SMOOTHING, class_weights=weights, alone=alone
-            )
+            match builder.target:
+                case NumberTarget():
+                    return Regression(
+                        model, builder, dropout=DROPOUT, objectives=self._objectives(SquaredError(), model)
+                    )
+                case MultiLabelTarget(classes):
+                    labels = BinaryCrossEntropy(class_weights=self._weights(classes))
+                    return MultiLabel(model, builder, dropout=DROPOUT, objectives=self._objectives(labels, model))
+                case ClassTarget(classes):
+                    loss = CrossEntropy(label_smoothing=SMOOTHING, class_weights=self._weights(classes))
+                    return Classification(model, builder, dropout=DROPOUT, objectives=self._objectives(loss, model))
+        raise AssertionError(builder.target)
+
+    def _objectives(self, objective: TargetObjective, model: FusionModel) -> list[Objective]:
+        """The loss of a sample's answer and, of a graph model that reads modalities one by one, of each alone."""
+        several = len(self.columns.signals) > 1
+        alone = several and model.family == "graph" and "parts" in model.gives
+        return [objective, *([EachModality(objective, weight=ALONE)] if alone else [])]
 
     def _graph(self, builder: GraphBuilder) -> dict[str, object]:
         """Arguments of the graph model for a table of this size."""

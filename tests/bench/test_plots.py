@@ -27,14 +27,14 @@ def row(model: str, family: Family, seed: int, accuracy: float, groups: dict[str
 
 def results(groups: dict[str, float]) -> Results:
     rows = [row("graph", "graph", seed, 0.6 + seed / 10, groups) for seed in (0, 1)]
-    rows.append(row("concat", "other", 0, 0.5, groups))
+    rows.append(row("concat", "classical", 0, 0.5, groups))
     return Results(task="made", splits={"train": 1}, environment={}, budget={}, rows=rows)
 
 
 def test_every_plot_is_a_picture_and_groups_are_drawn_where_there_are_any(tmp_path: Path) -> None:
     with_groups, notes = write_plots(results({"sum": 0.5, "max": 0.7}), tmp_path)
     assert notes == ()
-    assert set(with_groups) == {"accuracy.png", "curves.png", "speed.png", "groups.png"}
+    assert set(with_groups) == {"scores.png", "curves.png", "speed.png", "groups.png"}
     for name in with_groups:
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert "groups.png" not in write_plots(results({}), tmp_path)[0]

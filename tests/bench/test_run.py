@@ -2,18 +2,23 @@ import gc
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean
 
 import pytest
 from lightning.pytorch.callbacks import Callback
 
 from gnnfuse.bench.bench_task import BenchTask
 from gnnfuse.bench.examination import Examination
+from gnnfuse.bench.plots import write_plots
 from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import Results, Row, Spread, summary
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
-from gnnfuse.data import digits
+from gnnfuse.data import Dataset, HeldOut, digits
+from gnnfuse.edges import Window
 from gnnfuse.fusion import Concat
+from gnnfuse.nodes import TextTokens
+from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig
 from gnnfuse.workflow.models import ModelName, expand, make_model
@@ -38,7 +43,7 @@ class Silent:
     def reading(self, samples: int) -> Callable[[], None]:
         return lambda: None
 
-    def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+    def training(self, model: str, seed: int, metric: str) -> Sequence[Callback]:
         return []
 
     def finished(self, results: Results, row: Row) -> None:
@@ -85,7 +90,7 @@ def test_the_result_file_has_the_promised_keys(finished: tuple[Results, Path, li
     assert written["splits"] == {"train": 48, "valid": 16, "test": 24}
     for row, kept in zip(written["rows"], results.rows, strict=True):
         assert row.keys() >= KEYS
-        assert row["family"] in {"graph", "attention", "unimodal", "other"}
+        assert row["family"] in {"graph", "attention", "unimodal", "classical"}
         assert row["test"]["accuracy"] == kept.test["accuracy"]
         assert row["samples_per_second"] > 0
         assert row["epochs"] == 1
@@ -119,7 +124,7 @@ def test_training_never_sees_the_test_split(monkeypatch: pytest.MonkeyPatch, tmp
     opened: list[str] = []
 
     class Watching(Silent):
-        def training(self, model: str, seed: int, epochs: int, seconds: float | None) -> Sequence[Callback]:
+        def training(self, model: str, seed: int, metric: str) -> Sequence[Callback]:
             return [SeesIds(test_ids, opened)]
 
     run_benchmark(task, BenchConfig(models=("concat",), seeds=1, device="cpu"), Watching(), out=tmp_path)
@@ -169,12 +174,64 @@ def test_the_report_states_means_spread_ceilings_and_budget(
     finished: tuple[Results, Path, list[str]], tmp_path: Path
 ) -> None:
     results, _, _ = finished
-    text = write_report(results, tmp_path, {"accuracy.png": "Accuracy"}).read_text()
+    text = write_report(results, tmp_path, {"scores.png": "Accuracy"}).read_text()
     for model in results.models():
         assert "| " + " | ".join(summary(results, model)) + " |" in text
     assert "ceiling image+text" in text
     assert "No run was stopped by the time limit." in text
-    assert "![Accuracy](accuracy.png)" in text
+    assert "![Accuracy](scores.png)" in text
+
+
+def words_task(target: str) -> BenchTask:
+    """How many letters a word has, and which: three words of one to four letters."""
+    words = ["a", "bb", "abb", "baaa"] * 9
+
+    def samples(split: str) -> list[Sample]:
+        wanted: dict[str, Callable[[str], object]] = {"regression": len, "multilabel": lambda word: sorted(set(word))}
+        return [Sample({"text": word}, wanted[target](word), f"{split}-{place}") for place, word in enumerate(words)]
+
+    test = samples("test")
+    dataset = Dataset(
+        name="words",
+        train=samples("train"),
+        valid=samples("valid"),
+        tests={"test": HeldOut(test, name="words test")},
+        target=target,
+        classes=("a", "b") if target == "multilabel" else (),
+        groups={"length": {str(sample.id): str(len(str(sample.signals["text"]))) for sample in test}},
+    )
+    config = FitConfig(epochs=2, batch_size=16, patience=None)
+    return BenchTask(
+        dataset=dataset, node_types=(TextTokens(),), edge_rules=(Window(),), config=config, dim=8, depth=1,
+        group="length",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "metric", "higher", "by_group"),
+    [
+        ("regression", "mean_absolute_error", False, "mean_absolute_error"),
+        ("multilabel", "micro_f1", True, "exact_match"),
+    ],
+)
+def test_models_are_compared_by_the_metric_of_the_task(
+    target: str, metric: str, higher: bool, by_group: str, tmp_path: Path
+) -> None:
+    config = BenchConfig(models=("graph", "unimodal"), seeds=1, device="cpu")
+    results = run_benchmark(words_task(target), config, Silent(), out=tmp_path)
+    assert (results.metric, results.higher_is_better, results.sample_metric) == (metric, higher, by_group)
+    scores = {row.model: row.test[metric] for row in results.rows}
+    best = (max if higher else min)(scores, key=lambda model: scores[model])
+    assert results.best(results.models()) == best
+    if target == "regression":
+        for row in results.rows:  # as many test samples of each length
+            assert mean(row.groups["test"].values()) == pytest.approx(row.test[metric])
+    plots, notes = write_plots(results, tmp_path)
+    assert not notes
+    text = write_report(results, tmp_path, plots).read_text()
+    assert f"test {metric.replace('_', ' ')} |" in text
+    assert f"Test {by_group.replace('_', ' ')}, mean over seeds." in text
+    assert "accuracy" not in text
 
 
 def test_spread_is_the_sample_standard_deviation() -> None:
@@ -191,7 +248,7 @@ def test_too_little_time_is_told(tmp_path: Path) -> None:
 def test_a_benchmark_takes_names_of_models_only() -> None:
     for models, message in (
         ((Concat,), "found <class .*Concat'> among the models, expected names such as 'graph'"),
-        (("graph:hgt",), "model 'graph' takes no modality, found 'graph:hgt'; expected 'graph': only unimodal"),
+        (("graph:hgt",), "model 'graph' has no variants, found 'graph:hgt'; expected 'graph': layers"),
         (("graf",), "unknown model 'graf', did you mean 'graph'"),
         ("graph", "unknown model 'g'"),
         ((), "found no models, expected some of concat, graph"),

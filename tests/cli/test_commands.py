@@ -61,7 +61,7 @@ def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path, mo
     written = json.loads((tmp_path / "found" / "results.json").read_text())
     assert f"{written['rows'][0]['test']['accuracy']:.3f}" == row.split()[2]
     names = {path.name for path in (tmp_path / "found").iterdir()}
-    assert names == {"results.json", "report.md", "accuracy.png", "curves.png", "speed.png", "groups.png"}
+    assert names == {"results.json", "report.md", "scores.png", "curves.png", "speed.png", "groups.png"}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_bench_prints_a_table_and_writes_everything(run: Run, tmp_path: Path, mo
         (("bench", "--minutes", "0"), ("minutes",)),
         (("bench", "--task", "picture_words", "--data", "nowhere"), ("nowhere", "GNNFUSE_DATA")),
         (("bench", "--models", ","), ("found no models", "graph")),
-        (("bench", "--models", "graph:image"), ("'graph' takes no modality",)),
+        (("bench", "--models", "graph:image"), ("'graph' has no variants",)),
         (("bench", "--quick", "--models", "unimodal:[/x]"), ("[/x]",)),
         (("bench", "--minutes", "inf"), ("minutes",)),
         (("draw",), ("nothing to draw",)),

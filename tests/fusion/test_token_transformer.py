@@ -30,9 +30,10 @@ def states_of(counts: dict[str, int]) -> dict[str, Tensor]:
 def test_tokens_lie_type_after_type() -> None:
     batch = BUILDER([Sample({"text": "ab", "title": "c"}), Sample({}), Sample({"title": "def"})], empty=True)
     states = {"text": torch.tensor([[1.0], [2.0]]), "title": torch.tensor([[3.0], [4.0], [5.0], [6.0]])}
-    tokens, mask = pad_tokens(states, batch)
+    tokens, mask, place = pad_tokens(states, batch)
     assert tokens.squeeze(2).tolist() == [[1, 2, 3], [0, 0, 0], [4, 5, 6]]
     assert mask.tolist() == [[True] * 3, [False] * 3, [True] * 3]
+    assert torch.equal(tokens[place], torch.cat(list(states.values())))
 
 
 @torch.no_grad()

@@ -123,6 +123,7 @@ def test_numbers_of_any_width_become_float32(dtype: torch.dtype) -> None:
     batch = from_pyg(data)
     user = batch.layout["user"]
     assert torch.equal(batch.values["user"], torch.ones(2, 4))
+    assert isinstance(batch.target, torch.Tensor)
     assert [each is not None and each.dtype for each in (user.position, user.time, batch.target)] == [torch.float32] * 3
     assert (batch.values["film"].tolist(), batch.values["film"].dtype) == ([5, 6], torch.int64)  # ids
     assert batch.graph_id.dtype == torch.int64
@@ -149,7 +150,7 @@ def test_graphs_batched_by_pyg() -> None:
     batch = from_pyg(data)
     assert batch.num_graphs == 3
     assert batch.layout["user"].offsets.tolist() == [0, 3, 4, 6]
-    assert batch.target is not None
+    assert isinstance(batch.target, torch.Tensor)
     assert batch.target.shape == (3, 2)
     assert_restored(to_pyg(batch), data)
     assert torch.equal(to_pyg(batch).y, data.y)
@@ -168,7 +169,10 @@ def test_pygs_misnumbered_batch_is_refused() -> None:
     [
         (lambda data: data["user"].pop("x"), r"data\['user'\]: found no tensor x"),
         (lambda data: data["user"].update({"train_mask": torch.ones(3)}), r"data\['user'\]: found train_mask"),
-        (lambda data: data["user"].update({"y": torch.ones(3)}), r"data\['user'\]: found y"),
+        (
+            lambda data: data["user"].update({"y": torch.ones(3)}),
+            r"data\['user'\].y: found y of the graph too, expected one",
+        ),
         (
             lambda data: data["user", "likes", "film"].update({"edge_attr": torch.ones(6, 1)}),
             r"data\[\('user', 'likes', 'film'\)\]: found edge_attr",

@@ -206,17 +206,17 @@ def test_a_batch_stacks_its_targets() -> None:
     samples = [Sample({"text": "a"}, target="cat"), Sample({"text": "a"}, target="owl")]
     types = [TextTokens()]
     classes = GraphBuilder(types, target=ClassTarget(("cat", "owl")))(samples).target
-    assert classes is not None
+    assert isinstance(classes, torch.Tensor)
     assert (classes.dtype, classes.tolist()) == (torch.int64, [0, 1])
     labels = GraphBuilder(types, target=MultiLabelTarget(("cat", "owl")))(
         [Sample({"text": "a"}, target=["owl"])]
     ).target
-    assert labels is not None
+    assert isinstance(labels, torch.Tensor)
     assert labels.tolist() == [[0.0, 1.0]]
     numbers = GraphBuilder(types, target=NumberTarget(2))(
         [Sample({"text": "a"}, target=[1, 2]), Sample({"text": "a"}, target=[3, 4])]
     ).target
-    assert numbers is not None
+    assert isinstance(numbers, torch.Tensor)
     assert numbers.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 

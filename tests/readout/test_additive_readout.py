@@ -62,12 +62,14 @@ def test_a_linear_head_gives_the_geometric_mean_of_what_each_modality_predicts(
 
 def test_each_modality_alone_is_what_the_readout_gives_without_the_others(batch: GraphBatch, states: Tensor) -> None:
     subject = readout()
-    fused, alone, present = subject.each(states, batch)
+    fused, parts, present, *_ = subject.read(states, batch)
+    assert parts is not None
+    assert present is not None
     assert torch.equal(fused, subject(states, batch))
     for graph in range(batch.num_graphs):
         said = said_by_each(subject, states, batch, graph)
         assert int(present[graph].sum()) == len(said)
-        for one, expected in zip(alone[graph][present[graph]], said, strict=True):
+        for one, expected in zip(parts[graph][present[graph]], said, strict=True):
             assert_close(one, expected, f"sample {graph}")
 
 

@@ -5,7 +5,7 @@ import torch
 from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import ClassTarget
 from gnnfuse.sample import Sample
-from gnnfuse.tasks import Classification
+from gnnfuse.tasks import Classification, CrossEntropy
 from gnnfuse.testing import example_builder, random_samples
 
 
@@ -15,7 +15,7 @@ def small_task(*, seed: int = 1, dim: int = 8) -> Classification:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = GraphFusion(builder.node_types, builder.relations, dim=dim, depth=1)
-        return Classification(model, builder, dropout=0.5, label_smoothing=0.1).eval()
+        return Classification(model, builder, dropout=0.5, objectives=[CrossEntropy(label_smoothing=0.1)]).eval()
 
 
 def few_samples() -> list[Sample]:

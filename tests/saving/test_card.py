@@ -71,7 +71,7 @@ def test_without_a_word_of_its_maker_it_says_what_the_model_knows() -> None:
     assert "license" not in front_matter(text)
     assert "2 classes: cat, dog." in text
     for node_type in task.builder.node_types:
-        parameters = sum(p.numel() for p in task.model.encoders.encoders[node_type.name].parameters())  # type: ignore[union-attr,index]
+        parameters = sum(p.numel() for p in task.model.encoders.encoders[node_type.name].parameters())
         row = rf"\| {node_type.name} \| {node_type.signal or 'learned'} \| `{type(node_type).__name__}` \|.*\| "
         assert re.search(row + rf"{parameters:,} \|", text)
     assert f"| parameters | {sum(p.numel() for p in task.parameters()):,} |" in text

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -10,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
+from gnnfuse.fusion import Concat, Fused, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder, NumberTarget
 from gnnfuse.message_passing import RelationAttention
 from gnnfuse.nodes import Features
 from gnnfuse.readout import AttentionReadout, HubReadout
 from gnnfuse.sample import Sample
 from gnnfuse.saving import from_pretrained, lost_arguments, save_pretrained
-from gnnfuse.tasks import Classification, Regression, Task
+from gnnfuse.tasks import Classification, CrossEntropy, Regression, Task
 from gnnfuse.testing import example_builder, random_samples
 
 DIM = 8
@@ -45,7 +46,7 @@ def task(*, dim: int = DIM) -> Task:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         model = GraphFusion(builder.node_types, builder.relations, dim=dim, depth=1)
-        return Classification(model, builder, dropout=0.5, label_smoothing=0.1).eval()
+        return Classification(model, builder, dropout=0.5, objectives=[CrossEntropy(label_smoothing=0.1)]).eval()
 
 
 SAVING = """
@@ -53,7 +54,7 @@ import sys
 import torch
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.saving import save_pretrained
-from gnnfuse.tasks import Classification
+from gnnfuse.tasks import Classification, CrossEntropy
 from gnnfuse.testing import example_builder, random_samples
 from tests.saving.test_pretrained import models, seeded
 import lidar
@@ -255,15 +256,14 @@ def test_methods_of_models_and_tasks(tmp_path: Path) -> None:
 class Halved(FusionModel):
     """A user's model."""
 
-    family = "other"
+    family = "classical"
 
     def __init__(self, inner: FusionModel) -> None:
-        super().__init__()
-        self.inner, self.dim, self.node_types = inner, inner.dim, inner.node_types
+        super().__init__([], inner.dim)  # the inner one encodes
+        self.inner = inner
 
-    def forward(self, batch: GraphBatch) -> Tensor:
-        halved: Tensor = self.inner(batch) / 2
-        return halved
+    def fuse(self, states: Mapping[str, Tensor], batch: GraphBatch) -> Fused:
+        return Fused(self.inner(batch) / 2)
 
 
 def test_who_loads_by_a_class_of_their_own_allows_it(tmp_path: Path) -> None:

@@ -7,7 +7,15 @@ from torch.nn import functional as F
 from gnnfuse.fusion import Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget
 from gnnfuse.nodes import TextTokens
-from gnnfuse.tasks import Classification, MultiLabel, balanced_weights, positive_weights
+from gnnfuse.tasks import (
+    BinaryCrossEntropy,
+    Classification,
+    CrossEntropy,
+    MultiLabel,
+    TargetObjective,
+    balanced_weights,
+    positive_weights,
+)
 
 CLASSES = ("cat", "dog", "owl")
 COUNTS = {"cat": 60, "dog": 30, "owl": 10}
@@ -15,7 +23,8 @@ COUNTS = {"cat": 60, "dog": 30, "owl": 10}
 
 def classification(weights: tuple[float, ...] | None) -> Classification:
     builder = GraphBuilder([TextTokens()], target=ClassTarget(CLASSES))
-    return Classification(Unimodal(builder.node_types, dim=8, depth=1), builder, class_weights=weights)
+    model = Unimodal(builder.node_types, dim=8, depth=1)
+    return Classification(model, builder, objectives=[CrossEntropy(class_weights=weights)])
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
@@ -39,34 +48,40 @@ def test_no_class_outweighs_another_more_than_ten_times() -> None:
 
 def test_the_loss_of_a_batch_is_the_mean_of_its_parts() -> None:
     """Parts of a step, on several devices, must add up: no division by the batch's own weights."""
-    task = classification((0.5, 1.0, 4.0))
+    objective = CrossEntropy(class_weights=(0.5, 1.0, 4.0))
     outputs, target = torch.randn(6, 3), torch.tensor([0, 0, 1, 2, 2, 2])
-    whole = task.losses(outputs, target)["cross_entropy"]
-    parts = [task.losses(outputs[rows], target[rows])["cross_entropy"] for rows in (slice(0, 2), slice(2, 6))]
+    whole = objective.loss(outputs, target)
+    parts = [objective.loss(outputs[rows], target[rows]) for rows in (slice(0, 2), slice(2, 6))]
     assert torch.isclose(whole, (2 * parts[0] + 4 * parts[1]) / 6)
     each = F.cross_entropy(outputs, target, reduction="none") * torch.tensor([0.5, 0.5, 1.0, 4.0, 4.0, 4.0])
     assert torch.isclose(whole, each.mean())
 
 
 def test_weights_of_labels_count_having_them() -> None:
-    builder = GraphBuilder([TextTokens()], target=MultiLabelTarget(("red", "round")))
-    model = Unimodal(builder.node_types, dim=8, depth=1)
-    task = MultiLabel(model, builder, class_weights=(3.0, 1.0))
+    objective = BinaryCrossEntropy(class_weights=(3.0, 1.0))
     outputs, target = torch.zeros(1, 2), torch.tensor([[1.0, 1.0]])
-    assert torch.isclose(task.losses(outputs, target)["binary_cross_entropy"], torch.tensor(2.0).log() * 2)
+    assert torch.isclose(objective.loss(outputs, target), torch.tensor(2.0).log() * 2)
 
 
-def test_plain_losses_have_neither_weights_nor_smoothing() -> None:
+def test_the_judge_has_neither_weights_nor_smoothing() -> None:
     outputs, target = torch.randn(6, 3), torch.tensor([0, 0, 1, 2, 2, 2])
     task = classification((0.5, 1.0, 4.0))
-    assert torch.isclose(task.plain_losses(outputs, target)["cross_entropy"], F.cross_entropy(outputs, target))
+    assert isinstance(task.judge, TargetObjective)
+    assert torch.isclose(task.judge.loss(outputs, target), F.cross_entropy(outputs, target))
     builder = GraphBuilder([TextTokens()], target=MultiLabelTarget(("red", "round")))
-    labels = MultiLabel(Unimodal(builder.node_types, dim=8, depth=1), builder, class_weights=(3.0, 1.0))
-    found = labels.plain_losses(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]]))["binary_cross_entropy"]
+    model = Unimodal(builder.node_types, dim=8, depth=1)
+    labels = MultiLabel(model, builder, objectives=[BinaryCrossEntropy(class_weights=(3.0, 1.0))])
+    assert isinstance(labels.judge, TargetObjective)
+    found = labels.judge.loss(torch.zeros(1, 2), torch.tensor([[1.0, 1.0]]))
     assert torch.isclose(found, torch.tensor(2.0).log())
 
 
-@pytest.mark.parametrize("weights", [(1.0, 1.0), (1.0, 0.0, 1.0), (1.0, float("inf"), 1.0)])
-def test_weights_that_do_not_fit_are_refused(weights: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="class_weights must be 3 positive numbers"):
+@pytest.mark.parametrize("weights", [(1.0, 0.0, 1.0), (1.0, float("inf"), 1.0)])
+def test_weights_that_are_not_above_zero_are_refused(weights: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="class_weights must be positive numbers, found"):
         classification(weights)
+
+
+def test_weights_of_another_number_of_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="objective 'cross_entropy' is made for 2 outputs, found 3"):
+        classification((1.0, 1.0))

@@ -1,15 +1,16 @@
 """Probabilities are those that training would have shown without weights and smoothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from torch import Tensor
 
 from gnnfuse.fusion import Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget
 from gnnfuse.nodes import TextTokens
 from gnnfuse.sample import Sample
-from gnnfuse.tasks import Classification, MultiLabel
+from gnnfuse.tasks import BinaryCrossEntropy, Classification, CrossEntropy, MultiLabel, TargetObjective, Task
 from gnnfuse.tasks.probabilities import class_probabilities, label_probabilities
 
 SHARES, WEIGHTS = (0.7, 0.25, 0.05), (0.5, 1.0, 6.0)
@@ -18,13 +19,20 @@ SHARES, WEIGHTS = (0.7, 0.25, 0.05), (0.5, 1.0, 6.0)
 def classification(weights: Sequence[float] | None, smoothing: float) -> Classification:
     builder = GraphBuilder([TextTokens()], target=ClassTarget(("often", "some", "rare")))
     model = Unimodal(builder.node_types, dim=8, depth=1)
-    given = None if weights is None else tuple(weights)
-    return Classification(model, builder, class_weights=given, label_smoothing=smoothing)
+    objective = CrossEntropy(class_weights=weights, label_smoothing=smoothing)
+    return Classification(model, builder, objectives=[objective])
 
 
 def labels(weights: Sequence[float]) -> MultiLabel:
     builder = GraphBuilder([TextTokens()], target=MultiLabelTarget(("often", "rare")))
-    return MultiLabel(Unimodal(builder.node_types, dim=8, depth=1), builder, class_weights=tuple(weights))
+    model = Unimodal(builder.node_types, dim=8, depth=1)
+    return MultiLabel(model, builder, objectives=[BinaryCrossEntropy(class_weights=weights)])
+
+
+def loss_of(task: Task) -> Callable[[Tensor, Tensor], Tensor]:
+    (objective,) = task.objectives
+    assert isinstance(objective, TargetObjective)
+    return objective.loss
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
@@ -38,7 +46,7 @@ def test_where_nothing_is_known_classes_get_their_shares(weights: Sequence[float
 
     def loss() -> float:
         optimizer.zero_grad()
-        value = task.losses(outputs.expand(100, 3), target)["cross_entropy"]
+        value = loss_of(task)(outputs.expand(100, 3), target)
         torch.autograd.backward(value)
         return float(value.detach())
 
@@ -53,7 +61,7 @@ def test_where_nothing_is_known_labels_get_their_shares() -> None:
     task = labels((1.0, 9.0))
     target = torch.tensor([[float(k < 50), float(k < 4)] for k in range(100)])
     outputs = torch.tensor([1.0, 9 * 0.04 / 0.96]).log().requires_grad_()
-    loss = task.losses(outputs.expand(100, 2), target)["binary_cross_entropy"]
+    loss = loss_of(task)(outputs.expand(100, 2), target)
     torch.autograd.backward(loss)
     assert outputs.grad is not None
     assert outputs.grad.abs().max() < 1e-7

@@ -15,7 +15,7 @@ from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTar
 from gnnfuse.nodes import Features, Hub, NodeType, TextTokens
 from gnnfuse.sample import Sample, SignalError
 from gnnfuse.saving.build import build
-from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.tasks import BinaryCrossEntropy, Classification, CrossEntropy, MultiLabel, Regression, SquaredError, Task
 from gnnfuse.train import evaluate
 
 
@@ -46,14 +46,14 @@ OUTPUTS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0]])
 
 
 def test_cross_entropy() -> None:
-    loss = classification().losses(OUTPUTS, torch.tensor([0, 2]))["cross_entropy"]
+    loss = CrossEntropy().loss(OUTPUTS, torch.tensor([0, 2]))
     first = -math.log(math.exp(2) / (math.exp(2) + math.exp(1) + 1))
     second = -math.log(1 / (2 + math.exp(3)))
     assert float(loss) == pytest.approx((first + second) / 2, rel=1e-6)
 
 
 def test_label_smoothing_spreads_its_share_over_all_classes() -> None:
-    loss = classification(label_smoothing=0.3).losses(OUTPUTS[:1], torch.tensor([0]))["cross_entropy"]
+    loss = CrossEntropy(label_smoothing=0.3).loss(OUTPUTS[:1], torch.tensor([0]))
     total = math.log(math.exp(2) + math.exp(1) + 1)
     expected = 0.8 * (total - 2) + 0.1 * (total - 1) + 0.1 * total
     assert float(loss) == pytest.approx(expected, rel=1e-6)
@@ -62,14 +62,16 @@ def test_label_smoothing_spreads_its_share_over_all_classes() -> None:
 def test_binary_cross_entropy() -> None:
     outputs, target = torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0, 0.0]])
     expected = (math.log(2) - math.log(1 - 1 / (1 + math.exp(-2)))) / 2
-    assert float(multilabel().losses(outputs, target)["binary_cross_entropy"]) == pytest.approx(expected, rel=1e-6)
+    assert float(BinaryCrossEntropy().loss(outputs, target)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_squared_error_of_scaled_numbers() -> None:
     task = regression()
     batch = task.builder([Sample({}, target=14), Sample({}, target=10)], empty=True)
-    assert task.target_of(batch).tolist() == [[2.0], [0.0]]
-    loss = task.losses(torch.tensor([[1.0], [3.0]]), task.target_of(batch))["squared_error"]
+    target = task.target_of(batch)
+    assert isinstance(target, Tensor)
+    assert target.tolist() == [[2.0], [0.0]]
+    loss = SquaredError().loss(torch.tensor([[1.0], [3.0]]), target)
     assert float(loss) == (1 + 9) / 2
 
 

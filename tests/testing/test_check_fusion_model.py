@@ -1,40 +1,38 @@
 """Broken models are caught, each by its own message."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from gnnfuse.fusion import Family, FusionModel, NodeEncoders
+from gnnfuse.fusion import Family, Fused, FusionModel
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
 from gnnfuse.ops import segment_reduce
 from gnnfuse.testing import check_fusion_model, example_builder, random_samples
 
+States = Mapping[str, Tensor]
+
 
 class Pooled(FusionModel):
     """A correct model, which the others break in one place."""
 
-    family: ClassVar[Family] = "other"
+    family: ClassVar[Family] = "classical"
 
     def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4) -> None:
-        super().__init__()
-        self.node_types = tuple(node_types)
-        self.dim = dim
-        self.encoders = NodeEncoders([t for t in node_types if t.signal is not None], dim)
+        super().__init__([t for t in node_types if t.signal is not None], dim)
         self.linear = nn.Linear(dim, dim)
 
-    def forward(self, batch: GraphBatch) -> Tensor:
-        pooled = self.linear(self.pool(batch))
-        return self.change(pooled, batch)
+    def fuse(self, states: States, batch: GraphBatch) -> Fused:
+        pooled = self.linear(self.pool(states, batch))
+        return Fused(self.change(pooled, batch))
 
-    def pool(self, batch: GraphBatch) -> Tensor:
-        return segment_reduce(*self.states(batch), batch.num_graphs, reduce="mean")
+    def pool(self, states: States, batch: GraphBatch) -> Tensor:
+        return segment_reduce(*self.stacked(states, batch), batch.num_graphs, reduce="mean")
 
-    def states(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        states = self.encoders(batch)
+    def stacked(self, states: States, batch: GraphBatch) -> tuple[Tensor, Tensor]:
         return torch.cat([*states.values()]), torch.cat([batch.layout[name].graph_id for name in states])
 
     def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
@@ -66,8 +64,8 @@ class LeavesAParameterAside(Pooled):
 
 
 class SkipsAbsentModalities(Pooled):
-    def states(self, batch: GraphBatch) -> tuple[Tensor, Tensor]:
-        states = {name: found for name, found in self.encoders(batch).items() if len(found)}
+    def stacked(self, states: States, batch: GraphBatch) -> tuple[Tensor, Tensor]:
+        states = {name: found for name, found in states.items() if len(found)}
         ids = [batch.layout[name].graph_id for name in states]
         none = torch.zeros(0, self.dim, dtype=self.linear.weight.dtype)
         return torch.cat([none, *states.values()]), torch.cat([batch.graph_id[:0], *ids])
@@ -79,17 +77,17 @@ class CentresTheBatch(Pooled):
 
 
 class AveragesOverPadding(Pooled):
-    def pool(self, batch: GraphBatch) -> Tensor:
-        states, graph_id = self.states(batch)
+    def pool(self, states: States, batch: GraphBatch) -> Tensor:
+        stacked, graph_id = self.stacked(states, batch)
         longest = torch.bincount(graph_id, minlength=batch.num_graphs).max()
-        return segment_reduce(states, graph_id, batch.num_graphs, reduce="sum") / longest.clamp(min=1)
+        return segment_reduce(stacked, graph_id, batch.num_graphs, reduce="sum") / longest.clamp(min=1)
 
 
 class DividesByNothing(Pooled):
-    def pool(self, batch: GraphBatch) -> Tensor:
-        states, graph_id = self.states(batch)
+    def pool(self, states: States, batch: GraphBatch) -> Tensor:
+        stacked, graph_id = self.stacked(states, batch)
         count = torch.bincount(graph_id, minlength=batch.num_graphs)
-        return segment_reduce(states, graph_id, batch.num_graphs, reduce="sum") / count.unsqueeze(1)
+        return segment_reduce(stacked, graph_id, batch.num_graphs, reduce="sum") / count.unsqueeze(1)
 
 
 class ReadsUnwrittenMemory(Pooled):
@@ -157,6 +155,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")  # which would refuse some of them first
 @pytest.mark.parametrize("model", BROKEN, ids=lambda model: model.__name__)
 def test_a_broken_model_is_caught(model: type[Pooled]) -> None:
     threads = torch.get_num_threads()

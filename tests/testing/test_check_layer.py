@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from gnnfuse.graph import GraphBatch, GraphBuilder, Relation
 from gnnfuse.message_passing import MessageLayer
 from gnnfuse.ops import segment_reduce
-from gnnfuse.readout import Readout
+from gnnfuse.readout import Fused, Readout
 from gnnfuse.testing import check_layer, check_readout, example_builder, random_samples
 
 SAMPLES = random_samples(torch.Generator().manual_seed(0))
@@ -89,23 +89,23 @@ def test_the_correct_layer_passes() -> None:
 
 
 class MeanOfNothing(Readout):
-    def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
+    def read(self, states: Tensor, batch: GraphBatch) -> Fused:
         total = segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="sum")
-        return total / torch.bincount(batch.graph_id, minlength=batch.num_graphs).unsqueeze(1)
+        return Fused(total / torch.bincount(batch.graph_id, minlength=batch.num_graphs).unsqueeze(1))
 
 
 class SumOfTheBatch(Readout):
-    def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
+    def read(self, states: Tensor, batch: GraphBatch) -> Fused:
         own = segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="sum")
-        return own / max(1, len(states))
+        return Fused(own / max(1, len(states)))
 
 
 class KeepsNoSize(Readout):
     def __init__(self, size: int) -> None:
         super().__init__()
 
-    def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
-        return segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="sum")
+    def read(self, states: Tensor, batch: GraphBatch) -> Fused:
+        return Fused(segment_reduce(states, batch.graph_id, batch.num_graphs, reduce="sum"))
 
 
 @pytest.mark.parametrize(

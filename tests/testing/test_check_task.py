@@ -6,19 +6,17 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 from torchmetrics import MeanSquaredError, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from gnnfuse.edges import Grid
-from gnnfuse.fusion import Concat, FusionModel, GraphFusion
-from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget, TargetEncoding
+from gnnfuse.fusion import Concat, Fused, FusionModel, GraphFusion
+from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget, Ragged, TargetEncoding
 from gnnfuse.nodes import ImagePatches
 from gnnfuse.readout import MeanReadout
 from gnnfuse.sample import Sample
-from gnnfuse.tasks import Prediction, Task
-from gnnfuse.tasks.task import Objectives
+from gnnfuse.tasks import CrossEntropy, Objective, Prediction, SquaredError, Task
 from gnnfuse.testing import check_task, example_builder, example_signals, random_samples
 
 
@@ -28,10 +26,11 @@ class Guess(Task):
     monitor = "error"
 
     def __init__(self, model: FusionModel, builder: GraphBuilder) -> None:
-        super().__init__(model, builder, outputs=1, dropout=0.5)
+        head = nn.Sequential(nn.Dropout(0.5), nn.Linear(model.dim, 1))
+        super().__init__(model, builder, head=head, objectives=[self.error()], judge=SquaredError())
 
-    def losses(self, outputs: Tensor, target: Tensor) -> Mapping[str, Tensor]:
-        return {"error": (outputs - target).square().mean()}
+    def error(self) -> Objective:
+        return SquaredError()
 
     def metrics(self) -> MetricCollection:
         return MetricCollection({"error": MeanSquaredError()})
@@ -40,9 +39,20 @@ class Guess(Task):
         return [Prediction(name, row[0], {}) for name, row in zip(batch.ids, outputs.tolist(), strict=True)]
 
 
+class OnePerSample(SquaredError):  # noqa: N818  # it is no exception
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        return (outputs - target).square()
+
+
 class LosesPerSample(Guess):
-    def losses(self, outputs: Tensor, target: Tensor) -> Mapping[str, Tensor]:
-        return {"error": (outputs - target).square()}
+    def error(self) -> Objective:
+        return OnePerSample()
+
+
+class JudgesPerSample(Guess):
+    def __init__(self, model: FusionModel, builder: GraphBuilder) -> None:
+        super().__init__(model, builder)
+        self.judge = OnePerSample()
 
 
 class MonitorsNothing(Guess):
@@ -73,7 +83,8 @@ class ForgetsTheHead(Guess):
 
 
 BROKEN = {
-    LosesPerSample: "loss error has shape .* expected a scalar",
+    JudgesPerSample: "judge squared_error has shape .* expected a scalar",
+    LosesPerSample: "loss squared_error has shape .* expected a scalar",
     MonitorsNothing: "monitors 'accuracy', its metrics are error",
     PredictsInTraining: "changed torch's random state",
     StaysInEvaluation: "leaves the task in evaluation mode",
@@ -88,6 +99,7 @@ def check(task: type[Guess]) -> None:
         check_task(lambda b: task(Concat(b.node_types, dim=8, depth=1), b), builder, samples, classes=[task])
 
 
+@pytest.mark.usefixtures("unchecked")  # which would refuse some of them first
 @pytest.mark.parametrize("task", BROKEN, ids=lambda task: task.__name__)
 def test_a_broken_task_is_caught(task: type[Guess]) -> None:
     with pytest.raises(AssertionError, match=BROKEN[task]):
@@ -106,28 +118,32 @@ class PatchTarget(TargetEncoding):
         return torch.tensor(sample.target)
 
 
+class OfPatches(CrossEntropy):
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        return super().loss(outputs.flatten(0, 1), target.flatten())
+
+
 class PatchLabels(Task):
     """Classes of nodes rather than of graphs: its metrics take other shapes than its outputs have."""
 
     monitor = "accuracy"
 
     def __init__(self, model: GraphFusion, builder: GraphBuilder) -> None:
-        super().__init__(model, builder, outputs=2, dropout=0.0)
+        head = nn.Linear(model.dim, 2)
+        super().__init__(model, builder, head=head, objectives=[OfPatches()], judge=OfPatches())
 
-    def forward(self, batch: GraphBatch) -> Tensor:
-        assert isinstance(self.model, GraphFusion)
-        scores = self.head(self.model.node_states(batch)[batch.slices["image"]])
+    def outputs_of(self, fused: Fused, batch: GraphBatch) -> Tensor:
+        assert fused.nodes is not None
+        scores = self.head(fused.nodes[batch.slices["image"]])
         layout = batch.layout["image"]
         padded: Tensor = scores.new_zeros(len(batch), 16, 2).index_put((layout.graph_id, layout.index), scores)
         return padded
 
-    def losses(self, outputs: Tensor, target: Tensor) -> Mapping[str, Tensor]:
-        return {"cross_entropy": F.cross_entropy(*self.measured(outputs, target))}
-
     def metrics(self) -> MetricCollection:
         return MetricCollection({"accuracy": MulticlassAccuracy(2)})
 
-    def measured(self, outputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def measured(self, outputs: Tensor, target: Tensor | Ragged) -> tuple[Tensor, Tensor]:
+        assert isinstance(target, Tensor)
         return outputs.flatten(0, 1), target.flatten()
 
     def describe(self, batch: GraphBatch, outputs: Tensor) -> list[Prediction]:
@@ -147,12 +163,15 @@ def test_a_task_with_measures_of_its_own_passes_on_samples_without_ids() -> None
     check_task(make, builder, samples, classes=[PatchLabels, PatchTarget])
 
 
-class LosesItselfAlone(Guess):
-    def objectives(self, batch: GraphBatch) -> Objectives:
-        outputs, losses, _ = super().objectives(batch)
-        return Objectives(outputs, losses, {"alone": outputs[:, 0]})
+class AsksForAVector(Concat):
+    def fuse(self, states: Mapping[str, Tensor], batch: GraphBatch) -> Fused:
+        fused = super().fuse(states, batch)
+        return fused._replace(losses={"spread": fused.vector[:, 0]})
 
 
-def test_what_training_minimises_is_checked() -> None:
-    with pytest.raises(AssertionError, match=r"loss alone has shape .* expected a scalar"):
-        check(LosesItselfAlone)
+@pytest.mark.usefixtures("unchecked")
+def test_what_the_model_asks_for_is_checked() -> None:
+    samples = random_samples(torch.Generator().manual_seed(0), target=lambda generator: 2.0)
+    builder = example_builder(target=NumberTarget())
+    with pytest.raises(AssertionError, match=r"loss spread has shape .* expected a scalar"):
+        check_task(lambda b: Guess(AsksForAVector(b.node_types, dim=8, depth=1), b), builder, samples)

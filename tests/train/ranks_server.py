@@ -12,14 +12,16 @@ from typing import IO, Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
 
 from gnnfuse.data import SampleStream
 from gnnfuse.edges import Complete, Window
 from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import AudioFrames, Hub, TextTokens
+from gnnfuse.readout import Fused
 from gnnfuse.sample import Audio, Sample
-from gnnfuse.tasks import Classification
+from gnnfuse.tasks import BatchObjective, Classification, CrossEntropy, Objective
 from gnnfuse.train import FitConfig, fit_task
 from tests.train.life_server import import_everything
 
@@ -49,16 +51,27 @@ class Recorded(SampleStream):
         return self.count
 
 
-def task(dropout: float) -> Classification:
+class Spread(BatchObjective):
+    """Draws the vectors of a class to their mean, and the means of the whole batch apart: of no part of it alone."""
+
+    name = "spread"
+
+    def loss(self, fused: Fused, target: Tensor) -> Tensor:
+        centred = fused.vector - fused.vector.mean(dim=0)
+        alike = target[:, None] == target[None, :]
+        return ((centred @ centred.T) * torch.where(alike, -1.0, 1.0)).mean()
+
+
+def task(dropout: float, objectives: str = "samples") -> Classification:
     """A small graph model."""
     rules = [Window(size=1), Complete(dst="hub", name="to_hub"), Complete(src="hub", name="from_hub")]
     types = [TextTokens(), AudioFrames(sample_rate=8000, hop=0.025), Hub()]
     builder = GraphBuilder(types, rules, target=ClassTarget(WORDS))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return Classification(
-            GraphFusion(builder.node_types, builder.relations, dim=8, depth=1), builder, dropout=dropout
-        )
+        model = GraphFusion(builder.node_types, builder.relations, dim=8, depth=1)
+        asked: list[Objective] = [CrossEntropy(), *([Spread(weight=0.5)] if objectives == "batch" else [])]
+        return Classification(model, builder, dropout=dropout, objectives=asked)
 
 
 class Watch(Callback):
@@ -93,7 +106,7 @@ def train(request: dict[str, Any]) -> dict[str, Any]:
     signal_at = request.get("signal_at")
     watch = Watch(None if signal_at is None else (signal_at[0], signal_at[1]))
     config = FitConfig(**{"batch_size": 8, "device": "cpu", "progress": False, "patience": None, **request["config"]})
-    trained = task(request.get("dropout", 0.0))
+    trained = task(request.get("dropout", 0.0), request.get("objectives", "samples"))
     report = fit_task(trained, samples, [data(number) for number in range(13)], config, callbacks=[watch])
     return {
         "losses": watch.losses,

@@ -142,7 +142,7 @@ def test_changed_data_and_a_changed_model_are_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="found another set of validation samples than expected"):
         fit_task(task(), TRAIN, other, config(tmp_path))
     larger = task()
-    larger.head.append(torch.nn.Linear(4, 4))
+    larger.head = torch.nn.Sequential(larger.head, torch.nn.Linear(4, 4))
     with pytest.raises(ValueError, match="found another task than expected"):
         fit_task(larger, TRAIN, VALID, config(tmp_path))
 

@@ -16,7 +16,7 @@ from gnnfuse.fusion import GraphFusion, Unimodal
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample
-from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.tasks import Classification, CrossEntropy, MultiLabel, Regression, Task
 from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task, prepare
 
 WORDS = ("ant", "bee", "cow", "dog")
@@ -126,11 +126,12 @@ def test_logged_losses_are_those_of_the_targets_as_they_are() -> None:
     builder = word_builder()
     torch.manual_seed(0)
     model = GraphFusion(builder.node_types, builder.relations, dim=16, depth=1)
-    task = Classification(model, builder, label_smoothing=0.5, class_weights=(0.5, 1.0, 2.0, 4.0))
+    task = Classification(
+        model, builder, objectives=[CrossEntropy(label_smoothing=0.5, class_weights=(0.5, 1.0, 2.0, 4.0))]
+    )
     valid = word_samples(8)
     report = fit_task(task, word_samples(32), valid, QUIET)
-    outputs = task(builder(valid))
-    expected = float(torch.nn.functional.cross_entropy(outputs, task.target_of(builder(valid))))
+    expected = float(CrossEntropy()(task.step(builder(valid))))
     assert report.best["valid_loss"] == pytest.approx(expected, rel=1e-5)
 
 

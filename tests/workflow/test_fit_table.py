@@ -19,7 +19,7 @@ from PIL import Image
 from gnnfuse import fit_defaults
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tables import Blanks, Columns, Guess, open_table
-from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.tasks import BinaryCrossEntropy, Classification, CrossEntropy, MultiLabel, Regression, Task
 from gnnfuse.train import evaluate
 from gnnfuse.workflow import (
     FitOptions,
@@ -65,6 +65,12 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitted(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     out = tmp_path_factory.mktemp("model")
     return fit(media / "pets.csv", out=out, id="name", target=["species"], options=SMALL, config=quick())
+
+
+def weights_of(task: Task) -> tuple[float, ...] | None:
+    first = task.objectives[0]
+    assert isinstance(first, CrossEntropy | BinaryCrossEntropy)
+    return first.class_weights
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -262,7 +268,7 @@ def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "labels.png").exists()
     predict(found.folder, table, out=tmp_path / "said.csv", device="cpu")
     said = rows_of(tmp_path / "said.csv")[0]
-    weights = dict(zip(found.task.classes, found.task.class_weights or (), strict=True))
+    weights = dict(zip(found.task.classes, weights_of(found.task) or (), strict=True))
     odds = {name: weight * (p := float(said[f"probability_{name}"])) / (1 - p) for name, weight in weights.items()}
     chosen = {name for name in found.task.classes if odds[name] >= 1}
     assert set(filter(None, said["prediction"].split("|"))) == chosen
@@ -321,7 +327,8 @@ def test_classes_are_in_the_order_of_numbers_and_labels_in_that_of_their_places(
         assert isinstance(plan.task, Classification | MultiLabel)
         assert plan.task.classes == classes
         counts = plan.survey.classes["train"]
-        assert plan.task.class_weights is None or len(plan.task.class_weights) == len(counts) == 12
+        weights = weights_of(plan.task)
+        assert weights is None or len(weights) == len(counts) == 12
 
 
 def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> None:

@@ -1,16 +1,17 @@
 """The strong attention baseline: a transformer over the tokens of all modalities together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders, read_types
+from gnnfuse.fusion.fusion_model import Family, FusionModel, read_types
 from gnnfuse.fusion.token_transformer import TokenTransformer
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
+from gnnfuse.readout import Fused
 
 
 class JointTransformer(FusionModel):
@@ -31,24 +32,20 @@ class JointTransformer(FusionModel):
     """
 
     family: ClassVar[Family] = "attention"
+    gives = frozenset({"nodes"})
 
     def __init__(
         self, node_types: Sequence[NodeType], *, dim: int = 64, depth: int = 3, heads: int = 4, dropout: float = 0.0
     ) -> None:
-        super().__init__()
-        self.node_types = read_types(node_types)
-        if not self.node_types:
+        if not read_types(node_types):
             raise ValueError("a joint transformer needs a node type that reads a signal, found none")
-        self.dim = dim
+        super().__init__(read_types(node_types), dim)
         self.depth = depth
         self.heads = heads
         self.dropout = dropout
-        self.encoders = NodeEncoders(self.node_types, dim)
         self.modality = nn.ParameterDict({t.name: nn.Parameter(torch.randn(dim) * 0.02) for t in self.node_types})
         self.transformer = TokenTransformer(dim, depth=depth, heads=heads, dropout=dropout)
 
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
-        """A batch in, one fused vector per graph out."""
-        states = {name: found + self.modality[name] for name, found in self.encoders(batch).items()}
-        fused: Tensor = self.transformer(states, batch)
-        return fused
+    def fuse(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
+        """Encoded states in; fused vectors and the states of the nodes out."""
+        return self.transformer.with_nodes({name: found + self.modality[name] for name, found in states.items()}, batch)

@@ -1,7 +1,7 @@
 """Self-attention over modalities: each modality is one vector, and they attend to each other."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -12,6 +12,7 @@ from gnnfuse.fusion.fusion_model import Family, FusionModel, read_types
 from gnnfuse.fusion.pooled import PooledModalities
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
+from gnnfuse.readout import Fused
 
 
 class ModalityAttention(FusionModel):
@@ -34,30 +35,27 @@ class ModalityAttention(FusionModel):
     """
 
     family: ClassVar[Family] = "attention"
+    gives = frozenset({"parts"})
 
     def __init__(
         self, node_types: Sequence[NodeType], *, dim: int = 64, depth: int = 3, heads: int = 4, dropout: float = 0.0
     ) -> None:
-        super().__init__()
-        self.node_types = read_types(node_types)
-        self.dim = dim
+        super().__init__(read_types(node_types), dim)
         self.depth = depth
         self.heads = heads
         self.dropout = dropout
-        self.pooled = PooledModalities(self.node_types, dim, depth=depth, heads=heads, dropout=dropout)
+        self.pooled = PooledModalities(self.modalities, dim, depth=depth, heads=heads, dropout=dropout)
         self.project = nn.ModuleDict({t.name: nn.Linear(dim, 3 * dim) for t in self.node_types})
         self.output = nn.Sequential(
             nn.Linear(len(self.node_types) * dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim), nn.LayerNorm(dim)
         )
 
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
-        """A batch in, one fused vector per graph out."""
-        vectors, has_tokens = self.pooled(batch)
-        names = [node_type.name for node_type in self.node_types]
-        projected = torch.stack([self.project[name](vectors[:, i]) for i, name in enumerate(names)], dim=1)
+    def fuse(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
+        """Encoded states in; fused vectors out, and the pooled vector of each modality."""
+        parts, present = self.pooled(states, batch)
+        projected = torch.stack([self.project[name](parts[:, i]) for i, name in enumerate(self.modalities)], dim=1)
         query, key, value = projected.chunk(3, dim=2)
         scores = torch.einsum("gid,gjd->gij", query, key) / math.sqrt(self.dim)
-        counted = has_tokens | ~has_tokens.any(dim=1, keepdim=True)
+        counted = present | ~present.any(dim=1, keepdim=True)
         weights = scores.masked_fill(~counted.unsqueeze(1), -torch.inf).softmax(dim=2)
-        fused: Tensor = self.output(torch.einsum("gij,gjd->gid", weights, value).flatten(1))
-        return fused
+        return Fused(self.output(torch.einsum("gij,gjd->gid", weights, value).flatten(1)), parts, present)

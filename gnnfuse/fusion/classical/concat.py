@@ -1,6 +1,6 @@
 """Late fusion: pooled modalities side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from gnnfuse.fusion.fusion_model import Family, FusionModel, read_types
 from gnnfuse.fusion.pooled import PooledModalities
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
+from gnnfuse.readout import Fused
 
 
 class Concat(FusionModel):
@@ -27,7 +28,8 @@ class Concat(FusionModel):
         ValueError: `heads` does not divide `dim`, or no node type reads a signal.
     """
 
-    family: ClassVar[Family] = "other"
+    family: ClassVar[Family] = "classical"
+    gives = frozenset({"parts"})
 
     def __init__(
         self,
@@ -39,14 +41,12 @@ class Concat(FusionModel):
         expansion: int = 2,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.node_types = read_types(node_types)
-        self.dim = dim
+        super().__init__(read_types(node_types), dim)
         self.depth = depth
         self.heads = heads
         self.expansion = expansion
         self.dropout = dropout
-        self.pooled = PooledModalities(self.node_types, dim, depth=depth, heads=heads, dropout=dropout)
+        self.pooled = PooledModalities(self.modalities, dim, depth=depth, heads=heads, dropout=dropout)
         self.network = nn.Sequential(
             nn.Linear(len(self.node_types) * dim, expansion * dim),
             nn.GELU(),
@@ -54,8 +54,7 @@ class Concat(FusionModel):
             nn.LayerNorm(dim),
         )
 
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
-        """A batch in, one fused vector per graph out."""
-        vectors, _ = self.pooled(batch)
-        fused: Tensor = self.network(vectors.flatten(1))
-        return fused
+    def fuse(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
+        """Encoded states in; fused vectors out, and the pooled vector of each modality."""
+        parts, present = self.pooled(states, batch)
+        return Fused(self.network(parts.flatten(1)), parts, present)

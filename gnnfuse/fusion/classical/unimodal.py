@@ -1,15 +1,16 @@
 """One modality alone: what fusion has to beat."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 
-from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders, read_types
+from gnnfuse.fusion.fusion_model import Family, FusionModel, read_types
 from gnnfuse.fusion.token_transformer import TokenTransformer
 from gnnfuse.graph import GraphBatch
 from gnnfuse.nodes import NodeType
+from gnnfuse.readout import Fused
 
 
 class Unimodal(FusionModel):
@@ -28,6 +29,7 @@ class Unimodal(FusionModel):
     """
 
     family: ClassVar[Family] = "unimodal"
+    gives = frozenset({"nodes"})
 
     def __init__(
         self,
@@ -39,22 +41,23 @@ class Unimodal(FusionModel):
         heads: int = 4,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
         read = read_types(node_types)
         chosen = [t for t in read if t.name == modality or (modality is None and len(read) == 1)]
         if not chosen:
             known = ", ".join(t.name for t in read)
             raise ValueError(f"found modality={modality!r}, expected one of: {known}")
-        self.node_types = tuple(chosen)
+        super().__init__(chosen, dim)
         self.modality = chosen[0].name
-        self.dim = dim
         self.depth = depth
         self.heads = heads
         self.dropout = dropout
-        self.encoders = NodeEncoders(self.node_types, dim)
         self.transformer = TokenTransformer(dim, depth=depth, heads=heads, dropout=dropout)
 
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
-        """A batch in, one vector per graph out."""
-        fused: Tensor = self.transformer(self.encoders(batch), batch)
-        return fused
+    def fuse(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
+        """Encoded states in; fused vectors and the states of the nodes out."""
+        return self.transformer.with_nodes(states, batch)
+
+    @classmethod
+    def variants(cls, modalities: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """One model per modality."""
+        return {name: {"modality": name} for name in modalities}

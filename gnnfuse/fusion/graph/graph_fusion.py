@@ -1,17 +1,18 @@
 """GraphFusion: encode the nodes, pass messages, read out."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.catalog import listed
-from gnnfuse.fusion.fusion_model import OTHER_BUILDER, Family, FusionModel, NodeEncoders
+from gnnfuse.fusion.fusion_model import OTHER_BUILDER, Family, FusionModel, heads_of
 from gnnfuse.graph import GraphBatch, GraphBuilder, Relation
 from gnnfuse.message_passing import LayerFactory, RelationAttention
 from gnnfuse.nodes import NodeType
-from gnnfuse.readout import AdditiveReadout, Each, Readout, TypedReadout
+from gnnfuse.readout import Fused, Readout, TypedReadout
 
 
 class GraphFusion(FusionModel):
@@ -55,49 +56,45 @@ class GraphFusion(FusionModel):
         layer: LayerFactory = RelationAttention,
         readout: Readout | None = None,
     ) -> None:
-        super().__init__()
-        self.node_types = tuple(sorted(node_types, key=lambda node_type: node_type.name))
+        node_types = sorted(node_types, key=lambda node_type: node_type.name)
+        names = [node_type.name for node_type in node_types]
         _check_kinds(relations, layer, readout, dim)
-        self.relations = tuple(Relation(*relation) for relation in relations)
-        names = [node_type.name for node_type in self.node_types]
-        stray = [relation for relation in self.relations if not {relation.src, relation.dst} <= set(names)]
+        kept = tuple(Relation(*relation) for relation in relations)
+        stray = [relation for relation in kept if not {relation.src, relation.dst} <= set(names)]
         if stray or depth < 1:
             found = f"relation {stray[0]}" if stray else f"depth={depth}"
             raise ValueError(f"found {found}, expected relations between {', '.join(names)} and a depth of at least 1")
-        self.dim = dim
+        super().__init__(node_types, dim)
+        self.relations = kept
         self.depth = depth
         self.layer = layer
-        self.encoders = NodeEncoders(self.node_types, dim)
         self.layers = nn.ModuleList(layer(dim, names, self.relations) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
         self.readout = TypedReadout(dim, names) if readout is None else readout
+        self.gives = frozenset({"nodes"}) | self.readout.gives
 
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
-        """A batch in, one fused vector per graph out.
+    def fuse(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
+        """Encoded states in; fused vectors, the states of the nodes and what the readout gives out.
 
         Raises:
             ValueError: the batch was built with other node types or relations.
         """
         self._check(batch)
-        fused: Tensor = self.readout(self.node_states(batch), batch)
-        return fused
+        nodes = torch.cat(list(states.values()))
+        for layer in self.layers:
+            nodes = layer(nodes, batch)
+        nodes = self.norm(nodes)
+        return self.readout.read(nodes, batch)._replace(nodes=nodes)
 
-    @property
-    def has_each(self) -> bool:
-        """Whether the readout averages what each modality says."""
-        return isinstance(self.readout, AdditiveReadout)
+    @classmethod
+    def made_from(cls, builder: GraphBuilder) -> Mapping[str, Any]:
+        """The builder's node types and relations."""
+        return {"node_types": builder.node_types, "relations": builder.relations}
 
-    def each(self, batch: GraphBatch) -> Each:
-        """The fused vectors, and those that each modality alone would give.
-
-        Raises:
-            TypeError: another readout than `AdditiveReadout`.
-            ValueError: the batch was built with other node types or relations.
-        """
-        if not isinstance(self.readout, AdditiveReadout):
-            return super().each(batch)
-        self._check(batch)
-        return self.readout.each(self.node_states(batch), batch)
+    @classmethod
+    def width_step(cls, options: Mapping[str, Any]) -> int:
+        """The number of heads of its layers, where they have any."""
+        return heads_of(options.get("layer", RelationAttention), {})
 
     def check_fits(self, builder: GraphBuilder) -> None:
         """Refuse a builder of other node types or relations.
@@ -117,14 +114,6 @@ class GraphFusion(FusionModel):
                 else f"{OTHER_BUILDER}: found no {listed(missing, 3)}"
             )
 
-    def node_states(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
-        """The states of all nodes after the last layer, normed."""
-        states = self.encoders.stacked(batch)
-        for layer in self.layers:
-            states = layer(states, batch)
-        normed: Tensor = self.norm(states)
-        return normed
-
     def _check(self, batch: GraphBatch) -> None:
         if batch.relations != self.relations or len(batch.values) != len(self.node_types):
             raise ValueError(
@@ -143,7 +132,7 @@ def _check_kinds(relations: Sequence[object], layer: object, readout: object, di
     if not callable(layer) or isinstance(layer, nn.Module):
         found = f"a {type(layer).__name__} object" if isinstance(layer, nn.Module) else repr(layer)
         raise ValueError(f"found {found} as layer, expected what makes one: the class, or a functools.partial of it")
-    if readout is not None and not isinstance(readout, nn.Module):
+    if readout is not None and not isinstance(readout, Readout):
         hint = f": {readout.__name__}(...)" if isinstance(readout, type) else ""
         raise ValueError(f"found {readout!r} as readout, expected a Readout object{hint}")
     size = getattr(readout, "dim", dim)

@@ -7,7 +7,7 @@ import torch
 import triton
 from torch import Tensor
 
-from gnnfuse.ops import triton_reduce_kernels as kernels
+from gnnfuse.ops.cuda import triton_reduce_kernels as kernels
 
 PIECE = 512
 WARPS = 4

@@ -18,8 +18,8 @@ def test_the_formula() -> None:
         model = ModalityAttention(builder.node_types, dim=DIM, depth=1, heads=2).double().eval()
     names = ["audio", "image", "text"]
     with torch.no_grad():
-        found = model(batch).numpy()
-        vectors, _ = model.pooled(batch)
+        found, vectors, *_ = model.embed(batch)
+        assert vectors is not None
     maps = {name: model.project.get_parameter(f"{name}.weight") for name in names}
     weight = {name: matrix.detach().numpy().reshape(3, DIM, DIM) for name, matrix in maps.items()}
     bias = {n: model.project.get_parameter(f"{n}.bias").detach().numpy().reshape(3, DIM) for n in names}

@@ -55,8 +55,7 @@ class Step:
     batches: list[GraphBatch]
 
     def loss(self, batch: GraphBatch) -> Tensor:
-        losses = self.task.losses(self.task(batch), cast(Tensor, batch.target))
-        return losses["cross_entropy"]
+        return self.task.losses(self.task.step(batch))["cross_entropy"]
 
     def gradients(self, loss: Tensor) -> dict[str, Tensor]:
         named = dict(self.task.named_parameters())

@@ -35,7 +35,7 @@ FORMS = [
 def test_compiled_ahead_of_time(
     dtype: str, dim: int, kind: int, given: tuple[str, ...], capability: int, tmp_path: Path
 ) -> None:
-    from gnnfuse.ops import triton_reduce_kernels as kernels
+    from gnnfuse.ops.cuda import triton_reduce_kernels as kernels
     from gnnfuse.ops.cuda.triton_reduce import row_tiles
 
     options = row_tiles(dim, torch.float32 if dtype == "fp32" else torch.bfloat16)

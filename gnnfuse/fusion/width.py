@@ -1,0 +1,51 @@
+"""The width of a model by its number of parameters."""
+
+import math
+from collections.abc import Callable
+
+NEAR = 0.05  # of the number asked for
+
+
+def width_for(parameters: int, count: Callable[[int], int], *, step: int) -> int:
+    """The multiple of `step` whose number of parameters comes nearest to the one asked for.
+
+    The number grows about as the square of the width; the search brackets it and interpolates between square roots.
+
+    Args:
+        parameters: how many there should be.
+        count: width -> number of parameters; must grow with the width.
+        step: what the width must be a multiple of.
+
+    Raises:
+        ValueError: no width within 5%; names the two nearest.
+
+    Example:
+        >>> width_for(1000, lambda width: width * width, step=4)
+        32
+        >>> width_for(1000, lambda width: width * width, step=20)
+        Traceback (most recent call last):
+        ...
+        ValueError: found parameters=1000, expected what a width comes within 5% of; the nearest are 400 (dim=20) and \
+1,600 (dim=40)
+    """
+    known: dict[int, int] = {}
+
+    def counted(multiple: int) -> int:
+        if multiple not in known:
+            known[multiple] = count(multiple * step)
+        return known[multiple]
+
+    low, high = 1, 1
+    while counted(high) < parameters:
+        low, high = high, max(high + 1, math.ceil(high * min(4.0, math.sqrt(parameters / counted(high)))))
+    while high - low > 1:
+        start, found, end = (math.sqrt(number) for number in (counted(low), parameters, counted(high)))
+        middle = min(high - 1, max(low + 1, round(low + (high - low) * (found - start) / (end - start))))
+        low, high = (middle, high) if counted(middle) < parameters else (low, middle)
+    best = min((low, high), key=lambda multiple: abs(counted(multiple) - parameters))
+    if abs(counted(best) - parameters) > NEAR * parameters:
+        sizes = " and ".join(f"{counted(each):,} (dim={each * step})" for each in sorted({low, high}))
+        raise ValueError(
+            f"found parameters={parameters}, expected what a width comes within 5% of; the nearest are {sizes}"
+        )
+    return best * step

@@ -1,0 +1,59 @@
+"""Cross-entropy over exclusive classes."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from gnnfuse.tasks.class_weights import weights_tensor
+from gnnfuse.tasks.objectives.objective import TargetObjective
+from gnnfuse.tasks.probabilities import class_probabilities
+
+
+class CrossEntropy(TargetObjective):
+    """The mean negative log-probability of the true class.
+
+    Args:
+        label_smoothing: share of the target that is spread over all classes.
+        class_weights: factor on the loss of each class's samples, in the order of the classes; 1 by default.
+            `balanced_weights` makes them from counts.
+        weight: as for every `Objective`.
+
+    Raises:
+        ValueError: a weight that is not above 0.
+
+    Example:
+        >>> import torch
+        >>> float(CrossEntropy(class_weights=(1.0, 3.0)).loss(torch.zeros(2, 2), torch.tensor([0, 1]))) / 2
+        0.6931471824645996
+    """
+
+    name = "cross_entropy"
+    class_weight: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        weight: float = 1.0,
+    ) -> None:
+        super().__init__(weight)
+        self.label_smoothing = label_smoothing
+        self.class_weights = None if class_weights is None else tuple(class_weights)
+        self.outputs = None if class_weights is None else len(class_weights)
+        self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
+
+    def loss(self, outputs: Float[Tensor, "samples classes"], target: Int[Tensor, "samples"]) -> Float[Tensor, ""]:
+        """The mean over the samples, each times the weight of its class."""
+        smooth = self.label_smoothing
+        if self.class_weight is None:
+            return F.cross_entropy(outputs, target, label_smoothing=smooth)
+        # Not F.cross_entropy's weight=, which divides by the batch's own weights: parts of a step would not add up.
+        each = F.cross_entropy(outputs, target, label_smoothing=smooth, reduction="none")
+        return (each * self.class_weight[target]).mean()
+
+    def probabilities(self, outputs: Float[Tensor, "samples classes"]) -> Float[Tensor, "samples classes"]:
+        """At the class frequencies of the training data: the effects of weights and smoothing are removed."""
+        return class_probabilities(outputs, weights=self.class_weights, smoothing=self.label_smoothing)

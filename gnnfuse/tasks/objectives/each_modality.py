@@ -1,0 +1,47 @@
+"""The loss of what each modality predicts alone."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective
+
+
+class EachModality(Objective):
+    """The loss of the head's outputs for each modality's own contribution, summed over the modalities of a sample.
+
+    Without it the modality that is learned fastest keeps the others from learning: Wang, Tran and Feiszli, "What Makes
+    Training Multi-modal Classification Networks Hard?" (2020), https://arxiv.org/abs/1905.12681. The task's one head is
+    applied to every part of `Fused.parts`.
+
+    Args:
+        objective: the loss of one answer.
+        weight: factor on the sum; above 0.
+
+    Raises:
+        ValueError: a weight that is not above 0, or an objective that is not one of outputs and targets alone.
+    """
+
+    needs = frozenset({"parts"})
+
+    def __init__(self, objective: TargetObjective, *, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        if not isinstance(objective, TargetObjective):
+            raise ValueError(
+                f"EachModality: found a {type(objective).__name__}, expected an objective of outputs and targets "
+                "alone, such as CrossEntropy()"
+            )
+        self.objective = objective
+        self.outputs = objective.outputs
+        self.name = f"{objective.name}_of_each_modality"
+
+    def forward(self, step: Step) -> Float[Tensor, ""]:
+        """The mean over samples of the sum over their modalities; 0 where no sample has any."""
+        parts, present = step.fused.parts, step.fused.present
+        assert parts is not None  # a task refuses models that do not give them
+        assert present is not None
+        assert isinstance(step.target, Tensor)
+        graph = present.nonzero()[:, 0]
+        if not len(graph):
+            return step.outputs.new_zeros(())
+        found = self.objective.loss(step.head(parts[present]), step.target[graph])
+        return found * (self.objective.weight * len(graph) / len(present))

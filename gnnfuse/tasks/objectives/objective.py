@@ -1,0 +1,102 @@
+"""What an objective is, and the step of training that it judges."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal, NamedTuple
+
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from gnnfuse.graph import GraphBatch, Ragged
+from gnnfuse.readout.fused import Fused
+
+
+class Step(NamedTuple):
+    """What a batch became on its way through a task.
+
+    Args:
+        batch: the batch.
+        fused: what the model made of it.
+        outputs: `[graphs, ...]`, the head's.
+        target: `[graphs, ...]`, encoded, or `Ragged`.
+        head: of the task, for objectives that apply it to other vectors.
+    """
+
+    batch: GraphBatch
+    fused: Fused
+    outputs: Tensor
+    target: Tensor | Ragged
+    head: nn.Module
+
+
+class Objective(nn.Module, ABC):
+    """One term of what training minimises: `weight` times what `forward` returns.
+
+    A constructor calls `super().__init__(weight)` and keeps each of its arguments under the argument's own name, so
+    that a task can be saved.
+
+    Args:
+        weight: factor on the value; above 0.
+
+    Raises:
+        ValueError: a weight that is not above 0 and finite.
+
+    Attributes:
+        name: of the value, in logs and messages.
+        needs: what the model must give for it, of "parts" and "nodes" (`FusionModel.gives`).
+        over: whether the value is a mean over the samples, which adds up over the parts of a step, or a function of the
+            whole batch, such as a contrastive loss, which does not.
+        outputs: how many numbers per sample the head must give; None where any number will do.
+    """
+
+    name: str
+    needs: frozenset[str] = frozenset()
+    over: ClassVar[Literal["samples", "batch"]] = "samples"
+    outputs: int | None = None
+
+    def __init__(self, weight: float = 1.0) -> None:
+        super().__init__()
+        if not 0 < weight < math.inf:
+            raise ValueError(f"{type(self).__name__}: found weight={weight}, expected a finite one above 0")
+        self.weight = weight
+
+    @abstractmethod
+    def forward(self, step: Step) -> Float[Tensor, ""]:
+        """The value, without the weight."""
+
+
+class TargetObjective(Objective):
+    """An objective of the head's outputs and the encoded targets alone: a mean over samples."""
+
+    @abstractmethod
+    def loss(self, outputs: Float[Tensor, "samples ..."], target: Shaped[Tensor, "samples ..."]) -> Float[Tensor, ""]:
+        """The mean over the samples, without the weight."""
+
+    def forward(self, step: Step) -> Float[Tensor, ""]:
+        """The loss of the step's outputs."""
+        assert isinstance(step.target, Tensor)  # of tasks with one target per sample
+        return self.loss(step.outputs, step.target)
+
+    def probabilities(self, outputs: Float[Tensor, "samples ..."]) -> Float[Tensor, "samples ..."] | None:
+        """The probabilities that outputs stand for if training minimised this loss; None where it is not known."""
+        return None
+
+
+class BatchObjective(Objective):
+    """An objective over the whole batch, such as a contrastive loss: its value is not a mean over the samples.
+
+    Training evaluates it once per step, on the vectors of all parts of the step (`FitConfig.accumulate`) and of all
+    processes, so that the gradient does not depend on how a step is divided. The parts of a step are then held until
+    its end: accumulating saves no memory.
+    """
+
+    over: ClassVar[Literal["samples", "batch"]] = "batch"
+
+    @abstractmethod
+    def loss(self, fused: Fused, target: Shaped[Tensor, "graphs ..."]) -> Float[Tensor, ""]:
+        """The value of a whole batch, without the weight; `fused` has the vectors, `parts` and `present`."""
+
+    def forward(self, step: Step) -> Float[Tensor, ""]:
+        """The value of one batch."""
+        assert isinstance(step.target, Tensor)
+        return self.loss(step.fused, step.target)
