@@ -64,6 +64,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "objective": {
         "cross_entropy": "gnnfuse.tasks.objectives.cross_entropy:CrossEntropy",
         "binary_cross_entropy": "gnnfuse.tasks.objectives.binary_cross_entropy:BinaryCrossEntropy",
+        "focal_loss": "gnnfuse.tasks.objectives.focal_loss:FocalLoss",
         "squared_error": "gnnfuse.tasks.objectives.squared_error:SquaredError",
         "node_cross_entropy": "gnnfuse.tasks.objectives.node_cross_entropy:NodeCrossEntropy",
         "each_modality": "gnnfuse.tasks.objectives.each_modality:EachModality",

@@ -71,6 +71,7 @@ from gnnfuse.tasks import (
     SquaredError,
     Task,
 )
+from gnnfuse.tasks.objectives import FocalLoss
 from gnnfuse.testing import (
     check_edge_rule,
     check_fusion_model,
@@ -258,6 +259,7 @@ TASKS: Mapping[str, tuple[Callable[..., Task], TargetEncoding, Draw | None]] = {
 OBJECTIVES: Mapping[str, tuple[str, str, Callable[[], Objective]]] = {  # a task and a model for it
     "cross_entropy": ("classification", "concat", lambda: CrossEntropy(class_weights=(1.0, 2.0, 3.0))),
     "binary_cross_entropy": ("multilabel", "concat", lambda: BinaryCrossEntropy(class_weights=(1.0, 2.0))),
+    "focal_loss": ("classification", "concat", lambda: FocalLoss(class_weights=(1.0, 2.0, 3.0))),
     "squared_error": ("regression", "concat", SquaredError),
     "each_modality": ("regression", "concat", lambda: EachModality(SquaredError(), weight=0.5)),
     "node_cross_entropy": ("node_classification", "graph", NodeCrossEntropy),

@@ -1,0 +1,55 @@
+"""The focal loss over exclusive classes."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from gnnfuse.tasks.class_weights import weights_tensor
+from gnnfuse.tasks.objectives.objective import TargetObjective
+
+
+class FocalLoss(TargetObjective):
+    """Cross-entropy in which samples that are already classified with confidence count less.
+
+        -(1 - p)^gamma log p, with p the probability of the true class
+
+    With gamma 0 it is `CrossEntropy`. It is not a proper scoring rule: the softmax of the outputs understates the
+    certainty that the data allow. Source: Lin, Goyal, Girshick, He and Dollar, "Focal Loss for Dense Object Detection"
+    (2017), https://arxiv.org/abs/1708.02002.
+
+    Args:
+        gamma: how much less confident samples count; 0 or more.
+        class_weights: factor on the loss of each class's samples, in the order of the classes; 1 by default.
+        weight: as for every `Objective`.
+
+    Raises:
+        ValueError: a gamma below 0, or a weight that is not above 0.
+
+    Example:
+        >>> outputs = torch.tensor([[0.75, 0.25]]).log()
+        >>> float(FocalLoss(gamma=2.0).loss(outputs, torch.tensor([0])) / -torch.tensor(0.75).log())
+        0.0625
+    """
+
+    name = "focal_loss"
+    class_weight: Tensor | None
+
+    def __init__(
+        self, *, gamma: float = 2.0, class_weights: Sequence[float] | None = None, weight: float = 1.0
+    ) -> None:
+        super().__init__(weight)
+        if gamma < 0:
+            raise ValueError(f"FocalLoss: found gamma={gamma}, expected 0 or more")
+        self.gamma = gamma
+        self.class_weights = None if class_weights is None else tuple(class_weights)
+        self.outputs = None if class_weights is None else len(class_weights)
+        self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
+
+    def loss(self, outputs: Float[Tensor, "samples classes"], target: Int[Tensor, "samples"]) -> Float[Tensor, ""]:
+        """The mean over the samples."""
+        surprise = F.cross_entropy(outputs, target, reduction="none")
+        each = (1 - torch.exp(-surprise)) ** self.gamma * surprise
+        return (each if self.class_weight is None else each * self.class_weight[target]).mean()
