@@ -52,6 +52,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "graph": "gnnfuse.fusion.graph.graph_fusion:GraphFusion",
         "joint_transformer": "gnnfuse.fusion.attention.joint_transformer:JointTransformer",
         "modality_attention": "gnnfuse.fusion.attention.modality_attention:ModalityAttention",
+        "cross_attention": "gnnfuse.fusion.attention.cross_attention:CrossAttention",
         "concat": "gnnfuse.fusion.classical.concat:Concat",
         "unimodal": "gnnfuse.fusion.classical.unimodal:Unimodal",
     },

@@ -15,6 +15,7 @@ from torch_geometric.nn import GCNConv, SAGEConv
 from gnnfuse import catalog
 from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Nearest, Window
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
+from gnnfuse.fusion.attention import CrossAttention
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NodeTarget, NumberTarget, TargetEncoding
 from gnnfuse.message_passing import (
     HGT,
@@ -235,6 +236,7 @@ MODELS: Mapping[str, Callable[[GraphBuilder], FusionModel]] = {
     "graph": lambda builder: GraphFusion(builder.node_types, builder.relations, dim=DIM, depth=2),
     "joint_transformer": lambda builder: JointTransformer(builder.node_types, dim=DIM, depth=2),
     "modality_attention": lambda builder: ModalityAttention(builder.node_types, dim=DIM, depth=1),
+    "cross_attention": lambda builder: CrossAttention.of(builder, dim=DIM, depth=1),
     "concat": lambda builder: Concat(builder.node_types, dim=DIM, depth=1),
     "unimodal": lambda builder: Unimodal(builder.node_types, modality="lidar", dim=DIM, depth=1),
 }
