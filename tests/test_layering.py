@@ -1,85 +1,48 @@
 """Which stage may use which: imports point from later stages to earlier ones, and the early stages stay light."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "gnnfuse"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "gnnfuse"
 FILES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 
-SAVED = ("saveable", "model_card")
-UP_TO_DATA = (
-    *SAVED,
-    "sample",
-    "nodes",
-    "edges",
-    "graph",
-    "ops",
-    "message_passing",
-    "readout",
-    "fusion",
-    "tasks",
-    "data",
-    "tables",
-)
-UP_TO_READING = (*UP_TO_DATA, "saving", "draw", "devices", "busy_cores", "reading")
-UP_TO_TRAIN = (*UP_TO_READING, "train")
-# Folder or file -> what it may import from gnnfuse, besides itself and the catalogue. A folder within a folder has its
-# own line where it may do more.
-MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "catalog": (),
-    "model_card": (),
-    "moved": (),
-    "fit_defaults": (),
-    "threads": (),
-    "devices": (),
-    "busy_cores": ("ops", "threads"),
-    "progress_output": (),
-    "saveable": ("model_card",),  # reaches saving through catalog.later, when a method is called
-    "sample": (),
-    "ops": (),
-    "nodes": ("sample", "ops"),
-    "edges": ("sample", "nodes"),
-    "graph": ("sample", "nodes", "edges", "ops"),
-    "message_passing": ("ops", "graph"),
-    "readout": ("ops", "graph"),
-    "fusion": ("saveable", "nodes", "graph", "readout", "ops"),
-    "fusion.graph": ("nodes", "graph", "readout", "ops", "message_passing", "fusion"),
-    "tasks": (
+
+def read_table(page: str) -> dict[str, tuple[str, ...]]:
+    """The last table of ARCHITECTURE.md: folder or file -> what it may import; "a to b" is every row from a to b."""
+    rows = re.findall(r"^\| `([\w.]+)` \| (.+) \|$", page.partition("\n## Imports\n")[2], flags=re.MULTILINE)
+    order = [row for row, _ in rows]
+    assert len(set(order)) == len(order), f"ARCHITECTURE.md has two rows of one name: {order}"
+    found: dict[str, tuple[str, ...]] = {}
+    for row, cell in rows:
+        named: list[str] = []
+        for first, last in re.findall(r"`([\w.]+)`(?: to `([\w.]+)`)?", cell):
+            named += order[order.index(first) : order.index(last) + 1] if last else [first]
+        assert named or cell == "nothing", f"row {row} of ARCHITECTURE.md: found {cell!r}, expected names or nothing"
+        found[row] = tuple(named)
+    return found
+
+
+MAY_IMPORT = read_table((ROOT / "ARCHITECTURE.md").read_text())
+LIGHT_STAGES = (
+    *(
+        "catalog",
         "saveable",
+        "model_card",
         "sample",
+        "nodes",
+        "edges",
         "graph",
         "ops",
-        "readout.fused",
-        "fusion.fusion_model",
-    ),  # a task predicts for single samples too
-    "data": ("sample", "moved"),
-    "tables": ("sample", "data", "fit_defaults"),
-    "saving": UP_TO_DATA,
-    "draw": UP_TO_DATA,
-    "reading": (*UP_TO_READING, "threads"),
-    "train": (*UP_TO_TRAIN, "threads", "moved"),
-    "diagnosis": ("ops", "tables.arrow_cache", "threads"),
-    "explain": UP_TO_TRAIN,
-    "testing": UP_TO_TRAIN,
-    "workflow": (*UP_TO_TRAIN, "model_card", "fit_defaults", "progress_output"),
-    "bench": (*UP_TO_TRAIN, "explain", "testing", "workflow", "progress_output"),
-    "cli": (
-        *UP_TO_TRAIN,
-        "explain",
-        "testing",
-        "workflow",
-        "bench",
-        "diagnosis",
-        "fit_defaults",
-        "progress_output",
-        "threads",
+        "message_passing",
+        "readout",
+        "fusion",
+        "tasks",
     ),
-}
-LIGHT_STAGES = (
-    *("catalog", *SAVED, "sample", "nodes", "edges", "graph", "ops", "message_passing", "readout", "fusion", "tasks"),
 )
 LIGHT = {"torch", "numpy", "jaxtyping", "gnnfuse"}
 HEAVY = (
@@ -125,7 +88,7 @@ def test_a_stage_imports_earlier_stages_only() -> None:
         if not here:
             continue
         line = max((folder for folder in MAY_IMPORT if within(here, folder)), key=len, default=None)
-        assert line is not None, f"{file} belongs to no stage in MAY_IMPORT"
+        assert line is not None, f"{file} has no row in ARCHITECTURE.md"
         allowed = (*MAY_IMPORT[line], line, "catalog", "__version__")
         for module in imports(FILES[file]):
             target = module.removeprefix("gnnfuse").strip(".")
