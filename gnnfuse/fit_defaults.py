@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+Kind = Literal["classification", "multilabel", "regression"]  # of a target
 FRACTIONS = (0.7, 0.15, 0.15)
 MODEL = "graph"
 DIM = 96

@@ -142,7 +142,7 @@ def fit(
     streaming: Streaming = False,
     on_error: OnErrorOption = "stop",
     kind: Annotated[
-        Literal["classification", "multilabel", "regression"] | None,
+        fit_defaults.Kind | None,
         typer.Option(help="What the target asks for; chosen from its column by default.", rich_help_panel=MODEL),
     ] = None,
     separator: Annotated[

@@ -61,8 +61,7 @@ class Dataset:
         if self.target not in TARGETS:
             raise ValueError(f"data set {self.name!r}: target {self.target!r}, expected one of {', '.join(TARGETS)}")
         seen = self._check_ids()
-        if self.target != "regression":
-            self._check_classes()
+        self._check_classes()
         for group, values in self.groups.items():
             strangers = values.keys() - seen.keys()
             if strangers:

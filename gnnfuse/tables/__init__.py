@@ -2,10 +2,13 @@
 
 from gnnfuse.tables.blank_notes import blank_notes
 from gnnfuse.tables.blanks import Blanks
+from gnnfuse.tables.class_cells import ClassCells
 from gnnfuse.tables.columns import Columns
 from gnnfuse.tables.error import TableError
 from gnnfuse.tables.guess_columns import ColumnGuess, Guess, guess_columns
+from gnnfuse.tables.label_cells import LabelCells
 from gnnfuse.tables.media_path import MediaFolder
+from gnnfuse.tables.number_cells import NumberCells
 from gnnfuse.tables.open_table import open_table
 from gnnfuse.tables.row_signals import RowSignals
 from gnnfuse.tables.split_rows import Splits, split_rows
@@ -19,10 +22,13 @@ from gnnfuse.tables.target_kind import target_kind
 
 __all__ = [
     "Blanks",
+    "ClassCells",
     "ColumnGuess",
     "Columns",
     "Guess",
+    "LabelCells",
     "MediaFolder",
+    "NumberCells",
     "RowSignals",
     "Splits",
     "StreamSplit",

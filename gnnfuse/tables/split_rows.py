@@ -101,7 +101,7 @@ def split_rows(
     else:
         _refuse_crossing(table, columns, groups, given)
         parts, dealt, how = _with_valid(table, columns, given, deal, fractions)
-    by_class = target is not None and target.kind == "classification"
+    by_class = target is not None and target.strata_are_classes
     if by_class and groups is not None and dealt is not None and not leave_out:
         _refuse_unlearnt(table, columns, classes, parts)
     return Splits(

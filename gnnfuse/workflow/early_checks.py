@@ -31,8 +31,8 @@ def class_counts(table: Table, target: TableTarget, rows: Iterable[int]) -> "Cou
     """How many of some rows have each class or label; targets that cannot be read have none.
 
     Example:
-        >>> from gnnfuse.tables import open_table
-        >>> target = TableTarget(kind="classification", columns=("label",))
+        >>> from gnnfuse.tables import ClassCells, open_table
+        >>> target = ClassCells(columns=("label",))
         >>> class_counts(open_table([{"label": "cat"}, {"label": "dog"}, {"label": "cat"}]), target, [0, 2])
         Counter({'cat': 2})
     """
@@ -59,9 +59,5 @@ def check_classes(table: str, target: TableTarget, counts: Mapping[str, int]) ->
     Raises:
         TableError: fewer than two classes, or no label at all.
     """
-    where = f"table {table}, column {', '.join(target.columns)!r}"
-    if target.kind == "classification" and len(counts) < 2:
-        found = ", ".join(map(repr, counts)) or "none"
-        raise TableError(f"{where}: found {len(counts)} class ({found}) in the training rows, expected at least two")
-    if target.kind == "multilabel" and not counts:
-        raise TableError(f"{where}: found no label in any of the training rows, expected at least one")
+    if lacking := target.lacking(counts):
+        raise TableError(f"table {table}, column {', '.join(target.columns)!r}: {lacking}")

@@ -14,9 +14,10 @@ from gnnfuse.tables.open_table import refuse_overwriting_table
 from gnnfuse.train.checkpoint_files import numbered, refuse_earlier_run
 from gnnfuse.workflow.table_nodes import Encoders
 from gnnfuse.workflow.table_note import FILE as NOTE
+from gnnfuse.workflow.targets import TASKS
 
 CHECKPOINTS, RESULTS, REPORT = "checkpoints", "results.json", "report.md"
-PLOTS = ("curves.png", "confusion.png", "labels.png", "predictions.png")
+PLOTS = ("curves.png", *(kind.plot for kind in TASKS.values()))
 REPLACED = (REJECTS, RESULTS, REPORT, NOTE, CONFIG, WEIGHTS, *PLOTS)  # the card of somebody else is kept
 
 

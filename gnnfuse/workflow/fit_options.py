@@ -5,8 +5,9 @@ from typing import get_args
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import OnError, check_on_error
+from gnnfuse.fit_defaults import Kind
 from gnnfuse.tables.split_keys import Fractions, check_fractions
-from gnnfuse.tables.table_target import Kind
+from gnnfuse.tables.target_kind import KINDS
 from gnnfuse.workflow.table_model import ReadoutName
 from gnnfuse.workflow.table_nodes import Encoders
 
@@ -62,6 +63,9 @@ class FitOptions:
                 f"found readout {self.readout!r} for model {self.model!r}, expected one of "
                 f"{', '.join(get_args(ReadoutName))} for the graph model: the other models have their own"
             )
-        if self.separator is not None and self.kind not in (None, "multilabel"):
-            raise ValueError(f"found separator {self.separator!r} for {self.kind}, expected one for multilabel only")
+        separated = [name for name, kind in KINDS.items() if kind.separated]
+        if self.separator is not None and self.kind not in (None, *separated):
+            raise ValueError(
+                f"found separator {self.separator!r} for {self.kind}, expected one for {', '.join(separated)} only"
+            )
         check_fractions(self.fractions)

@@ -2,12 +2,9 @@
 
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from gnnfuse.catalog import listed
 from gnnfuse.data.rejects import rows_left_out
@@ -16,11 +13,12 @@ from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import code, plain
 from gnnfuse.tables.columns import FEATURES
-from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.tasks import Task
 from gnnfuse.train import Evaluation, FitReport
 from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.fit_folder import REPORT, RESULTS
 from gnnfuse.workflow.table_plan import TablePlan
+from gnnfuse.workflow.targets import TASKS
 
 if TYPE_CHECKING:
     from gnnfuse.draw.drawings import Drawing
@@ -139,50 +137,14 @@ def _drawings(plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluat
 
 def _of_predictions(plan: TablePlan, found: Evaluation, split: str) -> "tuple[str, Drawing]":
     """The plot of predictions against targets, and its file name."""
-    from gnnfuse.workflow.plots import draw_confusion, draw_labels, draw_scatter
+    kind = TASKS[plan.target.kind]
 
-    task = plan.task
-    labels: list[Any] = [prediction.label for prediction in found.predictions]
+    def draw(path: Path) -> frozenset[str]:
+        targets = [sample.target for sample in plan.of(split)]
+        labels = [prediction.label for prediction in found.predictions]
+        return kind.draw(plan.task, plan.target.columns, targets, labels, split, path)
 
-    def targets() -> list[Any]:
-        return [sample.target for sample in plan.of(split)]
-
-    def scatter(path: Path) -> frozenset[str]:
-        assert isinstance(task, Regression)
-        shape = (len(labels), task.target.size)
-        true, predicted = (np.asarray(each, dtype=np.float64).reshape(shape) for each in (targets(), labels))
-        names = task.target.names or (plan.columns.target[0],)
-        return draw_scatter(true, predicted, names, path)
-
-    def scores(path: Path) -> frozenset[str]:
-        assert isinstance(task, MultiLabel)
-        true = targets()
-        counts = Counter(name for target in true for name in target)
-        return draw_labels(label_scores(true, labels, task.classes), counts, split, path)
-
-    def confused(path: Path) -> frozenset[str]:
-        assert isinstance(task, Classification)
-        return draw_confusion(targets(), labels, task.classes, path)
-
-    if isinstance(task, Regression):
-        return "predictions.png", (f"Predictions against targets, {split} split", scatter)
-    if isinstance(task, MultiLabel):
-        return "labels.png", (f"F1 of each label, {split} split", scores)
-    return "confusion.png", (f"Targets and predictions, {split} split", confused)
-
-
-def label_scores(
-    targets: list[tuple[str, ...]], labels: list[tuple[str, ...]], classes: tuple[str, ...]
-) -> dict[str, float]:
-    """F1 of each label that occurs in targets or predictions; it is undefined for others.
-
-    Example:
-        >>> label_scores([("a",), ("a", "b")], [("a",), ("a",)], ("a", "b", "c"))
-        {'a': 1.0, 'b': 0.0}
-    """
-    true, predicted = (Counter(name for names in each for name in set(names)) for each in (targets, labels))
-    both = Counter(name for target, label in zip(targets, labels, strict=True) for name in {*target} & {*label})
-    return {name: 2 * both[name] / (true[name] + predicted[name]) for name in classes if true[name] + predicted[name]}
+    return kind.plot, (kind.title(split), draw)
 
 
 def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:

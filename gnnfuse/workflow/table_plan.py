@@ -13,26 +13,12 @@ from jaxtyping import Int64
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import Reject
 from gnnfuse.fusion import FusionModel
-from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
+from gnnfuse.graph import GraphBuilder, TargetEncoding
 from gnnfuse.nodes import CachedNodes, NodeType
 from gnnfuse.reading import Survey, UsableSamples, UsableStream, survey
-from gnnfuse.sample.class_name import in_order
 from gnnfuse.saving import uncached
 from gnnfuse.tables import Columns, Table, target_kind
-from gnnfuse.tasks import (
-    BinaryCrossEntropy,
-    Classification,
-    CrossEntropy,
-    EachModality,
-    MultiLabel,
-    Objective,
-    Regression,
-    SquaredError,
-    TargetObjective,
-    Task,
-    balanced_weights,
-    positive_weights,
-)
+from gnnfuse.tasks import EachModality, Objective, TargetObjective, Task
 from gnnfuse.train import FitConfig, Samples, prepare
 from gnnfuse.train.graphs import graph_bytes
 from gnnfuse.train.plan import part_size
@@ -44,11 +30,11 @@ from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.table_model import graph_options
 from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 from gnnfuse.workflow.table_splits import TableSplits, table_splits
+from gnnfuse.workflow.targets import TASKS
 
 GIB = 2**30
 IN_MEMORY = 2 * GIB  # of a machine's memory, for graphs that are not changed
-SIGNAL_DROPOUT, DROPOUT, SMOOTHING, ALONE = 0.5, 0.2, 0.1, 1.0
-WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
+SIGNAL_DROPOUT, DROPOUT, ALONE = 0.5, 0.2, 1.0
 UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
 
 
@@ -81,8 +67,9 @@ class TablePlan:
         if table.streaming:  # said now rather than after the table was read
             part_size(config.batch_size, config.processes * config.accumulate, training=True)
         self.target = target_kind(table, columns, kind=options.kind, separator=options.separator)
-        if options.class_weights and self.target.kind == "regression":
-            raise ValueError(f"table {table.name}: found class_weights for a regression, which has no classes")
+        self.kind = TASKS[self.target.kind]
+        if options.class_weights and not self.target.named:
+            raise ValueError(f"table {table.name}: found class_weights for a {self.target.kind}, which has no classes")
         where = " in its first rows" if table.streaming and options.kind is None else ""
         observer.says(f"{self.target.kind}: {self.target.reason}{where}")
         self.rows = self._split()
@@ -94,7 +81,7 @@ class TablePlan:
                 f"table {table.name}: found no validation rows ({self.splits.rule}), expected at least one: the epoch "
                 "that is kept is chosen on them"
             )
-        if not table.streaming and self.target.kind != "regression":
+        if not table.streaming and self.target.named:
             check_classes(table.name, self.target, class_counts(table, self.target, self.splits.train.tolist()))
         self.survey = self._survey()
         if self.survey.without_labels:
@@ -212,7 +199,7 @@ class TablePlan:
     def _rejects(self) -> tuple[Reject, ...]:
         """What the survey left out, and rows of classes that training does not know."""
         found = list(self.survey.rejects)
-        if self.target.kind != "regression":
+        if self.target.named:
             left_out, known = _rows_of(found), {*self.survey.classes["train"], *self.target.labels}
             for split in ("valid", "test"):
                 if set(self.survey.classes[split]) - known:
@@ -231,20 +218,9 @@ class TablePlan:
                 yield Reject(row + 1, str(sample.id), column, reason, True)
 
     def _encoding(self) -> TargetEncoding:
-        train = self.of("train")
-        if self.target.kind == "regression":
-            first = next(iter(train)).target
-            return NumberTarget.fit(train, size=len(names := self._number_names(first)) or 1, names=names)
-        check_classes(self.table.name, self.target, self.survey.classes["train"])
-        classes = self.target.labels or in_order(self.survey.classes["train"])
-        return ClassTarget(classes) if self.target.kind == "classification" else MultiLabelTarget(classes)
-
-    def _number_names(self, target: object) -> tuple[str, ...]:
-        """What several numbers are called: their columns, or their places in the one column; none for a single one."""
-        if not isinstance(target, tuple) or len(target) == 1:
-            return ()
-        columns = self.columns.target
-        return columns if len(columns) == len(target) else tuple(f"{columns[0]}[{n}]" for n in range(len(target)))
+        counts = self.survey.classes["train"]
+        check_classes(self.table.name, self.target, counts)
+        return self.kind.encoding(self.target, self.of("train"), counts)
 
     def _task(self) -> Task:
         several = len(self.columns.signals) > 1
@@ -259,18 +235,9 @@ class TablePlan:
         model = make_model(name, builder, dim=dim, depth=depth, seed=seed, options=options)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            match builder.target:
-                case NumberTarget():
-                    return Regression(
-                        model, builder, dropout=DROPOUT, objectives=self._objectives(SquaredError(), model)
-                    )
-                case MultiLabelTarget(classes):
-                    labels = BinaryCrossEntropy(class_weights=self._weights(classes))
-                    return MultiLabel(model, builder, dropout=DROPOUT, objectives=self._objectives(labels, model))
-                case ClassTarget(classes):
-                    loss = CrossEntropy(label_smoothing=SMOOTHING, class_weights=self._weights(classes))
-                    return Classification(model, builder, dropout=DROPOUT, objectives=self._objectives(loss, model))
-        raise AssertionError(builder.target)
+            objective = self.kind.objective(self._weights(getattr(builder.target, "classes", ())))
+            task: Task = self.kind.make(model, builder, dropout=DROPOUT, objectives=self._objectives(objective, model))
+            return task
 
     def _objectives(self, objective: TargetObjective, model: FusionModel) -> list[Objective]:
         """The loss of a sample's answer and, of a graph model that reads modalities one by one, of each alone."""
@@ -284,6 +251,8 @@ class TablePlan:
         return graph_options(builder, dim=self.options.dim, readout=readout, small=self.small)
 
     def _weights(self, classes: tuple[str, ...]) -> tuple[float, ...] | None:
+        if not classes:
+            return None
         counts = Counter({name: self.survey.classes["train"].get(name, 0) for name in classes})
         uneven = max(counts.values()) > UNEVEN * min(counts.values())
         if not (uneven if self.options.class_weights is None else self.options.class_weights):
@@ -292,9 +261,7 @@ class TablePlan:
         self.observer.says(
             f"classes are weighted: {largest[1]:,} training rows of {largest[0]!r}, {smallest[1]:,} of {smallest[0]!r}"
         )
-        if self.target.kind == "multilabel":
-            return positive_weights(counts, classes, self.sizes["train"])
-        return balanced_weights(counts, classes, power=WEIGHT_POWER)
+        return self.kind.weights(counts, classes, self.sizes["train"])
 
 
 def _names(target: object) -> tuple[str, ...]:

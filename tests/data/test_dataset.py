@@ -51,4 +51,6 @@ def test_what_does_not_fit_is_named(changes: dict[str, Any], message: str) -> No
 
 
 def test_regression_needs_no_classes() -> None:
-    assert dataset(target="regression", classes=()).classes == ()
+    train, valid, test = ([Sample({"text": "hello"}, target=0.5, id=name)] for name in "abc")
+    found = dataset(train=train, valid=valid, tests={"test": HeldOut(test)}, target="regression", classes=())
+    assert found.classes == ()

@@ -15,10 +15,10 @@ from gnnfuse.nodes import Features
 from gnnfuse.sample import Sample, SignalError, Unreadable, read_audio, read_image, read_rows, read_text, with_rest_of
 from gnnfuse.tables import (
     Columns,
+    NumberCells,
     TableError,
     TableSamples,
     TableStream,
-    TableTarget,
     blank_notes,
     guess_columns,
     open_table,
@@ -181,7 +181,7 @@ def test_ids_may_be_empty_or_come_again() -> None:
 def test_a_target_that_cannot_be_read_is_marked_and_hidden_when_not_asked_for() -> None:
     table = open_table([{"text": "a", "y": "many"}])
     columns = Columns(text=("text",), target=("y",))
-    found = TableSamples(table, columns, TableTarget(kind="regression", columns=("y",)))[0].target
+    found = TableSamples(table, columns, NumberCells(columns=("y",)))[0].target
     assert isinstance(found, Unreadable)
     assert (found.found, found.expected, found.column) == ("'many'", "a finite number as target", "y")
     assert TableSamples(table, columns)[0].target is None

@@ -8,9 +8,18 @@ import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import pytest
 
-from gnnfuse.tables import Columns, TableError, TableTarget, open_table, target_kind
+from gnnfuse.fit_defaults import Kind
+from gnnfuse.tables import (
+    ClassCells,
+    Columns,
+    LabelCells,
+    NumberCells,
+    TableError,
+    TableTarget,
+    open_table,
+    target_kind,
+)
 from gnnfuse.tables.error import CellError
-from gnnfuse.tables.table_target import Kind
 
 
 def kind(cells: list[Any], **options: Any) -> TableTarget:
@@ -75,7 +84,7 @@ def test_several_columns_are_a_vector() -> None:
 
 
 def test_classes_keep_their_names() -> None:
-    found = TableTarget(kind="classification", columns=("y",))
+    found = ClassCells(columns=("y",))
     names = {" cat ": "cat", "1.0": "1", "1": "1", "007": "007", "1e3": "1e3", "true": "true", "-1": "-1"}
     assert found.read({"y": 1}) == found.read({"y": 1.0}) == "1"
     for cell, name in names.items():
@@ -87,7 +96,7 @@ def test_long_numbers_keep_their_digits() -> None:
     for cells in (names, [int(name) for name in names]):
         found = kind(cells * 5)
         assert [found.read({"y": cell}) for cell in cells] == names
-    assert TableTarget(kind="multilabel", columns=("y",)).read({"y": np.array([int(names[1])])}) == (names[1],)
+    assert LabelCells(columns=("y",)).read({"y": np.array([int(names[1])])}) == (names[1],)
 
 
 def test_truth_values_are_two_classes_however_they_are_spelled() -> None:
@@ -136,7 +145,7 @@ def test_a_multi_hot_list_has_every_place_and_an_unknown_one_is_not_absent() -> 
 def test_lists_of_numbers_of_labels_are_names() -> None:
     assert kind([[0, 1], [1], []]).read({"y": np.array([1, 0])}) == ("1", "0")
     assert kind([[3, 17], [2, 5]]).read({"y": np.array([3, 17])}) == ("3", "17")
-    names = TableTarget(kind="multilabel", columns=("y",))
+    names = LabelCells(columns=("y",))
     assert names.read({"y": ["a", None]}) == ("a",)
     assert names.read({"y": [None]}) is None  # an unknown label is not none
     assert names.read({"y": []}) == ()
@@ -261,7 +270,7 @@ def test_what_cannot_be_a_target_is_refused() -> None:
         with pytest.raises(TableError, match=r"60 different dates or times in 60 rows, such as '2024-01-01'; make num"):
             kind(cells)
     with pytest.raises(ValueError, match="column 'y': found 'many'"):
-        TableTarget(kind="regression", columns=("y",)).read({"y": "many"})
+        NumberCells(columns=("y",)).read({"y": "many"})
 
 
 def test_a_table_whose_classes_take_turns_shows_them_all() -> None:
@@ -269,16 +278,16 @@ def test_a_table_whose_classes_take_turns_shows_them_all() -> None:
 
 
 def test_an_empty_cell_of_labels_is_no_labels_and_of_other_kinds_no_target() -> None:
-    labels = TableTarget(kind="multilabel", columns=("y",), separator="|")
+    labels = LabelCells(columns=("y",), separator="|")
     assert labels.read({"y": None}) == ()
-    for kind_ in ("classification", "regression"):
-        assert TableTarget(kind=kind_, columns=("y",)).read({"y": None}) is None
+    for other in (ClassCells, NumberCells):
+        assert other(columns=("y",)).read({"y": None}) is None
 
 
 def test_lists_hold_numbers_and_nothing_else() -> None:
-    found = TableTarget(kind="regression", columns=("y",))
+    found = NumberCells(columns=("y",))
     assert found.read({"y": [1, 2.5]}) == (1.0, 2.5)
     with pytest.raises(CellError, match="column 'y': found 'None', expected a finite number as target"):
         found.read({"y": [1.0, None]})
     with pytest.raises(CellError, match=r"column 'y': found '\[1, 2\]'"):
-        TableTarget(kind="regression", columns=("x", "y")).read({"x": 1, "y": [1, 2]})
+        NumberCells(columns=("x", "y")).read({"x": 1, "y": [1, 2]})

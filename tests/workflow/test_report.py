@@ -12,7 +12,8 @@ from PIL import Image
 
 from gnnfuse.workflow import plots, report
 from gnnfuse.workflow.plots import draw_confusion, draw_labels, draw_scatter
-from gnnfuse.workflow.report import label_scores, report_text
+from gnnfuse.workflow.report import report_text
+from gnnfuse.workflow.targets.label_task import label_scores
 
 NAMES = ["$5 & under", "$10_$20", "<b>|`x`", "中国人民", "\N{DOG FACE}" * 3, "a" * 400, "a" * 399 + "b"]
 

@@ -1,0 +1,51 @@
+"""Classes of a table as a task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from gnnfuse.graph import ClassTarget
+from gnnfuse.sample import Sample
+from gnnfuse.sample.class_name import in_order
+from gnnfuse.tables import TableTarget
+from gnnfuse.tasks import Classification, CrossEntropy, balanced_weights
+from gnnfuse.workflow.targets.target_task import TargetTask
+
+SMOOTHING = 0.1
+WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
+
+
+class ClassTask(TargetTask[Classification]):
+    """One class out of several, by cross-entropy; a confusion matrix."""
+
+    make = Classification
+    plot = "confusion.png"
+
+    def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> ClassTarget:
+        """The classes of training rows, in order."""
+        return ClassTarget(in_order(counts))
+
+    def objective(self, weights: tuple[float, ...] | None) -> CrossEntropy:
+        """Cross-entropy with smoothed labels."""
+        return CrossEntropy(label_smoothing=SMOOTHING, class_weights=weights)
+
+    def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...]:
+        """By the square root of how much rarer classes are."""
+        return balanced_weights(counts, classes, power=WEIGHT_POWER)
+
+    def title(self, split: str) -> str:
+        """What the plot shows."""
+        return f"Targets and predictions, {split} split"
+
+    def draw(
+        self,
+        task: Classification,
+        columns: Sequence[str],
+        targets: Sequence[str],
+        labels: Sequence[str],
+        split: str,
+        path: Path,
+    ) -> frozenset[str]:
+        """Counts of samples by target and predicted class."""
+        from gnnfuse.workflow.plots import draw_confusion
+
+        return draw_confusion(targets, labels, task.classes, path)

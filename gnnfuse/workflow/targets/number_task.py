@@ -1,0 +1,55 @@
+"""Numbers of a table as a task."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gnnfuse.graph import NumberTarget
+from gnnfuse.sample import Sample
+from gnnfuse.tables import TableTarget
+from gnnfuse.tasks import Regression, SquaredError
+from gnnfuse.workflow.targets.target_task import TargetTask
+
+
+class NumberTask(TargetTask[Regression]):
+    """One number or several, by squared error; predictions against targets."""
+
+    make = Regression
+    plot = "predictions.png"
+
+    def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> NumberTarget:
+        """As many numbers as the first training sample has, scaled."""
+        names = _names(target.columns, next(iter(train)).target)
+        return NumberTarget.fit(train, size=len(names) or 1, names=names)
+
+    def objective(self, weights: tuple[float, ...] | None) -> SquaredError:
+        """Squared error."""
+        return SquaredError()
+
+    def title(self, split: str) -> str:
+        """What the plot shows."""
+        return f"Predictions against targets, {split} split"
+
+    def draw(
+        self,
+        task: Regression,
+        columns: Sequence[str],
+        targets: Sequence[object],
+        labels: Sequence[object],
+        split: str,
+        path: Path,
+    ) -> frozenset[str]:
+        """A panel for each number."""
+        from gnnfuse.workflow.plots import draw_scatter
+
+        shape = (len(labels), task.target.size)
+        true, predicted = (np.asarray(each, dtype=np.float64).reshape(shape) for each in (targets, labels))
+        return draw_scatter(true, predicted, task.target.names or columns[:1], path)
+
+
+def _names(columns: tuple[str, ...], target: object) -> tuple[str, ...]:
+    """What several numbers are called: their columns, or their places in the one column; none for a single one."""
+    if not isinstance(target, tuple) or len(target) == 1:
+        return ()
+    return columns if len(columns) == len(target) else tuple(f"{columns[0]}[{n}]" for n in range(len(target)))
