@@ -14,13 +14,15 @@ from gnnfuse.saving import save_pretrained
 from gnnfuse.saving.pretrained import save_card
 from gnnfuse.tables import Columns, blank_notes, guess_columns, open_table
 from gnnfuse.tasks import Task
-from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task
+from gnnfuse.train import Evaluation, FitConfig, FitReport, Samples, evaluate, fit_task
 from gnnfuse.workflow.fit_folder import CHECKPOINTS, check_fit_folder, only_run, written_by_fit
 from gnnfuse.workflow.fit_options import FitOptions
+from gnnfuse.workflow.fit_request import FitRequest
 from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.report import card, results_of, write_report
 from gnnfuse.workflow.table_note import TableNote
-from gnnfuse.workflow.table_plan import TablePlan
+from gnnfuse.workflow.table_plan import TablePlan, plan_table
+from gnnfuse.workflow.training_samples import training_samples
 
 if TYPE_CHECKING:
     from lightning.pytorch import Trainer
@@ -147,8 +149,9 @@ def fit(
     for note in blank_notes(opened, guess.columns):
         observer.says(note)
     opened = opened.reading(guess.columns).writing(written_by_fit(folder))
-    plan = TablePlan(opened, guess.columns, options, config, observer)
-    if plan.rejects:
+    request = FitRequest(table=opened, columns=guess.columns, options=options, config=config, observer=observer)
+    plan = plan_table(request)
+    if plan.rows.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
     with only_run(folder) if is_first_process() else nullcontext():
         return _fitted(plan, folder, resume=resume or config.resume)
@@ -156,29 +159,40 @@ def fit(
 
 def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     """Train, save and measure what was planned."""
-    config, observer = plan.config, plan.observer
-    train, valid = plan.ready()
-    watchers = [
-        _rejects_written(plan, folder),
-        *_resuming(resume, observer),
-        *observer.training(config.epochs, plan.task.monitor),
-    ]
-    report = fit_task(plan.task, train, valid, plan.training(folder / CHECKPOINTS, resume=resume), callbacks=watchers)
+    observer, columns = plan.request.observer, plan.request.columns
+    train, valid = training_samples(plan)
+    config = plan.training(folder / CHECKPOINTS, resume=resume)
+    report = fit_task(plan.task, train, valid, config, callbacks=_watchers(plan, folder, resume=resume))
     if not is_first_process():
-        return Fitted(task=plan.task, report=report, metrics={}, columns=plan.columns, folder=folder)
-    task = plan.whole()
+        return Fitted(task=plan.task, report=report, metrics={}, columns=columns, folder=folder)
+    task, table = plan.whole(), plan.request.table
     save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
-    TableNote(columns=plan.columns, source=plan.table.name, blanks=plan.table.blanks).write(folder)
-    measured = {"valid": evaluate(plan.task, valid, device=config.device, workers=config.workers)}
-    if plan.sizes["test"]:
-        measured["test"] = evaluate(plan.task, plan.of("test"), device=config.device, workers=config.workers)
+    TableNote(columns=columns, source=table.name, blanks=table.blanks).write(folder)
+    measured = _measured(plan, valid)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
         observer.measured(name, values)
     save_card(task, folder, card(plan, report, metrics))
     for note in write_report(results_of(plan, task, report, metrics), plan, report, measured, folder):
         observer.says(note)
-    return Fitted(task=task, report=report, metrics=metrics, columns=plan.columns, folder=folder)
+    return Fitted(task=task, report=report, metrics=metrics, columns=columns, folder=folder)
+
+
+def _watchers(plan: TablePlan, folder: Path, *, resume: bool) -> "list[Callback]":
+    """What is done and shown during training."""
+    observer = plan.request.observer
+    shown = observer.training(plan.request.config.epochs, plan.task.monitor)
+    return [_rejects_written(plan, folder), *_resuming(resume, observer), *shown]
+
+
+def _measured(plan: TablePlan, valid: Samples) -> dict[str, Evaluation]:
+    """The fitted task on validation rows and, once, on test rows."""
+    splits = {"valid": valid} | ({"test": plan.rows.samples["test"]} if plan.rows.sizes["test"] else {})
+    config = plan.request.config
+    return {
+        name: evaluate(plan.task, samples, device=config.device, workers=config.workers)
+        for name, samples in splits.items()
+    }
 
 
 def is_first_process() -> bool:
@@ -224,7 +238,7 @@ def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
 
     def write(trainer: "Trainer", _: object) -> None:
         if trainer.is_global_zero:
-            write_rejects(folder / REJECTS, plan.rejects)
+            write_rejects(folder / REJECTS, plan.rows.rejects)
 
     return LambdaCallback(on_fit_start=write)
 
@@ -252,6 +266,9 @@ def _best(report: FitReport) -> dict[str, float]:
 
 
 def _counted(plan: TablePlan) -> str:
-    rows = rows_left_out(plan.rejects)
-    cells = sum(not reject.left_out for reject in plan.rejects)
-    return f"{rows:,} of {plan.rows.num_rows:,} rows left out, {cells:,} further cells taken for empty"
+    rejects = plan.rows.rejects
+    cells = sum(not reject.left_out for reject in rejects)
+    return (
+        f"{rows_left_out(rejects):,} of {plan.split.rows.num_rows:,} rows left out, {cells:,} further cells taken for "
+        "empty"
+    )

@@ -32,31 +32,31 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
     """The content of results.json; `task` is the one that is saved."""
     return {
         "table": _table_name(plan),
-        "columns": {role: list(found) for role in _ROLES if (found := plan.columns.of(role))},
-        "task": plan.target.kind,
-        "task_reason": plan.target.reason,
+        "columns": {role: list(found) for role in _ROLES if (found := plan.request.columns.of(role))},
+        "task": plan.split.target.kind,
+        "task_reason": plan.split.target.reason,
         "classes": list(getattr(task, "classes", ())),
         "splits": {
-            "rule": plan.splits.rule,
-            "fractions": None if plan.splits.fractions is None else list(plan.splits.fractions),
-            **plan.sizes,
+            "rule": plan.split.splits.rule,
+            "fractions": None if plan.split.splits.fractions is None else list(plan.split.splits.fractions),
+            **plan.rows.sizes,
         },
-        "rows": {"in": plan.survey.rows_in, "left_out": rows_left_out(plan.rejects)},
-        "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rejects),
-        "present": {split: dict(found) for split, found in plan.survey.present.items()},
+        "rows": {"in": plan.rows.survey.rows_in, "left_out": rows_left_out(plan.rows.rejects)},
+        "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rows.rejects),
+        "present": {split: dict(found) for split, found in plan.rows.survey.present.items()},
         "model": {
-            "name": plan.options.model,
-            "dim": plan.options.dim,
-            "depth": plan.options.depth,
+            "name": plan.request.options.model,
+            "dim": plan.request.options.dim,
+            "depth": plan.request.options.depth,
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
             "trained_parameters": sum(p.numel() for p in task.parameters() if p.requires_grad),
             "encoders": _encoders(plan),
         },
-        "training": {name: getattr(plan.config, name) for name in TOLD}
+        "training": {name: getattr(plan.request.config, name) for name in TOLD}
         | {
             "augment": plan.augments,
             "cached": list(plan.cached),
-            "streaming": plan.table.streaming,
+            "streaming": plan.request.table.streaming,
             "class_weights": getattr(task, "class_weights", None),
             "threshold": getattr(task, "threshold", None),
         },
@@ -74,7 +74,7 @@ _ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "
 
 def _table_name(plan: TablePlan) -> str:
     """Without the quotes that messages have around it."""
-    name = plan.table.name
+    name = plan.request.table.name
     return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"" else name
 
 
@@ -137,12 +137,12 @@ def _drawings(plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluat
 
 def _of_predictions(plan: TablePlan, found: Evaluation, split: str) -> "tuple[str, Drawing]":
     """The plot of predictions against targets, and its file name."""
-    kind = TASKS[plan.target.kind]
+    kind = TASKS[plan.split.target.kind]
 
     def draw(path: Path) -> frozenset[str]:
-        targets = [sample.target for sample in plan.of(split)]
+        targets = [sample.target for sample in plan.rows.samples[split]]
         labels = [prediction.label for prediction in found.predictions]
-        return kind.draw(plan.task, plan.target.columns, targets, labels, split, path)
+        return kind.draw(plan.task, plan.split.target.columns, targets, labels, split, path)
 
     return kind.plot, (kind.title(split), draw)
 
@@ -236,16 +236,18 @@ def _data_lines(results: Results) -> list[str]:
 def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> ModelCard:
     """The model card of this run."""
     split = "test" if "test" in metrics else "valid"
-    hub = tuple(name for name in plan.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/")))
+    hub = tuple(
+        name for name in plan.request.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/"))
+    )
     more = {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
-    if plan.columns.features:
-        more[f"numbers in {FEATURES}, in this order"] = listed(plan.columns.features, 100)
+    if plan.request.columns.features:
+        more[f"numbers in {FEATURES}, in this order"] = listed(plan.request.columns.features, 100)
     return ModelCard(
-        data=f"{_table_name(plan)}: {plan.sizes['train']:,} training rows; {plan.splits.rule}",
+        data=f"{_table_name(plan)}: {plan.rows.sizes['train']:,} training rows; {plan.split.splits.rule}",
         metrics=brief(metrics[split]),
         split=split,
         base_models=tuple(name for name in hub if not Path(name).exists()),
-        training={name: getattr(plan.config, name) for name in TOLD} | {"epochs trained": report.epochs} | more,
+        training={name: getattr(plan.request.config, name) for name in TOLD} | {"epochs trained": report.epochs} | more,
     )
 
 

@@ -12,7 +12,7 @@ from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Features, TextTokens
 from gnnfuse.sample import Rows, Sample
 from gnnfuse.train.graphs import graph_bytes, prepare
-from gnnfuse.workflow import FitOptions, Observer, default_config, fit, table_plan
+from gnnfuse.workflow import FitOptions, Observer, default_config, fit, training_samples
 
 
 class Counting(Observer):
@@ -105,7 +105,7 @@ def test_graphs_beyond_the_memory_for_them_are_made_anew_in_every_epoch(
 ) -> None:
     kept, anew = Counting(), Counting()
     one = run(tmp_path / "kept", words(even), kept, augment=False)
-    monkeypatch.setattr(table_plan, "IN_MEMORY", 1000)
+    monkeypatch.setattr(training_samples, "IN_MEMORY", 1000)
     other = run(tmp_path / "anew", words(even), anew, augment=False)
     assert (kept.counted["building graphs"], anew.counted["building graphs"]) == (34, 0)
     assert any(

@@ -33,7 +33,8 @@ from gnnfuse.workflow import (
     plots,
     predict,
 )
-from gnnfuse.workflow.table_plan import TablePlan
+from gnnfuse.workflow.fit_request import FitRequest
+from gnnfuse.workflow.table_plan import plan_table
 
 ROWS = 40
 SMALL = FitOptions(dim=16, depth=1)
@@ -323,10 +324,11 @@ def test_classes_are_in_the_order_of_numbers_and_labels_in_that_of_their_places(
         ),
     ):
         table = open_table([{"text": f"t {number}", "y": cell(number)} for number in range(60)])
-        plan = TablePlan(table, columns, SMALL, quick(), Observer())
+        request = FitRequest(table=table, columns=columns, options=SMALL, config=quick(), observer=Observer())
+        plan = plan_table(request)
         assert isinstance(plan.task, Classification | MultiLabel)
         assert plan.task.classes == classes
-        counts = plan.survey.classes["train"]
+        counts = plan.rows.survey.classes["train"]
         weights = weights_of(plan.task)
         assert weights is None or len(weights) == len(counts) == 12
 

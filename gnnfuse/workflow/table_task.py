@@ -1,0 +1,97 @@
+"""The third step from a table to a task: graphs, model and objectives."""
+
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import torch
+
+from gnnfuse import fit_defaults
+from gnnfuse.fusion import FusionModel
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.tasks import EachModality, Objective, TargetObjective, Task
+from gnnfuse.workflow.early_checks import check_classes
+from gnnfuse.workflow.fit_request import FitRequest
+from gnnfuse.workflow.models import make_model, model_named
+from gnnfuse.workflow.split_table import SplitTable
+from gnnfuse.workflow.table_model import graph_options
+from gnnfuse.workflow.table_nodes import table_rules
+from gnnfuse.workflow.targets import TASKS, TargetTask
+from gnnfuse.workflow.usable_rows import UsableRows
+
+SIGNAL_DROPOUT, DROPOUT, ALONE = 0.5, 0.2, 1.0
+UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
+
+
+def table_task(request: FitRequest, split: SplitTable, rows: UsableRows) -> Task:
+    """The task that a table asks for, untrained; its weights are drawn from the seed.
+
+    Args:
+        request: what is wanted.
+        split: the table's target and splits.
+        rows: what can be read of it.
+
+    Raises:
+        ValueError: classes between which there is nothing to choose, or numbers that the model cannot be built with.
+    """
+    kind = TASKS[split.target.kind]
+    builder = _builder(request, split, rows, kind)
+    model = _model(request, rows, builder)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(request.config.seed)
+        objective = kind.objective(_weights(request, rows, kind, getattr(builder.target, "classes", ())))
+        task: Task = kind.make(model, builder, dropout=DROPOUT, objectives=_objectives(objective, model, request))
+        return task
+
+
+def is_small(rows: UsableRows) -> bool:
+    """Whether a model would learn the training rows by heart unless it is kept from it."""
+    return rows.sizes["train"] < fit_defaults.SMALL
+
+
+def _builder(request: FitRequest, split: SplitTable, rows: UsableRows, kind: TargetTask[Any]) -> GraphBuilder:
+    """Makes the graphs, with what it learns from training rows."""
+    counts, train = rows.survey.classes["train"], rows.samples["train"]
+    check_classes(request.table.name, split.target, counts)
+    builder = GraphBuilder(
+        rows.nodes,
+        table_rules(rows.nodes),
+        target=kind.encoding(split.target, train, counts),
+        signal_dropout=SIGNAL_DROPOUT if len(request.columns.signals) > 1 else 0.0,
+    )
+    with request.observer.counting("fitting scales", None):
+        return builder.fit(train)
+
+
+def _model(request: FitRequest, rows: UsableRows, builder: GraphBuilder) -> FusionModel:
+    """The model that is named; the graph model as a table of this size needs it."""
+    options, small = request.options, is_small(rows)
+    name = model_named(options.model, builder.node_types)
+    readout = options.readout or ("additive" if small else "typed")
+    graph = partial(graph_options, builder, dim=options.dim, readout=readout, small=small)
+    more = graph if name.model == "graph" else dict
+    return make_model(name, builder, dim=options.dim, depth=options.depth, seed=request.config.seed, options=more)
+
+
+def _objectives(objective: TargetObjective, model: FusionModel, request: FitRequest) -> list[Objective]:
+    """The loss of a sample's answer and, of a graph model that reads modalities one by one, of each alone."""
+    several = len(request.columns.signals) > 1
+    alone = several and model.family == "graph" and "parts" in model.gives
+    return [objective, *([EachModality(objective, weight=ALONE)] if alone else [])]
+
+
+def _weights(
+    request: FitRequest, rows: UsableRows, kind: TargetTask[Any], classes: tuple[str, ...]
+) -> tuple[float, ...] | None:
+    """Weights of the classes, where they are wanted or needed."""
+    if not classes:
+        return None
+    counts = Counter({name: rows.survey.classes["train"].get(name, 0) for name in classes})
+    uneven = max(counts.values()) > UNEVEN * min(counts.values())
+    if not (uneven if request.options.class_weights is None else request.options.class_weights):
+        return None
+    largest, smallest = counts.most_common()[0], counts.most_common()[-1]
+    request.observer.says(
+        f"classes are weighted: {largest[1]:,} training rows of {largest[0]!r}, {smallest[1]:,} of {smallest[0]!r}"
+    )
+    return kind.weights(counts, classes, rows.sizes["train"])

@@ -1,0 +1,44 @@
+"""The fourth step from a table to a fitted task: samples, as graphs where they are the same in every epoch."""
+
+from collections.abc import Mapping
+
+from gnnfuse.reading import UsableSamples, UsableStream
+from gnnfuse.train import Samples, prepare
+from gnnfuse.train.graphs import graph_bytes
+from gnnfuse.workflow.table_plan import TablePlan
+
+GIB = 2**30
+IN_MEMORY = 2 * GIB  # of a machine's memory, for graphs that are not changed
+
+
+def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
+    """Training and validation samples; as graphs where they need not be read anew in each epoch.
+
+    Raises:
+        ValueError: there are no usable validation rows.
+    """
+    train, valid = plan.rows.samples["train"], plan.rows.samples["valid"]
+    if not plan.rows.sizes["valid"]:
+        raise ValueError(f"table {plan.request.table.name}: found no usable validation rows, expected at least one")
+    if plan.cached or isinstance(train, UsableStream) or isinstance(valid, UsableStream):
+        return train, valid
+    once = {"valid": valid} if plan.augments else {"valid": valid, "train": train}
+    kept = _kept(plan, once)
+    with plan.request.observer.counting("building graphs", sum(map(len, kept.values()))) as advance:
+        graphs = {split: prepare(plan.task.builder, samples, advance=advance) for split, samples in kept.items()}
+    return graphs.get("train", train), graphs.get("valid", valid)
+
+
+def _kept(plan: TablePlan, samples: Mapping[str, UsableSamples]) -> dict[str, UsableSamples]:
+    """Of samples that need not be read anew, by split, those whose graphs the memory is for."""
+    left, kept = IN_MEMORY / plan.request.config.devices, {}
+    for split, found in samples.items():
+        size = graph_bytes(plan.task.builder, found)
+        if size <= left:
+            left, kept[split] = left - size, found
+        else:
+            plan.request.observer.says(
+                f"{split} rows are read in every epoch: their graphs would take about {size / GIB:,.1f} GiB of "
+                f"memory, and {left / GIB:,.1f} GiB of each process is for them"
+            )
+    return kept

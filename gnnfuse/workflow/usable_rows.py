@@ -1,0 +1,133 @@
+"""The second step from a table to a task: what of its rows can be read, and by which node types."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from gnnfuse.data.rejects import Reject
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.nodes import NodeType
+from gnnfuse.reading import Survey, UsableSamples, UsableStream, survey
+from gnnfuse.workflow.cached_nodes import cached_nodes
+from gnnfuse.workflow.early_checks import check_model
+from gnnfuse.workflow.fit_request import FitRequest
+from gnnfuse.workflow.split_table import SplitTable
+from gnnfuse.workflow.table_nodes import table_nodes
+
+TableSurvey = Survey[UsableSamples] | Survey[UsableStream]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UsableRows:
+    """What can be learnt from a table, and with what.
+
+    Args:
+        nodes: the node types that read its signals.
+        survey: what can be read of the rows.
+        rejects: what was left out, rows of classes that training does not know included.
+        samples: the usable samples by split.
+        sizes: how many there are of them.
+    """
+
+    nodes: tuple[NodeType, ...]
+    survey: TableSurvey
+    rejects: tuple[Reject, ...]
+    samples: Mapping[str, UsableSamples | UsableStream]
+    sizes: Mapping[str, int]
+
+
+def usable_rows(request: FitRequest, split: SplitTable) -> UsableRows:
+    """Read every row once; the observer is told of rows and labels that are not as one would expect.
+
+    Args:
+        request: what is wanted.
+        split: the table's target and splits.
+
+    Raises:
+        ValueError: a model that cannot be made, or what cannot be read with on_error="stop".
+    """
+    nodes = _nodes(request, split)
+    found = _survey(request, split, nodes)
+    for line in _odd_labels(split, found):
+        request.observer.says(line)
+    rejects = _rejects(request, split, found)
+    left_out = _rows_of(rejects)
+    names = tuple(split.splits.named)
+    return UsableRows(
+        nodes=nodes,
+        survey=found,
+        rejects=rejects,
+        samples={name: split.rows.of(name, left_out, found.usable.dropped) for name in names},
+        sizes={name: len(split.rows.rows_of(name, left_out)) for name in names},
+    )
+
+
+def _nodes(request: FitRequest, split: SplitTable) -> tuple[NodeType, ...]:
+    """The node types, those of frozen encoders as a cache has them, if one is named."""
+    options, rows = request.options, split.rows
+    some = rows.of("train", _rows_of(()), {})
+    nodes = table_nodes(request.columns, some, options.encoders)
+    check_model(options, request.columns, some)
+    if options.encoders.cache is None:
+        return nodes
+    return cached_nodes(
+        nodes, rows.samples, options.encoders, rows=rows.num_rows, on_error=options.on_error, config=request.config,
+        observer=request.observer,
+    )  # fmt: skip
+
+
+def _survey(request: FitRequest, split: SplitTable, nodes: tuple[NodeType, ...]) -> TableSurvey:
+    with request.observer.counting("reading rows", split.rows.num_rows) as advance:
+        return survey(
+            GraphBuilder(nodes),
+            split.rows.samples,
+            on_error=request.options.on_error,
+            splits=split.splits.named,
+            target_column=request.target_column,
+            workers=request.config.workers,
+            advance=advance,
+        )
+
+
+def _odd_labels(split: SplitTable, found: TableSurvey) -> Iterator[str]:
+    """Rows that have no labels, and labels that no training row has."""
+    labels = split.target.labels
+    if found.without_labels:
+        why = "" if labels else f": an empty cell of column {split.target.columns[0]!r} means none"
+        yield f"{found.without_labels:,} rows have no labels{why}"
+    for label in labels:
+        if label not in found.classes["train"]:
+            yield f"label {label!r}: no training row has it, so that it cannot be learnt"
+
+
+def _rejects(request: FitRequest, split: SplitTable, survey: TableSurvey) -> tuple[Reject, ...]:
+    """What the survey left out, and rows of classes that training does not know."""
+    found = list(survey.rejects)
+    if split.target.named:
+        left_out, known = _rows_of(found), {*survey.classes["train"], *split.target.labels}
+        for name in ("valid", "test"):
+            if set(survey.classes[name]) - known:
+                found += _unknown(request, split, name, known, left_out)
+    return tuple(sorted(found, key=lambda reject: reject.row))
+
+
+def _unknown(
+    request: FitRequest, split: SplitTable, name: str, known: set[str], left_out: Int64[np.ndarray, "rows"]
+) -> Iterator[Reject]:
+    column = request.target_column
+    rows = split.rows.rows_of(name, left_out).tolist()
+    for row, sample in zip(rows, split.rows.of(name, left_out, {}), strict=True):
+        classes = sample.target if isinstance(sample.target, tuple) else (str(sample.target),)
+        strange = [each for each in classes if each not in known]
+        if strange:
+            reason = f"found class {strange[0]!r} in the {name} split, expected one that training rows have"
+            if request.options.on_error == "stop":
+                raise ValueError(f"row {row + 1}, {str(sample.id)!r}, column {column!r}: {reason}")
+            yield Reject(row + 1, str(sample.id), column, reason, True)
+
+
+def _rows_of(rejects: Iterable[Reject]) -> Int64[np.ndarray, "rows"]:
+    """The rows, from 0 and ascending, that are left out."""
+    return np.unique(np.array([reject.row - 1 for reject in rejects if reject.left_out], dtype=np.int64))
