@@ -88,7 +88,7 @@ def make(given: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from gnnfuse.nodes import CachedNodes, NodeSet
-    from gnnfuse.nodes.cached import FeatureWriter, Place
+    from gnnfuse.nodes.cached import FeatureFolder, FeatureWriter
     from gnnfuse.sample import Sample
 
     begin, folder = time.perf_counter(), given.folder
@@ -96,7 +96,7 @@ def make(given: argparse.Namespace) -> dict[str, Any]:
     texts, labels = [text_of(n) for n in numbers], [CLASSES[n % 2] for n in numbers]
     parquet.write_table(pa.table({"text": texts, "label": labels}), folder / "table.parquet")
     cached = CachedNodes(of=encoder(folder), folder=str(folder / "features"))
-    place = Place(folder / "features", cached.fingerprint, "float32", cached.command)
+    place = FeatureFolder(folder / "features", cached.fingerprint, "float32", cached.command)
     generator = torch.Generator().manual_seed(0)
     with FeatureWriter(place, {}) as writer:
         for number in numbers:

@@ -15,7 +15,7 @@ from gnnfuse.bench.data.shared_folder import VARIABLE
 from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import PLOTS, RESULTS, Results, is_results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
-from gnnfuse.bench.terminal import Terminal
+from gnnfuse.bench.terminal import BenchTerminal
 from gnnfuse.data import Dataset
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
 from gnnfuse.progress_output import progress_console
@@ -69,7 +69,7 @@ def bench(
     out.mkdir(parents=True, exist_ok=True)
     remove_unfinished(out)
     _introduce(console, made)
-    with Terminal(console, seeds=seeds, runs=runs) as terminal:
+    with BenchTerminal(console, seeds=seeds, runs=runs) as terminal:
         try:
             results = run_benchmark(made, config, terminal, out=out)
         except KeyboardInterrupt:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MARGIN = 0.9  # of the time is given to training; evaluation and reports take the rest
 
 
-class Observer(Protocol):
+class BenchObserver(Protocol):
     """Someone who is told how far a benchmark is."""
 
     def reading(self, samples: int) -> Callable[[], None]:
@@ -71,7 +71,7 @@ class BenchConfig:
         device_of(self.device)  # an unknown device is told before anything is read
 
 
-def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, out: Path) -> Results:
+def run_benchmark(task: BenchTask, config: BenchConfig, observer: BenchObserver, *, out: Path) -> Results:
     """Train every model with every seed through one loop with one budget, and examine each once.
 
     Training and model selection get the training and validation samples; only when a run's training is over does

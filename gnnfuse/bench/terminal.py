@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LEFT = 2  # columns of words; numbers are aligned to the right
 
 
-class Terminal:
+class BenchTerminal:
     """Shows how far a benchmark is.
 
     Args:
@@ -23,7 +23,7 @@ class Terminal:
         runs: how many runs there will be.
 
     Example:
-        >>> with Terminal(Console(quiet=True), seeds=2, runs=4) as terminal:
+        >>> with BenchTerminal(Console(quiet=True), seeds=2, runs=4) as terminal:
         ...     advance = terminal.reading(100)
     """
 
@@ -44,7 +44,7 @@ class Terminal:
         self._current: TaskID | None = None
         self._widths: list[int] = []
 
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> "BenchTerminal":
         self.progress.start()
         return self
 

@@ -17,7 +17,7 @@ TRAIN_SHARE, VALID_SHARE = 0.6, 0.15
 
 
 @dataclass(frozen=True)
-class Recording:
+class SpokenDigit:
     """A spoken digit and the voice that says it."""
 
     audio: Audio
@@ -44,7 +44,7 @@ def pictures() -> Mapping[str, tuple[tuple[Tensor, ...], ...]]:
     return {split: tuple(by_digit) for split, by_digit in found.items()}
 
 
-def recordings() -> Mapping[str, tuple[tuple[Recording, ...], ...]]:
+def recordings() -> Mapping[str, tuple[tuple[SpokenDigit, ...], ...]]:
     """Spoken digits: split -> for each digit 0 to 9 its recordings, float32 in -1..1 at 8 kHz.
 
     1,120 recordings of 56 synthetic voices that come with the package (`benchmarks/data/README.md` says how they
@@ -53,10 +53,10 @@ def recordings() -> Mapping[str, tuple[tuple[Recording, ...], ...]]:
     import soundfile
 
     samples, sample_rate = soundfile.read(ASSETS / "spoken_digits.flac", dtype="float32")
-    found: dict[str, list[list[Recording]]] = {split: [[] for _ in range(10)] for split in SPLITS}
+    found: dict[str, list[list[SpokenDigit]]] = {split: [[] for _ in range(10)] for split in SPLITS}
     for row in read_table(ASSETS / "spoken_digits.csv"):
         start = int(row["offset"])
         # A copy: a view would carry all recordings along whenever it is pickled.
         spoken = torch.from_numpy(samples[start : start + int(row["samples"])].copy())
-        found[row["split"]][int(row["digit"])].append(Recording(Audio(spoken, sample_rate), row["voice"]))
+        found[row["split"]][int(row["digit"])].append(SpokenDigit(Audio(spoken, sample_rate), row["voice"]))
     return {split: tuple(map(tuple, by_digit)) for split, by_digit in found.items()}

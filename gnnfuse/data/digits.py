@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gnnfuse.data.ceilings import Outcome, ceilings
 from gnnfuse.data.dataset import Dataset
-from gnnfuse.data.digit_media import SPLITS, Recording, pictures, recordings
+from gnnfuse.data.digit_media import SPLITS, SpokenDigit, pictures, recordings
 from gnnfuse.data.held_out import HeldOut
 from gnnfuse.data.operations import OPERATIONS, Operation
 from gnnfuse.sample.sample import Sample
@@ -105,7 +105,7 @@ def outcome(question: Question) -> Outcome:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnSamples:
     """The samples of one split, and what is known about each beyond its signals."""
 
     samples: list[Sample] = field(default_factory=list)
@@ -116,14 +116,14 @@ def draw(
     split: str,
     size: int,
     seen: Sequence[Sequence[Tensor]],
-    heard: Sequence[Sequence[Recording]],
+    heard: Sequence[Sequence[SpokenDigit]],
     generator: np.random.Generator,
-) -> Drawn:
+) -> DrawnSamples:
     """Draw the samples of one split: the question by its probability, then picture, recording and wording evenly."""
     possible = questions()
     probability = np.array([float(question.probability) for question in possible])
     chosen = generator.choice(len(possible), size, p=probability / probability.sum())
-    drawn = Drawn()
+    drawn = DrawnSamples()
     for number, (which, evenly) in enumerate(zip(chosen, generator.random((size, 3)), strict=True)):
         question, name = possible[which], f"{split}-{number}"
         recording = pick(heard[question.audio], evenly[0])

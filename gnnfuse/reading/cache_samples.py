@@ -17,7 +17,7 @@ from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Backbone, CachedNodes, NodeSet, PretrainedNodes
-from gnnfuse.nodes.cached import FeatureWriter, Place, StoredType
+from gnnfuse.nodes.cached import FeatureFolder, FeatureWriter, StoredType
 from gnnfuse.reading.content_readings import ContentReading, content_readings
 from gnnfuse.sample import Sample
 
@@ -103,11 +103,13 @@ def cache_samples(
     cached = [CachedNodes(of=node_type, folder=os.fspath(folder), dtype=dtype) for node_type in node_types]
     place = device_of(device)
     with yielding_cores():
-        return tuple(_Run(each, batch_size, workers, place, on_error, wait, advance).over(samples) for each in cached)
+        return tuple(
+            _EncoderRun(each, batch_size, workers, place, on_error, wait, advance).over(samples) for each in cached
+        )
 
 
 @dataclass(frozen=True)
-class _Run:
+class _EncoderRun:
     """One encoder's run over all samples."""
 
     cached: CachedNodes
@@ -120,7 +122,7 @@ class _Run:
 
     def over(self, samples: Sequence[Sample] | SampleStream) -> CacheReport:
         started, counts, node_type = time.monotonic(), _Counts(), self.cached.of
-        place = Place(Path(self.cached.folder), self.cached.fingerprint, self.cached.dtype, self.cached.command)
+        place = FeatureFolder(Path(self.cached.folder), self.cached.fingerprint, self.cached.dtype, self.cached.command)
         backbone = node_type.backbone()
         if node_type.fingerprint(backbone) != self.cached.fingerprint:
             raise ValueError(f"node type {node_type.name!r}: the weights of {node_type.model} changed meanwhile")

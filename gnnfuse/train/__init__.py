@@ -8,16 +8,16 @@ from gnnfuse.train.evaluate import Evaluation, evaluate
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.fit_task import FitReport, fit_task
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, prepare
-from gnnfuse.train.plan import Plan
+from gnnfuse.train.plan import EpochPlan
 
 __all__ = [
     "Batches",
+    "EpochPlan",
     "EpochSampler",
     "Evaluation",
     "FitConfig",
     "FitReport",
     "GraphDataset",
-    "Plan",
     "Samples",
     "evaluate",
     "fit_task",

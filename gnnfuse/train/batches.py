@@ -14,8 +14,8 @@ from gnnfuse.reading.worker import Loading, worker_context, worker_start
 from gnnfuse.sample import Sample
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.graphs import EpochSampler, GraphDataset, GraphParts, Key
-from gnnfuse.train.plan import Plan, indexed_plan, part_size, streamed_plan, worker_turns
-from gnnfuse.train.streamed import Reading, StreamedParts, share_sizes
+from gnnfuse.train.plan import EpochPlan, indexed_plan, part_size, streamed_plan, worker_turns
+from gnnfuse.train.streamed import EpochReading, StreamedParts, share_sizes
 
 Samples = Sequence[Sample] | Sequence[SampleGraph] | SampleStream
 
@@ -24,7 +24,7 @@ class Batches:
     """Batches of samples for one process; shuffled and, if the config says so, augmented for training.
 
     Every sample comes once per epoch, in one process. All processes have equally many batches, some of no sample
-    (`Plan`). What a batch holds follows from the seed, the epoch and the batch's number alone, so that `epoch` and
+    (`EpochPlan`). What a batch holds follows from the seed, the epoch and the batch's number alone, so that `epoch` and
     `done` are all that a checkpoint has to keep.
 
     Args:
@@ -54,7 +54,7 @@ class Batches:
         self.epoch = 0
         self.done = 0
         self.rank, self.processes = 0, 1
-        self._plan: Plan | None = None
+        self._plan: EpochPlan | None = None
         augment_seed = config.seed if training and config.augment else None
         self._seed = config.seed if training else None
         self._source: _Indexed | _Streamed = (
@@ -69,7 +69,7 @@ class Batches:
         return self.config.accumulate if self.training else 1
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> EpochPlan:
         """Who takes how many samples in which step."""
         if self._plan is None:
             self._plan = self._source.plan()
@@ -153,7 +153,7 @@ class _Indexed:
         self._loader: DataLoader[GraphBatch] | None = None
         self._loading: Loading[GraphBatch] | None = None
 
-    def plan(self) -> Plan:
+    def plan(self) -> EpochPlan:
         of = self.of
         return indexed_plan(
             len(self.dataset), batch_size=of.config.batch_size, processes=of.processes, accumulate=of.accumulate
@@ -207,7 +207,7 @@ class _Streamed:
         of = self.of
         return part_size(of.config.batch_size, of.processes * of.accumulate, training=of.training)
 
-    def plan(self) -> Plan:
+    def plan(self) -> EpochPlan:
         of = self.of
         self._shares = share_sizes(self.stream, of.processes * max(1, of.config.workers))
         return streamed_plan(self._shares, part_size=self.part_size, processes=of.processes, accumulate=of.accumulate)
@@ -215,7 +215,7 @@ class _Streamed:
     def batches(self) -> Iterator[GraphBatch]:
         """From a loader of this epoch's own: its workers are told which epoch it is and what is over."""
         of = self.of
-        reading = Reading(
+        reading = EpochReading(
             epoch=of.epoch,
             rank=of.rank,
             processes=of.processes,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class EpochPlan:
     """The samples of one epoch, shared out among processes and, where gradients are accumulated, parts of a step.
 
     A part is what one process takes through the model at once; a step is `accumulate` parts of every process. All
@@ -46,13 +46,13 @@ class Plan:
         return float(self.sizes[part, rank] * parts_of_step / self.step_sizes[part // self.accumulate])
 
 
-def indexed_plan(samples: int, *, batch_size: int, processes: int, accumulate: int) -> Plan:
+def indexed_plan(samples: int, *, batch_size: int, processes: int, accumulate: int) -> EpochPlan:
     """Steps of `batch_size` samples each, dealt out one by one to the parts; the last step has what is left."""
     steps = -(-samples // batch_size)
     in_step = np.minimum(batch_size, samples - batch_size * np.arange(steps))
     seats = processes * accumulate
     sizes = (in_step[:, None] - np.arange(seats) + seats - 1) // seats
-    return Plan(sizes.reshape(steps * accumulate, processes), accumulate)
+    return EpochPlan(sizes.reshape(steps * accumulate, processes), accumulate)
 
 
 def part_size(batch_size: int, parts: int, *, training: bool) -> int:
@@ -73,7 +73,7 @@ def part_size(batch_size: int, parts: int, *, training: bool) -> int:
     return max(1, batch_size // parts)
 
 
-def streamed_plan(shares: NDArray[np.int64], *, part_size: int, processes: int, accumulate: int) -> Plan:
+def streamed_plan(shares: NDArray[np.int64], *, part_size: int, processes: int, accumulate: int) -> EpochPlan:
     """Every loader worker makes parts of its own share of a stream; the parts of a process take turns.
 
     Args:
@@ -88,7 +88,7 @@ def streamed_plan(shares: NDArray[np.int64], *, part_size: int, processes: int, 
     for rank, of_rank in enumerate(turns):
         left = [min(part_size, shares[rank + processes * worker] - part_size * turn) for turn, worker in of_rank]
         sizes[: len(of_rank), rank] = left
-    return Plan(sizes, accumulate)
+    return EpochPlan(sizes, accumulate)
 
 
 def worker_turns(shares: NDArray[np.int64], part_size: int) -> list[tuple[int, int]]:

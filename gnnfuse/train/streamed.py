@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Reading:
+class EpochReading:
     """What all workers of a process must know to read one epoch, or the rest of one.
 
     Args:
@@ -49,7 +49,7 @@ class StreamedParts(IterableDataset[GraphBatch]):
         reading: which of them, and how.
     """
 
-    def __init__(self, builder: GraphBuilder, stream: SampleStream, reading: Reading) -> None:
+    def __init__(self, builder: GraphBuilder, stream: SampleStream, reading: EpochReading) -> None:
         self.builder = builder
         self.stream = stream
         self.reading = reading

@@ -14,7 +14,7 @@ from gnnfuse.tables.open_table import refuse_overwriting_table
 from gnnfuse.train.checkpoint_files import numbered, refuse_earlier_run
 from gnnfuse.workflow.table_nodes import Encoders
 from gnnfuse.workflow.table_note import FILE as NOTE
-from gnnfuse.workflow.targets import TASKS
+from gnnfuse.workflow.targets.tasks import TASKS
 
 CHECKPOINTS, RESULTS, REPORT = "checkpoints", "results.json", "report.md"
 PLOTS = ("curves.png", *(kind.plot for kind in TASKS.values()))

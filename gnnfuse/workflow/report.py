@@ -18,7 +18,7 @@ from gnnfuse.train import Evaluation, FitReport
 from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.fit_folder import REPORT, RESULTS
 from gnnfuse.workflow.table_plan import TablePlan
-from gnnfuse.workflow.targets import TASKS
+from gnnfuse.workflow.targets.tasks import TASKS
 
 if TYPE_CHECKING:
     from gnnfuse.draw.drawings import Drawing

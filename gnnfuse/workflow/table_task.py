@@ -16,7 +16,8 @@ from gnnfuse.workflow.models import make_model, model_named
 from gnnfuse.workflow.split_table import SplitTable
 from gnnfuse.workflow.table_model import graph_options
 from gnnfuse.workflow.table_nodes import table_rules
-from gnnfuse.workflow.targets import TASKS, TargetTask
+from gnnfuse.workflow.targets import TargetTask
+from gnnfuse.workflow.targets.tasks import TASKS
 from gnnfuse.workflow.usable_rows import UsableRows
 
 SIGNAL_DROPOUT, DROPOUT, ALONE = 0.5, 0.2, 1.0

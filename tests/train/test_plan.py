@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from gnnfuse.train.plan import Plan, indexed_plan, streamed_plan, worker_turns
+from gnnfuse.train.plan import EpochPlan, indexed_plan, streamed_plan, worker_turns
 
 
 def shares(samples: int, count: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     return np.array([len(range(index, samples, count)) for index in range(count)], dtype=np.int64)
 
 
-def plans(samples: int) -> list[Plan]:
+def plans(samples: int) -> list[EpochPlan]:
     found = [
         indexed_plan(samples, batch_size=8, processes=processes, accumulate=accumulate)
         for processes in (1, 2, 3)

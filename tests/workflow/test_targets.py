@@ -4,7 +4,7 @@ from typing import get_args
 
 from gnnfuse.fit_defaults import Kind
 from gnnfuse.tables.target_kind import KINDS
-from gnnfuse.workflow.targets import TASKS
+from gnnfuse.workflow.targets.tasks import TASKS
 
 
 def test_every_kind_that_can_be_asked_for_is_read_and_learnt() -> None:

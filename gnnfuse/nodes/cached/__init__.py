@@ -3,19 +3,19 @@
 from gnnfuse.nodes.cached.cached_encoder import CachedEncoder
 from gnnfuse.nodes.cached.cached_nodes import CachedNodes
 from gnnfuse.nodes.cached.errors import CacheError, NotCachedError
+from gnnfuse.nodes.cached.feature_folder import FeatureFolder, StoredType
 from gnnfuse.nodes.cached.feature_store import FeatureStore
 from gnnfuse.nodes.cached.feature_writer import FeatureWriter
 from gnnfuse.nodes.cached.key_index import KeyIndex
-from gnnfuse.nodes.cached.place import Place, StoredType
 
 __all__ = [
     "CacheError",
     "CachedEncoder",
     "CachedNodes",
+    "FeatureFolder",
     "FeatureStore",
     "FeatureWriter",
     "KeyIndex",
     "NotCachedError",
-    "Place",
     "StoredType",
 ]

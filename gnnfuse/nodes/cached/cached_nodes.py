@@ -13,9 +13,9 @@ from torch import Tensor
 
 from gnnfuse.nodes.cached.cached_encoder import CachedEncoder
 from gnnfuse.nodes.cached.errors import CacheError, NotCachedError
+from gnnfuse.nodes.cached.feature_folder import FeatureFolder, StoredType
 from gnnfuse.nodes.cached.feature_store import FeatureStore
-from gnnfuse.nodes.cached.place import Place, StoredType
-from gnnfuse.nodes.cached.shard import Row
+from gnnfuse.nodes.cached.shard import StoredFeatures
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType
 from gnnfuse.nodes.pretrained.network import weights_are_to_follow
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
@@ -130,11 +130,11 @@ class CachedNodes(NodeType):
         store: FeatureStore | None = self.__dict__.get("_store")
         if store is None:
             self.check_encoder()
-            place = Place(Path(self.folder), self.__dict__["_current"], self.dtype, self.command)
+            place = FeatureFolder(Path(self.folder), self.__dict__["_current"], self.dtype, self.command)
             store = self.__dict__["_store"] = FeatureStore(place)
         return store
 
-    def _nodes(self, row: Row) -> NodeSet:
+    def _nodes(self, row: StoredFeatures) -> NodeSet:
         nodes, empty = len(row.values) // self.of.width, self.of.empty()
         position = None if empty.position is None else _tensor(row.position, nodes, empty.position.shape[1])
         time = None if empty.time is None else _tensor(row.time, nodes, 2)

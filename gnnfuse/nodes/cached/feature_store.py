@@ -3,9 +3,9 @@
 import hashlib
 from pathlib import Path
 
+from gnnfuse.nodes.cached.feature_folder import FeatureFolder
 from gnnfuse.nodes.cached.key_index import KeyIndex, map_index
-from gnnfuse.nodes.cached.place import Place
-from gnnfuse.nodes.cached.shard import Row, Shard
+from gnnfuse.nodes.cached.shard import Shard, StoredFeatures
 
 
 class FeatureStore:
@@ -21,7 +21,7 @@ class FeatureStore:
         CacheError: there are none, or a file is missing or damaged; names the command that mends it.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: FeatureFolder) -> None:
         self.place = place
         manifest = place.read_manifest()
         self._names = tuple(sorted(manifest.shards))
@@ -34,7 +34,7 @@ class FeatureStore:
     def __len__(self) -> int:
         return len(self._index)
 
-    def find(self, key: bytes) -> Row | None:
+    def find(self, key: bytes) -> StoredFeatures | None:
         """What is stored for a content; None where nothing is.
 
         Raises:

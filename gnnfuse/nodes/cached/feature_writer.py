@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 
 from gnnfuse.nodes.cached.errors import CacheError
+from gnnfuse.nodes.cached.feature_folder import FeatureFolder, Manifest, is_whole, shard_name
 from gnnfuse.nodes.cached.key_index import KeyIndex, Keys, encode_index, sort_keys
-from gnnfuse.nodes.cached.place import Manifest, Place, is_whole, shard_name
-from gnnfuse.nodes.cached.shard import Row, Shard, encode_shard, row_of
+from gnnfuse.nodes.cached.shard import Shard, StoredFeatures, encode_shard, row_of
 from gnnfuse.nodes.node_type import NodeSet
 from gnnfuse.sample.whole_file import lock, remove_unfinished, write_whole
 
@@ -47,7 +47,7 @@ class FeatureWriter:
 
     def __init__(
         self,
-        place: Place,
+        place: FeatureFolder,
         encoder: Mapping[str, object],
         *,
         shard_bytes: int = SHARD_BYTES,
@@ -69,7 +69,7 @@ class FeatureWriter:
                 self._take(path)
         self._known = self._sorted()
         self._new: dict[bytes, bool] = {}
-        self._rows: list[Row] = []
+        self._rows: list[StoredFeatures] = []
         self._gathered = 0
         self._since = time.monotonic()
 
@@ -152,7 +152,7 @@ class FeatureWriter:
                 path.unlink()  # whoever has it mapped keeps it
 
 
-def _lock(place: Place, wait: bool) -> Callable[[], None] | None:
+def _lock(place: FeatureFolder, wait: bool) -> Callable[[], None] | None:
     """Held as long as the process lives, however it ends; not where the system has no such locks."""
     path = place.folder / ".lock"
     path.touch()

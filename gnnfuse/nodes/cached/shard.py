@@ -16,7 +16,7 @@ from gnnfuse.sample.content import DIGEST_BYTES
 LISTS = ("values", "shape", "position", "time")
 
 
-class Row(NamedTuple):
+class StoredFeatures(NamedTuple):
     """What is stored of one sample, as flat numbers.
 
     Args:
@@ -50,7 +50,7 @@ class Row(NamedTuple):
         return found
 
 
-def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> Row:
+def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> StoredFeatures:
     """A sample's features as they are stored; None for a signal that cannot be read.
 
     Raises:
@@ -58,7 +58,7 @@ def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> Row:
     """
     nothing = np.zeros(0, np.float32)
     if nodes is None:
-        return Row(key, False, nothing.astype(dtype), np.zeros(0, np.int64), nothing, nothing, 0)
+        return StoredFeatures(key, False, nothing.astype(dtype), np.zeros(0, np.int64), nothing, nothing, 0)
     full = nodes.values.numpy().reshape(-1)
     with np.errstate(over="ignore"):  # raises below
         values = full.astype(dtype)
@@ -66,10 +66,10 @@ def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> Row:
         raise ValueError(f"features up to {np.abs(full).max():g} are too large for {dtype}, give dtype='float32'")
     shape = np.array(nodes.shape, np.int64)
     position, time = (nothing if t is None else t.numpy().reshape(-1) for t in (nodes.position, nodes.time))
-    return Row(key, True, values, shape, position.astype(np.float32), time.astype(np.float32), nodes.dropped)
+    return StoredFeatures(key, True, values, shape, position.astype(np.float32), time.astype(np.float32), nodes.dropped)
 
 
-def encode_shard(rows: Sequence[Row]) -> memoryview:
+def encode_shard(rows: Sequence[StoredFeatures]) -> memoryview:
     """Rows as an Arrow file."""
     import pyarrow as pa
 
@@ -153,9 +153,9 @@ class Shard:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def row(self, number: int) -> Row | None:
+    def row(self, number: int) -> StoredFeatures | None:
         """One row; None where it is not as it was written, which is looked at once for each row and process."""
-        found = Row(
+        found = StoredFeatures(
             key=bytes(self.keys[number]),
             readable=bool(self.readable[number]),
             **{name: of_row.copy(number) for name, of_row in self._lists.items()},

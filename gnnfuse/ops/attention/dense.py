@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gnnfuse.ops.attention.dense_layout import Layout, lay_out
+from gnnfuse.ops.attention.dense_layout import DenseLayout, lay_out
 from gnnfuse.ops.attention.dense_operator import forward
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
@@ -47,7 +47,7 @@ def only_masked(inputs: AttentionInputs) -> bool:
     return inputs.relation_gate is None and inputs.seed is None and not learned
 
 
-def masked_attention(inputs: AttentionInputs, layout: Layout) -> Tensor:
+def masked_attention(inputs: AttentionInputs, layout: DenseLayout) -> Tensor:
     """The output by scaled_dot_product_attention, where each edge has a pair of its own."""
     query, key, value, edges = inputs[:4]
     bias = query.new_zeros(edges.num_edges, 1) if inputs.edge_bias is None else inputs.edge_bias

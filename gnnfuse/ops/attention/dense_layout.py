@@ -14,7 +14,7 @@ GRAPH_BITS = 32  # the place of a pair takes fewer
 Shape = tuple[int, int, int]
 
 
-class Layout(NamedTuple):
+class DenseLayout(NamedTuple):
     """Graphs of similar size stand in one block, padded to its longest: above 16 nodes less than four times the pairs.
 
     Nodes, rows and pairs are numbered block by block, within a block graph by graph; a graph without edges is in no
@@ -87,7 +87,7 @@ def take(parts: Sequence[Tensor], slot: Tensor) -> Tensor:
     return torch.cat([*flat, parts[0].new_zeros(1, heads, dim)]).index_select(0, slot)
 
 
-def lay_out(graph_id: Tensor | None, num_graphs: int, edges: Sequence[Tensor], heads: int) -> Layout:
+def lay_out(graph_id: Tensor | None, num_graphs: int, edges: Sequence[Tensor], heads: int) -> DenseLayout:
     """Find the blocks and everything's place in them; waits for the device once.
 
     Args:
@@ -119,7 +119,7 @@ def lay_out(graph_id: Tensor | None, num_graphs: int, edges: Sequence[Tensor], h
     check_pairs(pair, num_pairs, graph_id, offsets)
     node_slot = torch.where(width[graph_id] > 0, node_base[graph_id] + node_rank, num_nodes)
     row_slot = torch.where(width[row_graph] > 0, row_base[row_graph] + row_rank, num_rows)
-    return Layout(shapes, node_slot, row_slot, pair)
+    return DenseLayout(shapes, node_slot, row_slot, pair)
 
 
 def sizes_of(shapes: Sequence[Shape]) -> tuple[int, int, int]:

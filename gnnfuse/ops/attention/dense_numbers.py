@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from gnnfuse.ops.attention.dense_layout import Layout
+from gnnfuse.ops.attention.dense_layout import DenseLayout
 from gnnfuse.ops.attention.dense_pairs import join, spread_grads
 
 EDGES_AT_ONCE = 2**18
@@ -47,7 +47,12 @@ class TableNumbers:
     """
 
     def __init__(
-        self, layout: Layout, relation: Tensor, relation_bias: Tensor | None, relation_gate: Tensor | None, like: Tensor
+        self,
+        layout: DenseLayout,
+        relation: Tensor,
+        relation_bias: Tensor | None,
+        relation_gate: Tensor | None,
+        like: Tensor,
     ) -> None:
         tables = [table for table in (relation_bias, relation_gate) if table is not None]
         self.relations = len(tables[0]) if tables else 1
@@ -93,7 +98,7 @@ class EdgeNumbers:
 
     def __init__(
         self,
-        layout: Layout,
+        layout: DenseLayout,
         relation: Tensor,
         edge_bias: Tensor | None,
         relation_bias: Tensor | None,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops.attention import dense_strips
-from gnnfuse.ops.attention.dense_layout import Layout, lay_out
+from gnnfuse.ops.attention.dense_layout import DenseLayout, lay_out
 from gnnfuse.ops.attention.dense_numbers import EdgeNumbers, TableNumbers
 from gnnfuse.ops.attention.dropout import kept
 
@@ -51,7 +51,7 @@ def forward(
 
 
 def pair_numbers(
-    layout: Layout,
+    layout: DenseLayout,
     query: Tensor,
     tables: tuple[Tensor | None, Tensor | None, Tensor | None],
     seed: Tensor | None,

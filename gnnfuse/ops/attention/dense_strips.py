@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gnnfuse.ops.attention.dense_layout import Layout
+from gnnfuse.ops.attention.dense_layout import DenseLayout
 from gnnfuse.ops.attention.dense_numbers import PairNumbers
 
 STRIP_NUMBERS = {"cpu": 2**19}  # of all heads; 2 MiB in float32
@@ -24,7 +24,7 @@ class Strip(NamedTuple):
     shape: tuple[int, int, int]
 
 
-def strips(layout: Layout, heads: int, device: torch.device) -> Iterator[Strip]:
+def strips(layout: DenseLayout, heads: int, device: torch.device) -> Iterator[Strip]:
     """All of the layout in strips of at most `STRIP_NUMBERS`, but one node of one graph at least."""
     limit = max(1, STRIP_NUMBERS.get(device.type, STRIP_NUMBERS_ELSEWHERE) // max(1, heads))
     start = 0
@@ -42,7 +42,7 @@ def strips(layout: Layout, heads: int, device: torch.device) -> Iterator[Strip]:
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, layout: Layout, numbers: PairNumbers, *, wants_weights: bool
+    query: Tensor, key: Tensor, value: Tensor, layout: DenseLayout, numbers: PairNumbers, *, wants_weights: bool
 ) -> tuple[Tensor, Tensor | None]:
     """The output, and the softmax weights `[heads, pairs]` if wanted; `query` is times the scale."""
     queries, keys, values = layout.pad_nodes(query), layout.pad_rows(key), layout.pad_rows(value)
@@ -60,7 +60,7 @@ def attend(
 
 
 def backward(
-    grad_out: Tensor, query: Tensor, key: Tensor, value: Tensor, layout: Layout, numbers: PairNumbers
+    grad_out: Tensor, query: Tensor, key: Tensor, value: Tensor, layout: DenseLayout, numbers: PairNumbers
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of query (times the scale), key and value; those of the numbers go to `numbers`."""
     queries, grad_outs = layout.pad_nodes(query), layout.pad_nodes(grad_out)

@@ -29,7 +29,7 @@ class Needs(NamedTuple):
     relation_gate: bool
 
 
-class Rows(NamedTuple):
+class FlatRows(NamedTuple):
     """A tensor `[rows, heads, dim]` as the kernels read it: flat, with the distance between rows."""
 
     flat: NDArray[Any]
@@ -218,7 +218,7 @@ def dropping(inputs: AttentionInputs, like: Tensor) -> tuple[np.uint64, np.uint6
     return seed, np.uint64(threshold(inputs.dropout)), number(1 / (1 - inputs.dropout), like), True
 
 
-def rows_of(tensor: Tensor) -> Rows:
+def rows_of(tensor: Tensor) -> FlatRows:
     """The tensor for the kernels; copied only where the numbers of a row do not stand together."""
     heads, dim = tensor.shape[1:]
     tensor = tensor.detach()
@@ -226,7 +226,7 @@ def rows_of(tensor: Tensor) -> Rows:
         tensor = tensor.contiguous()
     span = (len(tensor) - 1) * tensor.stride(0) + heads * dim if tensor.numel() else 0
     flat = tensor.as_strided((span,), (1,)).numpy()
-    return Rows(flat, np.uint64(tensor.stride(0)), np.uint64(heads), np.uint64(dim))
+    return FlatRows(flat, np.uint64(tensor.stride(0)), np.uint64(heads), np.uint64(dim))
 
 
 def array(tensor: Tensor) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from gnnfuse.ops.attention.triton_destination_kernels import (
     attention_backward_destination_kernel,
     attention_backward_merge_kernel,
 )
-from gnnfuse.ops.attention.triton_launch import Plan, Tiles, float32, plan, slots_for
+from gnnfuse.ops.attention.triton_launch import LaunchPlan, Tiles, float32, plan, slots_for
 from gnnfuse.ops.attention.triton_source_kernels import (
     attention_backward_add_kernel,
     attention_backward_source_kernel,
@@ -70,7 +70,7 @@ def new_per_edge(inputs: AttentionInputs, *, tables: bool) -> PerEdge:
 
 
 def by_destination(
-    work: Plan, inputs: AttentionInputs, per_node: PerNode, per_edge: PerEdge | None, grad_query: Tensor | None
+    work: LaunchPlan, inputs: AttentionInputs, per_node: PerNode, per_edge: PerEdge | None, grad_query: Tensor | None
 ) -> None:
     """Fill in the mean, what stands per edge, and the query's gradient."""
     kernel, slots, nodes = attention_backward_destination_kernel, slots_for(inputs), len(per_node.mean)
@@ -93,7 +93,7 @@ def by_destination(
 
 
 def by_source(
-    work: Plan,
+    work: LaunchPlan,
     inputs: AttentionInputs,
     per_node: PerNode,
     per_edge: PerEdge | None,

@@ -8,7 +8,7 @@ from gnnfuse.ops.attention.triton_forward_kernels import (
     attention_forward_merge_kernel,
     attention_weights_kernel,
 )
-from gnnfuse.ops.attention.triton_launch import Plan, float32, plan, slots_for
+from gnnfuse.ops.attention.triton_launch import LaunchPlan, float32, plan, slots_for
 
 
 def attend(inputs: AttentionInputs, return_weights: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -29,7 +29,7 @@ def attend(inputs: AttentionInputs, return_weights: bool) -> tuple[Tensor, Tenso
     return out, weights, highest, total
 
 
-def attend_hubs(work: Plan, nodes: int, slots: Tensor, results: dict[str, Tensor]) -> None:
+def attend_hubs(work: LaunchPlan, nodes: int, slots: Tensor, results: dict[str, Tensor]) -> None:
     """Fill in the rows of hubs: their pieces, each with a softmax of its own, and then the rows of these."""
     heads, value_dim = work.arguments["HEADS"], work.arguments["VALUE_DIM"]
     part = float32(slots, len(slots), heads, value_dim)

@@ -30,7 +30,7 @@ class Tiles(NamedTuple):
     block_e: int = 2
 
 
-class Plan(NamedTuple):
+class LaunchPlan(NamedTuple):
     """How the work is cut, and what kernels take.
 
     Args:
@@ -70,7 +70,7 @@ def call(kernel: Any, grid: tuple[int, ...], warps: int, arguments: dict[str, An
     kernel[grid](**{name: arguments[name] for name in kernel.arg_names if name in arguments}, num_warps=warps)
 
 
-def plan(inputs: AttentionInputs, grad_out: Tensor | None = None, tiles: Tiles | None = None) -> Plan:
+def plan(inputs: AttentionInputs, grad_out: Tensor | None = None, tiles: Tiles | None = None) -> LaunchPlan:
     """A lane holds what it reads at once, and each row of a tile lies in as few lanes as that makes."""
     tiles = tiles or Tiles()
     heads, head_dim, value_dim = *inputs.query.shape[1:], inputs.value.shape[2]
@@ -98,7 +98,7 @@ def plan(inputs: AttentionInputs, grad_out: Tensor | None = None, tiles: Tiles |
         "pieces_ptr": None,
     }
     arguments = sizes | numbers | tables_of(inputs) | states
-    return Plan(arguments, tiles)
+    return LaunchPlan(arguments, tiles)
 
 
 def states_of(inputs: AttentionInputs, grad_out: Tensor | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gnnfuse.ops.attention import triton_launch
 from gnnfuse.ops.attention.inputs import AttentionInputs
-from gnnfuse.ops.attention.triton_launch import Plan, float32, power_of_two
+from gnnfuse.ops.attention.triton_launch import LaunchPlan, float32, power_of_two
 from gnnfuse.ops.attention.triton_table_kernels import (
     attention_backward_score_weight_kernel,
     attention_backward_tables_kernel,
@@ -42,7 +42,7 @@ class PerEdge(NamedTuple):
 
 
 def by_relation(
-    work: Plan, inputs: AttentionInputs, per_edge: PerEdge, mean: Tensor, needs: Sequence[bool]
+    work: LaunchPlan, inputs: AttentionInputs, per_edge: PerEdge, mean: Tensor, needs: Sequence[bool]
 ) -> list[Tensor | None]:
     """Gradients of edge_bias, relation_bias and relation_gate, in float32; None: not needed."""
     if not any(needs):
@@ -62,7 +62,7 @@ def by_relation(
     return [edge_bias, *(None if grad is None else grad.sum(0) for grad in (bias, gate))]
 
 
-def by_score_weight(work: Plan, inputs: AttentionInputs, per_edge: PerEdge, mean: Tensor) -> Tensor | None:
+def by_score_weight(work: LaunchPlan, inputs: AttentionInputs, per_edge: PerEdge, mean: Tensor) -> Tensor | None:
     """Gradient of score_weight, in float32."""
     table = inputs.score_weight
     if table is None:

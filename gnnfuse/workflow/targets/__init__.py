@@ -4,6 +4,5 @@ from gnnfuse.workflow.targets.class_task import ClassTask
 from gnnfuse.workflow.targets.label_task import LabelTask
 from gnnfuse.workflow.targets.number_task import NumberTask
 from gnnfuse.workflow.targets.target_task import TargetTask
-from gnnfuse.workflow.targets.tasks import TASKS
 
-__all__ = ["TASKS", "ClassTask", "LabelTask", "NumberTask", "TargetTask"]
+__all__ = ["ClassTask", "LabelTask", "NumberTask", "TargetTask"]

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from gnnfuse.nodes import CachedNodes, CacheError, NodeSet, PretrainedNodes
-from gnnfuse.nodes.cached import FeatureStore, FeatureWriter, Place
+from gnnfuse.nodes.cached import FeatureFolder, FeatureStore, FeatureWriter
 from gnnfuse.reading import cache_samples
 from gnnfuse.sample import Sample
 from tests.long_runs import few
@@ -37,7 +37,7 @@ NODES = [nodes(number) for number in range(ROWS)]  # made here: a forked process
 
 
 def open_writer(folder: Path) -> FeatureWriter:
-    return FeatureWriter(Place(folder, "f" * 64, "float32", "make it"), {}, shard_bytes=200)
+    return FeatureWriter(FeatureFolder(folder, "f" * 64, "float32", "make it"), {}, shard_bytes=200)
 
 
 def write(folder: Path) -> FeatureWriter:
@@ -48,7 +48,7 @@ def write(folder: Path) -> FeatureWriter:
 
 
 def check(folder: Path) -> None:
-    store = FeatureStore(Place(folder, "f" * 64, "float32", "make it"))
+    store = FeatureStore(FeatureFolder(folder, "f" * 64, "float32", "make it"))
     assert len(store) == ROWS
     for number, expected in enumerate(NODES):
         row = store.find(key(number))
@@ -207,14 +207,14 @@ def test_a_run_goes_on_where_it_was_stopped(tiny: Path, tmp_path: Path, encoded:
 
 
 def test_a_feature_too_large_for_half_precision_is_refused(tmp_path: Path) -> None:
-    with FeatureWriter(Place(tmp_path, "f" * 64, "float16", "make it"), {}) as writer:
+    with FeatureWriter(FeatureFolder(tmp_path, "f" * 64, "float16", "make it"), {}) as writer:
         with pytest.raises(ValueError, match="too large for float16"):
             writer.add(key(0), NodeSet(torch.tensor([[1e6]]), (1,)))
         writer.add(key(1), NodeSet(torch.tensor([[float("inf")]]), (1,)))  # as the network gave it
 
 
 def test_a_second_writer_is_refused_or_waits(tmp_path: Path) -> None:
-    place = Place(tmp_path, "f" * 64, "float32", "make it")
+    place = FeatureFolder(tmp_path, "f" * 64, "float32", "make it")
     found: list[bool] = []
 
     def second() -> None:

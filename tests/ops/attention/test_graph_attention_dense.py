@@ -12,7 +12,7 @@ from gnnfuse.ops import Edges, edges_from_index, graph_attention, relation_rows
 from gnnfuse.ops.attention import dense, dense_strips
 from gnnfuse.ops.attention.attention import choose
 from gnnfuse.ops.attention.auto import nearly_complete
-from gnnfuse.ops.attention.dense_layout import Layout, lay_out
+from gnnfuse.ops.attention.dense_layout import DenseLayout, lay_out
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
 Impl = Literal["reference", "dense"]
@@ -213,7 +213,7 @@ def test_which_way_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     attend = dense.masked_attention
 
-    def counted(inputs: AttentionInputs, layout: Layout) -> Tensor:
+    def counted(inputs: AttentionInputs, layout: DenseLayout) -> Tensor:
         calls.append(inputs)
         return attend(inputs, layout)
 

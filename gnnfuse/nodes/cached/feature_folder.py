@@ -29,7 +29,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Place:
+class FeatureFolder:
     """The folder of one encoder's features in a cache.
 
     Args:
