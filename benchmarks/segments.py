@@ -25,7 +25,7 @@ from torch import Tensor
 
 from gnnfuse.bench.environment import environment
 from gnnfuse.ops import segment_reduce, segment_softmax
-from layer_timing.report import WIDTH, print_figures
+from layer_timing.report import WIDTH
 
 ROUNDS, WARM_UP, SHORTEST = 9, 2, 0.02
 OPERATORS = ("sum", "mean", "max", "logsumexp", "softmax")
@@ -34,7 +34,6 @@ SIZES = {
     "clip": {"scores": (134_000, 8, 6_208), "readout": (6_208, 256, 16), "messages": (134_000, 64, 6_208)},
     "video": {"scores": (156_000, 8, 7_160), "readout": (7_160, 256, 2), "messages": (156_000, 64, 7_160)},
 }
-MUST, REACH = 1.0, 0.6
 Contender = Callable[[Tensor], Tensor]
 
 
@@ -245,26 +244,6 @@ def show(rows: list[dict[str, Any]], console: Console) -> None:
     console.print(table)
 
 
-def figures(rows: list[dict[str, Any]], device: str) -> list[dict[str, Any]]:
-    """Per size the highest ratio of all operators, layouts and passes: what the library holds itself to on the CPU."""
-    found = []
-    for size in dict.fromkeys(row["size"] for row in rows):
-        worst = max((row for row in rows if row["size"] == size), key=lambda row: row["ratio"])
-        where = f"{worst['work']}, {worst['operator']}, {worst['layout']}, {worst['passes']}"
-        line = {
-            "figure": f"{size} / best of torch and torch-scatter, every row",
-            "bound": "at most",
-            "must": MUST,
-            "reach_for": REACH,
-            "measured": worst["ratio"],
-            "must_met": worst["ratio"] <= MUST if device == "cpu" else None,
-            "reach_for_met": worst["ratio"] <= REACH if device == "cpu" else None,
-            "note": f"highest: {where}",
-        }
-        found.append(line)
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
@@ -280,10 +259,8 @@ def main() -> None:
             rows += measure(work, size, operator, is_sorted, options.device)
     console = Console(width=WIDTH)
     show(rows, console)
-    held = figures(rows, options.device)
-    print_figures(console, held)
     if options.out is not None:
-        report = {"environment": environment(torch.device(options.device)), "rows": rows, "figures": held}
+        report = {"environment": environment(torch.device(options.device)), "rows": rows}
         options.out.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -72,8 +72,8 @@ def softmax(inputs: Inputs, impl: str) -> Tensor:
 OPERATORS: Mapping[str, tuple[Run, tuple[str, ...]]] = {
     "graph_attention": (attention, ("numba", "dense", "triton")),
     "neighbor_sum": (mean, ("numba", "triton")),
-    "segment_reduce": (reduce, ("numba", "torch_scatter", "triton")),
-    "segment_softmax": (softmax, ("numba", "torch_scatter", "triton")),
+    "segment_reduce": (reduce, ("torch_scatter", "triton")),
+    "segment_softmax": (softmax, ("torch_scatter", "triton")),
 }
 RUNS_ON = {"numba": "cpu", "triton": "cuda"}
 OPTIONAL = ("torch_scatter", "triton")

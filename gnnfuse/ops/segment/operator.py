@@ -1,4 +1,4 @@
-"""What the segment operators of numba and triton share: their checks, the shapes of their results, their derivative."""
+"""What the segment operators of triton are to PyTorch: their checks, the shapes of their results, their derivative."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,31 +1,25 @@
 """Reductions and softmax over segments: items that bear one number in an index, or stand between two offsets."""
 
-import math
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from gnnfuse.ops.check_edges import check_tensor
-from gnnfuse.ops.choose import INSTALLED, auto_on_cpu, check_runs
+from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import MAX_COUNT
-from gnnfuse.ops.segment.numba import reduce_by_numba, softmax_by_numba
 from gnnfuse.ops.segment.operator import check_place
 from gnnfuse.ops.segment.reference import segment_reduce_reference, segment_softmax_reference
 from gnnfuse.ops.segment.torch_scatter import segment_reduce_torch_scatter, segment_softmax_torch_scatter
 from gnnfuse.ops.segment.triton import segment_reduce_triton, segment_softmax_triton
 
-Impl = Literal["auto", "reference", "torch_scatter", "numba", "triton"]
+Impl = Literal["auto", "reference", "torch_scatter", "triton"]
 Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
 
 IMPLS, REDUCES = get_args(Impl), get_args(Reduce)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
-# "auto" takes numba from so many numbers on, as measured beside the reference (README.md): below, Python's own time
-# is longer than the kernel's. Sums by an unsorted index are what PyTorch is best at, above all those of wide rows.
-FROM = {"sum": 2**13, "mean": 2**13, "min": 2**11, "max": 2**11, "logsumexp": 2**12, "softmax": 2**12}
-WIDE, FROM_SUM_BY_INDEX, FROM_WIDE_SUM_BY_INDEX = 128, 2**15, 2**20
 
 
 def segment_reduce(
@@ -51,12 +45,8 @@ def segment_reduce(
             segment s are `offsets[s]:offsets[s + 1]`.
         reduce: "sum", "mean", "min", "max" or "logsumexp".
         impl: "reference" is plain PyTorch. "torch_scatter" is the package of that name
-            (https://github.com/rusty1s/pytorch_scatter). "numba" is a compiled kernel for the CPU with the same bits
-            for any number of threads; "triton" is one for CUDA with the same bits in every run; both have first
-            derivatives only. "auto" takes triton on CUDA. On the CPU it takes numba for sums and means of 8,192 numbers
-            or more (by an index 32,768, from 128 columns on 1,048,576), for "min" and "max" of 2,048, for "logsumexp"
-            and softmax of 4,096 or more. Else, and where those are not installed, it takes the reference, which starts
-            sooner.
+            (https://github.com/rusty1s/pytorch_scatter). "triton" is a kernel for CUDA with the same bits in every
+            run and first derivatives only. "auto" takes triton on CUDA where it is installed, else the reference.
 
     Raises:
         ValueError: shapes, dtypes or devices do not go together, values are expanded, an index is out of range or
@@ -75,13 +65,10 @@ def segment_reduce(
     if reduce not in REDUCES:
         raise ValueError(f"reduce must be 'sum', 'mean', 'min', 'max' or 'logsumexp', found {reduce!r}")
     is_sorted = offsets is not None
-    chosen = choose(impl, values, reduce, is_sorted)
+    chosen = choose(impl, values)
     out: Tensor
-    if chosen in ("numba", "triton"):
-        if chosen == "numba":
-            out = reduce_by_numba(columns(widen(values)), place, is_sorted, segments, reduce)
-        else:
-            out = segment_reduce_triton(columns(values), place, is_sorted, segments, reduce)[0]
+    if chosen == "triton":
+        out = segment_reduce_triton(columns(values), place, is_sorted, segments, reduce)[0]
         return restored(out, values, segments)
     if not torch.compiler.is_compiling():
         check_place(place, is_sorted, segments, len(values))
@@ -121,11 +108,10 @@ def segment_softmax(
     """
     place, segments = check(scores, "scores", index, num_segments, offsets)
     is_sorted = offsets is not None
-    chosen = choose(impl, scores, "softmax", is_sorted)
-    if chosen in ("numba", "triton"):
-        run: Any = softmax_by_numba if chosen == "numba" else segment_softmax_triton
-        computed = widen(scores) if chosen == "numba" else scores
-        out: Tensor = run(columns(computed), place, is_sorted, segments)
+    chosen = choose(impl, scores)
+    out: Tensor
+    if chosen == "triton":
+        out = segment_softmax_triton(columns(scores), place, is_sorted, segments)
         return restored(out, scores, len(scores))
     if not torch.compiler.is_compiling():
         check_place(place, is_sorted, segments, len(scores))
@@ -136,22 +122,16 @@ def segment_softmax(
     return out.to(scores.dtype)
 
 
-def choose(impl: Impl, values: Tensor, operator: str, is_sorted: bool) -> str:
-    """The implementation to run; "auto" follows from operator, layout, device and shape alone.
+def choose(impl: Impl, values: Tensor) -> str:
+    """The implementation to run; what "auto" takes follows from the device.
 
     Raises:
         ValueError: unknown, or for another device.
         RuntimeError: not installed.
     """
     if impl == "auto":
-        if torch.compiler.is_exporting():  # a size that is looked at would be the only one the program takes
-            return "reference"
-        if values.device.type != "cpu":
-            return "triton" if values.device.type == "cuda" and INSTALLED["triton"] else "reference"
-        enough = FROM[operator]
-        if not is_sorted and operator in ("sum", "mean"):
-            enough = FROM_WIDE_SUM_BY_INDEX if math.prod(values.shape[1:]) >= WIDE else FROM_SUM_BY_INDEX
-        return auto_on_cpu() if values.numel() >= enough else "reference"
+        exporting = torch.compiler.is_exporting()  # a program runs on any device
+        return "triton" if values.device.type == "cuda" and INSTALLED["triton"] and not exporting else "reference"
     check_runs(impl, IMPLS[1:], values.device)
     return impl
 

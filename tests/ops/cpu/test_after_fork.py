@@ -10,7 +10,7 @@ PROGRAM = """
 import os
 import numpy
 import torch
-from gnnfuse.ops import graph_attention, neighbor_sum, segment_reduce, segment_softmax
+from gnnfuse.ops import graph_attention, neighbor_sum
 from gnnfuse.ops.edges import edges_from_index
 
 NODES = 9000  # so many into one: the operators that join its pieces are large enough for several threads
@@ -19,12 +19,9 @@ edges = edges_from_index(src, torch.zeros_like(src), num_nodes=NODES)
 
 torch.manual_seed(0)
 x = torch.randn(NODES, 8, 8)
-index = torch.arange(NODES) % 3
 calls = [
     (lambda x: graph_attention(x, x, x, edges, impl="numba"), x),
     (lambda x: neighbor_sum(x, edges, impl="numba"), x.reshape(NODES, 64)),
-    (lambda x: segment_reduce(x, index, 3, reduce="logsumexp", impl="numba"), x.reshape(NODES, 64)),
-    (lambda x: segment_softmax(x, index, 3, impl="numba"), x.reshape(NODES, 64)),
 ]
 grads = [torch.randn_like(call(x)) for call, x in calls]
 
