@@ -1,9 +1,8 @@
 """At which share of a graph's pairs its edges are better computed as a full matrix: numba against dense, on the CPU.
 
 Forward and backward of `graph_attention`, the two implementations in turn, medians. "tables" is attention with a bias
-and a gate per relation, as `RelationAttention` calls it; "plain" is without, where dense is PyTorch's
-scaled_dot_product_attention. Nothing is reported if either
-disagrees with the reference on smaller graphs of the same density.
+and a gate per relation, as `RelationAttention` calls it; "plain" is without. Nothing is reported if either disagrees
+with the reference on smaller graphs of the same density.
 
     python benchmarks/density.py --out density.json
 """

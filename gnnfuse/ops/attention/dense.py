@@ -1,20 +1,20 @@
-"""`graph_attention` over nearly complete graphs: matrices of all pairs of a graph's nodes, edge or not.
+"""`graph_attention` over nearly complete graphs: all pairs of a graph's nodes and rows, edge or not.
 
-Two ways, by what is asked for:
-
-- PyTorch's scaled_dot_product_attention with the edges' biases as its mask: no gate, no dropout, no bias that needs a
-  gradient, no weights to give back, no two edges between one node and one row, and not under torch.compile, as the
-  sizes of the masks follow from data.
-- Else `dense_operator`, matrix products and a softmax of ours: one operator to torch.compile.
+One operator to PyTorch, as its shapes inside follow from the data. It goes over pieces of the graphs whose matrices
+stay in a cache, and its backward pass computes the weights again.
 """
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from gnnfuse.ops.attention.dense_layout import DenseLayout, lay_out
-from gnnfuse.ops.attention.dense_operator import forward
+from gnnfuse.ops.attention.dense_pieces import Piece, Pieces
+from gnnfuse.ops.attention.dropout import kept
 from gnnfuse.ops.attention.inputs import AttentionInputs
+
+PIECE_NUMBERS = 2**19  # of all heads; 2 MiB in float32
 
 
 def graph_attention_dense(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
@@ -26,11 +26,6 @@ def graph_attention_dense(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
         )
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, edges.transpose.offsets, edges.transpose.dst]
-    if only_masked(inputs):
-        layout = lay_out(inputs.graph_id, inputs.num_graphs, lists, inputs.query.shape[1])
-        if not layout.joins_a_pair_twice():
-            with torch.autocast(inputs.query.device.type, enabled=False):
-                return masked_attention(inputs, layout), inputs.query.new_empty(0, inputs.query.shape[1])
     result: tuple[Tensor, Tensor] = forward(
         inputs.query, inputs.key, inputs.value, inputs.edge_bias, inputs.relation_bias, inputs.relation_gate,
         inputs.seed, inputs.graph_id, lists, inputs.num_graphs, inputs.scale, inputs.dropout, inputs.return_weights,
@@ -38,30 +33,237 @@ def graph_attention_dense(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     return result
 
 
-def only_masked(inputs: AttentionInputs) -> bool:
-    """Whether a fixed mask says all there is to say, as far as can be known without looking at the edges."""
-    biases = [bias for bias in (inputs.edge_bias, inputs.relation_bias) if bias is not None]
-    if torch.compiler.is_compiling() or inputs.return_weights or inputs.edges.num_edges == 0:
-        return False
-    learned = torch.is_grad_enabled() and any(bias.requires_grad for bias in biases)
-    return inputs.relation_gate is None and inputs.seed is None and not learned
+class PairNumbers:
+    """The bias on the score and the factor on the weight of every pair of a piece.
+
+    Args:
+        relation: `[edges]`.
+        edge_bias: `[edges, heads]` or None.
+        relation_bias: `[relations, heads]` or None.
+        relation_gate: `[relations, heads]` or None.
+        stays: `[edges, heads]`, what dropout multiplies the weights with, or None.
+    """
+
+    def __init__(
+        self,
+        relation: Tensor,
+        edge_bias: Tensor | None,
+        relation_bias: Tensor | None,
+        relation_gate: Tensor | None,
+        stays: Tensor | None,
+    ) -> None:
+        self.relation, self.edge_bias, self.stays = relation, edge_bias, stays
+        self.bias = None if relation_bias is None else with_row(relation_bias, -torch.inf)
+        self.gate = None if relation_gate is None else with_row(relation_gate, 0.0)
+        tables = edge_bias, relation_bias, relation_gate
+        self.grads = [None if table is None else torch.zeros_like(table) for table in tables]
+
+    def relations(self, piece: Piece) -> Tensor:
+        """`[pairs]`: the relation of each pair's edge, the number after the last where there is none."""
+        tables = [table for table in (self.bias, self.gate) if table is not None]
+        if not tables:
+            return self.relation[:0]
+        return piece.place(self.relation[:, None], tables[0].shape[1] - 1).flatten()
+
+    def read(self, piece: Piece, relations: Tensor, like: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Bias and factor `[heads or 1, nodes, rows]`; a factor of None is 1. They are the reader's to change."""
+        of_relation, gate = (
+            None if table is None else table.index_select(1, relations).view(-1, *piece.shape)
+            for table in (self.bias, self.gate)
+        )
+        of_edge = None if self.edge_bias is None else piece.place(self.edge_bias, -torch.inf)
+        bias = combined(of_relation, of_edge, torch.add)
+        if bias is None:
+            bias = piece.place(like.new_zeros(len(self.relation), 1), -torch.inf)
+        stays = None if self.stays is None else piece.place(self.stays, 0.0)
+        return bias, combined(gate, stays, torch.mul)
+
+    def collect(self, piece: Piece, relations: Tensor, grad_bias: Tensor, grad_factor: Tensor | None) -> None:
+        """Add the gradients `[heads, nodes, rows]` of what `read` gave to those of the tables."""
+        of_edge, of_bias, of_gate = self.grads
+        if of_edge is not None:
+            of_edge[piece.edge] = piece.take(grad_bias)
+        if of_bias is not None:
+            of_bias += sum_by_relation(grad_bias, relations, len(of_bias))
+        if of_gate is not None and grad_factor is not None:
+            grad_gate = grad_factor if self.stays is None else grad_factor * piece.place(self.stays, 0.0)
+            of_gate += sum_by_relation(grad_gate, relations, len(of_gate))
 
 
-def masked_attention(inputs: AttentionInputs, layout: DenseLayout) -> Tensor:
-    """The output by scaled_dot_product_attention, where each edge has a pair of its own."""
-    query, key, value, edges = inputs[:4]
-    bias = query.new_zeros(edges.num_edges, 1) if inputs.edge_bias is None else inputs.edge_bias
-    if inputs.relation_bias is not None:
-        bias = bias + inputs.relation_bias.index_select(0, edges.relation)
-    masks = layout.cut_pairs(layout.place_pairs(bias, layout.pair, -torch.inf))
-    blocks = layout.pad_nodes(query), layout.pad_rows(key), layout.pad_rows(value), masks
-    return layout.take_nodes([attend(*block, inputs.scale) for block in zip(*blocks, strict=True)])
+def with_row(table: Tensor, fill: float) -> Tensor:
+    """`[relations, heads]` as `[heads, relations + 1]`: one more, for pairs without an edge."""
+    return torch.cat([table, table.new_full((1, table.shape[1]), fill)]).T.contiguous()
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
-    """`[heads, graphs, nodes, value_dim]` of one block; zeros where the mask leaves a node nothing."""
-    silent = (mask == -torch.inf).all(-1, keepdim=True)
-    graphs_first = (tensor.transpose(0, 1) for tensor in (query, key, value, mask.masked_fill(silent, 0)))
-    query, key, value, mask = graphs_first
-    out = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
-    return out.transpose(0, 1).masked_fill(silent, 0)
+def combined(one: Tensor | None, other: Tensor | None, operation: Callable[[Tensor, Tensor], Tensor]) -> Tensor | None:
+    """The operation on both where both are given, else the one that is."""
+    if one is None or other is None:
+        return other if one is None else one
+    return operation(one, other)
+
+
+def sum_by_relation(numbers: Tensor, relation: Tensor, relations: int) -> Tensor:
+    """`[heads, nodes, rows]` added up to `[relations, heads]` as a matrix product: rounds less than one by one.
+
+    A pair without an edge, whose relation is the number after the last, is left out.
+    """
+    names = torch.arange(relations, dtype=relation.dtype, device=relation.device)[:, None]
+    return (relation == names).to(numbers.dtype) @ numbers.flatten(1).T
+
+
+def softmax(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
+    """Of query . key + bias over the last axis; `bias` is changed.
+
+    Zeros, not NaN, where every bias is -inf: at nodes that read nothing.
+    """
+    score = bias.baddbmm_(query, key.mT) if len(bias) == len(query) else (query @ key.mT).add_(bias)
+    weight: Tensor = score.softmax(-1)
+    silent = weight[..., 0].isnan()
+    if bool(silent.any()):
+        silent &= (score == -torch.inf).all(-1)  # what is left is NaN by its inputs, and stays so
+        weight.masked_fill_(silent[..., None], 0)
+    return weight
+
+
+def prepare(
+    states: Sequence[Tensor],
+    tables: tuple[Tensor | None, Tensor | None, Tensor | None],
+    seed: Tensor | None,
+    graph_id: Tensor | None,
+    edges: Sequence[Tensor],
+    num_graphs: int,
+    dropout: float,
+) -> tuple[Pieces, PairNumbers, list[Tensor]]:
+    """The pieces, their pairs' numbers, and query, key, value as `[heads, nodes or rows, dim]` graph by graph."""
+    query = states[0]
+    heads = query.shape[1]
+    pieces = Pieces(graph_id, num_graphs, edges, numbers=PIECE_NUMBERS // max(1, heads))
+    stays = None if seed is None else kept(seed, len(edges[1]), heads, dropout).to(query.dtype) / (1 - dropout)
+    orders = pieces.nodes, pieces.rows, pieces.rows
+    by_graph = [tensor[order].transpose(0, 1).contiguous() for tensor, order in zip(states, orders, strict=True)]
+    return pieces, PairNumbers(edges[2], *tables, stays), by_graph
+
+
+@torch.library.custom_op("gnnfuse::graph_attention_dense", mutates_args=())
+def forward(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    edge_bias: Tensor | None,
+    relation_bias: Tensor | None,
+    relation_gate: Tensor | None,
+    seed: Tensor | None,
+    graph_id: Tensor | None,
+    edges: Sequence[Tensor],
+    num_graphs: int,
+    scale: float,
+    dropout: float,
+    wants_weights: bool,
+) -> tuple[Tensor, Tensor]:
+    """The output, and the softmax weights `[edges, heads]` if wanted, else none.
+
+    Arguments are named as in `AttentionInputs`; `edges` are offsets, src, relation, transpose.offsets, transpose.dst.
+    """
+    nodes, heads, _ = query.shape
+    out = query.new_zeros(heads, nodes, value.shape[2])
+    weights = query.new_zeros(len(edges[1]) if wants_weights else 0, heads)
+    with torch.autocast(query.device.type, enabled=False):
+        tables = edge_bias, relation_bias, relation_gate
+        states = query * scale, key, value
+        pieces, numbers, (queries, keys, values) = prepare(states, tables, seed, graph_id, edges, num_graphs, dropout)
+        for piece in pieces:
+            bias, factor = numbers.read(piece, numbers.relations(piece), query)
+            weight = softmax(queries[:, piece.nodes], piece.copied(keys), bias)
+            if wants_weights:
+                weights[piece.edge] = piece.take(weight)
+            weight = weight if factor is None else factor.mul_(weight)
+            torch.bmm(weight, piece.copied(values), out=out[:, piece.nodes])
+        return back(out, pieces.nodes), weights
+
+
+@torch.library.custom_op("gnnfuse::graph_attention_dense_backward", mutates_args=())
+def backward(
+    grad_out: Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    edge_bias: Tensor | None,
+    relation_bias: Tensor | None,
+    relation_gate: Tensor | None,
+    seed: Tensor | None,
+    graph_id: Tensor | None,
+    edges: Sequence[Tensor],
+    num_graphs: int,
+    scale: float,
+    dropout: float,
+) -> list[Tensor]:
+    """Gradients of query, key, value, edge_bias, relation_bias and relation_gate; an empty one for what is None."""
+    with torch.autocast(query.device.type, enabled=False):
+        tables = edge_bias, relation_bias, relation_gate
+        states = query * scale, key, value
+        pieces, numbers, by_graph = prepare(states, tables, seed, graph_id, edges, num_graphs, dropout)
+        queries, keys, values = by_graph
+        grad_queries, grad_keys, grad_values = (torch.zeros_like(tensor) for tensor in by_graph)
+        grad_outs = grad_out[pieces.nodes].transpose(0, 1).contiguous()
+        for piece in pieces:
+            query_part, key_part, grad_part = queries[:, piece.nodes], piece.copied(keys), grad_outs[:, piece.nodes]
+            relations = numbers.relations(piece)
+            bias, factor = numbers.read(piece, relations, query)
+            weight = softmax(query_part, key_part, bias)
+            grad_weight = grad_part @ piece.copied(values).mT
+            gated, grad_factor = weight, None
+            if factor is not None:
+                gated, grad_factor = factor.mul_(weight), grad_weight * weight
+            grad_values[:, piece.rows] += piece.added_up(gated.mT @ grad_part)
+            grad_score = grad_weight.mul_(gated)
+            grad_score.addcmul_(weight, grad_score.sum(-1, keepdim=True), value=-1)
+            grad_queries[:, piece.nodes] = grad_score @ key_part
+            grad_keys[:, piece.rows] += piece.added_up(grad_score.mT @ query_part)
+            numbers.collect(piece, relations, grad_score, grad_factor)
+        grad_query = back(grad_queries, pieces.nodes).mul_(scale)
+        grads = grad_query, back(grad_keys, pieces.rows), back(grad_values, pieces.rows)
+        return [*grads, *(query.new_empty(0) if grad is None else grad for grad in numbers.grads)]
+
+
+def back(by_graph: Tensor, order: Tensor) -> Tensor:
+    """`[heads, nodes or rows, dim]` graph by graph as `[nodes or rows, heads, dim]` in the batch's order."""
+    out = by_graph.transpose(0, 1)
+    return torch.empty_like(out, memory_format=torch.contiguous_format).index_copy_(0, order, out)
+
+
+@forward.register_fake
+def forward_fake(query: Tensor, key: Tensor, value: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
+    """Shapes and dtypes of `forward`'s results."""
+    edges, wants_weights = others[5], others[-1]
+    rows = edges[1].shape[0] if wants_weights else 0
+    return query.new_empty(*query.shape[:2], value.shape[2]), query.new_empty(rows, query.shape[1])
+
+
+@backward.register_fake
+def backward_fake(grad_out: Tensor, *others: Any) -> list[Tensor]:
+    """Shapes and dtypes of `backward`'s results."""
+    return [grad_out.new_empty((0,) if tensor is None else tensor.shape) for tensor in others[:6]]
+
+
+def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    """Nothing of the matrices' size is kept."""
+    *tensors, edges, ctx.num_graphs, ctx.scale, ctx.dropout, _ = inputs
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(*tensors, *edges)
+
+
+def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
+    """The gradients that are needed, None for the others."""
+    tensors, edges = ctx.saved_tensors[:8], list(ctx.saved_tensors[8:])
+    grads = backward(grad_out, *tensors, edges, ctx.num_graphs, ctx.scale, ctx.dropout)
+    wanted = [grad if needed else None for grad, needed in zip(grads, ctx.needs_input_grad[:6], strict=True)]
+    return *wanted, None, None, [None] * len(edges), None, None, None, None
+
+
+def refuse_second_derivative(ctx: Any, *grads: Any) -> None:
+    """Raise where a gradient of a gradient is asked for."""
+    raise RuntimeError("this graph_attention(impl='dense') has no second derivative; use impl='reference' for it")
+
+
+forward.register_autograd(call_backward, setup_context=keep_for_backward)
+backward.register_autograd(refuse_second_derivative)

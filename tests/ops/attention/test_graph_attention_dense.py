@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from gnnfuse.ops import Edges, edges_from_index, graph_attention, relation_rows
-from gnnfuse.ops.attention import dense, dense_strips
+from gnnfuse.ops.attention import dense
 from gnnfuse.ops.attention.attention import choose
 from gnnfuse.ops.attention.auto import nearly_complete
-from gnnfuse.ops.attention.dense_layout import DenseLayout, lay_out
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
 Impl = Literal["reference", "dense"]
@@ -137,9 +136,9 @@ BATCHES = {
 
 
 @pytest.fixture
-def thin_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut the matrices into strips of a few nodes: small graphs meet what large ones do."""
-    monkeypatch.setitem(dense_strips.STRIP_NUMBERS, "cpu", 64)
+def thin_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut the graphs into pieces of a few nodes: small graphs meet what large ones do."""
+    monkeypatch.setattr(dense, "PIECE_NUMBERS", 64)
 
 
 def assert_as_good_as_reference(batch: Batch, dtype: torch.dtype) -> None:
@@ -198,41 +197,17 @@ def test_dense_against_reference(name: str, dtype: torch.dtype) -> None:
     assert_as_good_as_reference(BATCHES[name], dtype)
 
 
-@pytest.mark.usefixtures("thin_strips")
+@pytest.mark.usefixtures("thin_pieces")
 @pytest.mark.parametrize("name", BATCHES)
-def test_dense_against_reference_in_thin_strips(name: str) -> None:
+def test_dense_against_reference_in_thin_pieces(name: str) -> None:
     assert_as_good_as_reference(BATCHES[name], torch.float32)
-
-
-MASK_IS_ENOUGH = {"mask alone", "edge bias", "relation bias"}
-
-
-@pytest.mark.parametrize("name", BATCHES)
-def test_which_way_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch's attention where a mask is enough, and where its biases need no gradient."""
-    calls = []
-    attend = dense.masked_attention
-
-    def counted(inputs: AttentionInputs, layout: DenseLayout) -> Tensor:
-        calls.append(inputs)
-        return attend(inputs, layout)
-
-    monkeypatch.setattr(dense, "masked_attention", counted)
-    batch = BATCHES[name]
-    batch.attend("dense", **{key: tensor.requires_grad_() for key, tensor in copied(batch).items()})
-    assert len(calls) == (name == "mask alone")
-    with torch.no_grad():
-        out, _ = batch.attend("dense", **batch.floats)
-    assert len(calls) == (2 if name == "mask alone" else name in MASK_IS_ENOUGH)
-    expected, _ = batch.attend("reference", **batch.floats)
-    torch.testing.assert_close(out, expected)
 
 
 def copied(batch: Batch) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in batch.floats.items()}
 
 
-@pytest.mark.usefixtures("thin_strips")
+@pytest.mark.usefixtures("thin_pieces")
 @pytest.mark.parametrize("name", ["mask alone", "tables", "twice, everything"])
 def test_gradcheck(name: str) -> None:
     whole = BATCHES[name]
@@ -302,18 +277,6 @@ def test_a_batch_gives_each_graph_what_it_gets_alone(name: str) -> None:
     torch.testing.assert_close(bare, expected["out"], rtol=1e-13, atol=1e-13)
     counted = graph_attention(edges=batch.edges, graph_id=batch.graph_id, **named, **options)
     assert torch.equal(counted, expected["out"])
-
-
-def test_padding_is_less_than_four_times_the_pairs() -> None:
-    sizes = torch.randint(17, 600, (200,), generator=torch.Generator().manual_seed(0))
-    graph_id = torch.arange(200).repeat_interleave(sizes)
-    ring = torch.arange(len(graph_id))
-    edges = edges_from_index(ring, ring, num_nodes=len(ring))
-    lists = [edges.offsets, edges.src, edges.relation, edges.transpose.offsets, edges.transpose.dst]
-    layout = lay_out(graph_id, 200, lists, heads=1)
-    assert layout.sizes[2] < 4 * int(sizes.square().sum())
-    assert len(layout.shapes) <= 6
-    assert len(set(layout.pair.tolist())) == len(ring)
 
 
 @pytest.mark.parametrize("name", ["mask alone", "tables", "twice, everything", "no edges"])
@@ -392,12 +355,6 @@ def test_wrong_inputs(way: str, change: dict[str, Any], message: str) -> None:
         graph_attention(states, states, states, edges, **(good | change))
 
 
-def test_matrices_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gnnfuse.ops.attention.dense_layout.MAX_NUMBERS", 1000)
-    with pytest.raises(ValueError, match=r"at most 1000; found \d+ for the padded graphs of this batch and 3 heads"):
-        PLAIN.attend("dense", **PLAIN.floats)
-
-
 def inputs_of(batch: Batch, graph_id: Tensor | None, num_graphs: int, **changes: Any) -> AttentionInputs:
     query, key, value = (batch.floats[name] for name in ("query", "key", "value"))
     nothing = (None,) * 5
@@ -416,8 +373,6 @@ def test_auto_takes_dense_where_graphs_are_nearly_complete(monkeypatch: pytest.M
     assert not nearly_complete(inputs_of(full, None, 1)), "the graphs side by side are no complete graph"
     assert not nearly_complete(inputs_of(full, full.graph_id, graphs, score_weight=torch.ones(1)))
     assert not nearly_complete(inputs_of(full, full.graph_id, graphs, query=full.floats["query"].to("meta")))
-    monkeypatch.setattr("gnnfuse.ops.attention.auto.MAX_NUMBERS", 1000)
-    assert not nearly_complete(inputs_of(full, full.graph_id, graphs)), "dense would refuse"
 
 
 def test_auto_runs_what_it_chose(monkeypatch: pytest.MonkeyPatch) -> None:
