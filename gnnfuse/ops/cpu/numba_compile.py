@@ -13,7 +13,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from gnnfuse.ops.cpu.numba_parts import PartCompiler
 
-OPS = Path(__file__).parent
+OPS = Path(__file__).parents[1]
 # numba checks only a kernel's own file to see whether its machine code is out of date. As kernels call parts from other
 # files, a digest of all of them is part of the name under which the machine code is kept.
 SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(OPS.rglob("numba*.py")))).hexdigest()[:12]
