@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gnnfuse.edges import Aligned as Aligned
     from gnnfuse.edges import Complete as Complete
     from gnnfuse.edges import EdgeRule as EdgeRule
+    from gnnfuse.edges import GivenEdges as GivenEdges
     from gnnfuse.edges import Grid as Grid
     from gnnfuse.edges import Nearest as Nearest
     from gnnfuse.edges import Relation as Relation
@@ -116,7 +117,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "diagnosis": ("doctor",),
     "draw": ("draw_sample",),
-    "edges": ("Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"),
+    "edges": ("Aligned", "Complete", "EdgeRule", "GivenEdges", "Grid", "Nearest", "Relation", "Window"),
     "fusion": ("Concat", "Fused", "FusionModel", "GraphFusion", "JointTransformer", "ModalityAttention", "Unimodal"),
     "graph": (
         "ClassTarget",

@@ -28,6 +28,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "complete": "gnnfuse.edges.complete:Complete",
         "aligned": "gnnfuse.edges.aligned:Aligned",
         "nearest": "gnnfuse.edges.nearest:Nearest",
+        "given": "gnnfuse.edges.given:GivenEdges",
     },
     "layer": {
         "relation_attention": "gnnfuse.message_passing.relation_attention:RelationAttention",

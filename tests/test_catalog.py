@@ -39,7 +39,7 @@ def test_no_object_has_two_names(kind: str) -> None:
 
 
 def test_names_are_sorted() -> None:
-    assert catalog.names("edge_rule") == ("aligned", "complete", "grid", "nearest", "window")
+    assert catalog.names("edge_rule") == ("aligned", "complete", "given", "grid", "nearest", "window")
 
 
 def test_an_unknown_name_is_refused_with_the_near_ones() -> None:

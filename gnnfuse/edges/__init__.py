@@ -3,8 +3,9 @@
 from gnnfuse.edges.aligned import Aligned
 from gnnfuse.edges.complete import Complete
 from gnnfuse.edges.edge_rule import EdgeRule, Relation
+from gnnfuse.edges.given import GivenEdges
 from gnnfuse.edges.grid import Grid
 from gnnfuse.edges.nearest import Nearest
 from gnnfuse.edges.window import Window
 
-__all__ = ["Aligned", "Complete", "EdgeRule", "Grid", "Nearest", "Relation", "Window"]
+__all__ = ["Aligned", "Complete", "EdgeRule", "GivenEdges", "Grid", "Nearest", "Relation", "Window"]

@@ -29,6 +29,7 @@ class Features(NodeType):
         ordered: the rows form a sequence.
         timed: every row has a time.
         coordinates: coordinates of the rows' positions, 0 for none.
+        linked: samples list edges into their rows (`Rows.edges`), which `GivenEdges` makes edges of.
         standardise: `fit` learns each feature's mean and scale on the training split.
         mean: `width` numbers taken off, as `fit` sets them.
         scale: `width` numbers divided by, as `fit` sets them.
@@ -57,6 +58,7 @@ class Features(NodeType):
     ordered: bool = False
     timed: bool = False
     coordinates: int = 0
+    linked: bool = False
     standardise: bool = True
     mean: tuple[float, ...] | None = None
     scale: tuple[float, ...] | None = None
@@ -83,7 +85,14 @@ class Features(NodeType):
                 f"node type {self.name!r}: blank_columns has {wrong[0]}, expected blanks=True and numbers "
                 f"of features from 0 to {self.width - 1}"
             )
-        words = {"features"} | ({"order"} if self.ordered else set()) | ({"time"} if self.timed else set())
+        if self.linked and self.overflow == "pool":
+            raise ValueError(f"node type {self.name!r}: rows that edges refer to cannot be pooled; truncate or raise")
+        words = (
+            {"features"}
+            | ({"edges"} if self.linked else set())
+            | ({"order"} if self.ordered else set())
+            | ({"time"} if self.timed else set())
+        )
         object.__setattr__(self, "provides", frozenset(words | ({"position"} if self.coordinates else set())))
 
     @property
@@ -101,6 +110,8 @@ class Features(NodeType):
         rows = self._rows(sample)
         if rows is None:
             return None
+        if rows.edges and not self.linked:
+            raise SignalError(sample, self.signal, "rows with edges", f"none (see {type(self).__name__}, linked)")
         found = {"a time": rows.time is not None, "a position": rows.position is not None}
         promised = {"a time": self.timed, "a position": self.coordinates > 0}
         if rows.position is not None and self.coordinates not in (0, rows.position.shape[1]):
@@ -116,7 +127,9 @@ class Features(NodeType):
         if self.blanks:
             blank = values.isnan()
             values = torch.cat([torch.where(blank, 0.0, values), blank[:, columns].float()], dim=1)
-        nodes = NodeSet(values, (len(values),), rows.position, rows.time)
+        nodes = NodeSet(
+            values, (len(values),), rows.position, rows.time, extra={"edges": rows.edges} if self.linked else {}
+        )
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
     def encoder(self, dim: int) -> NodeEncoder:
@@ -130,7 +143,7 @@ class Features(NodeType):
             return sample
         noise = torch.randn(rows.values.shape, generator=generator) * self.noise
         _, scale, _ = self._fitted
-        changed = Rows(rows.values + noise * scale, rows.time, rows.position)
+        changed = Rows(rows.values + noise * scale, rows.time, rows.position, rows.edges)
         return replace(sample, signals={**sample.signals, self.signal: changed})
 
     def fit(self, samples: Iterable[Sample]) -> Self:

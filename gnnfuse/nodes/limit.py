@@ -48,13 +48,13 @@ def limit_sequence(
     if overflow == "truncate":
         position = None if nodes.position is None else nodes.position[:max_nodes]
         time = None if nodes.time is None else nodes.time[:max_nodes]
-        return NodeSet(nodes.values[:max_nodes], (max_nodes,), position, time, count - max_nodes)
+        return NodeSet(nodes.values[:max_nodes], (max_nodes,), position, time, count - max_nodes, nodes.extra)
     run = -(-count // max_nodes)
     group = torch.arange(count) // run
     kept = int(group[-1]) + 1
     time = None if nodes.time is None else _join(nodes.time, group, kept)
     position = None if nodes.position is None else _mean(nodes.position, group, kept)
-    return NodeSet(_mean(nodes.values, group, kept), (kept,), position, time, count - kept)
+    return NodeSet(_mean(nodes.values, group, kept), (kept,), position, time, count - kept, nodes.extra)
 
 
 def _join(time: Tensor, group: Tensor, groups: int) -> Tensor:

@@ -1,9 +1,10 @@
 """What a node type is: it finds its nodes in a sample, and knows the module that turns them into vectors."""
 
+import difflib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from gnnfuse.sample import Sample
 
-PROVIDABLE = frozenset({"order", "grid", "position", "time", "features"})
+PROVIDABLE = frozenset({"order", "grid", "position", "time", "features", "edges"})
 Overflow = Literal["truncate", "pool", "raise"]
 NewValues = Callable[[tuple[int, ...], torch.dtype], Tensor]
 
@@ -32,6 +33,7 @@ class NodeSet:
         position: `[nodes, coordinates]`, on the grid or in space; float64 where digits matter to edge rules.
         time: `[nodes, 2]`, start and end in seconds; float64 where digits matter to edge rules.
         dropped: how many nodes `max_nodes` took away, by truncating or pooling.
+        extra: whatever else edge rules and drawings need to know about the nodes, by name; it is not batched.
 
     Raises:
         ValueError: `values` is no tensor, or position or time are for another number of nodes.
@@ -46,6 +48,7 @@ class NodeSet:
     position: Float[Tensor, "nodes coordinates"] | None = None
     time: Float[Tensor, "nodes 2"] | None = None
     dropped: int = 0
+    extra: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.values, Tensor):
@@ -110,8 +113,10 @@ class NodeType(ABC):
         name: names the type in relations, parameters and reports; no dots.
         signal: the signal it reads, None for nodes that are learned rather than read.
         provides: what edge rules may rely on, of "order" (nodes form a sequence), "grid" (`shape` is a lattice),
-            "position", "time" and "features" (`values` is `[nodes, features]`, comparable by distance). Fixed at
-            construction; a sample that contradicts it is an error.
+            "position", "time", "features" (`values` is `[nodes, features]`, comparable by distance) and "edges" (the
+            sample itself lists edges into its nodes: `GivenEdges`). Fixed at
+            construction; a sample that contradicts it is an error. Words of one's own are allowed, for rules of
+            one's own to ask for (with what they need in `NodeSet.extra`, say).
     """
 
     name: str
@@ -157,17 +162,17 @@ def check_promises(node_type: NodeType) -> None:
     """Refuse a node type whose name or promises cannot be used.
 
     Raises:
-        ValueError: the name is empty, holds a dot or is a method of torch's modules; `provides` holds an unknown
-            word, or `empty` contradicts it.
+        ValueError: the name is empty, holds a dot or is a method of torch's modules; `provides` holds a word that is
+            nearly one of the known ones, or `empty` contradicts it.
     """
     name = getattr(node_type, "name", None)
     if not isinstance(name, str) or not name or "." in name:
         raise ValueError(f"{type(node_type).__name__}: name must be a non-empty string without dots, found {name!r}")
     if hasattr(nn.ModuleDict(), name):  # where modules by type name are kept: torch refuses its own words as keys
         raise ValueError(f"{type(node_type).__name__}: name {name!r} is a word of torch's modules, give another name=")
-    unknown = frozenset(node_type.provides) - PROVIDABLE
-    if unknown:
-        raise ValueError(f"node type {name!r} provides {sorted(unknown)}, expected some of {sorted(PROVIDABLE)}")
+    for word in sorted(frozenset(node_type.provides) - PROVIDABLE):
+        if near := difflib.get_close_matches(word, PROVIDABLE, n=1, cutoff=0.8):
+            raise ValueError(f"node type {name!r} provides {word!r}, did you mean {near[0]!r}?")
     empty = node_type.empty()
     if empty.num_nodes:
         raise ValueError(f"node type {name!r}: empty() holds {empty.num_nodes} nodes, expected 0")
@@ -193,11 +198,11 @@ def check_nodes(node_type: NodeType, nodes: NodeSet, empty: NodeSet, where: str)
         )
     if "features" in node_type.provides and nodes.values.ndim != 2:
         raise ValueError(f"{where}: found values {list(nodes.values.shape)}, expected [nodes, features]")
-    for field in ("position", "time"):
-        found, promised = getattr(nodes, field), field in node_type.provides
+    for what in ("position", "time"):
+        found, promised = getattr(nodes, what), what in node_type.provides
         if (found is not None) != promised:
             raise ValueError(
-                f"{where}: found {'a' if found is not None else 'no'} {field}, "
+                f"{where}: found {'a' if found is not None else 'no'} {what}, "
                 f"expected {'one' if promised else 'none'}: {node_type.name!r} provides {sorted(node_type.provides)}"
             )
     if nodes.position is not None and empty.position is not None:

@@ -1,7 +1,7 @@
 """Rows of numbers that the user brings: sensor readings, detections, embeddings made elsewhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ class Rows:
         values: `[nodes, features]`; a single row may come as `[features]`.
         time: `[nodes, 2]`, start and end in seconds, or `[nodes]`, moments.
         position: `[nodes, coordinates]`.
+        edges: edges into these rows that the sample itself has: (source node type, name) -> `[2, edges]`, the numbers
+            of the source node and of the row.
 
     Example:
         >>> rows = Rows(torch.zeros(3, 5), time=torch.tensor([0.0, 0.5, 1.0]))
@@ -31,6 +33,7 @@ class Rows:
     values: Tensor | np.ndarray
     time: Tensor | np.ndarray | None = None
     position: Tensor | np.ndarray | None = None
+    edges: Mapping[tuple[str, str], Tensor | np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
@@ -40,6 +43,7 @@ class TensorRows:
     values: Tensor
     time: Tensor | None
     position: Tensor | None
+    edges: Mapping[tuple[str, str], Tensor] = field(default_factory=dict)
 
 
 def read_rows(
@@ -93,7 +97,35 @@ def read_rows(
         raise SignalError(sample, signal, "a time that ends before it starts", "start <= end")
     if position is not None and (position.ndim != 2 or len(position) != len(values)):
         raise SignalError(sample, signal, f"position of shape {tuple(position.shape)}", f"[{len(values)}, coordinates]")
-    return TensorRows(values, time, position)
+    edges = {key: _edge_tensor(sample, signal, key, pairs, len(values)) for key, pairs in _edges(value).items()}
+    return TensorRows(values, time, position, edges)
+
+
+def _edges(value: object) -> Mapping[tuple[str, str], object]:
+    return value.edges if isinstance(value, Rows) else {}
+
+
+def _edge_tensor(sample: Sample, signal: str, key: tuple[str, str], pairs: object, rows: int) -> Tensor:
+    """`[2, edges]`, int64.
+
+    Raises:
+        SignalError: another shape, no whole numbers, or a row that is not there.
+    """
+    what = f"edges {' '.join(key)!r}"
+    try:
+        found = torch.as_tensor(pairs)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SignalError(sample, signal, f"{what} as a {type(pairs).__name__}", "a tensor [2, edges]") from error
+    whole = not found.is_floating_point() and not found.is_complex() and found.dtype != torch.bool
+    if found.ndim != 2 or len(found) != 2 or not (whole or not found.numel()):
+        shape = f"{what} of shape {list(found.shape)} and {found.dtype}"
+        raise SignalError(sample, signal, shape, "[2, edges] of whole numbers")
+    found = found.long()
+    if found.numel() and not (int(found.min()) >= 0 and int(found[1].max()) < rows):
+        raise SignalError(
+            sample, signal, f"{what} with numbers {int(found.min())}..{int(found[1].max())}", f"0..{rows - 1}"
+        )
+    return found
 
 
 def _fields(value: object) -> Mapping[str, object]:

@@ -5,6 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from gnnfuse.edges import EdgeRule
+from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Layout, NodeEncoder, NodeSet, NodeType, TextTokens, check_nodes, check_promises
 from gnnfuse.sample import Sample
 
@@ -59,9 +61,36 @@ def test_a_name_that_cannot_name_parameters_is_refused(name: Any) -> None:
         check_promises(Anything(name=name))
 
 
-def test_promises_that_nobody_knows_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"node type 'anything' provides \['odour'\], expected some of"):
-        check_promises(Anything(provides=frozenset({"odour", "time"})))
+def test_promises_of_ones_own_are_allowed_and_near_misses_are_refused() -> None:
+    check_promises(Anything(provides=frozenset({"odour"})))
+    with pytest.raises(ValueError, match="node type 'anything' provides 'postion', did you mean 'position'"):
+        check_promises(Anything(provides=frozenset({"odour", "postion"})))
+
+
+def test_rules_see_what_else_a_node_type_found_and_batches_do_not() -> None:
+    """By a word of one's own, without a name of a node type."""
+
+    @dataclass(frozen=True)
+    class Smelly(Anything):
+        def nodes(self, sample: Sample) -> NodeSet | None:
+            found = sample.signals["text"]
+            return NodeSet(torch.zeros(len(str(found)), 2), (len(str(found)),), extra={"odour": str(found)})
+
+    @dataclass(frozen=True)
+    class SameOdour(EdgeRule):
+        name: str = "same_odour"
+
+        def applies(self, src: NodeType, dst: NodeType) -> bool:
+            return "odour" in src.provides & dst.provides
+
+        def edges(self, src: NodeSet, dst: NodeSet) -> torch.Tensor:
+            one, other = str(src.extra["odour"]), str(dst.extra["odour"])
+            pairs = [(i, j) for i, a in enumerate(one) for j, b in enumerate(other) if a == b and i != j]
+            return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).T
+
+    builder = GraphBuilder([Smelly(signal="text", provides=frozenset({"odour"}))], [SameOdour()])
+    batch = builder([Sample({"text": "aba"}), Sample({"text": "b"})])
+    assert sorted(zip(batch.edges.src.tolist(), batch.edges.dst().tolist(), strict=True)) == [(0, 2), (2, 0)]
 
 
 def test_an_empty_set_with_nodes_is_refused() -> None:

@@ -1,0 +1,6 @@
+"""PyTorch Geometric: the one folder that knows `HeteroData` and `Data`."""
+
+from gnnfuse.graph.pyg.batches import from_pyg, to_pyg
+from gnnfuse.graph.pyg.samples import samples_of
+
+__all__ = ["from_pyg", "samples_of", "to_pyg"]
