@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import GCNConv, SAGEConv
 
 from gnnfuse import catalog
-from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Nearest, Window
+from gnnfuse.edges import Aligned, Complete, EdgeRule, GivenEdges, Grid, Nearest, Window
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
 from gnnfuse.fusion.attention import CrossAttention
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NodeTarget, NumberTarget, TargetEncoding
@@ -153,7 +153,18 @@ def draw_sensor(generator: torch.Generator) -> object:
     return Rows(torch.randn(rows, 3, generator=generator), time=torch.stack([start, start + 0.5], 1), position=position)
 
 
-SIGNALS: Mapping[str, Draw] = {**example_signals(), "sensor": draw_sensor, "lidar": draw_points}
+def draw_molecule(generator: torch.Generator) -> Rows:
+    atoms = 2 + int(torch.randint(3, (), generator=generator))
+    bonds = torch.randint(atoms, (2, 5), generator=generator).unique(dim=1)
+    return Rows(torch.rand(atoms, 2, generator=generator), edges={("atom", "bond"): bonds})
+
+
+SIGNALS: Mapping[str, Draw] = {
+    **example_signals(),
+    "sensor": draw_sensor,
+    "lidar": draw_points,
+    "atom": draw_molecule,
+}
 SENSOR = Features(signal="sensor", width=3, timed=True, coordinates=2, noise=0.1)
 AUDIO = AudioFrames(sample_rate=800, hop=0.05, encoding=LogMelFrames(mels=4, columns=2, width=2))
 SHAKEN_PICTURE = InTurn((ImageShift(1), ImageFlip()))
@@ -200,6 +211,7 @@ EDGE_RULES: Mapping[str, Sequence[EdgeRule]] = {
     "window": [Window(size=1)],
     "complete": [Complete(dst="hub"), Complete(src="text", dst="text", within=True)],
     "aligned": [Aligned(by="order"), Aligned(by="time", margin=0.1)],
+    "given": [GivenEdges(src="atom", dst="atom", name="bond")],
     "nearest": [Nearest(k=2), Nearest(k=3, by="features", within=True)],
 }
 LAYERS: Mapping[str, Sequence[LayerFactory]] = {
@@ -318,6 +330,7 @@ def test_edge_rule(rule: EdgeRule) -> None:
         *example_builder().node_types,
         SENSOR,
         Features(signal="sensor", name="moment", width=3, timed=True, coordinates=2),
+        Features(signal="atom", width=2, linked=True),
         Lidar(),
     ]
     check_edge_rule(rule, node_types, samples())

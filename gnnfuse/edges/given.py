@@ -50,7 +50,7 @@ class GivenEdges(EdgeRule):
         """
         listed = dst.extra.get("edges")
         found = listed.get((self.src, self.name)) if isinstance(listed, dict) else None
-        if found is None:
+        if found is None or not src.num_nodes:
             return torch.zeros(2, 0, dtype=torch.int64)
         if found.numel() and int(found[0].max()) >= src.num_nodes + src.dropped:
             raise ValueError(

@@ -91,9 +91,7 @@ def test_what_is_not_read_is_said_and_what_cannot_be_is_refused() -> None:
 
 def test_edges_beside_the_nodes_name_the_sample() -> None:
     samples, node_types, rules = samples_of([films(2, [(5, 0)])])
-    with pytest.raises(
-        ValueError, match="sample '0', signal 'user': found edges 'film film_sees_user'"
-    ):
+    with pytest.raises(ValueError, match="sample '0', signal 'user': found edges 'film film_sees_user'"):
         GraphBuilder(node_types, rules)(samples)
     data = films(2, [])
     data["user", "likes", "film"].edge_index = torch.tensor([[5], [0]])

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnnfuse.ops.attention.dense_pieces import Piece, Pieces
+from gnnfuse.ops.attention.dense_pieces import DensePiece, Pieces
 from gnnfuse.ops.attention.dropout import kept
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
@@ -58,14 +58,14 @@ class PairNumbers:
         tables = edge_bias, relation_bias, relation_gate
         self.grads = [None if table is None else torch.zeros_like(table) for table in tables]
 
-    def relations(self, piece: Piece) -> Tensor:
+    def relations(self, piece: DensePiece) -> Tensor:
         """`[pairs]`: the relation of each pair's edge, the number after the last where there is none."""
         tables = [table for table in (self.bias, self.gate) if table is not None]
         if not tables:
             return self.relation[:0]
         return piece.place(self.relation[:, None], tables[0].shape[1] - 1).flatten()
 
-    def read(self, piece: Piece, relations: Tensor, like: Tensor) -> tuple[Tensor, Tensor | None]:
+    def read(self, piece: DensePiece, relations: Tensor, like: Tensor) -> tuple[Tensor, Tensor | None]:
         """Bias and factor `[heads or 1, nodes, rows]`; a factor of None is 1. They are the reader's to change."""
         of_relation, gate = (
             None if table is None else table.index_select(1, relations).view(-1, *piece.shape)
@@ -78,7 +78,7 @@ class PairNumbers:
         stays = None if self.stays is None else piece.place(self.stays, 0.0)
         return bias, combined(gate, stays, torch.mul)
 
-    def collect(self, piece: Piece, relations: Tensor, grad_bias: Tensor, grad_factor: Tensor | None) -> None:
+    def collect(self, piece: DensePiece, relations: Tensor, grad_bias: Tensor, grad_factor: Tensor | None) -> None:
         """Add the gradients `[heads, nodes, rows]` of what `read` gave to those of the tables."""
         of_edge, of_bias, of_gate = self.grads
         if of_edge is not None:

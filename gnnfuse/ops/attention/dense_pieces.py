@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Piece:
+class DensePiece:
     """Some nodes of one graph by all of its rows; both are counted graph by graph, as in `Pieces`.
 
     Args:
@@ -82,7 +82,7 @@ class Pieces:
         self.rows, self.row_bounds = sort(self.row_graph, num_graphs)
         self.place_of_row = torch.argsort(self.rows)
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[DensePiece]:
         """Every piece that has edges.
 
         Raises:
@@ -96,7 +96,7 @@ class Pieces:
                 if len(piece.edge):
                     yield piece
 
-    def piece(self, graph: int, nodes: slice, rows: slice) -> Piece:
+    def piece(self, graph: int, nodes: slice, rows: slice) -> DensePiece:
         """Some nodes of a graph, and their edges."""
         chosen, width = self.nodes[nodes], rows.stop - rows.start
         begin, degree = self.offsets[chosen], self.offsets[chosen + 1] - self.offsets[chosen]
@@ -110,10 +110,10 @@ class Pieces:
         pair = first_pair + self.place_of_row.index_select(0, src) - rows.start
         joined = pair.new_zeros(len(chosen) * width, dtype=torch.bool).index_fill_(0, pair, True)
         if int(joined.sum()) == count:
-            return Piece(nodes, rows, edge, pair, 1)
+            return DensePiece(nodes, rows, edge, pair, 1)
         rank = rank_within(pair)
         copies = int(rank.max()) + 1
-        return Piece(nodes, rows, edge, pair * copies + rank, copies)
+        return DensePiece(nodes, rows, edge, pair * copies + rank, copies)
 
     def refuse(self, edge: int, graph: int) -> None:
         """Raise ValueError for an edge whose row also feeds another graph."""
