@@ -155,7 +155,7 @@ def draw_sensor(generator: torch.Generator) -> object:
 
 def draw_molecule(generator: torch.Generator) -> Rows:
     atoms = 2 + int(torch.randint(3, (), generator=generator))
-    bonds = torch.randint(atoms, (2, 5), generator=generator).unique(dim=1)
+    bonds = torch.unique(torch.randint(atoms, (2, 5), generator=generator), dim=1)
     return Rows(torch.rand(atoms, 2, generator=generator), edges={("atom", "bond"): bonds})
 
 

@@ -32,11 +32,11 @@ def check_fusion_model(
 ) -> None:
     """Check a fusion model.
 
-    It gives one vector per graph; a batch gives each sample what it gets alone, whatever modalities the others lack;
-    the order of samples, signals, node types and rules does not matter; a sample without nodes gets a defined, finite
-    vector; taking all edges away changes the output of a model that sees edges and no other's; every parameter is
-    registered and gets a gradient; saved and loaded it gives the same bits; the same seed gives the same bits; global
-    state stays as it is.
+    It gives one vector per graph, and besides it what `gives` names; a batch gives each sample what it gets alone,
+    whatever modalities the others lack; the order of samples, signals, node types and rules does not matter; a sample
+    without nodes gets a defined, finite vector; taking all edges away changes the output of a model that sees edges and
+    no other's; every parameter is registered and gets a gradient; saved and loaded it gives the same bits; the same
+    seed gives the same bits; global state stays as it is.
 
     Args:
         make_model: makes the model for a builder; called several times.
@@ -69,10 +69,37 @@ def check_fusion_model(
         assert not torch.equal(fused, unjoined), f"{name}: sees_edges, but taking all edges away changes nothing"
     else:
         assert torch.equal(fused, unjoined), f"{name}: does not say sees_edges, but its output depends on edges"
+    _check_fused(name, model, builder, samples)
     check_batches(subject, samples)
     check_parameters(subject, samples)
     _check_builders(name, make_model, builder, samples)
     check_saving(name, model, builder, samples, classes)
+
+
+@torch.no_grad()
+def _check_fused(name: str, model: FusionModel, builder: GraphBuilder, samples: Sequence[Sample]) -> None:
+    model.eval()
+    batch = builder(samples, empty=True)
+    fused = model.embed(batch)
+    graphs, modalities = len(batch), len(model.modalities)
+    expected = {
+        "parts": (fused.parts, (graphs, modalities, model.dim), "parts"),
+        "present": (fused.present, (graphs, modalities), "parts"),
+        "nodes": (fused.nodes, (batch.num_nodes, model.dim), "nodes"),
+    }
+    for what, (found, shape, named) in expected.items():
+        promised = named in model.gives
+        assert (found is not None) == promised, (
+            f"{name}: gives {sorted(model.gives)}, but {what} {'is None' if promised else 'is there'}"
+        )
+        if found is not None:
+            assert found.shape == shape, f"{name}: {what} has shape {list(found.shape)}, expected {list(shape)}"
+    if fused.present is not None:
+        has_nodes = torch.stack([batch.layout[each].offsets.diff() > 0 for each in model.modalities], dim=1)
+        assert torch.equal(fused.present, has_nodes), f"{name}: present is not where a graph has nodes of the modality"
+    assert torch.equal(fused.vector, model(batch)), f"{name}: calling it does not give the vectors of embed"
+    again = model.fuse(model.encoders(batch), batch)
+    assert torch.equal(fused.vector, again.vector), f"{name}: embed is not fuse of what the encoders give"
 
 
 def _check_builders(

@@ -131,6 +131,24 @@ class ForgetsInTheFile(Pooled):
         return pooled + self.noise
 
 
+class ForgetsItsParts(Pooled):
+    gives = frozenset({"parts"})
+
+
+class KeepsItsNodesSecret(Pooled):
+    def fuse(self, states: States, batch: GraphBatch) -> Fused:
+        return super().fuse(states, batch)._replace(nodes=torch.zeros(batch.num_nodes, self.dim))
+
+
+class GivesPartsOfAbsentModalities(Pooled):
+    gives = frozenset({"parts"})
+
+    def fuse(self, states: States, batch: GraphBatch) -> Fused:
+        vector = super().fuse(states, batch).vector
+        parts = vector[:, None].expand(-1, len(self.modalities), -1)
+        return Fused(vector, parts, torch.ones(parts.shape[:2], dtype=torch.bool))
+
+
 class GivesNumbersNotVectors(Pooled):
     def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
         return pooled.sum(dim=1)
@@ -151,6 +169,9 @@ BROKEN = {
     SetsThreads: "changed torch's number of threads",
     LosesAnArgument: "does not keep its argument 'factor'",
     ForgetsInTheFile: "gives another output after saving and loading",
+    ForgetsItsParts: r"gives \['parts'\], but parts is None",
+    KeepsItsNodesSecret: r"gives \[\], but nodes is there",
+    GivesPartsOfAbsentModalities: "present is not where a graph has nodes of the modality",
     GivesNumbersNotVectors: "found vectors of shape",
 }
 
