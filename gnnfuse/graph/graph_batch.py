@@ -151,6 +151,42 @@ class GraphBatch:
         """The same batch in page-locked memory; loaders call this."""
         return self._map(lambda tensor: tensor.pin_memory())
 
+    def keep(
+        self,
+        *,
+        nodes: Bool[Tensor, "nodes"] | Mapping[str, Bool[Tensor, "_"]] | None = None,
+        edges: Bool[Tensor, "edges"] | None = None,
+    ) -> Self:
+        """The batch without some nodes, the edges at them, and some other edges.
+
+        What stays keeps its order. A sample that loses all its nodes of a type is then one without that type: `shape`
+        and `dropped` are 0, and `present` is False. One that loses some keeps the type's `shape`; `Layout.place` gives
+        the places of those that stay. A target per node loses the rows of its nodes. Times and positions stay as they
+        are, also those that are counted from a node that is gone. What does not change is shared with this batch.
+
+        On an accelerator it waits twice: for the numbers of nodes, and for that of edges.
+
+        Args:
+            nodes: whether each node stays: `[nodes]`, or node type -> `[nodes of the type]`, other types staying whole.
+            edges: `[edges]`, whether each edge may stay.
+
+        Raises:
+            ValueError: a mask of another dtype, length or device, or a node type that is not in the batch.
+
+        Example:
+            >>> from gnnfuse.edges import Window
+            >>> from gnnfuse.graph import GraphBuilder
+            >>> from gnnfuse.nodes import TextTokens
+            >>> from gnnfuse.sample import Sample
+            >>> batch = GraphBuilder([TextTokens()], [Window(size=1)])([Sample({"text": "abc"}), Sample({"text": "d"})])
+            >>> kept = batch.keep(nodes={"text": torch.tensor([False, True, True, False])})
+            >>> kept, kept.layout["text"].index.tolist(), kept.present.tolist()
+            (GraphBatch(2 graphs; nodes: text 2; edges: text-window-text 2; cpu), [1, 2], [[True], [False]])
+        """
+        from gnnfuse.graph.keep import keep  # which knows batches
+
+        return keep(self, nodes, edges)
+
     def without_edges(self) -> Self:
         """The same nodes with no edge between them."""
         offsets = torch.zeros_like(self.edges.offsets)
@@ -167,6 +203,7 @@ class GraphBatch:
                 position=None if layout.position is None else move(layout.position),
                 time=None if layout.time is None else move(layout.time),
                 dropped=move(layout.dropped),
+                place=None if layout.place is None else move(layout.place),
             )
 
         edges = self.edges

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from gnnfuse.catalog import listed, unknown
@@ -19,6 +19,7 @@ from gnnfuse.graph.collate import collate, empty_batch, stacked
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges, to_float32
+from gnnfuse.graph.signal_dropout import drawn_signals, leave_out
 from gnnfuse.graph.target import TargetEncoding
 from gnnfuse.nodes import NodeSet, NodeType, check_nodes, check_promises
 from gnnfuse.ops import Edges, PackedEdges, merge_edges
@@ -237,6 +238,51 @@ class GraphBuilder:
     def _join(self, targets: Sequence[Tensor]) -> Tensor | Ragged:
         return stacked(targets) if self.target is None else self.target.collate(targets)
 
+    def without(self, batch: GraphBatch, signals: Bool[Tensor, "graphs modalities"]) -> GraphBatch:
+        """The batch without some signals: bit for bit what this builder makes of the samples without them.
+
+        Types that read the signal and types that follow it lose their nodes. Only times and positions that are counted
+        from the sample's first (where that is far from 0, see `gnnfuse.nodes.Layout`) keep that origin, even if the
+        first was of a signal that is left out. Of a target per node, the rows of such nodes go too.
+
+        Args:
+            batch: made by this builder.
+            signals: `[graphs, modalities]`, whether to leave a signal out; one that several types read goes if it is
+                to be left out for any of them. Samples that do not have it stay as they are.
+
+        Raises:
+            ValueError: signals of another shape, dtype or device, or a batch of other node types.
+
+        Example:
+            >>> from gnnfuse.nodes import TextTokens
+            >>> builder = GraphBuilder([TextTokens(signal="a"), TextTokens(signal="b")])
+            >>> batch = builder([Sample({"a": "no", "b": "yes"}), Sample({"a": "n", "b": "y"})])
+            >>> builder.without(batch, torch.tensor([[True, False], [False, False]]))
+            GraphBatch(2 graphs; nodes: a 1, b 4; edges: none; cpu)
+        """
+        return leave_out(batch, self.node_types, signals)
+
+    def drop_signals(self, batch: GraphBatch, augment: Sequence[tuple[int, int, int]]) -> GraphBatch:
+        """The batch without the signals that `graph(sample, augment=...)` leaves out by `signal_dropout`.
+
+        Args:
+            batch: made by this builder, of samples that were not augmented.
+            augment: (seed, epoch, sample index) of each sample.
+
+        Raises:
+            ValueError: other numbers of samples and of `augment`, or a batch of other node types.
+        """
+        if len(augment) != len(batch):
+            raise ValueError(f"augment: found {len(augment)} samples, expected {len(batch)} as the batch has")
+        signal_of = {node_type.name: str(node_type.signal) for node_type in self.node_types}
+        read = [signal_of[name] for name in batch.modalities]
+        rows = []
+        for numbers, present in zip(augment, batch.present.tolist(), strict=True):
+            names = {signal for signal, here in zip(read, present, strict=True) if here}
+            gone = drawn_signals(names, self.signal_dropout, self._dropout_generator(numbers))
+            rows.append([signal in gone for signal in read])
+        return self.without(batch, torch.tensor(rows, dtype=torch.bool, device=batch.device).view(batch.present.shape))
+
     def no_samples(self) -> GraphBatch:
         """A batch of no sample: for a process that has nothing to do in a step in which others have.
 
@@ -283,20 +329,18 @@ class GraphBuilder:
 
     def _augmented(self, sample: Sample, augment: tuple[int, int, int]) -> Sample:
         if self.signal_dropout:
-            sample = self._without_some(sample, torch.Generator().manual_seed(seed_of(*augment, len(self.node_types))))
+            sample = self._without_some(sample, self._dropout_generator(augment))
         for place, node_type in enumerate(self.node_types):
             sample = node_type.augment(sample, torch.Generator().manual_seed(seed_of(*augment, place)))
         return sample
 
+    def _dropout_generator(self, augment: tuple[int, int, int]) -> torch.Generator:
+        return torch.Generator().manual_seed(seed_of(*augment, len(self.node_types)))
+
     def _without_some(self, sample: Sample, generator: torch.Generator) -> Sample:
-        """The sample with signals left out at random; one, drawn at random, always stays."""
+        """The sample with signals left out at random."""
         read = {node_type.signal for node_type in self.node_types}
-        names = sorted(name for name in sample.signals if name in read)
-        if len(names) < 2:
-            return sample
-        stays = int(torch.randint(len(names), (), generator=generator))
-        leave = (torch.rand(len(names), generator=generator) < self.signal_dropout).tolist()
-        gone = {name for place, name in enumerate(names) if leave[place] and place != stays}
+        gone = drawn_signals((name for name in sample.signals if name in read), self.signal_dropout, generator)
         kept = {name: signal for name, signal in sample.signals.items() if name not in gone}
         return Sample(kept, sample.target, sample.id)
 

@@ -76,6 +76,8 @@ class Layout:
         position: `[nodes, coordinates]` or None; from the sample's lowest where that is far from 0.
         time: `[nodes, 2]` in seconds or None; from the sample's first where that is far from 0 (2^14 s).
         dropped: `[graphs]`; nodes lost to `max_nodes`.
+        place: `[nodes]`, each node's number within its own graph before `GraphBatch.keep` left nodes out; None where no
+            graph lost only some of its nodes. `shape` stays that of the whole signal.
     """
 
     graph_id: Int[Tensor, "nodes"]
@@ -84,16 +86,22 @@ class Layout:
     position: Float[Tensor, "nodes coordinates"] | None
     time: Float[Tensor, "nodes 2"] | None
     dropped: Int[Tensor, "graphs"]
+    place: Int[Tensor, "nodes"] | None = None
 
     @property
     def index(self) -> Int[Tensor, "nodes"]:
-        """Each node's number within its own graph."""
+        """Each node's number within its own graph, nodes that were left out counted: its place in the signal."""
+        if self.place is not None:
+            return self.place
         numbers = torch.arange(len(self.graph_id), device=self.graph_id.device)
         return numbers - self.offsets[self.graph_id]
 
 
 class NodeEncoder(nn.Module, ABC):
     """Turns the slices of one node type into node states.
+
+    One that puts whole signals together again from `layout.offsets` or `layout.shape` raises ValueError where
+    `layout.place` is given, as nodes are then missing; `layout.index` is right in either case.
 
     Given no nodes, `forward` returns `[0, dim]` that still depends on every trainable parameter (an ordinary torch
     module applied to an empty tensor does so by itself): distributed training needs it.

@@ -80,6 +80,9 @@ def batch_tensors(batch: GraphBatch) -> dict[str, Tensor]:
 
     "values.<type>", "layout.<type>.<field>" as in `Layout`, "edges.<field>" as in `Edges`, and "present".
 
+    Raises:
+        ValueError: samples lost some of a type's nodes (`GraphBatch.keep`): programs know no places.
+
     Example:
         >>> from gnnfuse.graph import GraphBuilder
         >>> from gnnfuse.nodes import TextTokens
@@ -89,6 +92,11 @@ def batch_tensors(batch: GraphBatch) -> dict[str, Tensor]:
     """
     found: dict[str, Tensor | None] = {f"values.{name}": tensor for name, tensor in batch.values.items()}
     for name, layout in batch.layout.items():
+        if layout.place is not None:
+            raise ValueError(
+                f"node type {name!r}: found samples without some of its nodes, expected whole signals: exported "
+                "programs number nodes by their order"
+            )
         found |= {f"layout.{name}.{field}": getattr(layout, field) for field in LAYOUT}
     lists = (*batch.edges[:3], *batch.edges.transpose)
     found |= {f"edges.{field}": tensor for field, tensor in zip(EDGES, lists, strict=True)}

@@ -17,6 +17,8 @@ from gnnfuse.sample import Sample
 from gnnfuse.saving import describe
 from gnnfuse.testing.global_state import unchanged_globals
 from gnnfuse.testing.properties import (
+    Probe,
+    assert_close,
     check_batches,
     check_defined,
     check_parameters,
@@ -48,8 +50,9 @@ def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int 
 
     Its nodes are what it promises (`provides`, `empty`), the same every time, and depend on its own signal alone; an
     absent signal gives None; it can be pickled (loader workers) and described (saving); augmenting is decided by the
-    generator. Its encoder gives `[nodes, dim]`; the states of a sample do not depend on the others in the batch; no
-    nodes give `[0, dim]` that depends on every parameter; every parameter is registered and gets a gradient.
+    generator. Its encoder gives `[nodes, dim]`; the states of a sample do not depend on the others in the batch; those
+    of a node do not depend on which others are left out, or it refuses signals in part; no nodes give `[0, dim]` that
+    depends on every parameter; every parameter is registered and gets a gradient.
 
     Args:
         node_type: to be checked.
@@ -158,4 +161,23 @@ def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], he
     assert states.shape[1:] == (dim,), f"{name}: found states of shape {list(states.shape)}, expected [nodes, {dim}]"
     check_defined(subject, samples)
     check_batches(subject, samples)
+    _check_parts(subject, held)
     check_parameters(subject, held)
+
+
+def _check_parts(subject: Probe, held: Sequence[Sample]) -> None:
+    """Without the first node of every sample, the encoder gives the others what it gave them, or refuses."""
+    batch = widened(subject.builder(held, empty=True))
+    (layout,) = batch.layout.values()
+    others = layout.index > 0
+    part = batch.keep(nodes=others)
+    if next(iter(part.layout.values())).place is None:
+        return
+    try:
+        found = subject(part).detach()
+    except ValueError:
+        return
+    message = (
+        "gives nodes other states where other nodes are left out; it should raise ValueError where layout.place is"
+    )
+    assert_close(found, subject(batch).detach()[others], f"{subject.name}: its encoder {message} given")

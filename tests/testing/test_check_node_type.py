@@ -41,6 +41,21 @@ class EncoderThatStopsEarly(Encoder):
         return super().forward(values, layout)
 
 
+class EncoderThatAddsUp(Encoder):
+    """Each state is the sum of those before it in its sample."""
+
+    def forward(self, values: Tensor, layout: Layout) -> Tensor:
+        states = super().forward(values, layout)
+        return torch.cat([part.cumsum(dim=0) for part in torch.split(states, layout.offsets.diff().tolist())])
+
+
+class EncoderThatRefusesParts(EncoderThatAddsUp):
+    def forward(self, values: Tensor, layout: Layout) -> Tensor:
+        if layout.place is not None:
+            raise ValueError("found signals without some of their nodes, expected whole ones")
+        return super().forward(values, layout)
+
+
 class EncoderOfAnotherLength(Encoder):
     def forward(self, values: Tensor, layout: Layout) -> Tensor:
         return super().forward(values, layout)[:-1]
@@ -134,6 +149,7 @@ BROKEN: list[tuple[NodeType, str]] = [
     (Rows(encoder_class=EncoderThatCentres), "in a batch than alone"),
     (Rows(encoder_class=EncoderThatStopsEarly), "depends on no parameter|gets no gradient"),
     (Rows(encoder_class=EncoderOfAnotherLength), "expected 5 rows"),
+    (Rows(encoder_class=EncoderThatAddsUp), "other nodes are left out; it should raise ValueError where layout.place"),
 ]
 
 
@@ -152,8 +168,9 @@ def test_values_that_are_no_tensor_are_caught() -> None:
         check_node_type(GivesAList(), SAMPLES)
 
 
-def test_the_correct_node_type_passes() -> None:
-    check_node_type(Rows(), SAMPLES)
+@pytest.mark.parametrize("encoder_class", [Encoder, EncoderThatRefusesParts])
+def test_the_correct_node_type_passes(encoder_class: type[NodeEncoder]) -> None:
+    check_node_type(Rows(encoder_class=encoder_class), SAMPLES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,7 @@ def to_pyg(batch: GraphBatch) -> "HeteroData":
         "present": batch.present,
         "shape": {name: layout.shape for name, layout in batch.layout.items()},
         "dropped": {name: layout.dropped for name, layout in batch.layout.items()},
+        "place": {name: layout.place for name, layout in batch.layout.items() if layout.place is not None},
     }
     return data
 
@@ -230,7 +231,19 @@ def _layout(data: "HeteroData", name: str, num_graphs: int, companion: Mapping[s
         position=_wide(store.get("pos")),
         time=_wide(store.get("time")),
         dropped=torch.zeros_like(counts) if companion is None else companion["dropped"][name],
+        place=_place(companion, name, nodes),
     )
+
+
+def _place(companion: Mapping[str, Any] | None, name: str, nodes: int) -> Tensor | None:
+    """The nodes' places in their signals, where some were left out; notes of earlier versions have none."""
+    place: Tensor | None = None if companion is None else companion.get("place", {}).get(name)
+    if place is not None and len(place) != nodes:
+        raise ValueError(
+            f"data.{COMPANION}: found the places of {len(place)} nodes of type {name!r}, expected {nodes}; delete "
+            f"data.{COMPANION} to read the rest without them"
+        )
+    return place
 
 
 def _wide(numbers: Tensor | None) -> Tensor | None:

@@ -31,7 +31,16 @@ class PretrainedEncoder(NodeEncoder):
         self.train(self.training)
 
     def forward(self, values: Shaped[Tensor, "nodes ..."], layout: Layout) -> Float[Tensor, "nodes dim"]:
-        """Slices in, states out."""
+        """Slices in, states out.
+
+        Raises:
+            ValueError: some of a signal's nodes were left out (`GraphBatch.keep`).
+        """
+        if layout.place is not None:
+            raise ValueError(
+                f"{type(self.backbone).__name__}: found signals without some of their nodes, expected whole ones: a "
+                "pretrained network reads the whole signal; encode the whole batch and keep rows of its states"
+            )
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             features = self.backbone(values, layout)
         states: Tensor = self.projection(features, layout)

@@ -93,6 +93,22 @@ def test_features_and_the_projection_alone_give_the_same_states(kind: str, tiny:
 
 
 @pytest.mark.parametrize("kind", MAKE)
+def test_a_network_over_whole_signals_refuses_parts_of_them(kind: str, tiny: Path) -> None:
+    node_type, generator = MAKE[kind](tiny), torch.Generator().manual_seed(0)
+    large = Sample({"image": torch.rand(3, 96, 64, generator=generator)})
+    samples = [large, *random_samples(generator)]
+    encoder, batch = made(node_type), GraphBuilder([node_type], extra="ignore")(samples, empty=True)
+    whole = encoder(batch.values[kind], batch.layout[kind])
+    first = torch.isin(torch.arange(batch.num_nodes), batch.layout[kind].offsets[:-1])
+    part = batch.keep(nodes=~first)
+    with pytest.raises(ValueError, match=r"Backbone: found signals without some of their nodes, expected whole ones"):
+        encoder(part.values[kind], part.layout[kind])
+    some = batch.graph_id != batch.graph_id[-1]  # signals that are there are whole
+    rest = batch.keep(nodes=some)
+    torch.testing.assert_close(encoder(rest.values[kind], rest.layout[kind]), whole[some])
+
+
+@pytest.mark.parametrize("kind", MAKE)
 def test_the_fingerprint_is_of_weights_and_of_what_changes_features(kind: str, tiny: Path) -> None:
     node_type = MAKE[kind](tiny)
     first = node_type.fingerprint()

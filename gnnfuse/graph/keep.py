@@ -1,0 +1,181 @@
+"""A batch without some of its nodes or edges: masks and cumulative sums, nothing per node or edge in Python."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from gnnfuse.catalog import unknown
+from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.ragged import Ragged
+from gnnfuse.nodes import Layout
+from gnnfuse.ops import edges_between, keep_edges, keep_rows
+from gnnfuse.ops.edges import offsets_of
+
+Batch = TypeVar("Batch", bound=GraphBatch)
+NodeMasks = Bool[Tensor, "nodes"] | Mapping[str, Bool[Tensor, "_"]]
+
+
+def keep(
+    batch: Batch,
+    nodes: NodeMasks | None = None,
+    edges: Bool[Tensor, "edges"] | None = None,
+    *,
+    absent: Mapping[str, Bool[Tensor, "graphs"]] | None = None,
+) -> Batch:
+    """As `GraphBatch.keep`.
+
+    Args:
+        batch: what to take from.
+        nodes: as there.
+        edges: as there.
+        absent: node type -> samples that do not have the type afterwards; needed where they had it without any node.
+
+    Raises:
+        ValueError: as there.
+    """
+    if edges is not None:
+        _check_mask("edges", edges, batch.edges.num_edges, batch.device)
+    stays = _node_mask(batch, nodes)
+    if nodes is None and edges is None:
+        return batch
+    kept = keep_edges(batch.edges, stays, edges)
+    order = None if batch.edge_order is None else _edge_order(batch, edges_between(batch.edges, stays, edges))
+    if nodes is None:
+        return replace(batch, edges=kept, edge_order=order)
+    parts = _parts(batch, stays, absent or {})
+    layout = {name: _layout(batch.layout[name], part) for name, part in parts.items()}
+    return replace(
+        batch,
+        values={name: parts[name].of(values) for name, values in batch.values.items()},
+        layout=layout,
+        edges=kept,
+        graph_id=torch.cat([of_type.graph_id for of_type in layout.values()]),
+        target=_target(batch, stays, parts),
+        present=_present(batch, parts),
+        edge_order=order,
+    )
+
+
+class Part(NamedTuple):
+    """What stays of one node type.
+
+    Args:
+        rows: `[nodes]`, numbers within the type; None where all stay.
+        offsets: `[graphs + 1]` of what stays.
+        gone: `[graphs]`, the samples that no longer have the type; None where there is none.
+        partial: a sample lost some of its nodes and not all.
+    """
+
+    rows: Int[Tensor, "nodes"] | None
+    offsets: Int[Tensor, "graphs_plus_one"]
+    gone: Bool[Tensor, "graphs"] | None
+    partial: bool
+
+    def of(self, found: Tensor) -> Tensor:
+        """The rows that stay, of one row per node."""
+        return found if self.rows is None else found.index_select(0, self.rows)
+
+
+def _parts(batch: GraphBatch, stays: Tensor, absent: Mapping[str, Tensor]) -> dict[str, Part]:
+    """What stays of each type; waits for the device once."""
+    masks = [stays[place] for place in batch.slices.values()]
+    parts = {}
+    for (name, layout), kept in zip(
+        batch.layout.items(), keep_rows(masks, [of.offsets for of in batch.layout.values()]), strict=True
+    ):
+        gone = kept.emptied
+        if name in absent:
+            gone = absent[name] if gone is None else absent[name] | gone
+        rows = None if len(kept.rows) == len(layout.graph_id) else kept.rows
+        parts[name] = Part(rows, kept.offsets, gone, kept.partial)
+    return parts
+
+
+def _layout(layout: Layout, part: Part) -> Layout:
+    graph_id, place, gone = part.of(layout.graph_id), None, part.gone
+    if len(graph_id) and layout.place is not None:
+        place = part.of(layout.place)
+    elif part.partial and part.rows is not None:
+        place = part.rows - layout.offsets.index_select(0, graph_id)
+    return Layout(
+        graph_id=graph_id,
+        offsets=part.offsets,
+        shape=layout.shape if gone is None else layout.shape.masked_fill(gone[:, None], 0),
+        position=None if layout.position is None else part.of(layout.position),
+        time=None if layout.time is None else part.of(layout.time),
+        dropped=layout.dropped if gone is None else layout.dropped.masked_fill(gone, 0),
+        place=place,
+    )
+
+
+def _present(batch: GraphBatch, parts: Mapping[str, Part]) -> Tensor:
+    gone = {column: parts[name].gone for column, name in enumerate(batch.modalities)}
+    if all(of_type is None for of_type in gone.values()):
+        return batch.present
+    present = batch.present.clone()
+    for column, of_type in gone.items():
+        if of_type is not None:
+            present[:, column].masked_fill_(of_type, False)
+    return present
+
+
+def _target(batch: GraphBatch, stays: Tensor, parts: Mapping[str, Part]) -> Tensor | Ragged | None:
+    """The target without the rows of nodes that go; a sample with too many or too few rows still has as many off."""
+    target = batch.target
+    if not isinstance(target, Ragged) or target.of is None or target.of not in parts:
+        return target
+    found, expected = len(target.values), len(batch.layout[target.of].graph_id)
+    if found != expected:
+        raise ValueError(f"target: found {found} rows for the nodes of type {target.of!r}, expected {expected}")
+    before = offsets_of(stays[batch.slices[target.of]])
+    return Ragged(parts[target.of].of(target.values), before[target.offsets], target.of)
+
+
+def _edge_order(batch: GraphBatch, stays: Tensor) -> Tensor | None:
+    """Where each edge that stays stands in its relation's list over there; None where that is the batch's own order."""
+    assert batch.edge_order is not None
+    relation = batch.edges.relation.long()
+    first = offsets_of(torch.bincount(relation, minlength=len(batch.relations)))
+    listed = first[relation] + batch.edge_order  # where it stands in all lists end to end
+    staying = torch.empty_like(stays)
+    staying[listed] = stays
+    before = offsets_of(staying)
+    order = (before[listed] - before[first[relation]])[stays]
+    return None if bool((_own_order(relation[stays], len(batch.relations)) == order).all()) else order
+
+
+def _own_order(relation: Tensor, count: int) -> Tensor:
+    """Where each edge stands among those of its relation."""
+    order = torch.argsort(relation, stable=True)
+    first = offsets_of(torch.bincount(relation, minlength=count))
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order), device=order.device)
+    return place - first[relation]
+
+
+def _node_mask(batch: GraphBatch, nodes: NodeMasks | None) -> Tensor:
+    """Whether each node stays, checked."""
+    if isinstance(nodes, Tensor):
+        _check_mask("nodes", nodes, batch.num_nodes, batch.device)
+        return nodes
+    slices = batch.slices
+    mask = torch.ones(batch.num_nodes, dtype=torch.bool, device=batch.device)
+    for name, of_type in ({} if nodes is None else nodes).items():
+        if name not in slices:
+            raise ValueError(f"nodes: {unknown('node type', name, slices)}")
+        place = slices[name]
+        _check_mask(f"nodes[{name!r}]", of_type, place.stop - place.start, batch.device)
+        mask[place] = of_type
+    return mask
+
+
+def _check_mask(name: str, mask: Tensor, length: int, device: torch.device) -> None:
+    if mask.dtype != torch.bool or mask.shape != (length,) or mask.device != device:
+        raise ValueError(
+            f"{name}: found {mask.dtype} {list(mask.shape)} on {mask.device}, expected torch.bool [{length}] on "
+            f"{device} as the batch has"
+        )

@@ -1,0 +1,54 @@
+"""Signals left out: which ones at random, and batches without them."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from gnnfuse.graph.graph_batch import GraphBatch
+from gnnfuse.graph.keep import keep
+from gnnfuse.nodes import NodeType
+
+
+def drawn_signals(names: Iterable[str], probability: float, generator: torch.Generator) -> set[str]:
+    """Those of a sample's signals to leave out, each with this probability; one, drawn at random, always stays.
+
+    Example:
+        >>> drawn_signals({"text", "image"}, 0.99, torch.Generator().manual_seed(0))
+        {'text'}
+    """
+    ordered = sorted(names)
+    if len(ordered) < 2:
+        return set()
+    stays = int(torch.randint(len(ordered), (), generator=generator))
+    leave = (torch.rand(len(ordered), generator=generator) < probability).tolist()
+    return {name for place, name in enumerate(ordered) if leave[place] and place != stays}
+
+
+def leave_out(
+    batch: GraphBatch, node_types: Sequence[NodeType], signals: Bool[Tensor, "graphs modalities"]
+) -> GraphBatch:
+    """As `GraphBuilder.without`."""
+    expected = batch.present
+    if signals.dtype != torch.bool or signals.shape != expected.shape or signals.device != expected.device:
+        raise ValueError(
+            f"signals: found {signals.dtype} {list(signals.shape)} on {signals.device}, expected torch.bool "
+            f"{list(expected.shape)} on {expected.device} as the batch has"
+        )
+    if set(batch.node_types) != {node_type.name for node_type in node_types}:
+        names = sorted(node_type.name for node_type in node_types)
+        raise ValueError(f"found a batch of node types {sorted(batch.node_types)}, expected {names} as the builder has")
+    column = dict(zip(batch.modalities, signals.T, strict=True))
+    of_signal: dict[str, Tensor] = {}
+    for node_type in node_types:
+        if node_type.signal is not None:
+            own = column[node_type.name]
+            of_signal[node_type.signal] = own | of_signal.get(node_type.signal, own)
+    absent = {}
+    for node_type in node_types:
+        needs = node_type.follows() if node_type.signal is None else node_type.signal
+        if needs is not None and needs in of_signal:
+            absent[node_type.name] = of_signal[needs]
+    nodes = {name: ~gone[batch.layout[name].graph_id] for name, gone in absent.items()}
+    return keep(batch, nodes, absent=absent)
