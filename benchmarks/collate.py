@@ -2,7 +2,8 @@
 
 The samples are *clip*: a picture of 14x14 patches joined with their 8 neighbours, 128 audio frames and 64 text tokens
 joined within 2 steps, and 8 edges into every node from each other type; values 64 wide. A second round gives every
-sample lengths of its own. Before anything is timed, both sides must hold the same nodes and edges.
+sample lengths of its own. Before anything is timed, both sides must hold the same nodes and edges. `GraphBatch.keep` is
+timed beside them: a batch that loses half of its nodes, and one that loses the pictures of half of its samples.
 
     python benchmarks/collate.py [--samples 64] [--rounds 15] [--out FILE]
 """
@@ -38,6 +39,7 @@ WIDTH = 64
 WARM_UP = 3
 CALLS_PER_TURN = 4
 BASELINE = "pyg.Batch.from_data_list"
+ANEW = "edges merged anew, numba"
 
 
 class Spent(NamedTuple):
@@ -66,8 +68,8 @@ class Ready(NodeType):
 
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The sample's own."""
-        nodes = sample.signals[self.name]
-        assert isinstance(nodes, NodeSet)
+        nodes = sample.signals.get(self.name)
+        assert nodes is None or isinstance(nodes, NodeSet)
         return nodes
 
     def encoder(self, dim: int) -> NodeEncoder:
@@ -155,6 +157,19 @@ def merge_anew(
     return collate(graphs, made.empties, made.modalities, made.relations, merge=merge)
 
 
+def keeping(made: GraphBuilder, given: Sequence[Sample], batch: GraphBatch) -> dict[str, Callable[[], GraphBatch]]:
+    """Calls of `keep`; raises unless leaving pictures out gives the batch that is built without them."""
+    half = torch.rand(batch.num_nodes, generator=torch.Generator().manual_seed(0)) < 0.5
+    even = {"image": batch.layout["image"].graph_id % 2 == 0}
+    bare = [Sample({name: s for name, s in one.signals.items() if name != "image"}) for one in given]
+    if batch.keep(nodes=even) != made([bare[i] if i % 2 else one for i, one in enumerate(given)]):
+        raise RuntimeError("GraphBatch.keep gives another batch than samples without pictures")
+    return {
+        "GraphBatch.keep, half of the nodes": partial(batch.keep, nodes=half),
+        "GraphBatch.keep, no picture in every other sample": partial(batch.keep, nodes=even),
+    }
+
+
 def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[Spent]]:
     """What each call costs: all in turns, so that all meet the same disturbances.
 
@@ -178,19 +193,25 @@ def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[
 
 def measure(lengths: Literal["fixed", "random"], count: int, rounds: int) -> list[dict[str, Any]]:
     made = builder()
-    graphs = [made.graph(one) for one in samples(lengths, count)]
+    given = samples(lengths, count)
+    graphs = [made.graph(one) for one in given]
     data = [to_data(made, graph) for graph in graphs]
     calls: dict[str, Callable[[], Any]] = {
         BASELINE: partial(Batch.from_data_list, data),
         "edges merged anew, reference": partial(merge_anew, made, graphs, "reference"),
-        "edges merged anew, numba": partial(merge_anew, made, graphs, "numba"),
+        ANEW: partial(merge_anew, made, graphs, "numba"),
         "GraphBuilder.collate": partial(made.collate, graphs),
     }
     for name, call in calls.items():
         if name != BASELINE:
             refuse_difference(call(), calls[BASELINE]())
-    found = interleaved(calls, rounds)
-    baseline = [spent.milliseconds for spent in found[BASELINE]]
+    found = interleaved(calls | keeping(made, given, merge_anew(made, graphs)), rounds)
+
+    def over(name: str, other: str) -> float:
+        """Median over the turns of what one costs in units of the other."""
+        turns = zip(found[name], found[other], strict=True)
+        return round(statistics.median(one.milliseconds / two.milliseconds for one, two in turns), 2)
+
     return [
         {
             "work": f"clip x{count}, {lengths} lengths",
@@ -199,9 +220,8 @@ def measure(lengths: Literal["fixed", "random"], count: int, rounds: int) -> lis
             "edges": sum(graph.edges.num_edges for graph in graphs),
             "milliseconds": round(statistics.median(turn.milliseconds for turn in turns), 3),
             "fastest": round(min(turn.milliseconds for turn in turns), 3),
-            "pyg_over_this": round(
-                statistics.median(pyg / turn.milliseconds for pyg, turn in zip(baseline, turns, strict=True)), 2
-            ),
+            "pyg_over_this": over(BASELINE, name),
+            "over_merged_anew": over(name, ANEW),
             "page_faults": statistics.median(turn.page_faults for turn in turns),
         }
         for name, turns in found.items()
@@ -209,7 +229,7 @@ def measure(lengths: Literal["fixed", "random"], count: int, rounds: int) -> lis
 
 
 def show(rows: Sequence[Mapping[str, Any]]) -> None:
-    columns = ("work", "name", "milliseconds", "fastest", "pyg_over_this", "page_faults")
+    columns = ("work", "name", "milliseconds", "fastest", "pyg_over_this", "over_merged_anew", "page_faults")
     table = Table(*columns, title="Medians of one thread's process time")
     for row in rows:
         table.add_row(*(str(row[column]) for column in columns))
