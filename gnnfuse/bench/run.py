@@ -90,9 +90,10 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: BenchObserver,
     dataset, builder = task.dataset, task.builder()
     modalities = [node_type.name for node_type in builder.node_types if node_type.signal is not None]
     names = expand(config.models, modalities)
-    advance = observer.reading(len(dataset.valid) + (0 if task.config.augment else len(dataset.train)))
+    anew = task.config.augment and bool(builder.changing)
+    advance = observer.reading(len(dataset.valid) + (0 if anew else len(dataset.train)))
     valid = prepare(builder, dataset.valid, advance=advance)
-    prepared = [] if task.config.augment else prepare(builder, dataset.train, advance=advance)
+    prepared = [] if anew else prepare(builder, dataset.train, advance=advance)
 
     seconds = _seconds(config, len(names) * config.seeds, time.monotonic() - started)
     fit_config = replace(task.config, seconds=seconds, device=config.device, progress=False)

@@ -262,6 +262,11 @@ class GraphBuilder:
         """
         return leave_out(batch, self.node_types, signals)
 
+    @property
+    def changing(self) -> tuple[str, ...]:
+        """The node types that change signals when augmenting: such samples are read anew in every epoch."""
+        return tuple(node_type.name for node_type in self.node_types if node_type.augments)
+
     def drop_signals(self, batch: GraphBatch, augment: Sequence[tuple[int, int, int]]) -> GraphBatch:
         """The batch without the signals that `graph(sample, augment=...)` leaves out by `signal_dropout`.
 

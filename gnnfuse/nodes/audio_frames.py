@@ -128,6 +128,11 @@ class AudioFrames(NodeType):
         """The encoding's module."""
         return self.encoding.module(self.empty().values, dim)
 
+    @property
+    def augments(self) -> bool:
+        """Whether signals are changed at random in training."""
+        return self.augmentation is not None
+
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its recording changed at random."""
         return augment_audio(sample, self.signal, self.sample_rate, self._read, self.augmentation, generator)

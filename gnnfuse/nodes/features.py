@@ -136,6 +136,11 @@ class Features(NodeType):
         """A matrix, plus time and position where there are any."""
         return RowEncoder(self.columns, dim, timed=self.timed, coordinates=self.coordinates, ordered=self.ordered)
 
+    @property
+    def augments(self) -> bool:
+        """Whether signals are changed at random in training."""
+        return self.noise > 0
+
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with noise on its rows."""
         rows = self._rows(sample) if self.noise else None

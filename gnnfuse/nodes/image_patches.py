@@ -130,6 +130,11 @@ class ImagePatches(NodeType):
             module.register_forward_pre_hook(_floats_of_bytes)
         return module
 
+    @property
+    def augments(self) -> bool:
+        """Whether signals are changed at random in training."""
+        return self.augmentation is not None
+
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its picture changed at random."""
         return augment_image(sample, self.signal, self._read, self.augmentation, generator)

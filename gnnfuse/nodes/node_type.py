@@ -154,6 +154,11 @@ class NodeType(ABC):
         """The signal on whose presence its nodes depend, of a type that reads none itself (a hub of one signal)."""
         return None
 
+    @property
+    def augments(self) -> bool:
+        """Whether `augment` may change a signal; graphs that were made before cannot follow such changes."""
+        return type(self).augment is not NodeType.augment
+
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its signal changed at random, for training; unchanged by default."""
         return sample

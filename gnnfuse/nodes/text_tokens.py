@@ -118,6 +118,11 @@ class TextTokens(NodeType):
         size = BYTE_VOCABULARY if self.tokenizer == "bytes" else len(self._kept.tokenizer())
         return TokenEncoder(size, dim)
 
+    @property
+    def augments(self) -> bool:
+        """Whether signals are changed at random in training."""
+        return self.word_dropout > 0
+
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with characters left out at random."""
         return leave_letters_out(sample, self.signal, self.word_dropout, generator)

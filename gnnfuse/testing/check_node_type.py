@@ -148,6 +148,8 @@ def _check_augmentation(name: str, node_type: NodeType, held: Sequence[Sample]) 
             )
         assert once is not None, f"{name}: augmenting takes the nodes of {sample.id!r} away"
         assert_same(node_type.nodes(sample), before, f"{name}: augmenting changes the sample {sample.id!r} itself")
+        if not node_type.augments:
+            assert_same(once, before, f"{name}: augmenting changes {sample.id!r}, although `augments` is False")
         assert_same(again, once, f"{name}: the same generator augments {sample.id!r} in two ways")
 
 

@@ -115,13 +115,16 @@ def _showing(builder: GraphBuilder, graph: SampleGraph) -> SampleGraph:
 class GraphDataset(Dataset[SampleGraph]):
     """Graphs by (epoch, index).
 
+    Prepared graphs are given whole. `batch` leaves signals out of them (`GraphBuilder.drop_signals`), the same as would
+    be left out of their samples.
+
     Args:
         builder: makes samples into graphs.
         samples: samples, or graphs that were prepared.
         augment_seed: seed of the random changes, None for none.
 
     Raises:
-        ValueError: `samples` is no sequence, or prepared graphs are to be augmented.
+        ValueError: `samples` is no sequence, or prepared graphs are to be augmented by changing signals.
     """
 
     def __init__(
@@ -136,8 +139,10 @@ class GraphDataset(Dataset[SampleGraph]):
                 f"found a {type(samples).__name__} as samples, expected a sequence of Sample objects, such as "
                 "list(samples), or a gnnfuse.data.SampleStream for more than fit into memory"
             )
-        if augment_seed is not None and len(samples) and isinstance(samples[0], SampleGraph):  # others may be read late
-            raise ValueError("augmentation changes signals: found prepared graphs, expected samples")
+        prepared = len(samples) and isinstance(samples[0], SampleGraph)  # others may be read late
+        if augment_seed is not None and prepared and builder.changing:
+            changing = ", ".join(builder.changing)
+            raise ValueError(f"augmentation changes signals ({changing}): found prepared graphs, expected samples")
         self.builder = builder
         self.samples = samples
         self.augment_seed = augment_seed
@@ -159,9 +164,15 @@ class GraphDataset(Dataset[SampleGraph]):
         found = [(index, self.samples[index]) for _, index in keys]
         samples = [(index, sample) for index, sample in found if isinstance(sample, Sample)]
         if len(samples) < len(keys):
-            return self.builder.collate([self[key] for key in keys], memory=memory)
+            return self._left(self.builder.collate([self[key] for key in keys], memory=memory), keys)
         augment = None if self.augment_seed is None else (self.augment_seed, keys[0][0])
         return self.builder.collate(graphs_of(self.builder, samples, augment=augment, memory=memory), memory=memory)
+
+    def _left(self, batch: GraphBatch, keys: Sequence[Key]) -> GraphBatch:
+        """A batch of prepared graphs without the signals that augmenting leaves out."""
+        if self.augment_seed is None or not self.builder.signal_dropout:
+            return batch
+        return self.builder.drop_signals(batch, [(self.augment_seed, *key) for key in keys])
 
 
 class GraphParts(Dataset[GraphBatch]):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gnnfuse.nodes import CachedNodes, NodeType
+from gnnfuse.nodes import CachedNodes
 from gnnfuse.saving import uncached
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig
@@ -34,7 +34,7 @@ class TablePlan:
         """Whether training samples are changed at random; cached features never are."""
         wanted = self.request.options.augment
         wanted = is_small(self.rows) if wanted is None else wanted
-        return wanted and (self.task.builder.signal_dropout > 0 or bool(self._changing))
+        return wanted and (self.task.builder.signal_dropout > 0 or bool(self.changing))
 
     @property
     def cached(self) -> tuple[str, ...]:
@@ -55,14 +55,13 @@ class TablePlan:
         if not self.augments:
             return f"cached features ({cached}) are not changed at random, nor is anything else"
         acts = ["leaves out whole signals"] if self.task.builder.signal_dropout else []
-        acts += [f"changes {', '.join(self._changing)}"] if self._changing else []
+        acts += [f"changes {', '.join(self.changing)}"] if self.changing else []
         return f"augmentation {' and '.join(acts)}; it cannot change cached features ({cached})"
 
     @property
-    def _changing(self) -> tuple[str, ...]:
+    def changing(self) -> tuple[str, ...]:
         """The signals that node types know how to change at random."""
-        changing = (node_type for node_type in self.rows.nodes if type(node_type).augment is not NodeType.augment)
-        return tuple(node_type.signal for node_type in changing if node_type.signal is not None)
+        return tuple(each.signal for each in self.rows.nodes if each.augments and each.signal is not None)
 
 
 def plan_table(request: FitRequest) -> TablePlan:

@@ -20,9 +20,10 @@ def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
     train, valid = plan.rows.samples["train"], plan.rows.samples["valid"]
     if not plan.rows.sizes["valid"]:
         raise ValueError(f"table {plan.request.table.name}: found no usable validation rows, expected at least one")
-    if plan.cached or isinstance(train, UsableStream) or isinstance(valid, UsableStream):
+    if isinstance(train, UsableStream) or isinstance(valid, UsableStream):
         return train, valid
-    once = {"valid": valid} if plan.augments else {"valid": valid, "train": train}
+    anew = plan.augments and bool(plan.changing)  # signals that are left out whole leave prepared graphs too
+    once = {"valid": valid} if anew else {"valid": valid, "train": train}
     kept = _kept(plan, once)
     with plan.request.observer.counting("building graphs", sum(map(len, kept.values()))) as advance:
         graphs = {split: prepare(plan.task.builder, samples, advance=advance) for split, samples in kept.items()}

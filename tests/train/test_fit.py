@@ -193,11 +193,38 @@ def test_augmentation_is_new_in_every_epoch_and_the_same_in_every_run() -> None:
     assert first.epochs == 4
 
 
-def test_prepared_graphs_cannot_be_augmented() -> None:
-    builder = word_builder()
+def test_prepared_graphs_cannot_follow_changes_of_signals() -> None:
+    builder = GraphBuilder([TextTokens(word_dropout=0.1), Hub()], target=ClassTarget(WORDS))
     graphs = prepare(builder, word_samples(8))
-    with pytest.raises(ValueError, match="found prepared graphs, expected samples"):
+    with pytest.raises(ValueError, match=r"changes signals \(text\): found prepared graphs, expected samples"):
         fit_task(word_task(builder), graphs, graphs, FitConfig(**{**vars(QUIET), "augment": True}))
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_prepared_graphs_lose_the_signals_that_their_samples_would_have_lost(accumulate: int) -> None:
+    types = [TextTokens(), Features(signal="rows", width=2), Hub(), Hub(name="rows_hub", of="rows")]
+    rules = [Window(size=1), Complete(dst="hub", name="to_hub"), Complete(dst="rows_hub", name="to_rows_hub")]
+    builder = GraphBuilder(types, rules, target=ClassTarget(WORDS), signal_dropout=0.5)
+    generator = torch.Generator().manual_seed(0)
+
+    def samples(count: int) -> list[Sample]:
+        found = []
+        for place, sample in enumerate(word_samples(count)):
+            rows = {} if place % 5 == 0 else {"rows": torch.rand(place % 3, 2, generator=generator)}
+            found.append(replace(sample, signals={**sample.signals, **rows}))
+        return found
+
+    config = FitConfig(**{**vars(QUIET), "augment": True, "accumulate": accumulate})
+    train, valid = samples(32), samples(8)
+    runs = []
+    for given, how in ((train, config), (prepare(builder, train), config), (train, replace(config, augment=False))):
+        task = word_task(builder)
+        runs.append((fit_task(task, given, valid, how).history, weights(task)))
+    (history, read), (prepared_history, prepared), (_, whole) = runs
+    for one, other in zip(history, prepared_history, strict=True):
+        assert {**one, "seconds": 0.0} == {**other, "seconds": 0.0}
+    assert all(torch.equal(a, b) for a, b in zip(read, prepared, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(read, whole, strict=True))
 
 
 def tasks_with_targets() -> Iterator[tuple[Task, list[Sample]]]:

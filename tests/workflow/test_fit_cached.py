@@ -13,7 +13,7 @@ from PIL import Image
 from gnnfuse.nodes import CachedNodes
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitReport, fit_task
-from gnnfuse.workflow import fit_table
+from gnnfuse.workflow import fit_table, table_plan
 from tests.conftest import Run
 from tests.nodes.pretrained.conftest import _offline as _offline
 from tests.nodes.pretrained.conftest import tiny as tiny
@@ -167,6 +167,22 @@ def test_a_run_on_cached_features_goes_on_to_the_same_end(tiny: Path, table: Pat
         newest.unlink() if newest.is_file() else shutil.rmtree(newest)
     assert run(*asked, "--out", outs[1], "--resume")[0] == 0
     one, other = ((out / "model.safetensors").read_bytes() for out in outs)
+    assert one == other
+
+
+def test_cached_features_are_read_once_and_lose_whole_signals_in_the_batch(
+    tiny: Path, table: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("fit", table, *both(tiny), *SMALL, "--augment", "--cache", table.parent / "features")
+    said = []
+    for name, memory in (("kept", table_plan.IN_MEMORY), ("anew", 1)):
+        monkeypatch.setattr(table_plan, "IN_MEMORY", memory)
+        code, shown, told = run(*asked, "--out", table.parent / name)
+        assert code == 0, told
+        said.append(shown)
+    assert ["train rows are read in every epoch" in shown for shown in said] == [False, True]
+    assert "augmentation leaves out whole signals; it cannot change cached features (photo, caption)" in said[0]
+    one, other = ((table.parent / name / "model.safetensors").read_bytes() for name in ("kept", "anew"))
     assert one == other
 
 
