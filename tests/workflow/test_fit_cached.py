@@ -13,7 +13,7 @@ from PIL import Image
 from gnnfuse.nodes import CachedNodes
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitReport, fit_task
-from gnnfuse.workflow import fit_table, table_plan
+from gnnfuse.workflow import fit_table, training_samples
 from tests.conftest import Run
 from tests.nodes.pretrained.conftest import _offline as _offline
 from tests.nodes.pretrained.conftest import tiny as tiny
@@ -175,8 +175,8 @@ def test_cached_features_are_read_once_and_lose_whole_signals_in_the_batch(
 ) -> None:
     asked = ("fit", table, *both(tiny), *SMALL, "--augment", "--cache", table.parent / "features")
     said = []
-    for name, memory in (("kept", table_plan.IN_MEMORY), ("anew", 1)):
-        monkeypatch.setattr(table_plan, "IN_MEMORY", memory)
+    for name, memory in (("kept", training_samples.IN_MEMORY), ("anew", 1)):
+        monkeypatch.setattr(training_samples, "IN_MEMORY", memory)
         code, shown, told = run(*asked, "--out", table.parent / name)
         assert code == 0, told
         said.append(shown)
