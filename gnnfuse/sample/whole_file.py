@@ -30,8 +30,12 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, final: Callable[[Path], Path] | None = None) -> Iterator[Path]:
     """An empty file beside a path, which takes its place if nothing goes wrong and is removed otherwise.
+
+    Args:
+        path: the place.
+        final: from the written file to its place, for names that hold a digest of the content; `path` by default.
 
     Raises:
         OSError: it cannot be written; names the path.
@@ -40,8 +44,13 @@ def replacing(path: Path) -> Iterator[Path]:
     with unfinished(path.parent, suffix=path.suffix) as partial, _named(path, partial):
         yield partial
         flush(partial)
-        os.replace(partial, path)
-        flush_folder(path.parent)
+        put(partial, path if final is None else final(partial))
+
+
+def put(written: Path, place: Path) -> None:
+    """Rename a flushed file to its place within one file system, and let the new name reach the disk."""
+    os.replace(written, place)
+    flush(place.parent)
 
 
 def make_folder(folder: Path) -> None:
@@ -137,19 +146,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def flush(path: Path) -> None:
-    """Let a file's content reach the disk."""
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def flush_folder(folder: Path) -> None:
-    """Let the names in a folder reach the disk."""
-    if os.name != "posix":
+    """Let a file's content, or the names in a folder, reach the disk."""
+    is_folder = path.is_dir()
+    if is_folder and os.name != "posix":
         return  # Windows cannot flush a folder
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

@@ -15,15 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from gnnfuse.data.overwriting import ELSEWHERE
-from gnnfuse.sample.whole_file import (
-    SAVING,
-    flush,
-    flush_folder,
-    lock,
-    remove_unfinished,
-    unfinished_folder,
-    write_whole,
-)
+from gnnfuse.sample.whole_file import SAVING, flush, lock, put, remove_unfinished, unfinished_folder, write_whole
 from gnnfuse.saving.card import is_untouched
 from gnnfuse.saving.config import CONFIG, as_text, is_config
 from gnnfuse.saving.describe import Json
@@ -48,7 +40,7 @@ def write_folder(
         if card is not None:
             (partial / CARD).write_text(card, encoding="utf-8")
         for path in partial.rglob("*"):
-            _flush(path)
+            flush(path)
         release = lock(partial.parent, wait=True)  # two savers' last steps one after the other
         try:
             _put_in_place(partial, folder, digest)
@@ -115,27 +107,17 @@ def may_write_card(folder: Path) -> bool:
 def _put_in_place(partial: Path, folder: Path, digest: str) -> None:
     for text in (partial / TEXTS).glob("*"):  # named for their content: an older model's are not touched
         (folder / TEXTS).mkdir(exist_ok=True)
-        os.replace(text, folder / TEXTS / text.name)
-        _flush(folder / TEXTS)
-    os.replace(partial / WEIGHTS, folder / _waiting(digest))
-    _flush(folder)
-    os.replace(partial / CONFIG, folder / CONFIG)  # from here on the folder holds the new model
-    _flush(folder)
+        put(text, folder / TEXTS / text.name)
+    put(partial / WEIGHTS, folder / _waiting(digest))
+    put(partial / CONFIG, folder / CONFIG)  # from here on the folder holds the new model
     with contextlib.suppress(FileNotFoundError):  # another process saved the same weights and was faster
-        os.replace(folder / _waiting(digest), folder / WEIGHTS)
+        put(folder / _waiting(digest), folder / WEIGHTS)
     if (partial / CARD).exists():
-        os.replace(partial / CARD, folder / CARD)
+        put(partial / CARD, folder / CARD)
     for left in folder.glob(_waiting("*")):  # by a save that was cut off before its config was in place
         left.unlink(missing_ok=True)
-    _flush(folder)
+    flush(folder)
 
 
 def _waiting(digest: str) -> str:
     return f"model-{digest}.waiting.safetensors"
-
-
-def _flush(path: Path) -> None:
-    if path.is_dir():
-        flush_folder(path)
-    else:
-        flush(path)

@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gnnfuse.sample.files import shown
+from gnnfuse.sample.whole_file import remove_unfinished, replacing
 from gnnfuse.tables.arrow_rows import IN_MEMORY, ArrowRows
 from gnnfuse.tables.error import TableError
 
@@ -47,13 +47,9 @@ def arrow_rows(
     if path.stat().st_size <= IN_MEMORY:
         return ArrowRows(pa.Table.from_batches(list(batches), schema))
     folder = default_cache() if cache is None else cache
-    with _writing_into(folder, path):
-        folder.mkdir(parents=True, exist_ok=True)
     entry = folder / f"{_digest(path, f'{VERSION} {reading} {schema}')}.arrow"
     if not entry.is_file():
-        with _writing_into(folder, path):
-            handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".unfinished")
-        _write(path, entry, handle, unfinished, batches, schema)
+        _write(path, entry, batches, schema)
     return ArrowRows(entry)
 
 
@@ -77,21 +73,17 @@ def _writing_into(folder: Path, table: Path) -> Iterator[None]:
         ) from error
 
 
-def _write(
-    table: Path, entry: Path, handle: int, unfinished: str, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema"
-) -> None:
+def _write(table: Path, entry: Path, batches: "Iterable[pa.RecordBatch]", schema: "pa.Schema") -> None:
     import pyarrow as pa
 
-    try:
-        with os.fdopen(handle, "wb") as file, pa.ipc.new_stream(file, schema) as writer:
-            for batch in batches:
-                with _writing_into(entry.parent, table):
-                    writer.write_batch(batch)
+    remove_unfinished(entry.parent)
+    with ExitStack() as stack:  # what reading a batch raises is not about the folder
+        with _writing_into(entry.parent, table):
+            partial = stack.enter_context(replacing(entry))
+            partial.chmod(0o600)  # a table may be private
+            writer = stack.enter_context(pa.ipc.new_stream(stack.enter_context(partial.open("wb")), schema))
+        for batch in batches:
             with _writing_into(entry.parent, table):
-                writer.close()
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(unfinished, entry)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
+                writer.write_batch(batch)
+        with _writing_into(entry.parent, table):
+            stack.close()

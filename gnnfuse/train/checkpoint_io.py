@@ -7,7 +7,7 @@ from typing import IO, Any
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
 
-from gnnfuse.sample.whole_file import flush, flush_folder, unfinished
+from gnnfuse.sample.whole_file import replacing
 from gnnfuse.train.checkpoint_files import DIGEST, KEPT, digest_of, numbered
 
 
@@ -31,13 +31,12 @@ class CheckpointFiles(CheckpointIO):
             OSError: the disk is full, or the like; names the folder.
         """
         place = Path(path)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished(place.parent) as partial:
-            with partial.open("wb") as file:
-                _save(checkpoint, file, place)
-            flush(partial)
-            os.replace(partial, place.with_name(place.name.replace(DIGEST, digest_of(partial))))
-        flush_folder(place.parent)
+
+        def named(written: Path) -> Path:
+            return place.with_name(place.name.replace(DIGEST, digest_of(written)))
+
+        with replacing(place, final=named) as partial, partial.open("wb") as file:
+            _save(checkpoint, file, place)
         if DIGEST in place.name:
             for _, old in numbered(place.parent)[:-KEPT]:
                 old.unlink(missing_ok=True)
