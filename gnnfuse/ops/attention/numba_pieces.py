@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnnfuse.ops.cpu.numba_compile import inlined
+from gnnfuse.ops.cpu.numba_lanes import PLAIN, all_lanes, put, repeated, summed, vector_at
 from gnnfuse.ops.cpu.numba_rows import add_four_rows, add_row, dot_four_rows, dot_row, fill, row_at
-from gnnfuse.ops.cpu.numba_vectors import all_lanes, put, repeated, summed, vector_at
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
@@ -79,7 +79,7 @@ weighted_4_of_16 = weighted_piece_of(4, 16)
 
 
 @inlined
-def dot_piece(
+def dot_piece_of_vectors(
     left_row: Floats, first: Size, last: Size, src: Ints, right: Floats, stride: Size, heads: Size, dim: Size,
     score: Floats,
 ) -> None:
@@ -125,7 +125,7 @@ def dot_piece_of_any(
 
 
 @inlined
-def weighted_piece(
+def weighted_piece_of_vectors(
     out_row: Floats, first: Size, last: Size, base: Size, place: Ints, source: Ints, rows: Floats, stride: Size,
     weight: Floats, heads: Size, dim: Size,
 ) -> None:
@@ -170,3 +170,7 @@ def weighted_piece_of_any(
         weight_row = row_at(weight, at(place, first, base), heads, heads)
         add_row(out_row, weight_row, row_at(rows, source[first], stride, width), heads, dim)
         first += ONE
+
+
+dot_piece = dot_piece_of_any if PLAIN else dot_piece_of_vectors
+weighted_piece = weighted_piece_of_any if PLAIN else weighted_piece_of_vectors

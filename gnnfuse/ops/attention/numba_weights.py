@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gnnfuse.ops.attention.numba_dropout import kept_words
 from gnnfuse.ops.cpu.numba_compile import inlined
 from gnnfuse.ops.cpu.numba_exponential import exponential
-from gnnfuse.ops.cpu.numba_vectors import all_lanes, inverted, larger, put, vector_at
+from gnnfuse.ops.cpu.numba_lanes import PLAIN, all_lanes, inverted, larger, put, vector_at
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
@@ -22,6 +22,7 @@ Number = np.floating[Any]
 Size = np.uint64
 
 ZERO, FOUR = np.uint64(0), np.uint64(4)
+LANES = 1 if PLAIN else 4
 
 
 def softmax_of(lanes: int) -> Callable[..., None]:
@@ -64,7 +65,7 @@ def softmax_of(lanes: int) -> Callable[..., None]:
 
     return softmax_lanes
 
-softmax_4, softmax_1 = softmax_of(4), softmax_of(1)
+softmax_4, softmax_1 = softmax_of(LANES), softmax_of(1)
 
 
 @inlined
@@ -98,7 +99,7 @@ def message_of(lanes: int) -> Callable[..., None]:
     return message_lanes
 
 
-message_4, message_1 = message_of(4), message_of(1)
+message_4, message_1 = message_of(LANES), message_of(1)
 
 
 @inlined
@@ -148,7 +149,7 @@ def weight_of(lanes: int) -> Callable[..., None]:
     return weight_lanes
 
 
-weight_4, weight_1 = weight_of(4), weight_of(1)
+weight_4, weight_1 = weight_of(LANES), weight_of(1)
 
 
 @inlined
@@ -190,7 +191,7 @@ def score_of(lanes: int) -> Callable[..., None]:
     return score_lanes
 
 
-score_4, score_1 = score_of(4), score_of(1)
+score_4, score_1 = score_of(LANES), score_of(1)
 
 
 @inlined

@@ -102,7 +102,7 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     """
     threads = min(torch.get_num_threads(), work.num_chunks)
     turns = min(TURNS_PER_THREAD * threads, work.num_chunks) if threads > 1 else 1
-    if hasattr(kernel, "overloads"):
+    if is_machine_code(kernel):
         from gnnfuse.ops.cpu.numba_team import call_on_team
 
         team = team_address() if threads > 1 else 0
@@ -112,6 +112,15 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
         kernel(0, work.num_chunks, work.chunks, work.bounds, *arguments)
         return
     take_turns(kernel, threads, [work.num_chunks * turn // turns for turn in range(turns + 1)], work, *arguments)
+
+
+def is_machine_code(kernel: Callable[..., None]) -> bool:
+    """Whether `numba_team` can call it."""
+    if not hasattr(kernel, "overloads"):
+        return False
+    from gnnfuse.ops.cpu.numba_compile import PLAIN
+
+    return not PLAIN
 
 
 def take_turns(kernel: Callable[..., None], threads: int, bounds: list[int], work: Work, *arguments: object) -> None:
