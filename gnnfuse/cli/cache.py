@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gnnfuse.cli.tables import (
+from gnnfuse.cli.shared_options import (
     COLUMNS,
     BlankWords,
     Device,

@@ -19,8 +19,10 @@ from rich.markup import escape
 from rich.text import Text
 
 import gnnfuse
+from gnnfuse.cli.answers import embed, predict
 from gnnfuse.cli.cache import cache
-from gnnfuse.cli.tables import Device, Threads, embed, fit, predict
+from gnnfuse.cli.fit import fit
+from gnnfuse.cli.shared_options import Device, Threads
 from gnnfuse.threads import prepare_threads
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import gnnfuse
-from gnnfuse.cli import cache, tables
+from gnnfuse.cli import answers, cache
+from gnnfuse.cli import fit as fit_command
 from gnnfuse.workflow import Encoders, FitOptions, default_config
 from tests.conftest import Run
 
@@ -63,9 +64,9 @@ def test_the_command_has_every_option_of_the_call_with_its_default() -> None:
         "progress",
     ):  # objects, and what the terminal does itself
         del call[name]
-    found = parameters(tables.fit)
+    found = parameters(fit_command.fit)
     assert found.pop("threads") is None  # of the process, which a call leaves alone
-    found["fractions"] = tables._fractions(found["fractions"])
+    found["fractions"] = fit_command._fractions(found["fractions"])
     assert found == call
 
 
@@ -74,7 +75,7 @@ def test_commands_that_answer_have_the_options_of_their_calls(name: str) -> None
     call = parameters(getattr(gnnfuse, name))
     for own in ("note", "classes", "observer"):  # for tasks that are no folder, own classes, and the terminal
         del call[own]
-    assert parameters(getattr(tables, name)) == {**call, "threads": None}
+    assert parameters(getattr(answers, name)) == {**call, "threads": None}
 
 
 def test_the_cache_command_has_the_options_of_its_call() -> None:

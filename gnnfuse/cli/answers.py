@@ -1,0 +1,65 @@
+"""The commands that ask a model about a table: predict, embed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gnnfuse.cli.shared_options import AnswerOptions, IdColumn, ModelArgument, OpenOptions, TableArgument, given
+from gnnfuse.cli.with_options import with_options
+from gnnfuse.threads import prepare_threads
+
+
+@with_options
+def predict(
+    model: ModelArgument,
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .jsonl or .parquet.")],
+    opening: OpenOptions,
+    answering: AnswerOptions,
+    id: IdColumn = None,
+) -> None:
+    """Predict for every row of a table: one row out for every row in, in the same order.
+
+    A row out has the id as it stands in the table, the prediction, and a probability per class. Any of the modalities
+    may be missing, in a row or as a whole column.
+    """
+    prepare_threads(answering.threads)
+    from gnnfuse.workflow import predict as call
+
+    _answer(call, model, table, out, id, opening, answering)
+
+
+@with_options
+def embed(
+    model: ModelArgument,
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="File to write: .parquet, or .npy with the ids beside it.")],
+    opening: OpenOptions,
+    answering: AnswerOptions,
+    id: IdColumn = None,
+) -> None:
+    """Write the fused vector of every row of a table, for search and clustering."""
+    prepare_threads(answering.threads)
+    from gnnfuse.workflow import embed as call
+
+    _answer(call, model, table, out, id, opening, answering)
+
+
+def _answer(
+    call: Callable[..., object],
+    model: str,
+    table: str,
+    out: Path,
+    id: str | None,
+    opening: OpenOptions,
+    answering: AnswerOptions,
+) -> None:
+    from gnnfuse.workflow import Terminal
+
+    call(
+        model, table, out=out, id=id, media=opening.media, allow_outside=opening.allow_outside,
+        blanks=given(opening.blanks), streaming=opening.streaming, on_error=answering.on_error,
+        batch_size=answering.batch_size, workers=answering.workers, device=answering.device, observer=Terminal(),
+    )  # fmt: skip

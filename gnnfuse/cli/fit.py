@@ -1,0 +1,115 @@
+"""The command that fits a model on a table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gnnfuse.cli.fit_option_groups import FRACTIONS, ColumnOptions, ModelOptions, RunOptions, TrainingOptions
+from gnnfuse.cli.shared_options import Device, OnErrorOption, OpenOptions, TableArgument, Threads, Workers, given
+from gnnfuse.cli.with_options import same_named, with_options
+from gnnfuse.threads import prepare_threads
+
+if TYPE_CHECKING:
+    from gnnfuse.workflow import Encoders
+
+
+@with_options
+def fit(
+    table: TableArgument,
+    out: Annotated[Path, typer.Option(help="Folder to write the model, results and report into.")],
+    columns: ColumnOptions,
+    opening: OpenOptions,
+    chosen: ModelOptions,
+    training: TrainingOptions,
+    run: RunOptions,
+    on_error: OnErrorOption = "stop",
+    device: Device = "auto",
+    workers: Workers = 0,
+    threads: Threads = None,
+) -> None:
+    """Fit a model on a table with pictures, recordings, texts and numbers, some missing, and save it.
+
+    Columns that are not named are guessed and shown before use. Prints validation metrics per epoch and those of the
+    test rows, which are opened once. Writes the model, results.json, report.md with plots, and rejects.csv.
+
+    With --streaming columns and the kind of target are told from the first rows, and made splits are drawn row by row,
+    without stratifying.
+
+    Example: gnnfuse fit pets.csv --image photo --audio clip --text caption --target species --out pets-model
+    """
+    prepare_threads(threads, processes=run.devices)
+    from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
+    from gnnfuse.train import FitConfig
+    from gnnfuse.train.checkpoint_files import numbered
+    from gnnfuse.workflow import FitOptions, Observer, Terminal
+    from gnnfuse.workflow import fit as call
+    from gnnfuse.workflow.fit_folder import CHECKPOINTS
+    from gnnfuse.workflow.fit_table import is_first_process
+
+    options = FitOptions(
+        **same_named(FitOptions, chosen, training),
+        encoders=_encoders(chosen),
+        fractions=_fractions(columns.fractions),
+        on_error=on_error,
+    )
+    config = FitConfig(
+        **same_named(FitConfig, training, run)
+        | {
+            "patience": training.patience or None,
+            "seconds": None if training.minutes is None else 60 * training.minutes,
+            "every_seconds": run.every_seconds or None,
+            "logs": tuple(run.log or ()),
+            "augment": False,  # the call does, by the options
+        },
+        out=out,
+        device=device,
+        workers=workers,
+        progress=False,
+    )
+    observer = Terminal() if is_first_process() else Observer()
+    if options.encoders.named:
+        quiet_loading()
+    try:
+        fitted = call(
+            table, out=out, image=given(columns.image), audio=given(columns.audio), text=given(columns.text),
+            text_file=given(columns.text_file), rows=given(columns.rows), features=given(columns.features),
+            target=columns.target, id=columns.id, split=columns.split, group=columns.group, ignore=columns.ignore,
+            media=opening.media, allow_outside=opening.allow_outside, blanks=given(opening.blanks),
+            streaming=opening.streaming, options=options, config=config, resume=run.resume, observer=observer,
+        )  # fmt: skip
+    except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, what asks a process to end, a full disk
+        if numbered(out / CHECKPOINTS):
+            observer.says(
+                f"interrupted; {out / CHECKPOINTS} holds a checkpoint: the same command with --resume goes on"
+            )
+        raise
+    observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
+
+
+def _encoders(chosen: ModelOptions) -> "Encoders":
+    from gnnfuse.workflow import Encoders
+
+    return Encoders(
+        **same_named(Encoders, chosen), image=chosen.image_encoder, audio=chosen.audio_encoder, text=chosen.text_encoder
+    )
+
+
+def _fractions(written: str) -> tuple[float, float, float]:
+    """Shares of training, validation and test rows as they are written on a command line.
+
+    Raises:
+        ValueError: something else stands there; what the shares must be is checked where they are used.
+
+    Example:
+        >>> _fractions("0.8, 0.1, 0.1")
+        (0.8, 0.1, 0.1)
+    """
+    try:
+        train, valid, test = (float(part) for part in written.split(","))
+    except ValueError as error:
+        raise ValueError(
+            f"found --fractions {written!r}, expected three numbers between commas, the shares of train, valid and "
+            f"test rows, such as {FRACTIONS}"
+        ) from error
+    return train, valid, test

@@ -1,0 +1,93 @@
+"""Options that several commands have."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+OnErrorName = Literal["stop", "missing", "skip"]
+COLUMNS = "Columns"
+
+TableArgument = Annotated[
+    str,
+    typer.Argument(
+        help="CSV, TSV, JSON Lines, Parquet or Arrow file, a folder (class folders, or what the datasets library "
+        "reads), or a data set's name on the Hugging Face hub."
+    ),
+]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(help="Folder that gnnfuse fit wrote, or the name on the Hugging Face hub that it was uploaded to."),
+]
+Media = Annotated[Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")]
+Outside = Annotated[
+    bool,
+    typer.Option(
+        "--allow-outside",
+        help="Let paths in cells lead out of that folder, and a folder's own lists of files out of it.",
+    ),
+]
+OnErrorOption = Annotated[
+    OnErrorName,
+    typer.Option(
+        help="What happens to what cannot be read: stop names the first row and why; missing takes the cell for empty; "
+        "skip leaves the row out. The last two list everything in a rejects file."
+    ),
+]
+Streaming = Annotated[
+    bool,
+    typer.Option(
+        "--streaming",
+        help="Read rows one after another: a table of any length, neither held in memory nor converted first.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Processor threads of each process that computes; by default the cores that it may use (affinity, quota), "
+        "shared out among --devices.",
+    ),
+]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
+Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", help="Column that is not used. Several by repeating the option.", rich_help_panel=COLUMNS),
+]
+BlankWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--blank",
+        help="Word that stands for an empty cell in all columns. Several by repeating the option; '' for none. By "
+        "default the usual ones (NA, null, ...) in columns of numbers and targets; after fit, those of training.",
+    ),
+]
+IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the rows.", rich_help_panel=COLUMNS)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenOptions:
+    """How a table is opened."""
+
+    media: Media = None
+    allow_outside: Outside = False
+    blanks: BlankWords = None
+    streaming: Streaming = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerOptions:
+    """How a model answers for the rows of a table."""
+
+    on_error: OnErrorOption = "stop"
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows per batch.")] = 64
+    workers: Workers = 0
+    device: Device = "auto"
+    threads: Threads = None
+
+
+def given(names: list[str] | None) -> list[str] | None:
+    """Names of columns, or words, as the call takes them: None for its own choice, an empty list for none."""
+    return None if names is None else [name for name in names if name]
