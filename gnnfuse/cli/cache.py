@@ -7,26 +7,26 @@ import typer
 
 from gnnfuse.cli.shared_options import (
     COLUMNS,
-    BlankWords,
     Device,
     Ignored,
-    Media,
     OnErrorName,
-    Outside,
-    Streaming,
+    OpenOptions,
     TableArgument,
     Threads,
     Workers,
     given,
 )
+from gnnfuse.cli.with_options import with_options
 from gnnfuse.threads import prepare_threads
 
 ENCODERS = "Encoders"
 
 
+@with_options
 def cache(
     table: TableArgument,
     out: Annotated[Path, typer.Option(help="Folder to keep features in; may hold those of other encoders and tables.")],
+    opening: OpenOptions,
     image_encoder: Annotated[
         str | None,
         typer.Option(
@@ -67,10 +67,6 @@ def cache(
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="Column of texts, likewise.", rich_help_panel=COLUMNS)] = None,
     ignore: Ignored = None,
-    media: Media = None,
-    allow_outside: Outside = False,
-    blanks: BlankWords = None,
-    streaming: Streaming = False,
     dtype: Annotated[
         Literal["float32", "float16"],
         typer.Option(help="float32 keeps every bit, float16 takes half the space; training must name the same."),
@@ -79,6 +75,7 @@ def cache(
     workers: Workers = 2,
     on_error: Annotated[
         OnErrorName,
+        OpenOptions,
         typer.Option(
             help="What to do about a signal that cannot be read: stop there, or go on and list it in rejects.csv; "
             "training meets it again."
@@ -115,10 +112,10 @@ def cache(
             audio=audio,
             text=text,
             ignore=ignore,
-            media=media,
-            allow_outside=allow_outside,
-            blanks=given(blanks),
-            streaming=streaming,
+            media=opening.media,
+            allow_outside=opening.allow_outside,
+            blanks=given(opening.blanks),
+            streaming=opening.streaming,
             dtype=dtype,
             batch_size=batch_size,
             workers=workers,

@@ -20,26 +20,11 @@ ModelArgument = Annotated[
     str,
     typer.Argument(help="Folder that gnnfuse fit wrote, or the name on the Hugging Face hub that it was uploaded to."),
 ]
-Media = Annotated[Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")]
-Outside = Annotated[
-    bool,
-    typer.Option(
-        "--allow-outside",
-        help="Let paths in cells lead out of that folder, and a folder's own lists of files out of it.",
-    ),
-]
 OnErrorOption = Annotated[
     OnErrorName,
     typer.Option(
         help="What happens to what cannot be read: stop names the first row and why; missing takes the cell for empty; "
         "skip leaves the row out. The last two list everything in a rejects file."
-    ),
-]
-Streaming = Annotated[
-    bool,
-    typer.Option(
-        "--streaming",
-        help="Read rows one after another: a table of any length, neither held in memory nor converted first.",
     ),
 ]
 Threads = Annotated[
@@ -56,14 +41,6 @@ Ignored = Annotated[
     list[str] | None,
     typer.Option("--ignore", help="Column that is not used. Several by repeating the option.", rich_help_panel=COLUMNS),
 ]
-BlankWords = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--blank",
-        help="Word that stands for an empty cell in all columns. Several by repeating the option; '' for none. By "
-        "default the usual ones (NA, null, ...) in columns of numbers and targets; after fit, those of training.",
-    ),
-]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the rows.", rich_help_panel=COLUMNS)]
 
 
@@ -71,10 +48,31 @@ IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names th
 class OpenOptions:
     """How a table is opened."""
 
-    media: Media = None
-    allow_outside: Outside = False
-    blanks: BlankWords = None
-    streaming: Streaming = False
+    media: Annotated[
+        Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")
+    ] = None
+    allow_outside: Annotated[
+        bool,
+        typer.Option(
+            "--allow-outside",
+            help="Let paths in cells lead out of that folder, and a folder's own lists of files out of it.",
+        ),
+    ] = False
+    blanks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--blank",
+            help="Word that stands for an empty cell in all columns. Several by repeating the option; '' for none. By "
+            "default the usual ones (NA, null, ...) in columns of numbers and targets; after fit, those of training.",
+        ),
+    ] = None
+    streaming: Annotated[
+        bool,
+        typer.Option(
+            "--streaming",
+            help="Read rows one after another: a table of any length, neither held in memory nor converted first.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,7 +144,7 @@ def _of_predictions(plan: TablePlan, found: Evaluation, split: str) -> "tuple[st
         labels = [prediction.label for prediction in found.predictions]
         return kind.draw(plan.task, plan.split.target.columns, targets, labels, split, path)
 
-    return kind.plot, (kind.title(split), draw)
+    return kind.plot, (f"{kind.shows}, {split} split", draw)
 
 
 def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:

@@ -19,6 +19,7 @@ class ClassTask(TargetTask[Classification]):
 
     make = Classification
     plot = "confusion.png"
+    shows = "Targets and predictions"
 
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> ClassTarget:
         """The classes of training rows, in order."""
@@ -31,10 +32,6 @@ class ClassTask(TargetTask[Classification]):
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...]:
         """By the square root of how much rarer classes are."""
         return balanced_weights(counts, classes, power=WEIGHT_POWER)
-
-    def title(self, split: str) -> str:
-        """What the plot shows."""
-        return f"Targets and predictions, {split} split"
 
     def draw(
         self,

@@ -19,6 +19,7 @@ class LabelTask(TargetTask[MultiLabel]):
 
     make = MultiLabel
     plot = "labels.png"
+    shows = "F1 of each label"
 
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> MultiLabelTarget:
         """The labels that are given by place, or those of training rows in order."""
@@ -31,10 +32,6 @@ class LabelTask(TargetTask[MultiLabel]):
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...]:
         """By the odds of not having a label."""
         return positive_weights(counts, classes, rows)
-
-    def title(self, split: str) -> str:
-        """What the plot shows."""
-        return f"F1 of each label, {split} split"
 
     def draw(
         self,

@@ -17,6 +17,7 @@ class NumberTask(TargetTask[Regression]):
 
     make = Regression
     plot = "predictions.png"
+    shows = "Predictions against targets"
 
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> NumberTarget:
         """As many numbers as the first training sample has, scaled."""
@@ -26,10 +27,6 @@ class NumberTask(TargetTask[Regression]):
     def objective(self, weights: tuple[float, ...] | None) -> SquaredError:
         """Squared error."""
         return SquaredError()
-
-    def title(self, split: str) -> str:
-        """What the plot shows."""
-        return f"Predictions against targets, {split} split"
 
     def draw(
         self,

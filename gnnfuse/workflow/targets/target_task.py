@@ -19,10 +19,12 @@ class TargetTask(ABC, Generic[Made]):
     Attributes:
         make: the class of the task: called with model, builder, `dropout` and `objectives`.
         plot: file name of the plot of predictions against targets.
+        shows: what it shows, in words.
     """
 
     make: Callable[..., Made]
     plot: str
+    shows: str
 
     @abstractmethod
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> TargetEncoding:
@@ -44,10 +46,6 @@ class TargetTask(ABC, Generic[Made]):
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...] | None:
         """Weights of classes of unequal size, of `rows` training rows; None by default: there are no classes."""
         return None
-
-    @abstractmethod
-    def title(self, split: str) -> str:
-        """What the plot shows."""
 
     @abstractmethod
     def draw(
