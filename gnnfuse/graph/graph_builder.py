@@ -1,34 +1,29 @@
 """From samples to one batch: nodes by type, edges by rule, each sample's edges made once."""
 
 import warnings
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from inspect import signature
 from typing import Any, Literal, get_args
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 from torch import Tensor
 
 from gnnfuse.catalog import listed, unknown
-from gnnfuse.edges import EdgeRule, Relation
+from gnnfuse.edges import EdgeRule
 from gnnfuse.graph.batch_memory import BatchMemory
+from gnnfuse.graph.check_samples import listed_samples
 from gnnfuse.graph.collate import collate, empty_batch, stacked
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.ragged import Ragged
-from gnnfuse.graph.sample_graph import SampleGraph, measure, sort_edges, to_float32
-from gnnfuse.graph.signal_dropout import drawn_signals, leave_out
+from gnnfuse.graph.sample_edges import MergeImpl, SampleEdges
+from gnnfuse.graph.sample_graph import SampleGraph, measure, to_float32
+from gnnfuse.graph.signal_dropout import drawn_of_batch, drawn_signals, leave_out, seed_of
 from gnnfuse.graph.target import TargetEncoding
 from gnnfuse.nodes import NodeSet, NodeType, check_nodes, check_promises
-from gnnfuse.ops import Edges, PackedEdges, merge_edges
 from gnnfuse.sample import Sample
 
-KEPT_SHAPES = 1024  # edge lists kept for repeated shapes, the least recently used given up first
-KEPT_BATCHES = 4  # merged edges kept for batches of one shape: full and last ones, of training and validation
-
-MergeImpl = Literal["auto", "reference", "numba"]
 Extra = Literal["refuse", "ignore"]
 
 
@@ -88,29 +83,14 @@ class GraphBuilder:
         self.signal_dropout = signal_dropout
         self.extra = extra
         self._refuse_unknown_names()
-        self._typed = {
-            Relation(src.name, rule.name, dst.name): rule
-            for src in self.node_types
-            for rule in self.edge_rules
-            for dst in self.node_types
-            if rule.applies(src, dst)
-        }
-        self.relations = tuple(self._typed)
-        for rule in self.edge_rules:
-            if not any(rule is used for used in self._typed.values()):
-                joined = {t.name: sorted(t.provides) for t in self.node_types}
-                expected = f"; it joins {rule.joins}" if rule.joins else ""
-                raise ValueError(
-                    f"edge rule {rule.name!r} joins none of the node types, which provide {joined}{expected}"
-                )
+        self._edges = SampleEdges(self.node_types, self.edge_rules)
+        self.relations = self._edges.relations
         self.empties = {node_type.name: node_type.empty() for node_type in self.node_types}
         self.modalities = tuple(node_type.name for node_type in self.node_types if node_type.signal is not None)
         self._signals = frozenset(node_type.signal for node_type in self.node_types if node_type.signal is not None)
         self._axes = {name: len(empty.shape) for name, empty in self.empties.items()}
         self._placing = {t.name for t in self.node_types if "new" in signature(t.nodes).parameters}
         self._usual: dict[str, float] = {}
-        self._kept: OrderedDict[Hashable, PackedEdges | Tensor] = OrderedDict()
-        self._merged: OrderedDict[tuple[PackedEdges, int, MergeImpl], Edges] = OrderedDict()
 
     def __repr__(self) -> str:
         types = listed([node_type.name for node_type in self.node_types])
@@ -161,9 +141,6 @@ class GraphBuilder:
                     f"sample {sample.id!r}: found {found}, expected at least one of {expected}; empty=True allows "
                     "samples without"
                 )
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_kept": OrderedDict(), "_merged": OrderedDict()}  # workers start with nothing kept
 
     def batch_memory(self, samples: int) -> BatchMemory:
         """Memory for a batch of so many samples, for loaders that know the batch before they read its samples.
@@ -230,7 +207,7 @@ class GraphBuilder:
         Raises:
             ValueError: no graphs, or targets in only some of them.
         """
-        merge = partial(self._merge, impl=impl)
+        merge = partial(self._edges.merged, impl=impl)
         return collate(
             graphs, self.empties, self.modalities, self.relations, join=self._join, merge=merge, memory=memory
         )
@@ -277,16 +254,8 @@ class GraphBuilder:
         Raises:
             ValueError: other numbers of samples and of `augment`, or a batch of other node types.
         """
-        if len(augment) != len(batch):
-            raise ValueError(f"augment: found {len(augment)} samples, expected {len(batch)} as the batch has")
-        signal_of = {node_type.name: str(node_type.signal) for node_type in self.node_types}
-        read = [signal_of[name] for name in batch.modalities]
-        rows = []
-        for numbers, present in zip(augment, batch.present.tolist(), strict=True):
-            names = {signal for signal, here in zip(read, present, strict=True) if here}
-            gone = drawn_signals(names, self.signal_dropout, self._dropout_generator(numbers))
-            rows.append([signal in gone for signal in read])
-        return self.without(batch, torch.tensor(rows, dtype=torch.bool, device=batch.device).view(batch.present.shape))
+        generators = [self._dropout_generator(numbers) for numbers in augment]
+        return self.without(batch, drawn_of_batch(batch, self.node_types, self.signal_dropout, generators))
 
     def no_samples(self) -> GraphBatch:
         """A batch of no sample: for a process that has nothing to do in a step in which others have.
@@ -351,7 +320,7 @@ class GraphBuilder:
 
     def _graph(self, sample: Sample, nodes: dict[str, NodeSet | None]) -> SampleGraph:
         target = None if self.target is None or sample.target is None else self.target.encode(sample)
-        return SampleGraph(to_float32(nodes), self._edges(nodes), target, sample.id, measure(nodes, self._axes))
+        return SampleGraph(to_float32(nodes), self._edges.of(nodes), target, sample.id, measure(nodes, self._axes))
 
     def _nodes(self, node_type: NodeType, sample: Sample, memory: BatchMemory | None) -> NodeSet | None:
         nodes_of: Any = node_type.nodes
@@ -373,102 +342,6 @@ class GraphBuilder:
                 stacklevel=3,
             )
         return nodes
-
-    def _edges(self, nodes: dict[str, NodeSet | None]) -> PackedEdges:
-        ends = [(nodes[r.src], nodes[r.dst]) for r in self.relations]
-        keys = [
-            None if src is None or dst is None else (rule.key(src, dst),)
-            for rule, (src, dst) in zip(self._typed.values(), ends, strict=True)
-        ]
-        counts = tuple(-1 if found is None else found.num_nodes for found in nodes.values())
-        key = None if (None,) in keys else (counts, tuple(keys))
-        kept = self._recall(key)
-        if isinstance(kept, PackedEdges):
-            return kept
-        found = [
-            self._pairs(relation, rule, src, dst)
-            for (relation, rule), (src, dst) in zip(self._typed.items(), ends, strict=True)
-        ]
-        names = [node_type.name for node_type in self.node_types]
-        edges = sort_edges(found, self.relations, names, [max(0, count) for count in counts])
-        self._keep(key, edges)
-        return edges
-
-    def _pairs(
-        self, relation: Relation, rule: EdgeRule, src: NodeSet | None, dst: NodeSet | None
-    ) -> Int[Tensor, "2 edges"] | None:
-        if src is None or dst is None:
-            return None
-        key = rule.key(src, dst)
-        kept = self._recall(None if key is None else (relation, key))
-        if isinstance(kept, Tensor):
-            return kept
-        pairs = rule.edges(src, dst)
-        limits = torch.tensor([[src.num_nodes], [dst.num_nodes]])
-        whole = pairs.dtype in (torch.int32, torch.int64)
-        if not whole or pairs.ndim != 2 or len(pairs) != 2 or bool(((pairs < 0) | (pairs >= limits)).any()):
-            raise ValueError(
-                f"edge rule {rule.name!r} on {relation}: found edges of shape {list(pairs.shape)} and {pairs.dtype}, "
-                f"expected [2, edges] of torch.int64 with sources below {src.num_nodes} and destinations below "
-                f"{dst.num_nodes}"
-            )
-        self._keep(None if key is None else (relation, key), pairs)
-        return pairs
-
-    def _merge(self, edges: Sequence[PackedEdges], impl: MergeImpl) -> Edges:
-        if any(other is not edges[0] for other in edges):
-            return merge_edges(edges, impl=impl)
-        key = (edges[0], len(edges), impl)
-        merged = self._merged.get(key)
-        if merged is None:
-            merged = self._merged[key] = merge_edges(edges, impl=impl)
-            while len(self._merged) > KEPT_BATCHES:
-                self._merged.popitem(last=False)
-        self._merged.move_to_end(key)
-        return merged
-
-    def _recall(self, key: Hashable | None) -> PackedEdges | Tensor | None:
-        kept = None if key is None else self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
-        return kept
-
-    def _keep(self, key: Hashable | None, edges: PackedEdges | Tensor) -> None:
-        if key is None:
-            return
-        self._kept[key] = edges
-        if len(self._kept) > KEPT_SHAPES:
-            self._kept.popitem(last=False)
-
-
-def listed_samples(found: object) -> list[Sample]:
-    """One sample or several as a list.
-
-    Raises:
-        ValueError: names the kind of the first that is no sample.
-    """
-    if isinstance(found, Sample):
-        return [found]
-    if isinstance(found, str | Mapping) or not isinstance(found, Iterable):
-        return [checked_sample(found)]
-    return [checked_sample(each) for each in found]
-
-
-def checked_sample(found: object) -> Sample:
-    """What is found, if it is a sample.
-
-    Raises:
-        ValueError: names its kind.
-    """
-    if not isinstance(found, Sample):
-        hint = "; a batch is what a model or a task takes: model(batch)" if isinstance(found, GraphBatch) else ""
-        raise ValueError(f"found a {type(found).__name__} among the samples, expected Sample objects{hint}")
-    return found
-
-
-def seed_of(*numbers: int) -> int:
-    """A seed that depends on all of them."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _refuse_twice(what: str, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
@@ -52,3 +53,34 @@ def leave_out(
             absent[node_type.name] = of_signal[needs]
     nodes = {name: ~gone[batch.layout[name].graph_id] for name, gone in absent.items()}
     return keep(batch, nodes, absent=absent)
+
+
+def drawn_of_batch(
+    batch: GraphBatch, node_types: Sequence[NodeType], probability: float, generators: Sequence[torch.Generator]
+) -> Bool[Tensor, "graphs modalities"]:
+    """Which signals `drawn_signals` leaves out of each sample of a batch.
+
+    Args:
+        batch: of samples that were not augmented.
+        node_types: of its builder.
+        probability: as for `drawn_signals`.
+        generators: one per sample.
+
+    Raises:
+        ValueError: another number of generators than of samples.
+    """
+    if len(generators) != len(batch):
+        raise ValueError(f"augment: found {len(generators)} samples, expected {len(batch)} as the batch has")
+    signal_of = {node_type.name: str(node_type.signal) for node_type in node_types}
+    read = [signal_of[name] for name in batch.modalities]
+    rows = []
+    for generator, present in zip(generators, batch.present.tolist(), strict=True):
+        names = {signal for signal, here in zip(read, present, strict=True) if here}
+        gone = drawn_signals(names, probability, generator)
+        rows.append([signal in gone for signal in read])
+    return torch.tensor(rows, dtype=torch.bool, device=batch.device).view(batch.present.shape)
+
+
+def seed_of(*numbers: int) -> int:
+    """A seed that depends on all of them."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, Ragged
-from gnnfuse.graph.graph_builder import listed_samples
+from gnnfuse.graph.check_samples import listed_samples
 from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from gnnfuse.graph import BatchMemory, GraphBatch, GraphBuilder, SampleGraph
-from gnnfuse.graph.graph_builder import checked_sample
+from gnnfuse.graph.check_samples import checked_sample
 from gnnfuse.sample import Sample
 
 LOOK = 64  # samples whose graphs are measured

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data._utils.pin_memory import pin_memory
 
 from gnnfuse.edges import Window
-from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph, graph_builder
+from gnnfuse.graph import GraphBatch, GraphBuilder, SampleGraph, sample_edges
 from gnnfuse.nodes import Features, TextTokens
 from gnnfuse.ops import merge_edges
 from gnnfuse.sample import Sample
@@ -40,7 +40,7 @@ def test_the_implementation_that_is_asked_for_runs(monkeypatch: pytest.MonkeyPat
         asked.append(impl)
         return merge_edges(edges, impl=impl)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(graph_builder, "merge_edges", merge)
+    monkeypatch.setattr(sample_edges, "merge_edges", merge)
     kept = GraphBuilder([TextTokens()], [Window()])
     for lengths in ((3, 3), (3, 4)):  # of one shape, and of several
         graphs = [kept.graph(sample) for sample in texts(*lengths)]
@@ -64,8 +64,8 @@ def test_kept_merged_edges_are_few_and_stay_with_their_builder() -> None:
     kept = GraphBuilder([TextTokens()], [Window()])
     for count in range(1, 10):
         kept(texts(*[5] * count))
-        assert len(kept._merged) == min(count, graph_builder.KEPT_BATCHES)
-    assert not pickle.loads(pickle.dumps(kept))._merged
+        assert len(kept._edges._merged) == min(count, sample_edges.KEPT_BATCHES)
+    assert not pickle.loads(pickle.dumps(kept))._edges._merged
 
 
 def test_graphs_of_a_builder_with_more_types_serve_one_with_fewer() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Nearest, Window
-from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder, SampleGraph, graph_builder
+from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder, SampleGraph, sample_edges
 from gnnfuse.nodes import Features, Hub, ImagePatches, NodeSet, NodeType, TextTokens
 from gnnfuse.ops import edges_from_index
 from gnnfuse.sample import Rows, Sample, SignalError
@@ -146,7 +146,7 @@ def test_kept_edges_equal_fresh_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in (0, 1, 2, 3, 0, 1, 2, 3):
         samples = random_samples(seed)
         assert kept(samples, empty=True) == builder()(samples, empty=True)
-    monkeypatch.setattr(graph_builder, "KEPT_SHAPES", 3)  # so that most are given up and made again
+    monkeypatch.setattr(sample_edges, "KEPT_SHAPES", 3)  # so that most are given up and made again
     forgetful = builder()
     for seed in range(4):
         samples = random_samples(seed)
