@@ -7,9 +7,9 @@ import warnings
 import pytest
 import torch
 
+from gnnfuse import busy_cores
 from gnnfuse.busy_cores import SleepingTeam, yielding_cores
 from gnnfuse.ops.cpu.openmp import openmp_team
-from gnnfuse.train import busy_cores
 
 BUSY, BETWEEN, FREE = 0.4, 0.1, 0.01
 

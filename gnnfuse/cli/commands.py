@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.text import Text
 
 import gnnfuse
+from gnnfuse import catalog
 from gnnfuse.cli.answers import embed, predict
 from gnnfuse.cli.cache import cache
 from gnnfuse.cli.fit import fit
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from gnnfuse.diagnosis import Diagnosis
     from gnnfuse.graph import GraphBuilder
     from gnnfuse.sample import Sample
+
+    KindOfName = str
+else:
+    KindOfName = Literal[tuple(sorted(catalog.KINDS))]
 
 app = typer.Typer(
     name="gnnfuse",
@@ -263,7 +268,6 @@ def _own_sample(
 
 
 def _task_sample(task: str, wanted: str, data: Path | None) -> tuple["Sample", "GraphBuilder"]:
-    from gnnfuse import catalog
     from gnnfuse.bench.bench_task import MakeTask
 
     made = cast(MakeTask, catalog.load("benchmark", task))(data, False)
@@ -326,15 +330,9 @@ def _print_diagnosis(found: "Diagnosis") -> None:
 
 @_command
 def names(
-    kind: Annotated[
-        Literal["benchmark", "edge_rule", "layer", "model", "node_type", "objective", "readout", "target", "task"]
-        | None,
-        typer.Argument(help="Only this kind."),
-    ] = None,
+    kind: Annotated[KindOfName | None, typer.Argument(help="Only this kind.")] = None,
 ) -> None:
     """List the names that other commands take: benchmarks, models and the parts they are made of."""
-    from gnnfuse import catalog
-
     console = Console()
     for each in [kind] if kind else sorted(catalog.KINDS):
         console.print(f"[bold]{each}[/]: {', '.join(catalog.names(each))}", highlight=False)

@@ -9,7 +9,7 @@ from gnnfuse.saving.describe import Json, place_of, places_in, short_name
 from gnnfuse.saving.within_bounds import BoundsError
 
 STAGES = ("nodes", "edges", "graph", "message_passing", "readout", "fusion", "tasks")
-KINDS = ("node_type", "edge_rule", "layer", "readout", "model", "objective", "task", "target")
+KINDS = tuple(kind for kind in catalog.KINDS if kind != "benchmark")  # a benchmark is a function
 
 
 def build(described: Json, *, classes: Sequence[type] = ()) -> object:
