@@ -72,7 +72,7 @@ from gnnfuse.tasks import (
     SquaredError,
     Task,
 )
-from gnnfuse.tasks.objectives import FocalLoss
+from gnnfuse.tasks.objectives import FocalLoss, LeftOut
 from gnnfuse.testing import (
     check_edge_rule,
     check_fusion_model,
@@ -276,6 +276,7 @@ OBJECTIVES: Mapping[str, tuple[str, str, Callable[[], Objective]]] = {  # a task
     "focal_loss": ("classification", "concat", lambda: FocalLoss(class_weights=(1.0, 2.0, 3.0))),
     "squared_error": ("regression", "concat", SquaredError),
     "each_modality": ("regression", "concat", lambda: EachModality(SquaredError(), weight=0.5)),
+    "left_out": ("classification", "graph", lambda: LeftOut(CrossEntropy(), probability=0.3)),
     "node_cross_entropy": ("node_classification", "graph", NodeCrossEntropy),
 }
 TABLES: Mapping[str, Mapping[str, object]] = {

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
+from zlib import crc32
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, Ragged
 from gnnfuse.graph.check_samples import listed_samples
+from gnnfuse.graph.signal_dropout import seed_of
 from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable
@@ -93,15 +95,30 @@ class Task(nn.Module, Saveable, ABC):
         outputs: Tensor = self.head(fused.vector)
         return outputs
 
-    def step(self, batch: GraphBatch) -> Step:
+    def step(self, batch: GraphBatch, *, draw: tuple[int, int] | None = (0, 0)) -> Step:
         """What objectives and metrics see of a batch.
+
+        Args:
+            batch: with targets.
+            draw: seed and epoch, by which objectives draw their views of the batch; None makes no views.
 
         Raises:
             ValueError: the batch has no targets.
         """
         target = self.target_of(batch)
         fused = self.model.embed(batch)
-        return Step(batch, fused, self.outputs_of(fused, batch), target, self.head)
+        views = {} if draw is None else self._views(batch, draw)
+        return Step(batch, fused, self.outputs_of(fused, batch), target, self.head, views)
+
+    def _views(self, batch: GraphBatch, draw: tuple[int, int]) -> dict[str, Fused]:
+        views = {}
+        for place, objective in enumerate(self.objectives):
+            if type(objective).view is not Objective.view:
+                seeds = (seed_of(*draw, place, crc32(name.encode("utf-8", "replace"))) for name in batch.ids)
+                found = objective.view(batch, self.builder, [torch.Generator().manual_seed(seed) for seed in seeds])
+                if found is not None:
+                    views[objective.name] = self.model.embed(found)
+        return views
 
     def losses(self, step: Step, *, whole: bool = True) -> Mapping[str, Float[Tensor, ""]]:
         """What training minimises the sum of: each objective times its weight, and the model's own losses, by name.

@@ -98,7 +98,7 @@ class LightningTask(lightning.LightningModule):
         """
         step, loss = None, None
         if len(batch):
-            step = self.task.step(batch)
+            step = self.task.step(batch, draw=(self.config.seed, self.current_epoch))
             losses = self.task.losses(step, whole=False)
             self._check_finite(losses, batch, number)
             for mean in (self._train_loss, self._step_loss):
@@ -149,7 +149,7 @@ class LightningTask(lightning.LightningModule):
         """Update the validation metrics."""
         if not len(batch):
             return
-        step = self.task.step(batch)
+        step = self.task.step(batch, draw=None)
         self.valid_metrics.update(*self.task.measured(step.outputs, step.target))
         self._valid_loss.add(self._judged(step), len(batch))
 

@@ -2,12 +2,15 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Literal, NamedTuple
 
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from gnnfuse.graph import GraphBatch, Ragged
+from gnnfuse.graph import GraphBatch, GraphBuilder, Ragged
 from gnnfuse.readout.fused import Fused
 
 
@@ -20,6 +23,7 @@ class Step(NamedTuple):
         outputs: `[graphs, ...]`, the head's.
         target: `[graphs, ...]`, encoded, or `Ragged`.
         head: of the task, for objectives that apply it to other vectors.
+        views: name of an objective -> what the model made of its view of the batch (`Objective.view`).
     """
 
     batch: GraphBatch
@@ -27,6 +31,7 @@ class Step(NamedTuple):
     outputs: Tensor
     target: Tensor | Ragged
     head: nn.Module
+    views: Mapping[str, Fused] = MappingProxyType({})
 
 
 class Objective(nn.Module, ABC):
@@ -59,6 +64,21 @@ class Objective(nn.Module, ABC):
         if not 0 < weight < math.inf:
             raise ValueError(f"{type(self).__name__}: found weight={weight}, expected a finite one above 0")
         self.weight = weight
+
+    def view(
+        self, batch: GraphBatch, builder: GraphBuilder, generators: Sequence[torch.Generator]
+    ) -> GraphBatch | None:
+        """A second look at the batch, such as one with signals left out; the model embeds it as well.
+
+        Args:
+            batch: the batch.
+            builder: of the task.
+            generators: one per sample, which depends on the run's seed, the epoch and the sample's id alone.
+
+        Returns:
+            The view, whose embedding `forward` finds in `step.views[self.name]`; None, the default, for no view.
+        """
+        return None
 
     @abstractmethod
     def forward(self, step: Step) -> Float[Tensor, ""]:

@@ -1,0 +1,48 @@
+"""The loss of predictions from some of a sample's signals."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.graph.signal_dropout import drawn_of_batch
+from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective
+
+
+class LeftOut(Objective):
+    """The loss of what is predicted when signals of each sample are left out at random.
+
+    A second look at every batch: each signal goes with a probability, one of a sample's always stays, and the model's
+    prediction from the rest is to meet the same target. In contrast to `GraphBuilder(signal_dropout=)`, each sample is
+    learned whole as well. Source: ModDrop, Neverova et al., "ModDrop: adaptive multi-modal gesture recognition" (2016),
+    https://arxiv.org/abs/1501.00102.
+
+    Args:
+        objective: the loss of one prediction.
+        probability: of leaving out a signal; above 0 and below 1.
+        weight: as for every `Objective`.
+
+    Raises:
+        ValueError: a probability outside (0, 1), or a weight that is not above 0.
+    """
+
+    def __init__(self, objective: TargetObjective, *, probability: float = 0.5, weight: float = 1.0) -> None:
+        super().__init__(weight)
+        if not 0 < probability < 1:
+            raise ValueError(f"LeftOut: found probability={probability}, expected one above 0 and below 1")
+        self.objective = objective
+        self.probability = probability
+        self.outputs = objective.outputs
+        self.name = f"{objective.name}_with_signals_left_out"
+
+    def view(self, batch: GraphBatch, builder: GraphBuilder, generators: Sequence[torch.Generator]) -> GraphBatch:
+        """The batch without the signals that are drawn."""
+        return builder.without(batch, drawn_of_batch(batch, builder.node_types, self.probability, generators))
+
+    def forward(self, step: Step) -> Float[Tensor, ""]:
+        """The mean over the samples."""
+        assert isinstance(step.target, Tensor)  # of tasks with one target per sample
+        outputs = step.head(step.views[self.name].vector)
+        return self.objective.loss(outputs, step.target) * self.objective.weight
