@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gnnfuse.data import Dataset
 from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.tasks import Task
-from gnnfuse.train import evaluate
+from gnnfuse.train.evaluate import evaluate
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from gnnfuse.saving.texts import FOLDER as TEXTS
 from gnnfuse.saving.texts import move_texts_out
 from gnnfuse.saving.weights import mark_of, write_weights
 
-WEIGHTS, CARD = "model.safetensors", "README.md"
+WEIGHTS: str = "model.safetensors"
+CARD: str = "README.md"
 
 
 def write_folder(

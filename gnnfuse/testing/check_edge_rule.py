@@ -10,7 +10,7 @@ from gnnfuse.edges import EdgeRule
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType
 from gnnfuse.sample import Sample
-from gnnfuse.saving import describe
+from gnnfuse.saving.describe import describe
 from gnnfuse.testing.global_state import unchanged_globals
 
 

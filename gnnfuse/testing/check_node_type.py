@@ -14,7 +14,7 @@ from gnnfuse.fusion import NodeEncoders
 from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType, check_nodes, check_promises
 from gnnfuse.sample import Sample
-from gnnfuse.saving import describe
+from gnnfuse.saving.describe import describe
 from gnnfuse.testing.global_state import unchanged_globals
 from gnnfuse.testing.properties import (
     Probe,

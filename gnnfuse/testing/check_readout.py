@@ -8,7 +8,8 @@ from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.readout import Readout
 from gnnfuse.sample import Sample
-from gnnfuse.saving import build, describe
+from gnnfuse.saving.build import build
+from gnnfuse.saving.describe import describe
 from gnnfuse.testing.properties import check_batches, check_defined, check_parameters, make_seeded, probe, widened
 
 

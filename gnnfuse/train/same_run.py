@@ -12,7 +12,7 @@ import numpy as np
 from gnnfuse.data import LazySamples, SampleStream
 from gnnfuse.graph import SampleGraph
 from gnnfuse.sample import Sample
-from gnnfuse.saving import describe
+from gnnfuse.saving.describe import describe
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gnnfuse.data import SampleStream
 from gnnfuse.data.rejects import OnError
 from gnnfuse.nodes import NodeType, PretrainedNodes
-from gnnfuse.reading import cache_samples
+from gnnfuse.reading.cache_samples import cache_samples
 from gnnfuse.sample import Sample
 from gnnfuse.train import FitConfig
 from gnnfuse.workflow.observer import Observer
