@@ -144,10 +144,11 @@ def load(kind: str, name: str) -> object:
     Example:
         >>> load("edge_rule", "grid").__name__
         'Grid'
-        >>> load("edge_rule", "gird")
+        >>> load("layer", "hgtt")
         Traceback (most recent call last):
         ...
-        ValueError: unknown edge_rule 'gird', did you mean 'grid'? Known: aligned, complete, grid, nearest, window
+        ValueError: unknown layer 'hgtt', did you mean 'hgt'? Known: gatv2, hgt, nearest_states, pyg, \
+relation_attention, rgcn, sage, simmim
     """
     found = entries(kind)
     if name not in found:

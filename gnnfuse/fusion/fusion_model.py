@@ -48,7 +48,7 @@ class FusionModel(nn.Module, Saveable, ABC):
         self.node_types = tuple(node_types)
         self.dim = dim
         self.encoders = NodeEncoders(self.node_types, dim)
-        self._compiled: Callable[[GraphBatch], Fused] | None = None
+        self._compiled: Callable[[GraphBatch], tuple[Any, ...]] | None = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -65,10 +65,15 @@ class FusionModel(nn.Module, Saveable, ABC):
         Raises:
             ValueError: the batch was built with other node types or relations, or is on another device.
         """
-        return (self._embed if self._compiled is None else self._compiled)(batch)
+        return self._embed(batch) if self._compiled is None else Fused(*self._compiled(batch))
 
     def _embed(self, batch: GraphBatch) -> Fused:
         return self.fuse(self.encoders(batch), batch)
+
+    def _traced(self, batch: GraphBatch) -> tuple[Any, ...]:
+        """As a plain tuple: torch.compile gives out no objects of classes like `Fused`."""
+        *tensors, losses = self._embed(batch)
+        return (*tensors, dict(losses))
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """A batch in, one fused vector per graph out."""
@@ -76,7 +81,7 @@ class FusionModel(nn.Module, Saveable, ABC):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile `embed` by `torch.compile`, which takes the arguments; `uncompile` undoes it."""
-        self._compiled = torch.compile(self._embed, *args, **kwargs)
+        self._compiled = torch.compile(self._traced, *args, **kwargs)
 
     def uncompile(self) -> None:
         """Run as written again."""

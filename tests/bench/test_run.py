@@ -251,7 +251,7 @@ def test_a_benchmark_takes_names_of_models_only() -> None:
         (("graph:hgt",), "model 'graph' has no variants, found 'graph:hgt'; expected 'graph': layers"),
         (("graf",), "unknown model 'graf', did you mean 'graph'"),
         ("graph", "unknown model 'g'"),
-        ((), "found no models, expected some of concat, graph"),
+        ((), "found no models, expected some of concat, cross_attention, graph"),
     ):
         with pytest.raises(ValueError, match=message):
             BenchConfig(models=models, device="cpu")  # type: ignore[arg-type]

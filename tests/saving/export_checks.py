@@ -15,6 +15,7 @@ from torch import nn
 from torch_geometric.nn import SAGEConv
 
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
+from gnnfuse.fusion.attention import CrossAttention
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
 from gnnfuse.message_passing import HGT, RGCN, SAGE, GATv2, NearestStates, PyGLayer, RelationAttention, SimMIM
 from gnnfuse.saving import batch_tensors, export
@@ -39,6 +40,7 @@ MODELS: dict[str, Callable[[GraphBuilder], FusionModel]] = {
     "simmim": graph(SimMIM),
     "joint_transformer": lambda b: JointTransformer(b.node_types, dim=DIM, depth=1),
     "modality_attention": lambda b: ModalityAttention(b.node_types, dim=DIM, depth=1),
+    "cross_attention": lambda b: CrossAttention.of(b, dim=DIM, depth=1),
     "concat": lambda b: Concat(b.node_types, dim=DIM, depth=1),
     "unimodal": lambda b: Unimodal(b.node_types, modality="text", dim=DIM, depth=1),
 }

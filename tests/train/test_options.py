@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor, nn
+from torch import Tensor
 from torch._dynamo.testing import CompileCounterWithBackend
 
 from gnnfuse.edges import Complete, Window
-from gnnfuse.fusion import GraphFusion
+from gnnfuse.fusion import FusionModel, GraphFusion
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import Hub, TextTokens
 from gnnfuse.tasks import Classification
@@ -79,9 +79,9 @@ def test_bf16_computes_in_bf16_and_keeps_weights_in_32_bits() -> None:
 @pytest.mark.usefixtures("unchecked")  # the run-time check of shapes cannot be traced
 def test_compiling_follows_the_plain_run_with_few_graphs_and_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.compiler.reset()
-    backend, compile_module = CompileCounterWithBackend("aot_eager"), nn.Module.compile
+    backend, compile_model = CompileCounterWithBackend("aot_eager"), FusionModel.compile
     monkeypatch.setattr(
-        nn.Module, "compile", lambda module, **options: compile_module(module, backend=backend, **options)
+        FusionModel, "compile", lambda model, **options: compile_model(model, backend=backend, **options)
     )
     compiled, plain = task(), task()
     (_, one), (_, two) = train(compiled, compile=True), train(plain)
@@ -90,7 +90,7 @@ def test_compiling_follows_the_plain_run_with_few_graphs_and_is_undone(monkeypat
     calls = backend.frame_count
     assert compiled.predict(SAMPLES[:3])
     assert backend.frame_count == calls
-    assert compiled.model._compiled_call_impl is None
+    assert compiled.model._compiled is None
 
 
 def scalars(folder: Path) -> Iterator[tuple[str, int, float]]:

@@ -41,6 +41,7 @@ def samples_of(
         UserWarning: attributes that are not read, such as `edge_attr`.
 
     Example:
+        >>> import torch
         >>> from torch_geometric.data import Data
         >>> from gnnfuse.graph import GraphBuilder, NumberTarget
         >>> ring = Data(x=torch.rand(3, 4), edge_index=torch.tensor([[0, 1, 2], [1, 2, 0]]), y=torch.tensor([1.5]))
