@@ -1,4 +1,4 @@
-"""Passes over samples that are not training: what can be read, what cannot, and what frozen encoders make of it."""
+"""Passes over samples outside training: checking what can be read, and caching features of frozen encoders."""
 
 from gnnfuse.reading.cache_samples import CacheReport, cache_samples
 from gnnfuse.reading.cache_table import cache

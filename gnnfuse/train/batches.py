@@ -1,4 +1,4 @@
-"""The batches of one training process: its share of every step, from any place in an epoch."""
+"""The batches of one training process: its share of every step, from any position in an epoch."""
 
 import weakref
 from collections.abc import Iterator, Sequence
@@ -21,23 +21,23 @@ Samples = Sequence[Sample] | Sequence[SampleGraph] | SampleStream
 
 
 class Batches:
-    """Batches of samples for one process; shuffled and, if the config says so, augmented for training.
+    """Batches of samples for one process; shuffled and, if the config asks for it, augmented for training.
 
-    Every sample comes once per epoch, in one process. All processes have equally many batches, some of no sample
-    (`EpochPlan`). What a batch holds follows from the seed, the epoch and the batch's number alone, so that `epoch` and
-    `done` are all that a checkpoint has to keep.
+    Every sample occurs once per epoch, in one process. All processes have equally many batches, some of them empty
+    (`EpochPlan`). The content of a batch depends only on the seed, the epoch and the batch's number, so a checkpoint
+    needs only `epoch` and `done`.
 
     Args:
         builder: makes the graphs.
         samples: a sequence of samples or prepared graphs, or a stream.
-        config: how.
+        config: how to train.
         training: for training rather than evaluation.
         pin_memory: in page-locked memory, for copies to CUDA.
 
     Attributes:
-        epoch: which pass over the samples.
-        done: how many of its batches have been trained on; set by the training loop, as what was fetched is not yet
-            trained on.
+        epoch: number of the pass over the samples.
+        done: batches of the epoch that have been trained on; set by the training loop, because fetched batches are not
+            yet trained on.
 
     Raises:
         ValueError: no samples.
@@ -70,7 +70,7 @@ class Batches:
 
     @property
     def plan(self) -> EpochPlan:
-        """Who takes how many samples in which step."""
+        """How many samples each process takes in each step."""
         if self._plan is None:
             self._plan = self._source.plan()
             if not self._plan.sizes.any():
@@ -79,17 +79,17 @@ class Batches:
         return self._plan
 
     def for_process(self, rank: int, processes: int) -> None:
-        """Say which of how many processes this is, before anything is read."""
+        """Set this process's rank and the number of processes, before anything is read."""
         if processes != self.processes:
             self._plan = None
         self.rank, self.processes = rank, processes
 
     def weight(self, number: int) -> float:
-        """What the mean loss of this epoch's batch `number` counts."""
+        """The weight of the mean loss of this epoch's batch `number`."""
         return self.plan.weight(number, rank=self.rank)
 
     def set_epoch(self, epoch: int) -> None:
-        """Said before each epoch; in the epoch that a checkpoint was in, reading goes on where that was."""
+        """Called before each epoch; in a checkpoint's epoch, reading continues where the checkpoint was written."""
         if epoch != self.epoch:
             self.epoch, self.done = epoch, 0
 
@@ -97,13 +97,13 @@ class Batches:
         return len(self.plan)
 
     def __iter__(self) -> Iterator[GraphBatch]:
-        # Lightning asks for the iterator before it says which epoch it is: nothing is looked at before the first batch.
+        # Lightning requests the iterator before it sets the epoch: nothing is read before the first batch.
         sizes = self.plan.sizes[:, self.rank].tolist()
         found = self._source.batches()
         for number in range(self.done, len(sizes)):
             batch = next(found, None) if sizes[number] else self.builder.no_samples()
             self._check_count(number, batch, sizes[number])
-            if number == len(sizes) - 1:  # nobody asks for more afterwards
+            if number == len(sizes) - 1:  # nothing is requested afterwards
                 self._check_count(number + 1, next(found, None), 0)
             assert batch is not None
             yield batch
@@ -117,19 +117,19 @@ class Batches:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """The place in the data: Lightning keeps it in checkpoints."""
+        """The position in the data, which Lightning keeps in checkpoints."""
         return {"epoch": self.epoch, "done": self.done}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on at a place in the data."""
+        """Continue at a position in the data."""
         self.epoch, self.done = state["epoch"], state["done"]
 
     def close(self) -> None:
-        """Let worker processes end."""
+        """Let the worker processes end."""
         self._source.close()
 
     def loader(self, dataset: Any, **options: Any) -> DataLoader[GraphBatch]:
-        """A loader of torch's over a data set, with the config's workers."""
+        """A torch `DataLoader` over a data set, with the config's workers."""
         made: DataLoader[GraphBatch] = DataLoader(
             dataset,
             num_workers=self.config.workers,
@@ -148,7 +148,7 @@ class _Indexed:
     def __init__(
         self, batches: Batches, samples: Sequence[Sample] | Sequence[SampleGraph], augment_seed: int | None
     ) -> None:
-        self.of: Batches = weakref.proxy(batches)  # who drops the batches ends their workers, there and then
+        self.of: Batches = weakref.proxy(batches)  # dropping the batches ends their workers at once
         self.dataset = GraphDataset(batches.builder, samples, augment_seed=augment_seed)
         self._loader: DataLoader[GraphBatch] | None = None
         self._loading: Loading[GraphBatch] | None = None
@@ -174,14 +174,14 @@ class _Indexed:
 
 
 class _Turns:
-    """An order over all samples, of which every part takes each n-th of its step's."""
+    """An order over all samples; each part of a step takes every n-th of the step's samples."""
 
     def __init__(self, batches: Batches, count: int) -> None:
         self.of = batches
         self.sampler = EpochSampler(count, seed=batches._seed)
 
     def __iter__(self) -> Iterator[list[Key]]:
-        """The keys of each part that is still to come and has any."""
+        """The keys of each remaining part that has any."""
         of = self.of
         self.sampler.set_epoch(of.epoch)
         order, seats = self.sampler.order(), of.processes * of.accumulate
@@ -213,7 +213,7 @@ class _Streamed:
         return streamed_plan(self._shares, part_size=self.part_size, processes=of.processes, accumulate=of.accumulate)
 
     def batches(self) -> Iterator[GraphBatch]:
-        """From a loader of this epoch's own: its workers are told which epoch it is and what is over."""
+        """From a new loader for each epoch: its workers receive the epoch and the number of parts already done."""
         of = self.of
         reading = EpochReading(
             epoch=of.epoch,
@@ -227,7 +227,7 @@ class _Streamed:
         yield from Loading(of.loader(StreamedParts(of.builder, self.stream, reading), batch_size=None))
 
     def _workers(self) -> tuple[tuple[int, int], ...]:
-        """Per worker the share it reads and how many of its parts are over, the one whose turn it is first."""
+        """Per worker its share and how many of its parts are done, beginning with the worker whose turn is next."""
         of = self.of
         assert self._shares is not None, "the plan is made before anything is read"
         turns = worker_turns(self._shares[of.rank :: of.processes], self.part_size)

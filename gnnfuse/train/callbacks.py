@@ -1,4 +1,4 @@
-"""Lightning callbacks: the best weights kept in memory, a limit in seconds, busy cores, the place in a run."""
+"""Lightning callbacks: the best weights kept in memory, a time limit, the position in a run."""
 
 import copy
 import math

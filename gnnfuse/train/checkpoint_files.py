@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written whole or not at all, checked before they are believed, two of them kept."""
+"""Checkpoints on disk: written atomically, verified before use, two of them kept."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from gnnfuse.sample.whole_file import remove_unfinished
 
 KEPT = 2  # the newest, and the one before in case the newest is damaged
 NAME = re.compile(r"checkpoint-(?P<number>\d{6,})-(?P<digest>[0-9a-f]{16})\.ckpt")
-DIGEST = "{digest}"  # in a path to write: what the content's digest takes the place of
+DIGEST = "{digest}"  # placeholder in a path to write, replaced by the digest of the content
 DAMAGED = ".damaged"
 
 
@@ -26,7 +26,7 @@ def refuse_earlier_run(folder: Path) -> None:
     """Refuse to begin a run where an earlier one kept checkpoints.
 
     Raises:
-        ValueError: says how to go on with it.
+        ValueError: always in that case; the message explains how to continue the run.
     """
     if numbered(folder):
         raise ValueError(
@@ -36,14 +36,14 @@ def refuse_earlier_run(folder: Path) -> None:
 
 
 def next_path(folder: Path) -> Path:
-    """Where the next checkpoint goes, with a place for its digest."""
+    """The path of the next checkpoint, with a placeholder for its digest."""
     return folder / f"checkpoint-{max((number for number, _ in numbered(folder)), default=0) + 1:06}-{DIGEST}.ckpt"
 
 
 def newest(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole; None where there is none at all.
+    """The newest undamaged checkpoint; None if there is no checkpoint at all.
 
-    A damaged one is reported by a warning and the one before it is taken.
+    For a damaged one a warning is issued and the one before it is taken.
 
     Raises:
         ValueError: there are checkpoints, and all are damaged.
@@ -68,9 +68,9 @@ def newest(folder: Path) -> Path | None:
 
 
 def tidy(folder: Path) -> None:
-    """Before a run writes: remove what an earlier life left half-written, and put damaged checkpoints aside.
+    """Before a run writes: remove half-written files of an earlier process and put damaged checkpoints aside.
 
-    A damaged one keeps its content under another name, and does not count as one of the two that are kept.
+    A damaged checkpoint is renamed and does not count as one of the two that are kept.
     """
     remove_unfinished(folder)
     for _, path in numbered(folder):

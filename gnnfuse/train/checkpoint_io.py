@@ -12,23 +12,23 @@ from gnnfuse.train.checkpoint_files import DIGEST, KEPT, digest_of, numbered
 
 
 class CheckpointFiles(CheckpointIO):
-    """Writes a checkpoint beside its place, flushes it to the disk and renames it there; reads without unpickling.
+    """Writes a checkpoint to a temporary file, flushes it to disk and renames it; reads without unpickling.
 
-    A name holds the first 16 digits of the content's SHA-256, so that file and checksum come into being at once.
+    A file name holds the first 16 digits of the content's SHA-256, so file and checksum appear together.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write a checkpoint; a process that dies meanwhile leaves the earlier ones as they were.
+        """Write a checkpoint; if the process dies meanwhile, earlier checkpoints stay intact.
 
         Args:
             checkpoint: what to write.
-            path: where; the digest is put into a name that `next_path` gave, and all but the last two are removed.
-            storage_options: none are known.
+            path: where; a placeholder from `next_path` is replaced by the digest, and all but the last two are removed.
+            storage_options: none are supported.
 
         Raises:
-            OSError: the disk is full, or the like; names the folder.
+            OSError: the disk is full or cannot be written; names the folder.
         """
         place = Path(path)
 
@@ -54,7 +54,7 @@ class CheckpointFiles(CheckpointIO):
 
 
 def _save(checkpoint: dict[str, Any], file: IO[bytes], place: Path) -> None:
-    """Save with torch, but raise the system's error, which torch's own hides."""
+    """Save with torch, but raise the operating system's error, which torch hides."""
     try:
         torch.save(checkpoint, file)
     except (OSError, RuntimeError) as error:

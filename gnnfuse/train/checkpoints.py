@@ -1,4 +1,4 @@
-"""When checkpoints are written, and what Ctrl-C and a request to end do."""
+"""When checkpoints are written, and how Ctrl-C and termination signals are handled."""
 
 import signal
 import threading
@@ -17,20 +17,20 @@ from gnnfuse.train.checkpoint_files import next_path, tidy
 from gnnfuse.train.lightning_task import LightningTask
 from gnnfuse.train.processes import highest
 
-DUE = 0.5  # below the number of every signal
+DUE = 0.5  # below every signal number
 
 
 class Checkpoints(Checkpoint):
-    """Writes a checkpoint at the end of every epoch, every so many seconds within it, and before it gives way.
+    """Writes a checkpoint at the end of every epoch, at intervals within it, and before a signal ends the run.
 
-    SIGINT (Ctrl-C), SIGTERM (what SLURM sends before it takes a machine away) and SIGHUP (the terminal is gone) are
-    answered after the step they came in: a checkpoint is written, then KeyboardInterrupt, or SystemExit(128 + the
-    signal's number), is raised. In the last step of an epoch the validation comes first. A second signal of the same
-    kind is answered at once, without a checkpoint.
+    SIGINT (Ctrl-C), SIGTERM (sent by SLURM before it reclaims a machine) and SIGHUP (the terminal was closed) are
+    handled after the step in which they arrive: a checkpoint is written, then KeyboardInterrupt, or SystemExit(128 +
+    the signal's number), is raised. In the last step of an epoch the validation runs first. A second signal of the
+    same kind is handled at once, without a checkpoint.
 
     Args:
-        folder: where; made if it is not there.
-        every_seconds: time between two within an epoch; None for none.
+        folder: where; created if missing.
+        every_seconds: time between checkpoints within an epoch; None for none.
         clock: gives seconds.
     """
 
@@ -41,10 +41,10 @@ class Checkpoints(Checkpoint):
         self.every_seconds = every_seconds
         self._clock = clock
         self._written = 0.0
-        self._asked = 0  # number of the signal that came
+        self._asked = 0  # number of the signal received
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Listen to signals; Lightning gives back the listeners that were there before."""
+        """Install signal handlers; Lightning restores the earlier ones."""
         self._written = self._clock()
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -62,16 +62,16 @@ class Checkpoints(Checkpoint):
         batch: GraphBatch,
         batch_idx: int,
     ) -> None:
-        """Between two steps: the sums of a half-accumulated gradient are in no checkpoint.
+        """Only between two steps: a checkpoint holds no partly accumulated gradient.
 
-        After the last step of an epoch its validation is still to come, and the checkpoint with it.
+        After the last step of an epoch, validation is still to come and writes the checkpoint.
         """
         assert isinstance(pl_module, LightningTask)
         over = batch_idx + 1 == len(pl_module.train_batches)
         if (batch_idx + 1) % pl_module.config.accumulate or over or trainer.should_stop:
             return
         due = self.every_seconds is not None and self._clock() - self._written >= self.every_seconds
-        wanted = highest(max(self._asked, DUE * due), pl_module.device)  # any process's wish is everyone's
+        wanted = highest(max(self._asked, DUE * due), pl_module.device)  # one process's signal counts for all
         if wanted:
             self._write(trainer)
         self._leave(int(wanted))

@@ -1,4 +1,4 @@
-"""Measuring a task on samples, and where it runs."""
+"""Measuring a task on samples."""
 
 import time
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from gnnfuse.train.fit_config import FitConfig
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a task does on samples.
+    """The results of a task on samples.
 
     Args:
         metrics: torchmetrics by name.
         predictions: one per sample, in order.
-        samples_per_second: collating and forward pass.
+        samples_per_second: of collating and forward pass.
     """
 
     metrics: Mapping[str, float]
@@ -35,14 +35,14 @@ def evaluate(
 ) -> Evaluation:
     """Metrics and predictions of a task on samples with targets; the task is moved to the device.
 
-    Of processes that train together each measures all samples by itself, and waits for no other.
+    Of several training processes, each measures all samples by itself and waits for no other.
 
     Args:
         task: what to measure.
         samples: on what.
         batch_size: samples per batch.
         device: as `FitConfig.device`.
-        workers: processes that read; 0 reads in this one.
+        workers: loader processes; 0 reads in this process.
 
     Raises:
         ValueError: no samples, or one without a target.
@@ -78,5 +78,5 @@ def evaluate(
 
 
 def _alone() -> bool:
-    """That there are no processes to add up with: they measure for themselves, and may have ended."""
+    """False, so that metrics are not reduced over processes: each measures by itself, and others may have ended."""
     return False

@@ -1,4 +1,4 @@
-"""The numbers of a training run."""
+"""The settings of a training run."""
 
 import os
 import re
@@ -15,46 +15,46 @@ Select = Literal["metric", "loss"]
 class FitConfig:
     """How to train.
 
-    The learning rate rises over the first `warmup` of the run and falls along a cosine to zero at its end. With a
-    limit in seconds the run's end is whichever of `epochs` and `seconds` comes first, and the schedule follows it.
+    The learning rate rises over the first `warmup` of the run and falls along a cosine to zero at its end. With a time
+    limit, the run ends when `epochs` or `seconds` is reached, whichever is first, and the schedule follows it.
 
-    A step learns from `batch_size` samples, on however many devices and in however many parts: `devices`, `num_nodes`
-    and `accumulate` change how long a step takes and how much memory it needs, not what it learns.
+    A step learns from `batch_size` samples, however many devices and parts they are divided among: `devices`,
+    `num_nodes` and `accumulate` change the time and memory of a step, not what it learns.
 
     Args:
         epochs: passes over the training samples.
         seconds: time limit; None for none. A run that reaches it depends on the machine's speed.
         batch_size: samples per step, over all devices and parts.
-        learning_rate: of AdamW, at its highest.
+        learning_rate: peak rate of AdamW.
         weight_decay: of AdamW, on the weights of linear and convolution layers only.
         warmup: share of the run in which the learning rate rises.
         clip: largest gradient norm.
         select: "metric" keeps the epoch of the best validation metric, "loss" that of the smallest validation loss,
-            which chance moves less where validation samples are few.
-        patience: epochs without a better one until training stops; None never stops early.
-        seed: of everything random: order of samples, dropout, augmentation.
+            which is less noisy with few validation samples.
+        patience: epochs without improvement until training stops; None never stops early.
+        seed: for everything random: order of samples, dropout, augmentation.
         device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
-        precision: as Lightning names it: "32-true", "bf16-mixed", "16-mixed". Weights stay in 32 bits: in 16, steps of
-            a falling learning rate would round to nothing.
+        precision: as Lightning names it: "32-true", "bf16-mixed", "16-mixed". Weights stay in 32 bits: in 16, the
+            steps of a falling learning rate would round to zero.
         workers: loader processes of each device; 0 loads in the training process.
-        augment: change training samples at random as their node types say.
+        augment: change training samples at random as their node types define.
         progress: show a progress bar.
-        devices: devices (on a CPU: processes) of each machine. What starts the processes is said at `fit`.
+        devices: devices (on a CPU: processes) of each machine. See `fit` for how processes are started.
         num_nodes: machines.
         strategy: as Lightning names it: "ddp" runs the script once per device, "ddp_notebook" forks this process,
             "auto" forks in a notebook and runs the script elsewhere.
         accumulate: parts in which each device computes its share of a step, one after another; more need less memory.
-        compile: compile the fusion model by torch.compile for the run. Its kernels depend on what it saw first, so that
-            a run that was cut and resumed agrees with one that was not up to rounding only.
-        shuffle_buffer: samples that each loader process holds to draw the next one of a stream from; a sequence is
+        compile: compile the fusion model by torch.compile for the run. Its kernels depend on the first shapes it saw,
+            so a resumed run agrees with an uninterrupted one only up to rounding.
+        shuffle_buffer: samples that each loader process holds to draw the next sample of a stream from; a sequence is
             shuffled as a whole.
-        out: folder for checkpoints and logs; None keeps neither. `gnnfuse.fit` puts its own in: `out`/checkpoints.
-        every_seconds: time between checkpoints within an epoch; None writes them at the ends of epochs only.
+        out: folder for checkpoints and logs; None keeps neither. `gnnfuse.fit` sets its own: `out`/checkpoints.
+        every_seconds: time between checkpoints within an epoch; None writes them only at the ends of epochs.
         logs: "csv" and "tensorboard", written under `out`/logs.
-        resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
+        resume: continue from the newest checkpoint in `out`, to the same end; without a checkpoint, start anew.
 
     Raises:
-        ValueError: a number out of range; the message names it.
+        ValueError: a value is out of range; the message names it.
 
     Example:
         >>> FitConfig(epochs=3, seed=1).learning_rate
@@ -89,7 +89,7 @@ class FitConfig:
 
     @property
     def processes(self) -> int:
-        """Training processes in all."""
+        """Total number of training processes."""
         return self.devices * self.num_nodes
 
     def __post_init__(self) -> None:

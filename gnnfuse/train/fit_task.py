@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FitReport:
-    """What happened in training, all lives of a resumed run together.
+    """What happened in training, over all processes that a resumed run had one after another.
 
     Args:
         epochs: epochs begun.
         best_epoch: the epoch whose weights were kept, from 0.
         best: its validation metrics.
         seconds: wall-clock time.
-        samples: training samples seen, repetitions counted.
+        samples: training samples seen, counting repetitions.
         stopped: "epochs", "patience" or "seconds".
         history: one mapping per epoch: train_loss, valid_loss, valid_<metric>, seconds.
     """
@@ -55,21 +55,21 @@ def fit_task(
     *,
     callbacks: Sequence["Callback"] = (),
 ) -> FitReport:
-    """Train a task through Lightning and leave it, ready to predict, with its best validation epoch's weights.
+    """Train a task through Lightning; it ends ready to predict, with the weights of its best validation epoch.
 
-    Model selection and early stopping see `valid` only. Random states of the process are as before when it returns.
+    Model selection and early stopping use `valid` only. The random states of the process are restored afterwards.
 
     **Several devices.** With `devices` above 1, "ddp" runs the script again for each further device, with the
-    environment variable LOCAL_RANK set: keep what it does under `if __name__ == "__main__":`, build task and data alike
-    in every process, and expect every line after `fit` to run in every process too (all have the same report and
-    weights). In a notebook "auto" forks the process instead, and only the first goes on after `fit`; nothing may have
-    used CUDA before. Under torchrun and SLURM (`srun`, one task per device) the processes are theirs; give the same
-    `devices` and `num_nodes`.
+    environment variable LOCAL_RANK set: put the script's work under `if __name__ == "__main__":`, build task and data
+    identically in every process, and expect every line after `fit` to run in every process too (all have the same
+    report and weights). In a notebook "auto" forks the process instead, and only the first continues after `fit`; CUDA
+    must not have been used before. torchrun and SLURM (`srun`, one task per device) start the processes themselves;
+    pass the same `devices` and `num_nodes`.
 
-    **Resuming.** With `out`, everything that the run will need is written there as `Checkpoints` says, and
-    `resume=True` goes on from the newest checkpoint to the same end, bit for bit on the CPU: node types must be pure
-    and augmentations draw from the generator they are given, as their contracts say. `config.resume` where there is no
-    checkpoint begins, so that one command does for every life of a job (SLURM: `--requeue --signal=TERM@60`).
+    **Resuming.** With `out`, checkpoints are written there (`Checkpoints`), and `resume=True` continues from the newest
+    to the same end, bit for bit on the CPU: node types must be pure and augmentations draw from the generator they are
+    given, as their contracts require. Without a checkpoint `config.resume` starts anew, so one command serves every
+    restart of a job (SLURM: `--requeue --signal=TERM@60`).
 
     Args:
         task: what to train; changed in place.
@@ -79,14 +79,14 @@ def fit_task(
         callbacks: further Lightning callbacks.
 
     Raises:
-        ValueError: `train` or `valid` is neither a sequence of samples nor a stream, or is empty; a sample without a
-            target, with an unknown signal, or with none that the builder reads (`Sample({})`); a signal that cannot be
-            read (`SignalError`); prepared graphs to augment; a device that cannot be used; a folder with another run's
+        ValueError: `train` or `valid` is neither a sequence of samples nor a stream, or is empty; a sample has no
+            target, an unknown signal, or no signal that the builder reads (`Sample({})`); a signal cannot be read
+            (`SignalError`); prepared graphs are to be augmented; a device cannot be used; a folder holds another run's
             checkpoints; resuming or logs without a folder.
         FloatingPointError: the loss became NaN or infinite.
         ChildProcessError: the system ended a loader worker.
-        KeyboardInterrupt: Ctrl-C; with `out` after a checkpoint.
-        SystemExit: SIGTERM, with `out`; after a checkpoint.
+        KeyboardInterrupt: Ctrl-C; with `out`, after a checkpoint.
+        SystemExit: SIGTERM, with `out`, after a checkpoint.
 
     Warns:
         RuntimeWarning: other programs keep the cores busy (`yielding_cores`).
@@ -120,7 +120,7 @@ def fit_task(
     )
     for each in (batches, valid_batches):
         each.for_process(0, config.processes)
-        assert len(each.plan)  # no samples is told here, before anything starts
+        assert len(each.plan)  # raises here if there are no samples, before anything starts
     judged = ("loss", False) if config.select == "loss" else (task.monitor, task.higher_is_better)
     best, limit = KeepBest(f"valid_{judged[0]}", judged[1], config.patience), TimeLimit(config.seconds)
     checkpoint, terms = (None, {}) if config.out is None else _continue(task, batches, valid_batches, config)
@@ -153,7 +153,7 @@ def fit_task(
 
 
 def _continue(task: Task, train: Batches, valid: Batches, config: FitConfig) -> tuple[Path | None, dict[str, Any]]:
-    """The checkpoint to go on from, if any, and what must be the same for the next to go on from ours."""
+    """The checkpoint to continue from, if any, and the terms that a run must match to continue from ours."""
     from gnnfuse.train.checkpoint_files import newest, refuse_earlier_run
 
     assert config.out is not None

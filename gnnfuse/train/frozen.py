@@ -1,4 +1,4 @@
-"""What of a module is never trained, so that nobody keeps copies of it."""
+"""The parts of a module that are never trained and need no copies."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The parts of one step put together: those accumulated by this process, and those of the other processes."""
+"""One step's parts put together: those accumulated by this process and those of the other processes."""
 
 from collections.abc import Sequence
 
@@ -14,19 +14,19 @@ Rows = list[Tensor | None]  # vectors, parts, present, targets; None where there
 
 
 def gathered(steps: Sequence[Step], device: torch.device) -> tuple[Fused, Tensor] | None:
-    """The fused vectors and targets of a whole step, as one process would have made them; every process calls this.
+    """The fused vectors and targets of a whole step, as one process would compute them; every process calls this.
 
-    Each process differentiates a loss of them by its own vectors, those of the others held fixed; the gradient is
-    multiplied by the number of processes, as distributed training takes the mean over them. Nothing is communicated in
-    the backward pass.
+    Each process differentiates the loss with respect to its own vectors, holding the others' fixed; the gradient is
+    multiplied by the number of processes, because distributed training averages over them. The backward pass
+    communicates nothing.
 
     Args:
-        steps: the parts of this process; none where it has no samples.
-        device: where this process trains.
+        steps: the parts of this process; empty if it has no samples.
+        device: the device on which this process trains.
 
     Returns:
-        Vectors, `parts` and `present` where the model gives them, and targets, processes in the order of ranks; None
-        where no process has a sample.
+        Vectors, `parts` and `present` if the model gives them, and targets, processes in rank order; None if no
+        process has a sample.
     """
     mine = [
         _joined([step.fused.vector for step in steps]),
@@ -44,7 +44,7 @@ def _joined(tensors: Sequence[Tensor | None]) -> Tensor | None:
 
 
 def _of_every_process(mine: Rows, device: torch.device) -> Rows:
-    """Each tensor's rows of all processes; a process without samples takes part with none."""
+    """Each tensor's rows from all processes; a process without samples contributes none."""
     forms = every_process([None if each is None else (each.shape, each.dtype) for each in mine])
     whole: Rows = []
     for own, known in zip(mine, zip(*forms, strict=True), strict=True):
@@ -69,5 +69,5 @@ def _rows_of_every_process(rows: Tensor, counts: Sequence[int]) -> Tensor:
 
 
 def _with_gradient_times(rows: Tensor, factor: int) -> Tensor:
-    """The same numbers, whose gradient counts several times."""
+    """The same values, with the gradient multiplied by a factor."""
     return rows.detach() + (rows - rows.detach()) * factor if rows.requires_grad else rows

@@ -1,4 +1,4 @@
-"""Samples on their way into training: prepared once, or anew in every epoch."""
+"""Samples made into graphs for training: prepared once, or anew in every epoch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
@@ -40,7 +40,7 @@ def prepare(
 
 
 def graph_bytes(builder: GraphBuilder, samples: Sequence[Sample]) -> float:
-    """About how much memory the graphs of samples take, told from 64 of them, evenly spread.
+    """The approximate memory that the graphs of samples take, in bytes, estimated from 64 evenly spread samples.
 
     Raises:
         SignalError: a signal cannot be read.
@@ -59,9 +59,9 @@ def graph_of(
     augment: tuple[int, int, int] | None = None,
     memory: BatchMemory | None = None,
 ) -> SampleGraph:
-    """A sample's graph; refuses to learn from, or be measured on, a sample that shows nothing.
+    """A sample's graph; raises for a sample without a readable modality, which cannot be trained on or measured.
 
-    Predicting for one is defined.
+    Prediction for such a sample is defined.
 
     Args:
         builder: makes the graph.
@@ -84,15 +84,15 @@ def graphs_of(
     augment: tuple[int, int] | None = None,
     memory: BatchMemory | None = None,
 ) -> list[SampleGraph]:
-    """As `graph_of` for each sample of a batch; those that are not augmented are read type by type.
+    """As `graph_of` for each sample of a batch; samples without augmentation are read type by type.
 
-    The others are not, as their pictures would all be in memory before any is cut into patches.
+    Augmented ones are not, because all their pictures would be in memory before any is cut into patches.
 
     Args:
         builder: makes the graphs.
         samples: each with its place.
-        augment: (seed, epoch) of the random changes, None for none.
-        memory: of the batch, as `GraphBuilder.graph` takes it.
+        augment: (seed, epoch) of the random changes; None for none.
+        memory: memory of the batch, as `GraphBuilder.graph` takes it.
 
     Raises:
         SignalError: a signal cannot be read.
@@ -115,13 +115,13 @@ def _showing(builder: GraphBuilder, graph: SampleGraph) -> SampleGraph:
 class GraphDataset(Dataset[SampleGraph]):
     """Graphs by (epoch, index).
 
-    Prepared graphs are given whole. `batch` leaves signals out of them (`GraphBuilder.drop_signals`), the same as would
-    be left out of their samples.
+    Prepared graphs are returned whole. `batch` drops the signals (`GraphBuilder.drop_signals`) that would be dropped
+    from their samples.
 
     Args:
         builder: makes samples into graphs.
         samples: samples, or graphs that were prepared.
-        augment_seed: seed of the random changes, None for none.
+        augment_seed: seed of the random changes; None for none.
 
     Raises:
         ValueError: `samples` is no sequence, or prepared graphs are to be augmented by changing signals.
@@ -139,7 +139,7 @@ class GraphDataset(Dataset[SampleGraph]):
                 f"found a {type(samples).__name__} as samples, expected a sequence of Sample objects, such as "
                 "list(samples), or a gnnfuse.data.SampleStream for more than fit into memory"
             )
-        prepared = len(samples) and isinstance(samples[0], SampleGraph)  # others may be read late
+        prepared = len(samples) and isinstance(samples[0], SampleGraph)  # other samples may be read lazily
         if augment_seed is not None and prepared and builder.changing:
             changing = ", ".join(builder.changing)
             raise ValueError(f"augmentation changes signals ({changing}): found prepared graphs, expected samples")
@@ -159,7 +159,7 @@ class GraphDataset(Dataset[SampleGraph]):
         return graph_of(self.builder, sample, index, augment=augment)
 
     def batch(self, keys: Sequence[Key]) -> GraphBatch:
-        """Those samples' batch; of one epoch."""
+        """The batch of samples, all of one epoch."""
         memory = self.builder.batch_memory(len(keys))
         found = [(index, self.samples[index]) for _, index in keys]
         samples = [(index, sample) for index, sample in found if isinstance(sample, Sample)]
@@ -169,17 +169,17 @@ class GraphDataset(Dataset[SampleGraph]):
         return self.builder.collate(graphs_of(self.builder, samples, augment=augment, memory=memory), memory=memory)
 
     def _left(self, batch: GraphBatch, keys: Sequence[Key]) -> GraphBatch:
-        """A batch of prepared graphs without the signals that augmenting leaves out."""
+        """A batch of prepared graphs without the signals that augmentation drops."""
         if self.augment_seed is None or not self.builder.signal_dropout:
             return batch
         return self.builder.drop_signals(batch, [(self.augment_seed, *key) for key in keys])
 
 
 class GraphParts(Dataset[GraphBatch]):
-    """Batches by their samples' keys.
+    """Batches by the keys of their samples.
 
     Args:
-        graphs: where the samples' graphs come from.
+        graphs: the graphs of the samples.
     """
 
     def __init__(self, graphs: GraphDataset) -> None:
@@ -192,11 +192,11 @@ class GraphParts(Dataset[GraphBatch]):
 class EpochSampler(Sampler[Key]):
     """Every index once per epoch, in an order drawn from the seed and the epoch.
 
-    The key carries the epoch, so that augmentation in a long-lived worker process knows it.
+    The key carries the epoch, so that augmentation in a long-lived worker process can use it.
 
     Args:
         size: number of samples.
-        seed: of the order; None keeps the order as it is.
+        seed: of the order; None keeps the given order.
     """
 
     def __init__(self, size: int, *, seed: int | None) -> None:

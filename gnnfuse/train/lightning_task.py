@@ -25,21 +25,21 @@ from gnnfuse.train.random_states import random_states, seed_all, set_random_stat
 class LightningTask(lightning.LightningModule):
     """Trains a task; logs `train_loss`, `valid_loss` and the validation metrics as `valid_<metric>`.
 
-    Logged losses are those of the task's judge (`Task.judge`), of training and validation alike.
+    Logged losses are those of the task's judge (`Task.judge`), in training and validation.
 
-    With a logger each step's loss and learning rate are logged too, as `step_loss` and `learning_rate`.
+    With a logger, each step's loss and learning rate are also logged, as `step_loss` and `learning_rate`.
 
     Args:
         task: what to train.
-        config: how.
+        config: how to train.
         train: its training batches.
         valid: its validation batches.
-        terms: what a run must agree in to go on from this one's checkpoints (`terms_of`).
-        clock: gives seconds; for the time limit.
+        terms: the terms that a run must match to continue from this one's checkpoints (`terms_of`).
+        clock: gives seconds, for the time limit.
 
     Attributes:
         samples: training samples seen in whole epochs, over all processes.
-        spent: seconds that earlier lives of the run took.
+        spent: seconds used before the run was resumed.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class LightningTask(lightning.LightningModule):
         self._started: float | None = None
         self.spent = 0.0
         self.terms = dict(terms or {})
-        self._parts: list[tuple[Step | None, Tensor | None]] = []  # of the step that is under way
-        self._random: dict[str, Tensor] | None = None  # to go on with, at the first batch
+        self._parts: list[tuple[Step | None, Tensor | None]] = []  # of the current step
+        self._random: dict[str, Tensor] | None = None  # random states to restore at the first batch
 
     def setup(self, stage: str) -> None:
-        """Tell the batches which process this is."""
+        """Give the batches the rank of this process."""
         for batches in (self.train_batches, self.valid_batches):
             batches.for_process(self.global_rank, self.trainer.world_size)
 
@@ -79,19 +79,19 @@ class LightningTask(lightning.LightningModule):
             seed_all(self.config.seed, self.global_rank)
 
     def on_train_epoch_start(self) -> None:
-        """Tell the batches which epoch it is; not called where an epoch goes on that a checkpoint was in."""
+        """Give the batches the epoch; not called in an epoch resumed from a checkpoint."""
         self.train_batches.set_epoch(self.current_epoch)
 
     def restore_random(self) -> None:
-        """Go on with the random states of a checkpoint, once: what drew while the run was set up does not count."""
+        """Restore the random states of a checkpoint, once: draws made during setup do not count."""
         if self._random is not None:
             set_random_states(self._random, self.device)
             self._random = None
 
     def training_step(self, batch: GraphBatch, number: int) -> Tensor:
-        """The summed losses of a batch, weighted so that every sample of the step counts alike.
+        """The summed losses of a batch, weighted so that every sample of the step counts equally.
 
-        With objectives over the whole batch, all losses of a step come with its last part.
+        With objectives over the whole batch, all losses of a step are computed at its last part.
 
         Raises:
             FloatingPointError: a loss is NaN or infinite.
@@ -107,7 +107,7 @@ class LightningTask(lightning.LightningModule):
             loss = torch.stack([*losses.values()]).sum() if losses else None
             loss = loss if loss is None or weight == 1.0 else loss * weight
         if not any(objective.over == "batch" for objective in self.task.objectives):
-            if loss is None or self.task.of is not None:  # which does not need all that the model computes
+            if loss is None or self.task.of is not None:  # such a task does not need all outputs of the model
                 return self._nothing() if loss is None else loss + self._nothing()
             return loss
         self._parts.append((step, loss))
@@ -116,7 +116,7 @@ class LightningTask(lightning.LightningModule):
         return self._of_whole_step(batch, number)
 
     def _of_whole_step(self, batch: GraphBatch, number: int) -> Tensor:
-        """The losses of all parts of a step that has just ended, and those that see it as one batch."""
+        """The losses of all parts of a step that has just ended, and of the objectives over the step as one batch."""
         steps = [step for step, _ in self._parts if step is not None]
         values = [loss for _, loss in self._parts if loss is not None]
         self._parts.clear()
@@ -154,7 +154,7 @@ class LightningTask(lightning.LightningModule):
         self._valid_loss.add(self._judged(step), len(batch))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's losses and validation metrics, of all processes, and start them anew."""
+        """Log the epoch's losses and validation metrics over all processes, and reset them."""
         found = {f"valid_{name}": value for name, value in self.valid_metrics.compute().items()}
         self.samples += self._train_loss.count_over_all(self.device)
         losses = {
@@ -171,7 +171,7 @@ class LightningTask(lightning.LightningModule):
         return batch.to(device, non_blocking=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """AdamW with warm-up and a cosine over the run."""
+        """AdamW with warm-up and a cosine schedule over the run."""
         config = self.config
         matrices, others = _by_decay(self.task)
         optimizer = torch.optim.AdamW(
@@ -183,14 +183,14 @@ class LightningTask(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _one_kernel(self) -> bool:
-        """Whether one kernel updates all parameters: under autocast Lightning cannot clip for such an optimiser."""
+        """Whether a fused optimiser is used: under autocast Lightning cannot clip gradients for one."""
         device = next(self.task.parameters()).device.type
         return device in ("cpu", "cuda") and self.config.precision == "32-true"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what Lightning does not keep: random states and half-summed losses of every process, time used.
+        """Add what Lightning does not keep: time used, and random states and partial loss sums of every process.
 
-        Frozen parameters are left out: whoever goes on has the same, as the terms say.
+        Frozen parameters are left out: a resuming run must have the same ones, as the terms require.
         """
         for name in frozen_names(self):
             del checkpoint["state_dict"][name]
@@ -202,7 +202,7 @@ class LightningTask(lightning.LightningModule):
         checkpoint["samples"] = self.samples
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take back what `on_save_checkpoint` added."""
+        """Restore what `on_save_checkpoint` added."""
         ours = self.state_dict()
         checkpoint["state_dict"] |= {name: ours[name] for name in frozen_names(self)}
         self.train_batches.load_state_dict(checkpoint["place"])
@@ -213,7 +213,7 @@ class LightningTask(lightning.LightningModule):
         self.samples = checkpoint["samples"]
 
     def fraction(self) -> float:
-        """How much of the run is over, by steps or by time, whichever is more."""
+        """The finished fraction of the run, by steps or by time, whichever is larger."""
         steps = len(self.train_batches.plan.step_sizes) * self.config.epochs
         by_steps = self.trainer.global_step / steps
         if self.config.seconds is None or self._started is None:
@@ -222,7 +222,7 @@ class LightningTask(lightning.LightningModule):
         return min(1.0, max(by_steps, by_time))
 
     def elapsed(self) -> float:
-        """Seconds that the run took, earlier lives included."""
+        """Seconds that the run took, including those before it was resumed."""
         return self.spent + (0.0 if self._started is None else self._clock() - self._started)
 
     @torch.no_grad()
@@ -230,7 +230,7 @@ class LightningTask(lightning.LightningModule):
         return float(self.task.judge(step))
 
     def _nothing(self) -> Tensor:
-        """A zero that depends on every trainable parameter, as DDP's other processes wait for each gradient."""
+        """A zero that depends on every trainable parameter, because DDP's other processes wait for each gradient."""
         trainable = (parameter for parameter in self.task.parameters() if parameter.requires_grad)
         return torch.stack([parameter.flatten()[:0].sum().float() for parameter in trainable]).sum()
 
@@ -243,7 +243,7 @@ class LightningTask(lightning.LightningModule):
 
 @contextmanager
 def compiled(task: Task, wanted: bool) -> Iterator[None]:
-    """Run the task's fusion model compiled, for batches of all shapes; as it was afterwards."""
+    """Run the task's fusion model compiled, for batches of all shapes; undone afterwards."""
     if not wanted:
         yield
         return
@@ -255,7 +255,7 @@ def compiled(task: Task, wanted: bool) -> Iterator[None]:
 
 
 def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Matrices of linear and convolution layers decay; biases, norms, embeddings and relation terms do not."""
+    """Parameters with and without weight decay: only weight matrices of linear and convolution layers decay."""
     decaying = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d)}
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return [p for p in parameters if id(p) in decaying], [p for p in parameters if id(p) not in decaying]

@@ -1,4 +1,4 @@
-"""A mean over samples that comes in parts, and can be kept half-way."""
+"""A mean over samples, updated batch by batch, whose state can be saved."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class MeanLoss:
     count: int = 0
 
     def add(self, mean: float, count: int) -> None:
-        """Add a batch of so many samples, with their mean loss."""
+        """Add a batch's mean loss and its number of samples."""
         self.total += mean * count
         self.count += count
 
@@ -33,17 +33,17 @@ class MeanLoss:
         return total / count if count else float("nan")
 
     def count_over_all(self, device: torch.device) -> int:
-        """The samples of all processes."""
+        """The number of samples over all processes."""
         return int(added([float(self.count)], device)[0])
 
     def reset(self) -> None:
-        """Start anew."""
+        """Reset to no samples."""
         self.total, self.count = 0.0, 0
 
     def state(self) -> dict[str, float | int]:
-        """For a checkpoint."""
+        """The state for a checkpoint."""
         return {"total": self.total, "count": self.count}
 
     def load(self, state: dict[str, float | int]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.total, self.count = float(state["total"]), int(state["count"])

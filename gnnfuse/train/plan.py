@@ -1,4 +1,4 @@
-"""Who takes how many samples in which step: arithmetic that every process does alike, without asking the others."""
+"""How many samples each process takes in each step: computed alike in every process, without communication."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class EpochPlan:
-    """The samples of one epoch, shared out among processes and, where gradients are accumulated, parts of a step.
+    """The samples of one epoch, divided among processes and, with gradient accumulation, parts of a step.
 
-    A part is what one process takes through the model at once; a step is `accumulate` parts of every process. All
+    A part is what one process passes through the model at once; a step is `accumulate` parts of every process. All
     processes have equally many parts, some of them empty, so that none waits for another. A part's loss is a mean over
-    its own samples; times `weight`, the mean over processes and parts (what DDP and accumulation do) is the mean over
-    all samples of the step.
+    its own samples; multiplied by `weight`, the mean over processes and parts (which DDP and accumulation compute)
+    equals the mean over all samples of the step.
 
     Args:
         sizes: `[parts, processes]`, samples in each part.
@@ -41,13 +41,13 @@ class EpochPlan:
         return totals
 
     def weight(self, part: int, *, rank: int) -> float:
-        """What the mean loss of a part counts, so that all samples of the step count alike."""
+        """The weight of a part's mean loss, so that all samples of the step count equally."""
         parts_of_step = self.accumulate * self.sizes.shape[1]
         return float(self.sizes[part, rank] * parts_of_step / self.step_sizes[part // self.accumulate])
 
 
 def indexed_plan(samples: int, *, batch_size: int, processes: int, accumulate: int) -> EpochPlan:
-    """Steps of `batch_size` samples each, dealt out one by one to the parts; the last step has what is left."""
+    """Steps of `batch_size` samples, dealt one by one to the parts; the last step has the remainder."""
     steps = -(-samples // batch_size)
     in_step = np.minimum(batch_size, samples - batch_size * np.arange(steps))
     seats = processes * accumulate
@@ -56,10 +56,10 @@ def indexed_plan(samples: int, *, batch_size: int, processes: int, accumulate: i
 
 
 def part_size(batch_size: int, parts: int, *, training: bool) -> int:
-    """Samples in a full part of a stream, of which a step has so many.
+    """The number of samples in a full part of a stream, with `parts` parts per step.
 
     Raises:
-        ValueError: a training step cannot be dealt out in equal parts.
+        ValueError: a training step cannot be divided into equal parts.
 
     Example:
         >>> part_size(32, 4, training=True)
@@ -74,7 +74,7 @@ def part_size(batch_size: int, parts: int, *, training: bool) -> int:
 
 
 def streamed_plan(shares: NDArray[np.int64], *, part_size: int, processes: int, accumulate: int) -> EpochPlan:
-    """Every loader worker makes parts of its own share of a stream; the parts of a process take turns.
+    """Every loader worker makes parts from its own share of a stream; the workers of a process take turns.
 
     Args:
         shares: samples in each share; worker w of process r reads share r + processes * w.
@@ -92,6 +92,6 @@ def streamed_plan(shares: NDArray[np.int64], *, part_size: int, processes: int, 
 
 
 def worker_turns(shares: NDArray[np.int64], part_size: int) -> list[tuple[int, int]]:
-    """The parts of a process in their order, each as (which part of its worker, worker); workers take turns."""
+    """The parts of a process in order, as (index of the part in its worker, worker); workers take turns."""
     counts = (-(-shares // part_size)).tolist()
     return [(turn, worker) for turn in range(max(counts)) for worker, count in enumerate(counts) if turn < count]

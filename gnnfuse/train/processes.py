@@ -1,4 +1,4 @@
-"""What the training processes of a run tell each other; each of these is called by all of them."""
+"""Communication between the training processes of a run; all of them must call each function."""
 
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ def several() -> bool:
 
 
 def every_process(mine: T) -> list[T]:
-    """What each process has, in the order of ranks."""
+    """Each process's value, in rank order."""
     if not several():
         return [mine]
     found: list[T | None] = [None] * distributed.get_world_size()
@@ -23,12 +23,12 @@ def every_process(mine: T) -> list[T]:
 
 
 def added(mine: list[float], device: torch.device) -> list[float]:
-    """The sums of each process's numbers."""
+    """The element-wise sums over all processes."""
     return _reduced(mine, device, distributed.ReduceOp.SUM)
 
 
 def highest(mine: float, device: torch.device) -> float:
-    """The highest of each process's numbers."""
+    """The maximum over all processes."""
     return _reduced([mine], device, distributed.ReduceOp.MAX)[0]
 
 

@@ -23,7 +23,7 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
         True
     """
     _, words, gauss = random.getstate()
-    numpy: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one is what libraries draw from
+    numpy: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - libraries draw from the global generator
     found = {
         "python": torch.tensor(words),
         "python_gauss": torch.tensor([] if gauss is None else [gauss], dtype=torch.float64),
@@ -40,7 +40,7 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_states(states: Mapping[str, Tensor], device: torch.device) -> None:
-    """Put back what `random_states` found; a state of another kind of device is left out."""
+    """Restore the states from `random_states`; a state of another kind of device is ignored."""
     gauss = states["python_gauss"].tolist()
     random.setstate((3, tuple(states["python"].tolist()), gauss[0] if gauss else None))
     place, has_gauss = states["numpy_place"].tolist()
@@ -64,7 +64,7 @@ def seed_all(seed: int, rank: int = 0) -> None:
 
 @contextmanager
 def isolated_random(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed every global generator inside, and leave all as they were before."""
+    """Seed every global generator inside, and restore all states afterwards."""
     devices = list(range(torch.cuda.device_count())) if device.type == "cuda" else []
     before = random_states(torch.device("cpu"))
     with torch.random.fork_rng(devices):

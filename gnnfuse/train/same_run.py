@@ -1,4 +1,4 @@
-"""Whether a checkpoint is of the run that is to go on."""
+"""Whether a checkpoint belongs to the run to be resumed."""
 
 import hashlib
 import json
@@ -18,40 +18,41 @@ from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import digest_of_frozen, frozen_names
 
-DIGEST = " (digest)"  # ends the names of terms whose values say nothing to people
+DIGEST = " (digest)"  # suffix of terms whose values mean nothing to a reader
 PARTS = "parts of the task"  # shown in messages; the digest decides
 SHOWN, LONGEST = 3, 80  # differences in a message; characters of a value
-LOOKED_AT = 1024  # samples of a data set
+LOOKED_AT = 1024  # samples of a data set that are compared
 FREE = ("device", "progress", "out", "every_seconds", "logs", "resume", "devices", "num_nodes", "strategy", "workers")
 Terms = Mapping[str, Any]
 
 
 def terms_of(task: Task, train: Batches, valid: Batches, config: FitConfig) -> dict[str, Any]:
-    """What must be the same for a run to go on to the same end, as plain values by name.
+    """The terms that a run must match to continue to the same end, as plain values by name.
 
-    Of the data: how many samples, and of 1,024 of them (evenly spread; of a stream the first) the ids, targets, which
-    signals they have and what those say that are text or paths. Pixels, waveforms and rows are not looked at.
+    The terms of the data are the number of samples and, for 1,024 of them (evenly spread; the first of a stream), the
+    ids, targets, names of signals, and contents of signals that are texts or paths. Pixels, waveforms and rows are not
+    compared.
     """
     terms: dict[str, Any] = {name: value for name, value in vars(config).items() if name not in FREE}
     terms["processes"] = config.processes
     if isinstance(train.samples, SampleStream):
-        terms["workers"] = config.workers  # each reads a share of its own
+        terms["workers"] = config.workers  # each worker reads its own share
     for name, batches in {"training": train, "validation": valid}.items():
         terms[f"number of {name} samples"] = int(batches.plan.sizes.sum())
         terms[f"set of {name} samples{DIGEST}"] = _digest_of_samples(batches.samples)
     terms[f"task{DIGEST}"] = _digest(_construction(task))
     terms[PARTS] = dict(_plain(_construction(task)[0], ""))
-    if frozen_names(task):  # which checkpoints do not hold
+    if frozen_names(task):  # checkpoints do not hold these
         terms[f"set of frozen weights{DIGEST}"] = digest_of_frozen(task)
     return terms
 
 
 def check_same_run(found: Terms, expected: Terms, where: str) -> None:
-    """Refuse to go on with another run's checkpoint.
+    """Refuse to continue from another run's checkpoint.
 
     Args:
-        found: the terms of the run that is to go on.
-        expected: those of the checkpoint.
+        found: the terms of the run to be resumed.
+        expected: the terms of the checkpoint.
         where: names the checkpoint.
 
     Raises:
@@ -78,7 +79,7 @@ def _differing(name: str, found: object, expected: object) -> str:
 
 
 def _differing_parts(found: Mapping[str, object], expected: Mapping[str, object]) -> str:
-    """The differences between two tasks, in words; nothing for older versions' checkpoints, which lack the parts."""
+    """The differences between two tasks, in words; empty for checkpoints of older versions, which lack the parts."""
     names = [name for name in {**expected, **found} if found.get(name) != expected.get(name)]
     if not found or not expected or not names:
         return ""
@@ -87,7 +88,7 @@ def _differing_parts(found: Mapping[str, object], expected: Mapping[str, object]
 
 
 def _plain(value: object, where: str) -> Iterator[tuple[str, object]]:
-    """The short plain values of a description, by their path: "model.dim"."""
+    """The short plain values of a description, by path, such as "model.dim"."""
     if isinstance(value, dict):
         for name, item in value.items():
             inner = name in ("arguments", "dict", "list", "set")
@@ -100,7 +101,7 @@ def _plain(value: object, where: str) -> Iterator[tuple[str, object]]:
 
 
 def _construction(task: Task) -> tuple[object, object]:
-    """The task in words where it has any (what cannot be saved may still be trained), and its tensors' shapes."""
+    """The description of a task, if it has one (tasks that cannot be saved can be trained), and its tensors' shapes."""
     shapes = {name: list(tensor.shape) for name, tensor in task.state_dict().items()}
     try:
         return describe(task), shapes
@@ -112,7 +113,7 @@ def _digest_of_samples(samples: Samples) -> str:
     if isinstance(samples, SampleStream):
         return _digest([_words(sample) for _, sample in islice(samples.share(0, 1), LOOKED_AT)])
     places = np.unique(np.linspace(0, len(samples) - 1, num=min(len(samples), LOOKED_AT), dtype=np.int64)).tolist()
-    if isinstance(samples, LazySamples):  # making one may mean to read its media
+    if isinstance(samples, LazySamples):  # making a sample may read its media
         return _digest([(samples.ids[place], str(samples.targets[place])) for place in places])
     return _digest([_words(samples[place]) for place in places])
 

@@ -1,4 +1,4 @@
-"""A stream's batches: each loader worker reads its own share, through a shuffle buffer of its own."""
+"""A stream's batches: each loader worker reads its own share through its own shuffle buffer."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class EpochReading:
-    """What all workers of a process must know to read one epoch, or the rest of one.
+    """What all workers of a process need to read one epoch, or the rest of it.
 
     Args:
-        epoch: which.
-        rank: of the process.
-        processes: how many there are.
-        workers: per worker process (which worker's share, how many of its parts are over).
+        epoch: number of the epoch.
+        rank: rank of the process.
+        processes: number of processes.
+        workers: per worker process (index of its share, number of its parts already done).
         part_size: samples in a full part.
         shuffle: (seed, samples held) of the shuffle buffer; None keeps the order.
-        augment_seed: seed of the random changes, None for none.
+        augment_seed: seed of the random changes; None for none.
     """
 
     epoch: int
@@ -41,12 +41,12 @@ class EpochReading:
 
 
 class StreamedParts(IterableDataset[GraphBatch]):
-    """The parts that a loader worker makes.
+    """The parts that one loader worker makes.
 
     Args:
         builder: makes samples into graphs.
         stream: the samples.
-        reading: which of them, and how.
+        reading: which samples to read, and how.
     """
 
     def __init__(self, builder: GraphBuilder, stream: SampleStream, reading: EpochReading) -> None:
@@ -81,7 +81,7 @@ class StreamedParts(IterableDataset[GraphBatch]):
 
 
 def shuffled(items: Iterable[T], held: int, generator: np.random.Generator) -> Iterator[T]:
-    """The items in an order drawn by holding `held` of them and giving out one at random for each that comes.
+    """Shuffle with a buffer of `held` items: for each new item, one is drawn from the buffer at random.
 
     Example:
         >>> found = list(shuffled(range(6), 3, np.random.default_rng(0)))
@@ -100,9 +100,9 @@ def shuffled(items: Iterable[T], held: int, generator: np.random.Generator) -> I
 
 
 def share_sizes(stream: SampleStream, count: int) -> NDArray[np.int64]:
-    """How many samples each of `count` shares of a stream has.
+    """The number of samples in each of `count` shares of a stream.
 
-    A stream that does not know its size is read once to count them: its samples, not the media they name.
+    A stream of unknown size is read once to count its samples; their media are not read.
     """
     size = stream.size()
     if size is not None:

@@ -1,4 +1,4 @@
-"""What Lightning changes around itself, put back."""
+"""Undoing Lightning's changes to its surroundings."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from gnnfuse.reading.worker import SIGNALS
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Lightning answers Ctrl-C by exiting and leaves the signal ignored: give back the signals and the exception."""
+    """Restore signals and KeyboardInterrupt: on Ctrl-C Lightning exits and leaves the signal ignored."""
     main = threading.current_thread() is threading.main_thread()
     handlers = {number: signal.getsignal(number) for number in SIGNALS} if main else {}
     try:
@@ -29,7 +29,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def environment_as_it_was() -> Iterator[None]:
-    """Take back the environment variables that are set meanwhile."""
+    """Remove environment variables that are set meanwhile."""
     before = dict(os.environ)
     try:
         yield
@@ -40,7 +40,7 @@ def environment_as_it_was() -> Iterator[None]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """No banners about devices, no advice on workers; both as before afterwards."""
+    """Silence banners about devices and advice on workers; restored afterwards."""
     loggers = [logging.getLogger(f"lightning.{name}") for name in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""Lightning's trainer, from our configuration."""
+"""Lightning's trainer, made from our configuration."""
 
 import importlib
 import os
@@ -28,13 +28,13 @@ def make_trainer(config: FitConfig, device: torch.device, callbacks: Sequence[Ca
 
     Args:
         config: how to train.
-        device: on what.
-        callbacks: in their order; progress bars and checkpoints are added.
+        device: the device to train on.
+        callbacks: in this order; progress bars and checkpoints are added.
     """
     plugins: list[Any] = [CheckpointFiles()]
     if SLURMEnvironment.detect():
-        # Lightning would answer SIGUSR1 in the middle of a step and requeue the job; SLURM's --requeue does that, and
-        # `Checkpoints` answers SIGTERM between two steps.
+        # Lightning would handle SIGUSR1 in the middle of a step and requeue the job; SLURM's --requeue does that, and
+        # `Checkpoints` handles SIGTERM between two steps.
         plugins.append(SLURMEnvironment(auto_requeue=False))
     chosen = [Place(), *callbacks]
     if config.progress:
@@ -63,10 +63,10 @@ def make_trainer(config: FitConfig, device: torch.device, callbacks: Sequence[Ca
 
 
 def check_launched(config: FitConfig) -> None:
-    """Refuse to wait for ever for machines that nobody told about.
+    """Refuse to wait forever for machines that no launcher started.
 
     Raises:
-        ValueError: several machines, and nothing that says where the first is.
+        ValueError: several machines, and no address of the first.
     """
     known = TorchElasticEnvironment.detect() or SLURMEnvironment.detect() or LSFEnvironment.detect()
     if config.num_nodes > 1 and not known and "MASTER_ADDR" not in os.environ:
@@ -80,7 +80,7 @@ LOG_EVERY = 10  # steps
 
 
 def _loggers(config: FitConfig) -> list[Logger]:
-    """CSV starts a folder for each life of a run, so that no line is lost; TensorBoard reads all in one."""
+    """CSV logs start a new folder at each resumption, so that no line is lost; TensorBoard logs share one folder."""
     if config.out is None:
         return []
     folder = Path(config.out) / "logs"
@@ -95,11 +95,12 @@ def _loggers(config: FitConfig) -> list[Logger]:
 
 
 class Handback(Callback):
-    """Carries what callbacks found from a forked training process to the one that called `fit`.
+    """Carries callback states from a forked training process to the process that called `fit`.
 
-    Processes that are not forked are the ones that called `fit`: nothing is carried.
+    Training processes that are not forked called `fit` themselves: nothing is carried.
 
     Args:
+        path: file that carries the states.
         path: of the file between the two.
         callbacks: whose states to carry.
     """
@@ -109,14 +110,14 @@ class Handback(Callback):
         self.callbacks = tuple(callbacks)
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """In the training process."""
+        """Save the states, in the training process."""
         assert isinstance(pl_module, LightningTask)
         if trainer.is_global_zero and isinstance(trainer.strategy.launcher, _MultiProcessingLauncher):
             states = [callback.state_dict() for callback in self.callbacks]
             torch.save({"callbacks": states, "samples": pl_module.samples, "spent": pl_module.spent}, self.path)
 
     def take(self, module: LightningTask) -> None:
-        """In the process that called `fit`."""
+        """Load the states, in the process that called `fit`."""
         if not self.path.exists():
             return
         found = torch.load(self.path, map_location=module.device, weights_only=True)
