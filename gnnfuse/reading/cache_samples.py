@@ -1,4 +1,4 @@
-"""Running frozen encoders once over all samples, and keeping what they give."""
+"""Running frozen encoders once over all samples and keeping their features."""
 
 import os
 import time
@@ -24,17 +24,17 @@ from gnnfuse.sample import Sample
 
 @dataclass(frozen=True)
 class CacheReport:
-    """What happened to one node type's signals. Samples are made, found, absent, unreadable or without a digest.
+    """The outcome for one node type's signals: made, found, absent, unreadable or without a digest.
 
     Args:
-        node_type: reads from the cache; put it in the place of the one whose encoder ran.
-        samples: how many there were.
-        made: contents whose features were made now.
-        found: samples whose content had its features already, from before or from a sample with the same content.
+        node_type: reads from the cache; use it in place of the node type whose encoder ran.
+        samples: number of samples.
+        made: contents whose features were computed in this run.
+        found: samples whose features existed already, from an earlier run or a sample with the same content.
         absent: samples without the signal.
         rejects: signals that cannot be read, in the order of samples.
-        damaged: shards of features that did not match their checksum; they were removed, and made again as far as the
-            samples go.
+        damaged: feature shards that did not match their checksum; they were removed and, as far as the samples cover
+            them, made again.
         seconds: wall-clock time.
     """
 
@@ -63,32 +63,32 @@ def cache_samples(
 ) -> tuple[CacheReport, ...]:
     """Run frozen encoders over all samples and keep their features in a folder, for training to read.
 
-    Features are kept by the encoder's fingerprint (weights, arguments, versions of the libraries) and by what a signal
-    holds: content that is there already is not encoded again, whatever it is called, and what was made of other content
-    or by another encoder is never taken for it. A run that ended early, killed ones too, goes on where it stopped; of a
-    killed one at most the last minute, or 64 MB, is made again. Shards that are damaged are found by their checksums,
-    told with a warning, and made again. Nothing that is not needed any more is removed: delete the folder for that.
+    Features are keyed by the encoder's fingerprint (weights, arguments, library versions) and the content of a signal:
+    content that is cached already is not encoded again, under whatever name, and features of other content or of
+    another encoder are never used for it. An interrupted or killed run continues where it stopped; after a kill at most
+    the last minute, or 64 MB, is computed again. Damaged shards are found by their checksums, reported with a warning
+    and made again. Nothing is ever evicted: delete the folder for that.
 
     Args:
         samples: what to encode; a stream is read once per node type.
-        node_types: whose encoders run, one after the other.
-        folder: the cache; made if it is not there, and shared by as many encoders and data sets as you like.
+        node_types: the node types whose encoders run, one after the other.
+        folder: the cache; created if missing, and shared by any number of encoders and data sets.
         dtype: "float32" keeps every bit, "float16" takes half the space.
-        batch_size: samples in a call of an encoder.
-        workers: processes that read and decode; 0 reads in this one.
+        batch_size: samples per encoder call.
+        workers: processes that read and decode; 0 reads in this process.
         device: where the encoders run: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
         on_error: "stop" raises at the first signal that cannot be read; "missing" and "skip" list them as rejects and
-            keep a note, so that training treats them as it would without a cache.
-        wait: where another process writes the same features, let it end first, and make what is missing then.
+            record the failure, so that training treats them as it would without a cache.
+        wait: if another process writes the same features, wait until it ends, then make what is missing.
         advance: called with the node type after each sample, for a progress bar.
 
     Returns:
         A report per node type, with the node type that reads from the cache.
 
     Raises:
-        FileNotFoundError: an encoder's weights are not here.
+        FileNotFoundError: an encoder's weights are not on this machine.
         ValueError: an encoder is trained or its signals are augmented, another process writes the same features
-            and `wait` is not set, or a signal cannot be read and `on_error` is "stop"; what was made before is kept.
+            and `wait` is not set, or a signal cannot be read and `on_error` is "stop"; features made before are kept.
 
     Example:
         >>> from gnnfuse.nodes import PretrainedImage
@@ -151,7 +151,7 @@ class _EncoderRun:
     def _wanted(
         self, readings: Iterator[ContentReading], writer: FeatureWriter, counts: "_Counts"
     ) -> Iterator[ContentReading]:
-        """The readings that must be encoded, each content once; the others are counted."""
+        """The readings to encode, each content once; the others are counted."""
         coming: set[bytes] = set()
         for reading in readings:
             counts.samples += 1
@@ -159,7 +159,7 @@ class _EncoderRun:
             if reading.reason is not None:
                 self._reject(reading, writer, counts)
             elif reading.key is not None and reading.packed is not None and reading.key not in coming:
-                if len(coming) >= self.batch_size:  # the batch before was written: the writer knows it
+                if len(coming) >= self.batch_size:  # the previous batch was written, so the writer knows its contents
                     coming.clear()
                 if not writer.has(reading.key):
                     coming.add(reading.key)
@@ -181,7 +181,7 @@ class _EncoderRun:
 
 
 class _Counts:
-    """Numbers of a run."""
+    """The counts of a run."""
 
     def __init__(self) -> None:
         self.samples = self.absent = self.noted = self.made = 0
@@ -191,7 +191,7 @@ class _Counts:
 def encode(
     backbone: Backbone, builder: GraphBuilder, readings: Sequence[ContentReading], device: torch.device
 ) -> list[NodeSet]:
-    """The nodes of each reading with the backbone's features as values, in one call of the backbone."""
+    """The nodes of each reading, with the backbone's features as values, from one call of the backbone."""
     graphs = [reading.graph for reading in readings]
     batch = builder.collate(graphs).to(device)
     [name] = batch.values

@@ -1,4 +1,4 @@
-"""Running frozen encoders over the columns of a table: what the command `gnnfuse cache` does."""
+"""Running frozen encoders over the columns of a table, for the command `gnnfuse cache`."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -48,8 +48,8 @@ def cache(
 ) -> tuple[CacheReport, ...]:
     """Run frozen encoders over the columns of a table and keep their features in a folder.
 
-    The node types have the defaults of `PretrainedImage`, `PretrainedAudio` and `PretrainedText`; for others give them
-    to `gnnfuse.cache_samples`.
+    The node types have the defaults of `PretrainedImage`, `PretrainedAudio` and `PretrainedText`; pass others to
+    `gnnfuse.cache_samples`.
 
     Args:
         source: the table, as `open_table` takes it.
@@ -60,28 +60,28 @@ def cache(
         image_weights: which of the image model's weights.
         audio_weights: which of the audio model's weights.
         text_weights: which of the text model's weights.
-        image: the columns of pictures; guessed from what stands in them by default.
+        image: the columns of pictures; guessed from their content by default.
         audio: the columns of recordings.
         text: the columns of texts.
-        ignore: columns that are not encoded, whatever stands in them.
-        media: folder that paths in cells start from; the table's own by default.
+        ignore: columns that are not encoded, whatever their content.
+        media: base folder of paths in cells; the table's own by default.
         allow_outside: let such paths lead out of that folder.
-        blanks: words that stand for an empty cell in all columns.
+        blanks: words that mean an empty cell, in all columns.
         streaming: read rows one after another, without an index.
         dtype: as `cache_samples` takes it.
         batch_size: as `cache_samples` takes it.
         workers: as `cache_samples` takes it.
         device: as `cache_samples` takes it.
         on_error: as `cache_samples` takes it.
-        begin: called before the first encoder runs, with what the columns were taken for, one node type per column
-            that will be encoded, and the number of rows where that is known.
+        begin: called before the first encoder runs, with the guessed columns, one node type per column to encode, and
+            the number of rows if known.
         advance: called with the node type after each row.
 
     Returns:
         A report per column.
 
     Raises:
-        ValueError: no encoder, an encoder without a column, a column without an encoder, or as `cache_samples` says.
+        ValueError: no encoder, an encoder without a column, a column without an encoder, or as for `cache_samples`.
     """
     models = {"image": image_encoder, "audio": audio_encoder, "text": text_encoder}
     weights = {"image": image_weights, "audio": audio_weights, "text": text_weights}
@@ -115,15 +115,15 @@ def cache(
 
 
 def check_cache_folder(folder: Path, source: object, encoders: Sequence[str | None]) -> None:
-    """Refuse a folder in which what is read would be replaced or removed, before anything is opened.
+    """Refuse a folder in which input files would be replaced or removed, before anything is opened.
 
     Args:
         folder: the cache.
         source: the table.
-        encoders: names or folders of models, and which of their weights.
+        encoders: names or folders of models, and names of their weights.
 
     Raises:
-        ValueError: names both.
+        ValueError: an input would be replaced or removed; names both.
         PermissionError: the folder cannot be written to.
     """
     if folder.exists() and not folder.is_dir():
@@ -137,7 +137,7 @@ def check_cache_folder(folder: Path, source: object, encoders: Sequence[str | No
 
 
 def _written(folder: Path) -> list[Path]:
-    """The files that may be written, replaced or removed; the list of rejects is the command's."""
+    """The files that may be written, replaced or removed; the command writes the list of rejects."""
     return [folder / REJECTS, *(file for each in folder.glob("*") if each.is_dir() for file in files_in(each))]
 
 
@@ -158,7 +158,7 @@ def _columns(guess: Guess, modality: str, table: str) -> tuple[str, ...]:
 
 
 def _only(columns: Columns, signals: set[str]) -> Columns:
-    """The columns that are encoded, and the one that names rows."""
+    """The columns to encode, and the column of ids."""
     roles = [role for _, of_modality in MODALITIES.values() for role in of_modality]
     kept: dict[str, Any] = {role: tuple(name for name in columns.of(role) if name in signals) for role in roles}
     return Columns(**kept, id=columns.id)

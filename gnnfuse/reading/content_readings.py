@@ -1,4 +1,4 @@
-"""Reading samples to encode them: the content of each, and its nodes where they are not known yet."""
+"""Reading samples for encoding: the content of each, and its nodes if they are not cached yet."""
 
 import pickle
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ CHUNK = 8  # readings that a worker hands over at once
 
 @dataclass(frozen=True)
 class ContentReading:
-    """What came of reading one sample for one node type.
+    """The result of reading one sample for one node type.
 
     Args:
         number: the sample's number among all, from 0.
         id: its id, or its number.
-        key: of its content; None where the signal is absent, or cannot be opened at all.
-        packed: its graph, pickled (tensors would each hold a file open on their way from a worker); None where the
-            features are known, or the signal is absent or unreadable.
+        key: digest of its content; None if the signal is absent or cannot be opened at all.
+        packed: its graph, pickled (each tensor sent from a worker would hold a file descriptor); None if the features
+            are cached, or the signal is absent or unreadable.
         reason: why the signal cannot be read.
     """
 
@@ -49,9 +49,9 @@ class ContentReader:
     """Reads one sample after another.
 
     Args:
-        builder: of the node type alone.
-        node_type: whose signal is read.
-        known: contents whose features are there: they are not decoded.
+        builder: a builder of this node type alone.
+        node_type: the node type whose signal is read.
+        known: contents whose features are cached: they are not decoded.
     """
 
     builder: GraphBuilder
@@ -59,7 +59,7 @@ class ContentReader:
     known: KeyIndex
 
     def read(self, number: int, sample: Sample) -> ContentReading:
-        """The content and, where it is not known, the nodes.
+        """The content and, if it is not cached, the nodes.
 
         Raises:
             ValueError: nodes that contradict their type.
@@ -89,11 +89,11 @@ def content_readings(
     """A reading per sample, in the order of samples.
 
     Args:
-        builder: of the node type alone.
-        node_type: whose signal is read.
-        samples: what is read.
-        known: contents whose features are there.
-        workers: processes that read; 0 reads in this one.
+        builder: a builder of this node type alone.
+        node_type: the node type whose signal is read.
+        samples: the samples to read.
+        known: contents whose features are cached.
+        workers: loader processes; 0 reads in this process.
     """
     reader = ContentReader(builder, node_type, known)
     return read_in_order(reader.read, samples, workers=workers, chunk=CHUNK, start=worker_start())

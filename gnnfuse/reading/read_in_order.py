@@ -1,4 +1,4 @@
-"""Something done with every sample, in the order of samples, by loader workers or in this process."""
+"""Applying a function to every sample, in the order of samples, by loader workers or in this process."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ def read_in_order(
     chunk: int,
     start: Callable[[int], None] | None = None,
 ) -> Iterator[Found]:
-    """What `read(number, sample)` gives for each sample, in the order of numbers.
+    """The results of `read(number, sample)`, in the order of sample numbers.
 
-    Of a stream, where its numbers have no gaps: loader workers are asked in turn, and hold them in turn.
+    For a stream this holds if its numbers have no gaps: its samples are dealt to loader workers in turn.
 
     Args:
-        read: can be pickled, where workers are not forked.
-        samples: what is read.
-        workers: processes that read; 0 reads in this one.
-        chunk: how many of a sequence a worker hands over at once.
-        start: what a worker does first.
+        read: the function; must be picklable unless workers are forked.
+        samples: the samples to read.
+        workers: loader processes; 0 reads in this process.
+        chunk: how many samples of a sequence a worker returns at once.
+        start: called first in each worker.
 
     Example:
         >>> list(read_in_order(lambda number, sample: sample.id, [Sample({}, id="a")], workers=0, chunk=8))
@@ -41,7 +41,7 @@ def read_in_order(
         "num_workers": workers,
         "worker_init_fn": start,
         "multiprocessing_context": worker_context(workers),
-        "generator": torch.Generator().manual_seed(0),  # or the loader would draw from the global one
+        "generator": torch.Generator().manual_seed(0),  # else the loader would draw from the global generator
     }
     if isinstance(samples, SampleStream):
         yield from Loading(DataLoader(_OfStream(read, samples), batch_size=None, **options))

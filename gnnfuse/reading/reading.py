@@ -1,4 +1,4 @@
-"""Whether a sample can be read for a builder, and what of it cannot."""
+"""Whether a sample can be read for a builder, and which of its signals cannot."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ from gnnfuse.sample import Sample, SignalError, Unreadable, with_rest_of
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of reading one sample; holds no data.
+    """The outcome of reading one sample; holds no data.
 
     Args:
         number: the sample's number among all, from 0.
         id: its id, if it has one.
-        bad: (signal, column, reason) of all that cannot be read.
-        present: signals of which something can.
+        bad: (signal, column, reason) of everything that cannot be read.
+        present: signals of which something can be read.
         target: the class name, tuple of class names (by the names of the builder's target, where it has one), numbers,
             or None.
-        wrong_target: (column, reason) of a target that cannot be used; the column is None where nobody knows better.
+        wrong_target: (column, reason) of an unusable target; the column is None if it is unknown.
     """
 
     number: int
@@ -30,7 +30,7 @@ class Reading:
 
 
 def read_once(builder: GraphBuilder, number: int, sample: Sample) -> Reading:
-    """Read every signal that the builder's node types read, each by itself, so that all that is wrong is found.
+    """Read every signal that the builder's node types read, each by itself, so that all faults are found.
 
     Raises:
         ValueError: the sample has a signal that the builder does not know.
@@ -65,7 +65,7 @@ def _readers(builder: GraphBuilder) -> dict[str, list[NodeType]]:
 
 
 def column_and_reason(error: SignalError) -> tuple[str, str]:
-    """The column that holds what cannot be read (the signal's name, unless it knows better), and why."""
+    """The column that holds the unreadable value (the signal's name if unknown), and the reason."""
     sample, signal, found, expected = error.reason
     value = sample.signals.get(signal)
     column = value.column if isinstance(value, Unreadable) and value.column else signal
@@ -73,12 +73,12 @@ def column_and_reason(error: SignalError) -> tuple[str, str]:
 
 
 def _named(builder: GraphBuilder, sample: Sample) -> object:
-    """The target by the names of its classes, as far as the builder knows them."""
+    """The target by class names, as far as the builder knows them."""
     return sample.target if builder.target is None or sample.target is None else builder.target.named(sample)
 
 
 def _wrong_with_target(builder: GraphBuilder, sample: Sample) -> tuple[str | None, str] | None:
-    """Why a target cannot be used; whether it can be encoded is asked where the builder knows how."""
+    """Why a target cannot be used; its encoding is tried if the builder has a target encoding."""
     target = sample.target
     if isinstance(target, Unreadable):
         return target.column, f"found {target.found}, expected {target.expected}"

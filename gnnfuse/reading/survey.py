@@ -1,4 +1,4 @@
-"""One pass over all samples before training or predicting: what can be read, what not, and what there is of what."""
+"""One pass over all samples before training or predicting: which can be read, and counts of classes and signals."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -24,19 +24,19 @@ CHUNK = 16  # readings that a worker hands over at once
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Survey(Generic[Usable]):
-    """What one pass over samples found. Rows in are rows out and rows left out, always.
+    """The results of one pass over samples. `rows_in` is always `rows_out` plus the rows left out.
 
     Args:
-        usable: the samples that can be used: a `UsableSamples` (a view that makes samples when asked), or a
-            `UsableStream` where a stream was surveyed.
+        usable: the usable samples: a `UsableSamples` (a view that makes samples lazily), or a `UsableStream` if a
+            stream was surveyed.
         rejects: what was left out and why, in the order of rows.
-        rows_in: how many samples were read.
-        rows_out: how many can be used.
-        classes: split -> class name -> usable samples (of labels, each counts); under "all" for all together. Empty for
+        rows_in: number of samples read.
+        rows_out: number of usable samples.
+        classes: split -> class name -> usable samples (each label counts); "all" for all splits together. Empty for
             numbers.
         present: split -> signal -> usable samples that have it.
-        without_target: how many samples had none, where targets were needed.
-        without_labels: how many usable samples have a target of several labels, and none of them.
+        without_target: number of samples without a target, if targets were needed.
+        without_labels: number of usable samples whose target of several labels holds none.
     """
 
     usable: Usable
@@ -94,29 +94,28 @@ def survey(
     workers: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> Survey[UsableSamples] | Survey[UsableStream]:
-    """Read every sample once, as the builder's node types will, and settle what happens to those that cannot be read.
+    """Read every sample once, as the builder's node types will, and decide what happens to unreadable ones.
 
-    "stop" raises at the first sample with something wrong. "missing" leaves out what cannot be read, as if it were
-    absent: a signal, or in a row of numbers the one that is none; a row of which no signal is left, or without a
-    target, is left out as a whole. "skip" leaves out every row with something wrong. What is wrong is what a reader
-    refuses (`SignalError`) and a target that cannot be encoded; errors of other kinds are errors of the program and
-    always raise.
+    "stop" raises at the first fault. "missing" treats unreadable values as absent: a whole signal, or one value in a
+    row of numbers; a row without any signal left, or without a target, is left out. "skip" leaves out every row with
+    a fault. A fault is a signal that a reader refuses (`SignalError`) or a target that cannot be encoded; other errors
+    are programming errors and always raise.
 
     Args:
-        builder: says which signals are read and how.
+        builder: determines which signals are read and how.
         samples: what to read.
         on_error: "stop", "missing" or "skip".
-        targets: samples need a target: a sample without one is wrong too ("stop" counts them all before it raises).
-        empty: samples without any signal are fine, as for predicting; otherwise they are wrong.
-        splits: split name -> places in `samples` (of a stream, its numbers), to count classes and signals apart.
-        numbers: the row number, from 0, of each sample; places by default.
-        target_column: names the target in rejects.
+        targets: samples need a target: its absence is a fault too ("stop" counts all of them before it raises).
+        empty: accept samples without any signal, as for predicting; otherwise they are faults.
+        splits: split name -> positions in `samples` (in a stream, its numbers), to count classes and signals by split.
+        numbers: the row number, from 0, of each sample; positions by default.
+        target_column: name of the target in rejects.
         workers: processes that read; 0 reads in this one.
         advance: called after each sample, for a progress bar.
 
     Raises:
-        ValueError: something is wrong and `on_error` is "stop" (the message names row, id, column, what was found and
-            what was expected), or nothing usable is left.
+        ValueError: there is a fault and `on_error` is "stop" (the message names row, id, column, what was found and
+            what was expected), or no usable sample is left.
 
     Example:
         >>> from gnnfuse.nodes import TextTokens
@@ -152,7 +151,7 @@ def survey(
 
 @dataclass(frozen=True)
 class _Found:
-    """The numbers of a survey."""
+    """The counts of a survey."""
 
     rejects: tuple[Reject, ...]
     rows_in: int
@@ -183,10 +182,10 @@ def _split_of(splits: Mapping[str, Sequence[int] | np.ndarray] | None) -> "tuple
 
 
 class Counts:
-    """How many samples have which class and which signal, in all and by split.
+    """How many samples have each class and each signal, in total and by split.
 
     Args:
-        splits: the names, and for each sample the place of its split's name (-1, or beyond the end, for none); None
+        splits: the names, and for each sample the position of its split's name (-1, or beyond the end, for none); None
             counts all together.
     """
 
@@ -248,7 +247,7 @@ class _Judge:
         return not leaves_out
 
     def conclude(self) -> None:
-        """Raise for targets that are missing, now that all are counted."""
+        """Raise for missing targets, now that all are counted."""
         first = self.first_without
         if self.on_error == "stop" and first is not None:
             raise ValueError(
@@ -264,7 +263,7 @@ class _Judge:
         elif self.targets and reading.target is None:
             self.without_target += 1
             self.first_without = self.first_without or reading
-            if self.on_error != "stop":  # which counts them all first
+            if self.on_error != "stop":  # "stop" counts them all first
                 found.append((self.target_column, "found no target, expected one"))
         if not reading.present and not self.empty:
             found.append((", ".join(self.signals), NOTHING))

@@ -1,4 +1,4 @@
-"""Samples without what could not be read: views that keep row numbers and no samples."""
+"""Samples without their unreadable signals: views that store row numbers, not samples."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from gnnfuse.sample import Sample, with_rest_of
 
 @dataclass(frozen=True, eq=False)
 class UsableSamples(Sequence[Sample]):
-    """The samples at some places of a sequence, without the signals that cannot be read.
+    """The samples at some positions of a sequence, without the signals that cannot be read.
 
     Args:
         samples: the whole sequence.
-        places: which of them, in this order.
-        dropped: place in the whole sequence -> signals that cannot be read, each as often as something is wrong with it
-            (see `with_rest_of`).
+        places: positions of the samples, in this order.
+        dropped: position in the whole sequence -> signals that cannot be read, each once per fault (see
+            `with_rest_of`).
 
     Example:
         >>> whole = [Sample({"text": "a"}), Sample({"text": "b"}), Sample({"text": "c", "image": "broken"})]
@@ -47,7 +47,7 @@ class UsableSamples(Sequence[Sample]):
         return without(self.samples[place], self.dropped.get(place, ()))
 
     def among(self, places: Iterable[int]) -> "UsableSamples":
-        """Those of the usable samples whose places in the whole sequence are among the given, in the given order."""
+        """The usable samples at the given positions in the whole sequence, in the given order."""
         wanted = np.fromiter(places, dtype=np.int64)
         return replace(self, places=wanted[np.isin(wanted, self.places)])
 
@@ -58,9 +58,9 @@ class UsableStream(SampleStream):
 
     Args:
         stream: the whole stream.
-        left_out: ascending numbers of samples that are not given.
+        left_out: ascending numbers of the samples to leave out.
         dropped: number in the whole stream -> signals that cannot be read, as in `UsableSamples`.
-        count: how many samples are left, where that is known.
+        count: number of samples left, if known.
     """
 
     stream: SampleStream
@@ -72,7 +72,7 @@ class UsableStream(SampleStream):
         """The samples whose new number modulo `count` is `index`."""
         if not 0 <= index < count:
             raise ValueError(f"found share {index} of {count}, expected 0 to {count - 1}")
-        if not len(self.left_out):  # numbers are as before: the other shares' samples need not be made
+        if not len(self.left_out):  # numbers are unchanged: samples of other shares need not be made
             for number, sample in self.stream.share(index, count):
                 yield number, without(sample, self.dropped.get(number, ()))
             return
@@ -83,10 +83,10 @@ class UsableStream(SampleStream):
                 yield new, without(sample, self.dropped.get(number, ()))
 
     def size(self) -> int | None:
-        """How many samples are left."""
+        """The number of samples left."""
         return self.count
 
 
 def without(sample: Sample, dropped: Iterable[str]) -> Sample:
-    """The sample with what is left of signals that cannot be read in their place."""
+    """The sample with unreadable signals replaced by what is left of them."""
     return reduce(with_rest_of, dropped, sample)

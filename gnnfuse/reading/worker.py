@@ -1,4 +1,4 @@
-"""How loader workers begin, what they do before they load, and how they end."""
+"""How loader workers start, what they do first, and how they end."""
 
 import gc
 import multiprocessing
@@ -32,9 +32,9 @@ def worker_context(workers: int) -> BaseContext | None:
 
     None (torch's own choice) without workers, and for other start methods.
 
-    A loader that was abandoned halfway, and its queues, are garbage for Python's cyclic collector. When a forked worker
-    collected them, the finalizer told the parent's workers to end, from a thread of its own, through pipes that the
-    collector had already closed. The worker had reused those file descriptors, so the thread wrote into batch memory.
+    An abandoned loader and its queues are garbage for Python's cyclic collector. When a forked worker collected them,
+    the finalizer told the parent's workers to end, from its own thread, through pipes that the collector had already
+    closed. The worker had reused those file descriptors, so the thread wrote into batch memory.
     """
     chosen = multiprocessing.get_start_method(allow_none=True)  # without allow_none Python would fix the default
     usual = multiprocessing.get_all_start_methods()[0]
@@ -74,7 +74,7 @@ class Loading(Iterator[Loaded], Generic[Loaded]):
     Python's cyclic collector runs finalizers in any order. The pipes of a loader's queues were closed before the loader
     told its workers to end: its thread then closed, or wrote into, other files that had reused the descriptors, and the
     loader waited ten seconds for workers that had received nothing. Here the collector never sees the loader's
-    iterator, which is freed with this object, and its queues after it.
+    iterator, which is freed with this object and before its queues.
 
     Args:
         loader: begins a pass.
@@ -96,7 +96,7 @@ def workers_lost() -> Iterator[None]:
     A worker's RuntimeError keeps its traceback, as without workers.
 
     Raises:
-        ChildProcessError: the system ended a worker.
+        ChildProcessError: the operating system ended a worker.
         ValueError: a worker raised it, or an error that torch cannot rebuild from its message.
         OSError: a worker raised it.
     """
@@ -117,17 +117,17 @@ def workers_lost() -> Iterator[None]:
 
 
 def worker_start() -> Callable[[int], None]:
-    """What a loader of this process takes as `worker_init_fn`."""
+    """The `worker_init_fn` for a loader of this process."""
     return partial(start_worker, ending_of(os.getpid()))
 
 
 def start_worker(ending: Any, number: int) -> None:
-    """Leave Ctrl-C and requests to end to the training process, which finishes its step before it lets workers go.
+    """Leave Ctrl-C and termination signals to the training process, which finishes its step before it ends workers.
 
-    When that process itself ends, Python asks its workers to end and waits for them: then they must.
+    When that process itself ends, Python signals its workers and waits for them: then they must end.
 
     Args:
-        ending: its `value` is 1 from when the training process ends.
+        ending: its `value` becomes 1 when the training process ends.
         number: of the worker.
     """
 
@@ -143,7 +143,7 @@ def start_worker(ending: Any, number: int) -> None:
 
 @cache
 def ending_of(process: int) -> Any:
-    """A byte that this process shares with its workers: 1 from when it ends, before it asks them to."""
+    """A byte that this process shares with its workers: set to 1 when it ends, before it signals them."""
     ending = multiprocessing.RawValue("b", 0)
     Finalize(None, setattr, args=(ending, "value", 1), exitpriority=100)
     return ending

@@ -1,4 +1,4 @@
-"""From a table to a model, and from a model to answers: what the commands do, as calls."""
+"""From a table to a model, and from a model to answers: the commands as Python functions."""
 
 from gnnfuse.workflow.embed_table import embed
 from gnnfuse.workflow.fit_options import FitOptions

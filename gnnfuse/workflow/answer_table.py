@@ -1,4 +1,4 @@
-"""From a model and a table to answers: one per row, in the rows' order."""
+"""From a model and a table to answers: one per row, in row order."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
 
 MODEL = (CONFIG, WEIGHTS, NOTE)
 Answer = TypeVar("Answer")
-FEW_ROWS = 8  # plain PyTorch computes them in less time than it takes to load numba's kernels
+FEW_ROWS = 8  # plain PyTorch computes them faster than numba's kernels load
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answering:
-    """A fitted model beside a table that it is asked about.
+    """A fitted model together with the table that it answers for.
 
     Args:
         task: the model, on its device.
         note: how it was fitted on a table.
         table: the table.
         samples: its rows as samples.
-        id_column: the column that names the rows; None numbers them.
+        id_column: the column of ids; None numbers the rows.
     """
 
     task: Task
@@ -61,7 +61,7 @@ class Answering:
 
     @property
     def name(self) -> str:
-        """What the column of ids is called in answers."""
+        """The name of the id column in answers."""
         return "row" if self.id_column is None else self.id_column
 
     @property
@@ -71,12 +71,12 @@ class Answering:
 
     @property
     def num_rows(self) -> int | None:
-        """How many rows there are; of a stream only reading them all would tell."""
+        """The number of rows; for a stream, only reading all of it would give the number."""
         return None if self.table.streaming else len(self.table)
 
     @property
     def is_small(self) -> bool:
-        """Whether there are so few rows that loading kernels would take longer than it saves."""
+        """Whether the rows are so few that loading kernels would take longer than it saves."""
         return self.num_rows is not None and self.num_rows <= FEW_ROWS
 
     def each(
@@ -89,15 +89,15 @@ class Answering:
         advance: Callable[[], object],
         rejects: list[Reject],
     ) -> Iterator[tuple[object, Answer]]:
-        """What names each row that can be answered for (`ids_of`), with the answer, in order.
+        """The id of each row that can be answered for (`ids_of`), with the answer, in order.
 
         Args:
             answer: one answer per graph of a batch.
-            on_error: what happens to what cannot be read.
+            on_error: policy for values that cannot be read.
             batch_size: rows per batch.
-            workers: processes that read.
+            workers: loader processes.
             advance: called after each row.
-            rejects: what was left out is added here.
+            rejects: receives what was left out.
         """
         device = next(self.task.parameters()).device
         reader = GraphReader(self.task.builder, on_error)
@@ -107,7 +107,7 @@ class Answering:
         with torch.no_grad(), yielding_cores():
             while batch := list(islice(reads, batch_size)):
                 rejects += [reject for found in batch for reject in found.rejects]
-                named = zip(batch, ids, strict=False)  # ids may be numbers without end
+                named = zip(batch, ids, strict=False)  # ids may be an endless count
                 kept = [(name, found.graph) for found, name in named if found.graph is not None]
                 graphs = [graph for _, graph in kept]
                 answers = answer(self.task, self.task.builder.collate(graphs).to(device)) if graphs else ()
@@ -136,7 +136,7 @@ def answering(
     device: str,
     observer: Observer,
 ) -> Answering:
-    """Open a model's folder and a table; the observer gets the model's columns that the table lacks.
+    """Open a model's folder and a table; the observer receives the model's columns that the table lacks.
 
     Raises:
         FileNotFoundError: the folder holds no model, or none that `fit` wrote.
@@ -175,10 +175,10 @@ def answering(
 
 
 def check_place(path: Path, table: object) -> None:
-    """Refuse a place for answers before anything is opened; remove what an earlier, killed run left unfinished there.
+    """Refuse an output path before anything is opened; remove unfinished files of an earlier, killed run there.
 
     Raises:
-        ValueError: the place, or that of the list of rejects, is the table's, a folder's, or another file's.
+        ValueError: the path, or that of the list of rejects, is the table's, a folder's, or another file's.
     """
     beside = _beside(path)
     for place in (path, beside):
@@ -197,7 +197,7 @@ def written_with(path: Path) -> list[Path]:
 
 
 def ids_beside(path: Path) -> Path:
-    """Where the ids of an array of vectors stand."""
+    """The path of the ids that belong to an array of vectors."""
     return path.with_name(f"{path.name}.ids.csv")
 
 
@@ -206,9 +206,9 @@ def _beside(path: Path) -> Path:
 
 
 def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> str:
-    """The rejects, in a file beside the answers; with "stop" there are none to list, and an earlier list goes.
+    """Write the rejects to a file beside the answers; with "stop" there are none, and an earlier list is removed.
 
-    Returns how many rows were left out and where they are listed.
+    Returns the number of rows left out and the path of the list.
     """
     beside = _beside(path)
     if on_error == "stop":
@@ -229,7 +229,7 @@ def checked(on_error: OnError, batch_size: int) -> None:
     """Refuse options before anything is read.
 
     Raises:
-        ValueError: an unknown policy, or batches of nothing.
+        ValueError: an unknown policy, or a batch size below 1.
     """
     check_on_error(on_error)
     if batch_size < 1:

@@ -1,4 +1,4 @@
-"""Vectors into a .npy file, row by row, complete or not there at all."""
+"""Writing vectors to a .npy file, row by row and atomically."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ from gnnfuse.sample.whole_file import replacing
 
 @contextmanager
 def writing_array(path: Path, dim: int) -> "Iterator[Callable[[Float32[np.ndarray, 'dim']], None]]":
-    """What takes each row of a float32 array `[rows, dim]`; the file takes its place when all are written.
+    """Gives a function that writes one row of a float32 array `[rows, dim]`; the file appears when all are written.
 
-    The header says how many rows there are, so it is written again at the end: numpy leaves room for larger numbers.
+    The header holds the number of rows, so it is rewritten at the end: numpy leaves room for larger numbers.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""Metrics for people: those of many numbers are left out, and names are spelt out."""
+"""Metrics for people: without those of single numbers if there are many, and with names spelt out."""
 
 from collections.abc import Mapping
 

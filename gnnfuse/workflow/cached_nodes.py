@@ -1,4 +1,4 @@
-"""Frozen encoders run once over a table, and their features in their place."""
+"""Frozen encoders run once over a table and replaced by their features."""
 
 from collections.abc import Sequence
 
@@ -22,21 +22,21 @@ def cached_nodes(
     config: FitConfig,
     observer: Observer,
 ) -> tuple[NodeType, ...]:
-    """Make the features that a cache lacks; returns node types that read from it in the place of pretrained ones.
+    """Make the features that a cache lacks; returns node types that read from it in place of pretrained ones.
 
-    Features do not change at random in training. Of processes that train together one makes them, and the others wait.
+    Features do not change at random in training. Of several training processes, one makes them and the others wait.
 
     Args:
-        node_types: of a table; those of other kinds are given back as they are.
-        samples: all of the table's.
+        node_types: of a table; those of other kinds are returned unchanged.
+        samples: all samples of the table.
         encoders: name the cache.
-        rows: how many samples there are.
+        rows: number of samples.
         on_error: as `cache_samples` takes it.
-        config: says where encoders run, and how many processes read.
-        observer: is told how far it is and what came of it.
+        config: where encoders run, and how many processes read.
+        observer: receives progress and results.
 
     Raises:
-        FileNotFoundError: an encoder's weights are not here.
+        FileNotFoundError: an encoder's weights are not on this machine.
         ValueError: a signal cannot be read and `on_error` is "stop", or another command is writing the same features.
     """
     assert encoders.cache is not None

@@ -1,4 +1,4 @@
-"""What can be refused before every file of a table is read."""
+"""Checks that run before every file of a table is read."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ from gnnfuse.workflow.table_nodes import Encoders, table_nodes, table_rules
 
 
 def check_model(options: FitOptions, columns: Columns, samples: Iterable[Sample]) -> None:
-    """Refuse a model that cannot be made, by making one whose encoders are small: nothing is loaded.
+    """Refuse a model that cannot be made, by making one with small encoders: nothing is loaded.
 
     Args:
-        options: name the model and its sizes.
-        columns: which column is what.
+        options: the model and its sizes.
+        columns: the role of each column.
         samples: some of the table's samples.
 
     Raises:
@@ -41,7 +41,7 @@ def class_counts(table: Table, target: TableTarget, rows: Iterable[int]) -> "Cou
     for row in rows:
         try:
             found = target.read({name: cells[row] for name, cells in columns.items()})
-        except ValueError:  # the survey says so, or leaves the row out
+        except ValueError:  # the survey reports it or leaves the row out
             continue
         if found is not None:
             counts.update(found if isinstance(found, tuple) else (str(found),))
@@ -49,11 +49,11 @@ def class_counts(table: Table, target: TableTarget, rows: Iterable[int]) -> "Cou
 
 
 def check_classes(table: str, target: TableTarget, counts: Mapping[str, int]) -> None:
-    """Refuse training rows between whose classes there is nothing to choose.
+    """Refuse training rows with too few classes or labels.
 
     Args:
         table: its name.
-        target: how targets are read; numbers are not looked at.
+        target: how targets are read; numbers are not checked.
         counts: class or label -> training rows.
 
     Raises:

@@ -51,33 +51,33 @@ def embed(
     classes: Sequence[type] = (),
     observer: Observer | None = None,
 ) -> Predicted:
-    """Write the fused vector of every row of a table, in the rows' order.
+    """Write the fused vector of every row of a table, in row order.
 
-    Into `.parquet` (the id and `embedding`, a list of float32) or `.npy` (float32 `[rows, dim]`, the ids beside it in
-    a file whose name ends in `.ids.csv`). The rest is as in `predict`.
+    To `.parquet` (the id and `embedding`, a list of float32) or `.npy` (float32 `[rows, dim]`, with the ids beside it
+    in a file whose name ends in `.ids.csv`). Otherwise as `predict`.
 
     Args:
         model: a folder that `fit` wrote, a hub id, or a task (then with `note`).
-        table: whatever `open_table` opens.
+        table: anything that `open_table` opens.
         out: the file to write: .parquet or .npy.
-        id: the column that names the rows; the one of training by default, numbers from 1 without it. Ids are written
-            as they stand there, and may be empty or come again.
-        media: folder that paths in cells start from; the table's own by default.
+        id: the column of ids; that of training by default, numbers from 1 without it. Ids are written unchanged, and
+            may be empty or repeated.
+        media: base folder of paths in cells; the table's own by default.
         allow_outside: let such paths lead out of that folder.
-        blanks: words that stand for an empty cell in all columns; those of training by default.
-        streaming: read rows one after another: the table is not held in memory, nor converted.
+        blanks: words that mean an empty cell, in all columns; those of training by default.
+        streaming: read rows one after another: the table is neither held in memory nor converted.
         on_error: "stop", "missing", "skip", as in `predict`.
         batch_size: rows per batch.
-        workers: processes that read.
+        workers: loader processes.
         device: as `FitConfig.device`.
         note: how columns are read, where `model` is a task.
         classes: own node types, layers and the like that a saved model may name, as `from_pretrained` takes them.
-        observer: is told how far it is, nobody by default.
+        observer: receives progress; none by default.
 
     Raises:
         FileNotFoundError: no model there.
         ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` (or a
-            file that is written beside it) is one that is read.
+            file written beside it) is an input.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
@@ -112,7 +112,7 @@ def _schema(asked: Answering) -> "pa.Schema":
 
 
 def _write_array(path: Path, name: str, found: Iterator[tuple[object, np.ndarray]], dim: int) -> int:
-    """Write vectors and, beside them, their ids; returns how many there are."""
+    """Write vectors and, beside them, their ids; returns their number."""
     ids, rows = ids_beside(path), 0
     with (
         replacing(ids) as partial,

@@ -1,4 +1,4 @@
-"""The folder that `fit` writes into: which files are its own there, and which are left alone."""
+"""The folder that `fit` writes into: which files belong to `fit` there, and which are left alone."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ from gnnfuse.workflow.targets.tasks import TASKS
 
 CHECKPOINTS, RESULTS, REPORT = "checkpoints", "results.json", "report.md"
 PLOTS = ("curves.png", *(kind.plot for kind in TASKS.values()))
-REPLACED = (REJECTS, RESULTS, REPORT, NOTE, CONFIG, WEIGHTS, *PLOTS)  # the card of somebody else is kept
+REPLACED = (REJECTS, RESULTS, REPORT, NOTE, CONFIG, WEIGHTS, *PLOTS)  # a model card written by someone else is kept
 
 
 def check_fit_folder(folder: Path, table: object, encoders: Encoders, *, resume: bool) -> None:
     """Refuse a folder that `fit` would harm, before anything is opened.
 
     Raises:
-        ValueError: it is a file; it holds an earlier run's checkpoints, and none is to go on; what the run reads would
-            be replaced; or it holds files of the names that `fit` writes, and they are not an earlier run's.
+        ValueError: it is a file; it holds an earlier run's checkpoints without `resume`; an input of the run would be
+            replaced; or it holds files with the names that `fit` writes that are not from an earlier run.
         PermissionError: it cannot be written to.
     """
     if folder.exists() and not folder.is_dir():
@@ -55,7 +55,7 @@ def written_by_fit(folder: Path) -> list[Path]:
 
 
 def encoder_files(encoders: Encoders) -> list[Path]:
-    """The files that pretrained encoders are read from, where they are here."""
+    """The files from which pretrained encoders are read, if they are on this machine."""
     given = (encoders.image, encoders.audio, encoders.text)
     weights = (encoders.image_weights, encoders.audio_weights, encoders.text_weights)
     return [file for each in (*given, *weights) for file in files_in(each)]
@@ -63,7 +63,7 @@ def encoder_files(encoders: Encoders) -> list[Path]:
 
 @contextmanager
 def only_run(folder: Path) -> Iterator[None]:
-    """Keep a second run out of the folder, and tidy up after earlier ones that were killed.
+    """Keep a second run out of the folder, and clean up after earlier runs that were killed.
 
     Raises:
         ValueError: another run is writing there.
@@ -79,7 +79,7 @@ def only_run(folder: Path) -> Iterator[None]:
         remove_unfinished(folder)
         yield
     finally:
-        for place in made:  # a run that was refused leaves nothing behind
+        for place in made:  # a refused run leaves nothing behind
             if not any(place.iterdir()):
                 place.rmdir()
         if release is not None:

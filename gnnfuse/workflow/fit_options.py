@@ -1,4 +1,4 @@
-"""What is fitted on a table, beside how it is trained."""
+"""What is fitted on a table, apart from how it is trained."""
 
 from dataclasses import dataclass, field
 from typing import get_args
@@ -14,30 +14,30 @@ from gnnfuse.workflow.table_nodes import Encoders
 
 @dataclass(frozen=True, kw_only=True)
 class FitOptions:
-    """What is fitted, beside how it is trained (`FitConfig`).
+    """What is fitted, apart from how it is trained (`FitConfig`).
 
     Args:
         model: a fusion model of the catalogue; `unimodal:NAME` for one signal alone.
         dim: size of the states and of the fused vector.
         depth: layers.
-        readout: how the graph model makes one vector of a sample's states: "additive" lets each modality answer for
-            itself and averages, "typed" puts a network over them; None takes the first below 20,000 training rows,
-            which a network learns by heart, else the second. Other models have their own.
+        readout: how the graph model makes one vector of a sample's states: "additive" averages separate answers of the
+            modalities, "typed" applies a network to the states; None takes "additive" below 20,000 training rows, which
+            a network would overfit, else "typed". Other models have their own.
         encoders: pretrained encoders.
-        kind: "classification", "multilabel" or "regression"; chosen from the target by default (see `target_kind`).
-        separator: between several labels in a cell; found by default where it is certain.
-        fractions: of training, validation and test rows, where no column says which are which (or names no validation
-            rows: then of training and validation rows together).
-        on_error: what happens to what cannot be read: "stop" raises, "missing" takes a signal for absent, "skip" leaves
-            the row out.
+        kind: "classification", "multilabel" or "regression"; by default chosen from the target (see `target_kind`).
+        separator: between several labels in a cell; detected by default if it is unambiguous.
+        fractions: of training, validation and test rows, if no column gives the split (or it has no validation rows:
+            then of training and validation rows together).
+        on_error: policy for values that cannot be read: "stop" raises, "missing" treats a signal as absent, "skip"
+            leaves the row out.
         augment: change training samples at random; None does so below 20,000 training rows.
-        class_weights: let samples of small classes count more, by the square root of how much rarer they are (labels:
-            by the odds of not having them); None does so where the largest class has more than one and a half times the
+        class_weights: weight samples of small classes more, by the square root of how much rarer they are (labels: by
+            the odds of not having them); None does so if the largest class has more than one and a half times the
             samples of the smallest.
 
     Raises:
-        ValueError: an unknown policy or readout, a readout for another model, a separator where there are no lists of
-            labels, or fractions that are no shares.
+        ValueError: an unknown policy or readout, a readout for another model, a separator without lists of labels, or
+            invalid fractions.
 
     Example:
         >>> FitOptions(model="concat").depth

@@ -1,4 +1,4 @@
-"""What one call of `fit` was given, once its table is open."""
+"""The arguments of one call of `fit`, once its table is open."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from gnnfuse.workflow.observer import Observer
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FitRequest:
-    """What every step from a table to a trained task takes.
+    """The input of every step from a table to a trained task.
 
     Args:
         table: the table.
-        columns: what its columns are.
+        columns: the roles of its columns.
         options: what is fitted.
         config: how it is trained.
-        observer: is told what was chosen.
+        observer: receives what was chosen.
     """
 
     table: Table
@@ -28,5 +28,5 @@ class FitRequest:
 
     @property
     def target_column(self) -> str:
-        """The target's columns, for messages."""
+        """The names of the target's columns, for messages."""
         return ", ".join(self.columns.target)

@@ -37,15 +37,15 @@ CONFIGURED = (  # in `fit_defaults`, by these names
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Fitted:
-    """What came of fitting a model on a table.
+    """The results of fitting a model on a table.
 
     Args:
         task: the fitted task, ready to predict.
         report: what happened in training.
-        metrics: split -> metric -> value, for "valid" and "test" (where there are test rows); of several processes
-            that train together, in the first only.
-        columns: what the columns were taken for.
-        folder: where everything was written.
+        metrics: split -> metric -> value, for "valid" and "test" (if there are test rows); of several training
+            processes, in the first only.
+        columns: the roles that the columns were given.
+        folder: the folder that holds all results.
     """
 
     task: Task
@@ -82,43 +82,43 @@ def fit(
     """Fit a model on a table and write it into a folder: model, results.json, report.md with plots, rejects.csv.
 
     Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
-    chosen from what stands in its column, and splits are made by rule where no column says them. Test rows are opened
+    chosen from the content of its column, and splits are made by rule if no column gives them. Test rows are opened
     once, after training. Checkpoints are kept in `out`/checkpoints, and logs in
     `out`/checkpoints/logs. Where `options.encoders` name a cache, training
-    reads the features of frozen encoders from it; the model that is saved runs the encoders.
+    reads the features of frozen encoders from it; the saved model runs the encoders.
 
     Args:
-        table: a file, a folder, a data set, a data frame or a list of mappings: whatever `open_table` opens.
-        out: the folder to write into; made if it is not there.
+        table: a file, a folder, a data set, a data frame or a list of mappings: anything that `open_table` opens.
+        out: the folder to write into; created if missing.
         image: columns of pictures.
         audio: columns of recordings.
         text: columns of texts.
-        text_file: columns of paths of files that hold a text.
+        text_file: columns of paths of text files.
         rows: columns of lists of numbers.
         features: columns of numbers.
-        target: the column that a model should say; several for a vector of numbers.
-        id: the column that names the rows.
-        split: the column that says which rows are for training, validation and testing.
-        group: the column of what must stay together in one split.
-        ignore: columns that are not used, whatever stands in them.
-        media: folder that paths in cells start from; the table's own by default.
+        target: the column to predict; several for a vector of numbers.
+        id: the column of ids.
+        split: the column that assigns rows to training, validation and testing.
+        group: the column whose equal values stay together in one split.
+        ignore: columns that are not used, whatever their content.
+        media: base folder of paths in cells; the table's own by default.
         allow_outside: let such paths lead out of that folder.
-        blanks: words that stand for an empty cell in all columns; by default those that `pandas.read_csv` takes for
-            missing ("NA", "null", ...), in columns of numbers and targets only.
-        streaming: read rows one after another, anew in every pass: the table is not held in memory, nor converted, and
-            may be longer than either would allow. Columns are guessed, and the kind of target chosen, from its first
-            rows. Made splits follow a hash of each row's group, id or number, without stratifying; ids are not compared
-            with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
+        blanks: words that mean an empty cell, in all columns; by default those that `pandas.read_csv` treats as missing
+            ("NA", "null", ...), in columns of numbers and targets only.
+        streaming: read rows one after another, anew in every pass: the table is neither held in memory nor converted,
+            and may be too large for either. Columns are guessed, and the kind of target chosen, from its first rows.
+            Generated splits follow a hash of each row's group, id or number, without stratification; ids are not
+            compared with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
         options: what is fitted; `FitOptions()` by default.
-        config: how it is trained; `default_config()` by default, and `default_config(epochs=5)` for one number of it: a
-            `FitConfig` has other defaults, and the observer is told which numbers are not the usual ones.
-        resume: go on from the newest checkpoint in `out`, to the same end; begins where there is none.
-        observer: is told how far it is, nobody by default; `gnnfuse.workflow.Terminal()` prints.
+        config: how it is trained; `default_config()` by default, and `default_config(epochs=5)` to change one value: a
+            `FitConfig` has other defaults, and the observer receives the values that differ from the usual ones.
+        resume: continue from the newest checkpoint in `out`, to the same end; without a checkpoint, start anew.
+        observer: receives progress, none by default; `gnnfuse.workflow.Terminal()` prints it.
 
     Raises:
         ValueError: a table that cannot be read or has no target (`TableError`), rows that cannot be read with
-            on_error="stop", options that do not go together, or an `out` that holds what is read, checkpoints of
-            another run, or somebody else's files of the names that are written.
+            on_error="stop", options that contradict each other, or an `out` that holds inputs, checkpoints of another
+            run, or foreign files with the names that are written.
 
     Example:
         >>> import tempfile
@@ -133,7 +133,7 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
-    if is_first_process():  # before any other process of the run, which would find what this one writes
+    if is_first_process():  # before any other process of the run, which would find this one's files
         check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
     opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming)
     for note in opened.notes:
@@ -158,7 +158,7 @@ def fit(
 
 
 def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
-    """Train, save and measure what was planned."""
+    """Train, save and measure the planned task."""
     observer, columns = plan.request.observer, plan.request.columns
     train, valid = training_samples(plan)
     config = plan.training(folder / CHECKPOINTS, resume=resume)
@@ -179,14 +179,14 @@ def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
 
 
 def _watchers(plan: TablePlan, folder: Path, *, resume: bool) -> "list[Callback]":
-    """What is done and shown during training."""
+    """The callbacks that write rejects, print and show progress during training."""
     observer = plan.request.observer
     shown = observer.training(plan.request.config.epochs, plan.task.monitor)
     return [_rejects_written(plan, folder), *_resuming(resume, observer), *shown]
 
 
 def _measured(plan: TablePlan, valid: Samples) -> dict[str, Evaluation]:
-    """The fitted task on validation rows and, once, on test rows."""
+    """Measure the fitted task on validation rows and, once, on test rows."""
     splits = {"valid": valid} | ({"test": plan.rows.samples["test"]} if plan.rows.sizes["test"] else {})
     config = plan.request.config
     return {
@@ -196,10 +196,10 @@ def _measured(plan: TablePlan, valid: Samples) -> dict[str, Evaluation]:
 
 
 def is_first_process() -> bool:
-    """Whether this process writes and prints, of those that train together.
+    """Whether this process writes and prints, if several train together.
 
-    The variables of whoever started the processes tell them apart before Lightning is loaded, and Lightning's own rank
-    once it has started or joined processes itself.
+    The launcher's environment variables give the rank before Lightning is loaded, and Lightning's own rank once it has
+    started or joined processes itself.
     """
     ranks = [int(next((os.environ[name] for name in RANKS if name in os.environ), 0))]
     if "lightning.pytorch" in sys.modules:
@@ -210,7 +210,7 @@ def is_first_process() -> bool:
 
 
 def default_config(**changes: object) -> FitConfig:
-    """How a table is trained on unless told otherwise: long enough for a small one, ended when nothing improves.
+    """The default training settings for a table: long enough for a small one, stopped when nothing improves.
 
     Example:
         >>> default_config(epochs=5).epochs
@@ -221,7 +221,7 @@ def default_config(**changes: object) -> FitConfig:
 
 
 def _unusual(config: FitConfig) -> str:
-    """The numbers that are not the usual ones, in words.
+    """The settings that differ from the usual ones, in words.
 
     Example:
         >>> _unusual(default_config(epochs=5))
@@ -233,7 +233,7 @@ def _unusual(config: FitConfig) -> str:
 
 
 def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
-    """Writes rejects.csv when training begins: a run that is refused before leaves an earlier one's as it was."""
+    """Writes rejects.csv when training begins: a run that is refused earlier leaves the previous file intact."""
     from lightning.pytorch.callbacks import LambdaCallback
 
     def write(trainer: "Trainer", _: object) -> None:
@@ -244,7 +244,7 @@ def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
 
 
 def _resuming(resume: bool, observer: Observer) -> "list[Callback]":
-    """Says where a run that is to go on begins."""
+    """Prints where a resumed run begins."""
     from lightning.pytorch.callbacks import LambdaCallback
 
     def say(trainer: "Trainer", _: object) -> None:
@@ -260,7 +260,7 @@ def _resuming(resume: bool, observer: Observer) -> "list[Callback]":
 
 
 def _best(report: FitReport) -> dict[str, float]:
-    """The validation metrics of the epoch that was kept, as they were found in training."""
+    """The validation metrics of the epoch that was kept, as measured in training."""
     found = {name.removeprefix("valid_"): value for name, value in report.best.items() if name.startswith("valid_")}
     return {name: value for name, value in found.items() if name != "loss"}
 

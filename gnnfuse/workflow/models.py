@@ -16,14 +16,14 @@ DEFAULT_MODELS = ("graph", "joint_transformer", "modality_attention", "concat", 
 
 @dataclass(frozen=True)
 class ModelName:
-    """A model of the catalogue, and for those with variants one of them: `graph`, `unimodal:image`."""
+    """A model of the catalogue, and one of its variants if it has any: `graph`, `unimodal:image`."""
 
     model: str
     variant: str | None = None
 
     @classmethod
     def of(cls, name: object) -> Self:
-        """The model that a name means, whatever the modalities.
+        """The model with a name, whatever the modalities.
 
         Raises:
             ValueError: no name, an unknown model, or a variant of a model that has none.
@@ -50,7 +50,7 @@ def model_class(name: str) -> type[FusionModel]:
     """The class that the catalogue lists under a name.
 
     Raises:
-        ValueError: an unknown name, with the near ones suggested.
+        ValueError: an unknown name; similar names are suggested.
         TypeError: the entry is not a fusion model.
     """
     kind = catalog.load("model", name)
@@ -60,14 +60,14 @@ def model_class(name: str) -> type[FusionModel]:
 
 
 def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
-    """The models that names mean: one with variants means all of them (`unimodal`: one per modality).
+    """The models with these names: a name with variants means all of them (`unimodal`: one per modality).
 
     Args:
         names: names of the catalogue, or `model:variant`.
         modalities: node types that are read from a signal.
 
     Raises:
-        ValueError: an unknown model or variant, with the near ones suggested.
+        ValueError: an unknown model or variant; similar names are suggested.
 
     Example:
         >>> [str(name) for name in expand(["graph", "unimodal"], ["image", "text"])]
@@ -83,14 +83,14 @@ def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
 
 
 def model_named(name: str, node_types: Sequence[NodeType]) -> ModelName:
-    """The one model that a name means: of `unimodal:SIGNAL`, the node type that reads the signal.
+    """The one model with a name; `unimodal:SIGNAL` names the node type that reads the signal.
 
     Args:
         name: of the catalogue, or `model:SIGNAL`.
-        node_types: what reads signals.
+        node_types: the node types that read signals.
 
     Raises:
-        ValueError: an unknown model or signal, with the near ones suggested, or a name that means several models.
+        ValueError: an unknown model or signal (similar names are suggested), or a name that means several models.
 
     Example:
         >>> from gnnfuse.nodes import TextTokens
@@ -121,15 +121,15 @@ def make_model(
     """A new model with weights drawn from the seed; the process's random states stay as they are.
 
     Args:
-        name: which.
+        name: the model.
         builder: makes the graphs.
         dim: size of the states and of the fused vector.
         depth: layers.
         seed: of the weights.
-        options: makes further arguments of the model, whose weights are drawn from the seed too.
+        options: makes further arguments of the model, whose weights are also drawn from the seed.
 
     Raises:
-        ValueError: an unknown model, or numbers it cannot be built with.
+        ValueError: an unknown model, or sizes that it cannot have.
         TypeError: the catalogue's entry is not a fusion model.
     """
     kind = model_class(name.model)

@@ -1,4 +1,4 @@
-"""Who is told how far a command is: the terminal, or nobody."""
+"""Receivers of a command's progress: the terminal, or nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Is told how far a command is, and does nothing with it; the terminal's does more."""
+    """Receives a command's progress and ignores it; `Terminal` shows it."""
 
     def says(self, line: str) -> None:
-        """Something a user should know."""
+        """Receives a message for the user."""
 
     def columns(self, guess: Guess) -> None:
-        """What the columns were taken for, before they are used."""
+        """Receives the guessed columns, before they are used."""
 
     def counting(self, what: str, total: int | None) -> "AbstractContextManager[Callable[[], object]]":
-        """Before something is done `total` times; what comes out is called after each."""
+        """Called before something is done `total` times; the returned function is called after each."""
         return nullcontext(lambda: None)
 
     def training(self, epochs: int, monitor: str) -> "Sequence[Callback]":
-        """Before training; what comes out watches it."""
+        """Called before training; the returned callbacks watch it."""
         return ()
 
     def measured(self, split: str, metrics: Mapping[str, float]) -> None:
-        """After a model was measured."""
+        """Called after a model was measured."""

@@ -1,4 +1,4 @@
-"""The graphs of samples in order, with what could not be read of them: for answers, row by row."""
+"""The graphs of samples in order, with the values that could not be read: for answers, row by row."""
 
 from dataclasses import dataclass, replace
 
@@ -10,13 +10,13 @@ from gnnfuse.sample import Sample, SignalError, with_rest_of
 
 @dataclass(frozen=True)
 class Read:
-    """What came of one sample.
+    """The result of reading one sample.
 
     Args:
-        number: its place, from 0.
+        number: its position, from 0.
         id: its id.
-        graph: its graph; None where it is left out.
-        rejects: what could not be read.
+        graph: its graph; None if it is left out.
+        rejects: the values that could not be read.
     """
 
     number: int
@@ -27,12 +27,12 @@ class Read:
 
 @dataclass(frozen=True)
 class GraphReader:
-    """Reads one sample after another; targets are not looked at.
+    """Reads one sample after another; targets are not read.
 
     Args:
         builder: makes the graphs.
-        on_error: "stop" raises at the first thing that cannot be read, "missing" takes it for absent, "skip" leaves the
-            sample out.
+        on_error: "stop" raises at the first unreadable value, "missing" treats it as absent, "skip" leaves the sample
+            out.
     """
 
     builder: GraphBuilder
@@ -42,7 +42,7 @@ class GraphReader:
         """The sample's graph.
 
         Raises:
-            ValueError: something cannot be read and `on_error` is "stop".
+            ValueError: a value cannot be read and `on_error` is "stop".
         """
         sample = replace(sample.named(number), target=None)
         rejects: list[Reject] = []

@@ -1,4 +1,4 @@
-"""What `fit` writes beside the model: results.json, report.md and its plots."""
+"""The files that `fit` writes beside the model: results.json, report.md and its plots."""
 
 import json
 import math
@@ -73,7 +73,7 @@ _ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "
 
 
 def _table_name(plan: TablePlan) -> str:
-    """Without the quotes that messages have around it."""
+    """The table's name, without the quotes that messages put around it."""
     name = plan.request.table.name
     return name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "'\"" else name
 
@@ -89,7 +89,7 @@ def _encoders(plan: TablePlan) -> list[dict[str, object]]:
 
 
 def _finite(value: Any) -> Any:
-    """The same with null for what JSON has no number for.
+    """The same value with null for numbers that JSON cannot represent.
 
     Example:
         >>> _finite({"loss": [1.0, float("inf")]})
@@ -110,7 +110,7 @@ def write_report(
     A plot that fails affects nothing else.
 
     Returns:
-        Notes on plots that failed, or whose names could not be written as they stand.
+        Notes on plots that failed, or whose names could not be written unchanged.
     """
     from gnnfuse.draw.drawings import draw_all
 
@@ -148,7 +148,7 @@ def _of_predictions(plan: TablePlan, found: Evaluation, split: str) -> "tuple[st
 
 
 def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:
-    """The page to read.
+    """The report in Markdown.
 
     Args:
         results: as `results_of` gives them.
@@ -179,7 +179,7 @@ def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str]
 
 
 def _probability_lines(results: Results) -> list[str]:
-    """What the calibration error is, and how predictions follow from probabilities where classes were weighted."""
+    """Explains the calibration error, and how predictions follow from probabilities if classes were weighted."""
     weights, threshold = results["training"]["class_weights"], results["training"]["threshold"]
     judged = (
         "the most probable class and how often it is right"

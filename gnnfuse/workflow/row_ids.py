@@ -1,4 +1,4 @@
-"""What names the rows of answers: the cells of the table's id column as they stand there, or the rows' numbers."""
+"""The ids of rows in answers: the unchanged cells of the table's id column, or row numbers."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def id_type(table: Table, column: str | None) -> "pa.DataType":
-    """The Arrow type of `ids_of`: numbers, dates and times keep the table's own, everything else is text."""
+    """The Arrow type of `ids_of`: numbers, booleans, dates and times keep the table's type, all others become text."""
     import pyarrow as pa
     import pyarrow.types as types
 
@@ -25,10 +25,10 @@ def id_type(table: Table, column: str | None) -> "pa.DataType":
 
 
 def ids_of(table: Table, column: str | None) -> Iterator[object]:
-    """What names each row, in order: its cell, None where that is empty; its number from 1 where no column does.
+    """The id of each row, in order: its cell (None if empty), or its number from 1 if there is no id column.
 
-    Nothing is changed but texts that are not UTF-8, whose bytes are spelt out. A stream is read once more, beside
-    whoever reads its samples.
+    Ids are unchanged, except that bytes in text that is not UTF-8 are escaped. A stream is read once more, in parallel
+    with the reader of its samples.
 
     Example:
         >>> from gnnfuse.tables import open_table

@@ -1,4 +1,4 @@
-"""Answers into a file, row by row: CSV, JSON Lines or Parquet, complete or not there at all."""
+"""Writing answers to a file, row by row and atomically: CSV, JSON Lines or Parquet."""
 
 import csv
 import json
@@ -18,14 +18,14 @@ ROWS_AT_ONCE = 4096
 
 
 class RowWriter(ABC):
-    """Takes rows; what they hold is the same columns in each.
+    """Writes rows that all have the same columns.
 
     Args:
         path: the file to write.
         schema: the columns and their Arrow types.
 
     Attributes:
-        formula: the first text that a spreadsheet program would run if it opened the file; None where there is none.
+        formula: the first text that a spreadsheet program would run on opening the file; None if there is none.
     """
 
     def __init__(self, path: Path, schema: "pa.Schema") -> None:
@@ -34,18 +34,18 @@ class RowWriter(ABC):
 
     @abstractmethod
     def write(self, row: Mapping[str, object]) -> None:
-        """One row."""
+        """Write one row."""
 
     @abstractmethod
     def close(self) -> None:
-        """After the last row."""
+        """Called after the last row."""
 
 
 class CsvRows(RowWriter):
     """Comma-separated values in UTF-8, the columns as header; several labels are joined by "|".
 
-    Texts are written as they are, also those that spreadsheet programs take for formulas ("=1+1"): a class must come
-    back unchanged, and any escape that keeps such a program from running it would change it.
+    Texts are written unchanged, even those that spreadsheet programs take for formulas ("=1+1"): a class must survive a
+    round trip, and any escape that keeps such a program from running it would change it.
     """
 
     def __init__(self, path: Path, schema: "pa.Schema") -> None:
@@ -55,7 +55,7 @@ class CsvRows(RowWriter):
         self._writer.writeheader()
 
     def write(self, row: Mapping[str, object]) -> None:
-        """One line."""
+        """Write one line."""
         cells = {name: _cell(value) for name, value in row.items()}
         if self.formula is None:
             self.formula = next((cell for cell in cells.values() if isinstance(cell, str) and is_formula(cell)), None)
@@ -74,7 +74,7 @@ class JsonRows(RowWriter):
         self._file = path.open("w", encoding="utf-8")
 
     def write(self, row: Mapping[str, object]) -> None:
-        """One line."""
+        """Write one line."""
         self._file.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class JsonRows(RowWriter):
 
 
 class ParquetRows(RowWriter):
-    """Parquet, some thousand rows to a group."""
+    """Parquet, in row groups of some thousand rows."""
 
     def __init__(self, path: Path, schema: "pa.Schema") -> None:
         import pyarrow.parquet as pq
@@ -93,18 +93,18 @@ class ParquetRows(RowWriter):
         self._writer = pq.ParquetWriter(path, schema)
 
     def write(self, row: Mapping[str, object]) -> None:
-        """One row, written with others."""
+        """Add one row, which is written together with others."""
         self._rows.append(row)
         if len(self._rows) >= ROWS_AT_ONCE:
             self._flush()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         try:
             if self._rows:
                 self._flush()
         except BaseException:
-            with suppress(Exception):  # after a failed write it fails again, with a vaguer error
+            with suppress(Exception):  # after a failed write it fails again, with a less specific error
                 self._writer.close()
             raise
         self._writer.close()
@@ -153,7 +153,7 @@ def check_ending(path: Path, known: Mapping[str, object]) -> None:
 
 @contextmanager
 def writing(path: Path, schema: "pa.Schema") -> "Iterator[RowWriter]":
-    """A writer whose file takes its place when all is written; nothing is there if it is not.
+    """A writer whose file appears when all rows are written; otherwise there is no file.
 
     A file without rows still has its columns, where its format can hold them.
 

@@ -1,4 +1,4 @@
-"""The first step from a table to a task: its kind of target, and which rows are for what."""
+"""The first step from a table to a task: the kind of its target, and its splits."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class SplitTable:
 
     Args:
         target: how targets are read.
-        rows: the rows by split, whether or not they can be read.
+        rows: the rows by split, readable or not.
     """
 
     target: TableTarget
@@ -23,16 +23,16 @@ class SplitTable:
 
     @property
     def splits(self) -> Splits:
-        """How the rows were split, in words and by which shares."""
+        """How the rows were split: the rule in words, and the fractions."""
         return self.rows.splits
 
 
 def split_table(request: FitRequest) -> SplitTable:
-    """Choose the kind of target and split the rows; the observer is told both.
+    """Choose the kind of target and split the rows; the observer receives both.
 
     Raises:
-        ValueError: no target, class weights where there are no classes, rows that cannot be split, no validation rows,
-            or classes between which there is nothing to choose.
+        ValueError: no target, class weights without classes, rows that cannot be split, no validation rows, or too
+            few classes.
     """
     table, config = request.table, request.config
     if table.streaming:  # refused now rather than after the table was read

@@ -1,4 +1,4 @@
-"""What a graph model is like for a table, by its size."""
+"""Options of a graph model for a table, by the table's size."""
 
 from functools import partial
 from typing import Literal
@@ -12,13 +12,13 @@ LAYER_DROPOUT = 0.2
 
 
 def graph_options(builder: GraphBuilder, *, dim: int, readout: ReadoutName, small: bool) -> dict[str, object]:
-    """What `GraphFusion` is given beside its sizes.
+    """The arguments of `GraphFusion` besides its sizes.
 
     Args:
         builder: makes the graphs.
         dim: size of the states.
         readout: how a sample's states become one vector.
-        small: of a table whose rows a model would learn by heart: layers drop a part of what they add.
+        small: the table has few rows, which a model would overfit: layers drop a part of what they add.
 
     Example:
         >>> from gnnfuse.nodes import TextTokens

@@ -22,7 +22,7 @@ from gnnfuse.tables import Columns
 
 HUB = "hub"
 READ_BY = {"image": ("image",), "audio": ("audio",), "text": ("text", "text_file")}  # columns by encoder
-LOOK = 50  # recordings whose rate is looked at
+LOOK = 50  # recordings whose sample rate is read
 MOST_PATCHES, MOST_FRAMES, MOST_TOKENS = 256, 256, 512
 USUAL_RATE = 16_000
 LEAST_AREA, SHIFT, GAIN, NOISE, LETTERS = 0.6, 0.1, 6.0, 0.005, 0.1
@@ -30,22 +30,22 @@ LEAST_AREA, SHIFT, GAIN, NOISE, LETTERS = 0.6, 0.1, 6.0, 0.005, 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Encoders:
-    """Pretrained encoders by kind of signal, as `PretrainedImage` and its like name them.
+    """Pretrained encoders by kind of signal, named as for `PretrainedImage` and its counterparts.
 
     Args:
         image: such as "torchvision/resnet50"; None trains small convolutions from scratch.
         audio: such as "torchaudio/WAV2VEC2_BASE"; None trains convolutions over log-mel spectra from scratch.
         text: such as "FacebookAI/roberta-base"; None trains embeddings of bytes from scratch.
         fine_tune: train their weights too.
-        image_weights: which of the image model's weights.
-        audio_weights: which of the audio model's weights.
-        text_weights: which of the text model's weights.
-        cache: folder that keeps their features, as `gnnfuse.cache` does: those that are not there yet are made first,
-            and training reads them. They do not change at random. What is trained predicts without the folder.
-        cache_dtype: how features are kept: "float32", or "float16" for half the space.
+        image_weights: name of the image model's weights.
+        audio_weights: name of the audio model's weights.
+        text_weights: name of the text model's weights.
+        cache: folder that keeps their features, as `gnnfuse.cache` does: missing ones are made first, and training
+            reads them. They do not change at random. The trained model predicts without the folder.
+        cache_dtype: type of the kept features: "float32", or "float16" for half the space.
 
     Raises:
-        ValueError: weights, fine_tune or a cache without an encoder, a dtype without a cache, or a cache of encoders
+        ValueError: weights, fine_tune or a cache without an encoder, a dtype without a cache, or a cache for encoders
             that are trained.
     """
 
@@ -78,7 +78,7 @@ class Encoders:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Those that are given."""
+        """The encoders that are given."""
         return tuple(name for name in (self.image, self.audio, self.text) if name is not None)
 
 
@@ -86,8 +86,8 @@ def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders)
     """A node type per signal of a table, and a hub.
 
     Args:
-        columns: which column is what.
-        samples: some of the table's samples: recordings tell their rate, rows of numbers their width.
+        columns: the role of each column.
+        samples: some of the table's samples; they give the rate of recordings and the width of rows of numbers.
         encoders: pretrained encoders.
 
     Raises:
@@ -120,7 +120,7 @@ def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders)
 
 
 def table_rules(node_types: Sequence[NodeType]) -> tuple[EdgeRule, ...]:
-    """Neighbours within grids and sequences, and everything with the hub, as far as the node types allow."""
+    """Neighbours within grids and sequences, and all nodes with the hub, as far as the node types allow."""
     rules: list[EdgeRule] = [
         Grid(),
         Window(size=2),
@@ -132,7 +132,7 @@ def table_rules(node_types: Sequence[NodeType]) -> tuple[EdgeRule, ...]:
 
 
 def node_names(signals: Iterable[str]) -> dict[str, str]:
-    """Names of node types for signals: columns may be called what a node type may not be.
+    """Names of node types for signals: a column name need not be a valid node type name.
 
     Example:
         >>> node_names(["photo", "a.b", "hub", "keys"])
@@ -202,7 +202,7 @@ def _rows(signal: str, name: str, samples: Sequence[Sample]) -> NodeType:
 
 
 def usual_rate(samples: Iterable[Sample], signal: str) -> int | None:
-    """The most frequent sample rate of some samples' recordings in Hz; None where none can be told."""
+    """The most frequent sample rate in Hz of some samples' recordings; None if none can be determined."""
     found = Counter(rate for sample in samples if (rate := _rate(sample.signals.get(signal))) is not None)
     return found.most_common(1)[0][0] if found else None
 
@@ -220,5 +220,5 @@ def _rate(value: object) -> int | None:
 
     try:
         return int(soundfile.info(BytesIO(value) if isinstance(value, bytes) else str(value)).samplerate)
-    except (OSError, RuntimeError):  # whoever reads it says what is wrong
+    except (OSError, RuntimeError):  # reading the sample raises the precise error
         return None

@@ -1,4 +1,4 @@
-"""What a fitted model's folder says of the table it was fitted on, so that others can be read alike."""
+"""The note in a fitted model's folder on the table it was fitted on, for reading other tables alike."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -17,9 +17,9 @@ class TableNote:
     """How the rows of a table become samples for a model.
 
     Args:
-        columns: the columns that it was fitted on.
+        columns: the columns that the model was fitted on.
         source: the table's name, for people.
-        blanks: words that stand for an empty cell.
+        blanks: words that mean an empty cell.
 
     Example:
         >>> import tempfile
@@ -35,14 +35,14 @@ class TableNote:
     blanks: Blanks = field(default_factory=Blanks)
 
     def write(self, folder: Path) -> None:
-        """Into the folder."""
+        """Write the note into a folder."""
         blanks = {"words": sorted(self.blanks.words), "everywhere": self.blanks.everywhere}
         said = {"format": FORMAT, "source": self.source, "columns": asdict(self.columns), "blanks": blanks}
         write_whole(folder / FILE, (json.dumps(said, indent=2) + "\n").encode())
 
     @classmethod
     def read(cls, folder: Path) -> "TableNote":
-        """From the folder.
+        """Read the note from a folder.
 
         Raises:
             FileNotFoundError: the folder has no such note: `gnnfuse fit` did not write it.
@@ -58,7 +58,7 @@ class TableNote:
                 raise ValueError(f"format {number!r}, expected {FORMAT}")
             known = {each.name for each in fields(Columns)}
             columns: Any = {name: _tuple(value) for name, value in found["columns"].items() if name in known}
-            blanks = Blanks()  # what notes mean that say nothing of them
+            blanks = Blanks()  # the meaning of notes without blanks
             if "blanks" in found:
                 words, everywhere = found["blanks"]["words"], found["blanks"]["everywhere"]
                 blanks = Blanks(words=frozenset(words), everywhere=everywhere)
@@ -67,7 +67,7 @@ class TableNote:
             raise ValueError(f"{path}: damaged or of another version ({error})") from error
 
     def signals_in(self, table: Table) -> tuple[Table, Columns, tuple[str, ...]]:
-        """A table as its model reads it, the columns of signals, and those of them that it lacks: they are empty.
+        """A table as its model reads it, the columns of signals, and the signals that it lacks, which are empty.
 
         Raises:
             TableError: the table has none of them.

@@ -1,4 +1,4 @@
-"""A table and the task that is ready to be trained on it: what training, saving and the report take."""
+"""A table and the task to train on it: the input of training, saving and the report."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from gnnfuse.workflow.usable_rows import UsableRows, usable_rows
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TablePlan:
-    """What came of each step from a table to a task.
+    """The results of the steps from a table to a task.
 
     Args:
-        request: what was wanted.
+        request: the arguments of `fit`.
         split: the table's target and splits.
-        rows: what can be read of it.
+        rows: its usable rows.
         task: the task, untrained until it is fitted.
     """
 
@@ -46,11 +46,11 @@ class TablePlan:
         return replace(self.request.config, out=folder, augment=self.augments, resume=resume)
 
     def whole(self) -> Task:
-        """The task as it is saved: it reads signals themselves, also where it was trained on cached features."""
+        """The task as it is saved: it reads signals themselves, even if it was trained on cached features."""
         return uncached(self.task) if self.cached else self.task
 
     def what_changes(self) -> str:
-        """What augmentation does where it cannot act on cached features, in words."""
+        """What augmentation changes if it cannot act on cached features, in words."""
         cached = ", ".join(self.cached)
         if not self.augments:
             return f"cached features ({cached}) are not changed at random, nor is anything else"
@@ -60,7 +60,7 @@ class TablePlan:
 
     @property
     def changing(self) -> tuple[str, ...]:
-        """The signals that node types know how to change at random."""
+        """The signals that node types can change at random."""
         return tuple(each.signal for each in self.rows.nodes if each.augments and each.signal is not None)
 
 

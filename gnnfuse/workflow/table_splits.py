@@ -1,4 +1,4 @@
-"""The rows of a table as samples, by split: of one that is indexed, or of a stream."""
+"""The rows of a table as samples, by split: for an indexed table or a stream."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -25,12 +25,12 @@ Dropped = Mapping[int, tuple[str, ...]]  # row number, from 0 -> signals that ca
 
 
 class TableSplits(ABC):
-    """What there is to learn from and to measure on; keeps row numbers and no samples.
+    """The samples to train and measure on; stores row numbers, not samples.
 
     Attributes:
         splits: row numbers by split.
-        samples: all rows, those of no split too.
-        num_rows: how many there are.
+        samples: all rows, including those of no split.
+        num_rows: number of rows.
     """
 
     splits: Splits
@@ -39,7 +39,7 @@ class TableSplits(ABC):
 
     @abstractmethod
     def of(self, split: str, left_out: Int64[np.ndarray, "left_out"], dropped: Dropped) -> UsableSamples | UsableStream:
-        """The samples of a split without rows that are left out and without signals that are dropped.
+        """The samples of a split, without the rows left out and the dropped signals.
 
         Args:
             split: its name.
@@ -48,13 +48,13 @@ class TableSplits(ABC):
         """
 
     def rows_of(self, split: str, left_out: Int64[np.ndarray, "left_out"]) -> Int64[np.ndarray, "rows"]:
-        """The row numbers of what `of` gives."""
+        """The row numbers of the samples that `of` gives."""
         return np.setdiff1d(self.splits.named[split], left_out, assume_unique=True)
 
 
 @dataclass(frozen=True, eq=False)
 class IndexedSplits(TableSplits):
-    """Of a table whose rows have places."""
+    """Splits of an indexed table."""
 
     splits: Splits
     samples: TableSamples
@@ -67,7 +67,7 @@ class IndexedSplits(TableSplits):
 
 @dataclass(frozen=True, eq=False)
 class StreamSplits(TableSplits):
-    """Of a stream, which is read anew in every pass."""
+    """Splits of a stream, which is read anew in every pass."""
 
     splits: Splits
     samples: TableStream
@@ -75,7 +75,7 @@ class StreamSplits(TableSplits):
     found: StreamedSplits
 
     def of(self, split: str, left_out: Int64[np.ndarray, "left_out"], dropped: Dropped) -> UsableStream:
-        """The samples of a split: rows that are left out and signals by their number in the split."""
+        """The samples of a split; rows left out and signals are mapped to numbers in the split."""
         rows = self.found.numbered[split]
         stream = TableStream(
             self.samples.table, self.samples.columns, self.samples.target, split=split, rule=self.found.rule
@@ -98,10 +98,10 @@ def table_splits(
     leave_out: bool,
     advance: Callable[[], object],
 ) -> TableSplits:
-    """Split a table: an indexed one by `split_rows`, a stream by `split_stream`, after whose rows `advance` is called.
+    """Split a table: an indexed one by `split_rows`, a stream by `split_stream`; `advance` is called after its rows.
 
     Raises:
-        TableError: as they do.
+        TableError: as these functions raise it.
     """
     if not table.streaming:
         splits = split_rows(table, columns, target, fractions=fractions, seed=seed, leave_out=leave_out)

@@ -21,19 +21,19 @@ from gnnfuse.workflow.targets.tasks import TASKS
 from gnnfuse.workflow.usable_rows import UsableRows
 
 SIGNAL_DROPOUT, DROPOUT, ALONE = 0.5, 0.2, 1.0
-UNEVEN = 1.5  # how many times the smallest class the largest must be for classes to be weighted
+UNEVEN = 1.5  # classes are weighted if the largest has more than this many times the rows of the smallest
 
 
 def table_task(request: FitRequest, split: SplitTable, rows: UsableRows) -> Task:
-    """The task that a table asks for, untrained; its weights are drawn from the seed.
+    """The untrained task for a table; its weights are drawn from the seed.
 
     Args:
-        request: what is wanted.
+        request: the arguments of `fit`.
         split: the table's target and splits.
-        rows: what can be read of it.
+        rows: its usable rows.
 
     Raises:
-        ValueError: classes between which there is nothing to choose, or numbers that the model cannot be built with.
+        ValueError: too few classes, or sizes that the model cannot have.
     """
     kind = TASKS[split.target.kind]
     builder = _builder(request, split, rows, kind)
@@ -46,12 +46,12 @@ def table_task(request: FitRequest, split: SplitTable, rows: UsableRows) -> Task
 
 
 def is_small(rows: UsableRows) -> bool:
-    """Whether a model would learn the training rows by heart unless it is kept from it."""
+    """Whether a model would overfit the training rows without countermeasures."""
     return rows.sizes["train"] < fit_defaults.SMALL
 
 
 def _builder(request: FitRequest, split: SplitTable, rows: UsableRows, kind: TargetTask[Any]) -> GraphBuilder:
-    """Makes the graphs, with what it learns from training rows."""
+    """The builder, with what it learns from training rows."""
     counts, train = rows.survey.classes["train"], rows.samples["train"]
     check_classes(request.table.name, split.target, counts)
     builder = GraphBuilder(
@@ -65,7 +65,7 @@ def _builder(request: FitRequest, split: SplitTable, rows: UsableRows, kind: Tar
 
 
 def _model(request: FitRequest, rows: UsableRows, builder: GraphBuilder) -> FusionModel:
-    """The model that is named; the graph model as a table of this size needs it."""
+    """The requested model; for the graph model, with options for a table of this size."""
     options, small = request.options, is_small(rows)
     name = model_named(options.model, builder.node_types)
     readout = options.readout or ("additive" if small else "typed")
@@ -75,7 +75,7 @@ def _model(request: FitRequest, rows: UsableRows, builder: GraphBuilder) -> Fusi
 
 
 def _objectives(objective: TargetObjective, model: FusionModel, request: FitRequest) -> list[Objective]:
-    """The loss of a sample's answer and, of a graph model that reads modalities one by one, of each alone."""
+    """The loss of a sample's prediction and, for a graph model with parts, of each modality alone."""
     several = len(request.columns.signals) > 1
     alone = several and model.family == "graph" and "parts" in model.gives
     return [objective, *([EachModality(objective, weight=ALONE)] if alone else [])]
@@ -84,7 +84,7 @@ def _objectives(objective: TargetObjective, model: FusionModel, request: FitRequ
 def _weights(
     request: FitRequest, rows: UsableRows, kind: TargetTask[Any], classes: tuple[str, ...]
 ) -> tuple[float, ...] | None:
-    """Weights of the classes, where they are wanted or needed."""
+    """Class weights, if they are wanted or needed."""
     if not classes:
         return None
     counts = Counter({name: rows.survey.classes["train"].get(name, 0) for name in classes})

@@ -1,4 +1,4 @@
-"""Commands in the terminal: what the columns are, bars with rates and time left, a line per epoch, results."""
+"""Commands in the terminal: the columns, progress bars with rate and time left, a line per epoch, results."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Terminal(Observer):
-    """Shows how far a command is.
+    """Shows a command's progress.
 
     Args:
         console: where to write; by default the standard output, as far as it can be written to.
@@ -43,11 +43,11 @@ class Terminal(Observer):
         self.console = progress_console() if console is None else console
 
     def says(self, line: str) -> None:
-        """A line."""
+        """Print a line."""
         self.console.print(Text(line), soft_wrap=True)
 
     def columns(self, guess: Guess) -> None:
-        """A table of the columns, with the reason for each; alike ones together, where there are many."""
+        """Print a table of the columns, with the reason for each; if there are many, similar ones together."""
         table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
         for head in ("column", "is", "because", "empty", "for example"):
             folds = head == "because"
@@ -60,7 +60,7 @@ class Terminal(Observer):
 
     @contextmanager
     def counting(self, what: str, total: int | None) -> Iterator[Callable[[], object]]:
-        """A bar with the rate and the time left."""
+        """Show a bar with the rate and the time left."""
         with self.progress() as progress:
             bar = progress.add_task(what, total=total, note="")
             done = 0
@@ -74,13 +74,13 @@ class Terminal(Observer):
             yield advance
 
     def training(self, epochs: int, monitor: str) -> "Sequence[Callback]":
-        """A bar over the steps, and a line per epoch."""
+        """Show a bar over the steps, and print a line per epoch."""
         from gnnfuse.workflow.training_watch import TrainingWatch
 
         return [TrainingWatch(self.progress, self.says, epochs)]
 
     def measured(self, split: str, metrics: Mapping[str, float]) -> None:
-        """The metrics of a split."""
+        """Print the metrics of a split."""
         numbers = ", ".join(f"{spelt(name)} {value:.4g}" for name, value in brief(metrics).items())
         self.console.print(Text(f"{split}: {numbers}", style="bold" if split == "test" else ""), soft_wrap=True)
 

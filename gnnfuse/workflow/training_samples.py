@@ -1,4 +1,4 @@
-"""The fourth step from a table to a fitted task: samples, as graphs where they are the same in every epoch."""
+"""The fourth step from a table to a fitted task: samples, as graphs if they are the same in every epoch."""
 
 from collections.abc import Mapping
 
@@ -8,11 +8,11 @@ from gnnfuse.train.graphs import graph_bytes
 from gnnfuse.workflow.table_plan import TablePlan
 
 GIB = 2**30
-IN_MEMORY = 2 * GIB  # of a machine's memory, for graphs that are not changed
+IN_MEMORY = 2 * GIB  # memory of a machine for prepared graphs
 
 
 def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
-    """Training and validation samples; as graphs where they need not be read anew in each epoch.
+    """Training and validation samples; as graphs if they need not be read anew in each epoch.
 
     Raises:
         ValueError: there are no usable validation rows.
@@ -22,7 +22,7 @@ def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
         raise ValueError(f"table {plan.request.table.name}: found no usable validation rows, expected at least one")
     if isinstance(train, UsableStream) or isinstance(valid, UsableStream):
         return train, valid
-    anew = plan.augments and bool(plan.changing)  # signals that are left out whole leave prepared graphs too
+    anew = plan.augments and bool(plan.changing)  # dropping whole signals works on prepared graphs too
     once = {"valid": valid} if anew else {"valid": valid, "train": train}
     kept = _kept(plan, once)
     with plan.request.observer.counting("building graphs", sum(map(len, kept.values()))) as advance:
@@ -31,7 +31,7 @@ def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
 
 
 def _kept(plan: TablePlan, samples: Mapping[str, UsableSamples]) -> dict[str, UsableSamples]:
-    """Of samples that need not be read anew, by split, those whose graphs the memory is for."""
+    """The splits, among those that need not be read anew, whose graphs fit in memory."""
     left, kept = IN_MEMORY / plan.request.config.devices, {}
     for split, found in samples.items():
         size = graph_bytes(plan.task.builder, found)

@@ -19,7 +19,7 @@ class TrainingWatch(Callback):
     Args:
         make_progress: makes the bar that this object starts and stops.
         says: prints the line after each epoch.
-        epochs: how many there will be.
+        epochs: number of epochs.
     """
 
     def __init__(self, make_progress: "Callable[[], Progress]", says: Callable[[str], None], epochs: int) -> None:
@@ -38,7 +38,7 @@ class TrainingWatch(Callback):
         self._progress.start()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Begin the bar anew."""
+        """Reset the bar."""
         if self._progress is not None and self._bar is not None:
             self._samples = 0
             epoch = f"epoch {trainer.current_epoch + 1}/{self.epochs}"
@@ -52,7 +52,7 @@ class TrainingWatch(Callback):
         batch: GraphBatch,
         number: int,
     ) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         if self._progress is not None and self._bar is not None:
             self._samples += len(batch)
             elapsed = self._progress.tasks[0].elapsed or 0.0
@@ -73,6 +73,6 @@ class TrainingWatch(Callback):
         self.says(f"{line}validation loss {found['valid_loss']:.4f}  {metrics}")
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._progress is not None:
             self._progress.stop()

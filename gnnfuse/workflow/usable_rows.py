@@ -1,4 +1,4 @@
-"""The second step from a table to a task: what of its rows can be read, and by which node types."""
+"""The second step from a table to a task: the rows that can be read, and the node types that read them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ TableSurvey = Survey[UsableSamples] | Survey[UsableStream]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class UsableRows:
-    """What can be learnt from a table, and with what.
+    """The samples that can be learnt from, and their node types.
 
     Args:
         nodes: the node types that read its signals.
-        survey: what can be read of the rows.
-        rejects: what was left out, rows of classes that training does not know included.
+        survey: which of the rows can be read.
+        rejects: what was left out, including rows of classes that training does not know.
         samples: the usable samples by split.
-        sizes: how many there are of them.
+        sizes: their number by split.
     """
 
     nodes: tuple[NodeType, ...]
@@ -39,14 +39,14 @@ class UsableRows:
 
 
 def usable_rows(request: FitRequest, split: SplitTable) -> UsableRows:
-    """Read every row once; the observer is told of rows and labels that are not as one would expect.
+    """Read every row once; the observer receives unexpected rows and labels.
 
     Args:
-        request: what is wanted.
+        request: the arguments of `fit`.
         split: the table's target and splits.
 
     Raises:
-        ValueError: a model that cannot be made, or what cannot be read with on_error="stop".
+        ValueError: a model that cannot be made, or an unreadable value with on_error="stop".
     """
     nodes = _nodes(request, split)
     found = _survey(request, split, nodes)
@@ -65,7 +65,7 @@ def usable_rows(request: FitRequest, split: SplitTable) -> UsableRows:
 
 
 def _nodes(request: FitRequest, split: SplitTable) -> tuple[NodeType, ...]:
-    """The node types, those of frozen encoders as a cache has them, if one is named."""
+    """The node types; those of frozen encoders read from the cache, if one is named."""
     options, rows = request.options, split.rows
     some = rows.of("train", _rows_of(()), {})
     nodes = table_nodes(request.columns, some, options.encoders)
@@ -92,7 +92,7 @@ def _survey(request: FitRequest, split: SplitTable, nodes: tuple[NodeType, ...])
 
 
 def _odd_labels(split: SplitTable, found: TableSurvey) -> Iterator[str]:
-    """Rows that have no labels, and labels that no training row has."""
+    """Messages on rows without labels, and on labels that no training row has."""
     labels = split.target.labels
     if found.without_labels:
         why = "" if labels else f": an empty cell of column {split.target.columns[0]!r} means none"
@@ -129,5 +129,5 @@ def _unknown(
 
 
 def _rows_of(rejects: Iterable[Reject]) -> Int64[np.ndarray, "rows"]:
-    """The rows, from 0 and ascending, that are left out."""
+    """The rows that are left out, from 0 and ascending."""
     return np.unique(np.array([reject.row - 1 for reject in rejects if reject.left_out], dtype=np.int64))

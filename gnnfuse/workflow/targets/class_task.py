@@ -11,7 +11,7 @@ from gnnfuse.tasks import Classification, CrossEntropy, balanced_weights
 from gnnfuse.workflow.targets.target_task import TargetTask
 
 SMOOTHING = 0.1
-WEIGHT_POWER = 0.5  # halfway between the accuracy of samples and that of classes
+WEIGHT_POWER = 0.5  # halfway between sample accuracy and class accuracy
 
 
 class ClassTask(TargetTask[Classification]):
@@ -30,7 +30,7 @@ class ClassTask(TargetTask[Classification]):
         return CrossEntropy(label_smoothing=SMOOTHING, class_weights=weights)
 
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...]:
-        """By the square root of how much rarer classes are."""
+        """The square root of how much rarer each class is."""
         return balanced_weights(counts, classes, power=WEIGHT_POWER)
 
     def draw(

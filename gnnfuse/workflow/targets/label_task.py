@@ -15,14 +15,14 @@ Labels = tuple[str, ...]
 
 
 class LabelTask(TargetTask[MultiLabel]):
-    """Any number of labels at once, by binary cross-entropy; the F1 of each."""
+    """Any number of labels at once, by binary cross-entropy; plots the F1 of each."""
 
     make = MultiLabel
     plot = "labels.png"
     shows = "F1 of each label"
 
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> MultiLabelTarget:
-        """The labels that are given by place, or those of training rows in order."""
+        """The labels given by the table's target, or those of training rows in order."""
         return MultiLabelTarget(target.labels or in_order(counts))
 
     def objective(self, weights: tuple[float, ...] | None) -> BinaryCrossEntropy:
@@ -30,7 +30,7 @@ class LabelTask(TargetTask[MultiLabel]):
         return BinaryCrossEntropy(class_weights=weights)
 
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...]:
-        """By the odds of not having a label."""
+        """The odds of not having each label."""
         return positive_weights(counts, classes, rows)
 
     def draw(

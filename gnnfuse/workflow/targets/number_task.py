@@ -13,7 +13,7 @@ from gnnfuse.workflow.targets.target_task import TargetTask
 
 
 class NumberTask(TargetTask[Regression]):
-    """One number or several, by squared error; predictions against targets."""
+    """One number or several, by squared error; plots predictions against targets."""
 
     make = Regression
     plot = "predictions.png"
@@ -46,7 +46,7 @@ class NumberTask(TargetTask[Regression]):
 
 
 def _names(columns: tuple[str, ...], target: object) -> tuple[str, ...]:
-    """What several numbers are called: their columns, or their places in the one column; none for a single one."""
+    """The names of several numbers: their columns, or their positions in the one column; none for a single number."""
     if not isinstance(target, tuple) or len(target) == 1:
         return ()
     return columns if len(columns) == len(target) else tuple(f"{columns[0]}[{n}]" for n in range(len(target)))

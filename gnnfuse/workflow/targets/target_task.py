@@ -14,12 +14,12 @@ Made = TypeVar("Made", bound=Task)
 
 
 class TargetTask(ABC, Generic[Made]):
-    """What a table's task is, by its kind of target.
+    """The task for one kind of a table's target.
 
     Attributes:
         make: the class of the task: called with model, builder, `dropout` and `objectives`.
         plot: file name of the plot of predictions against targets.
-        shows: what it shows, in words.
+        shows: what the plot shows, in words.
     """
 
     make: Callable[..., Made]
@@ -28,7 +28,7 @@ class TargetTask(ABC, Generic[Made]):
 
     @abstractmethod
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> TargetEncoding:
-        """How targets become numbers.
+        """How targets are turned into tensors.
 
         Args:
             target: how they are read.
@@ -36,15 +36,15 @@ class TargetTask(ABC, Generic[Made]):
             counts: class or label -> training rows.
 
         Raises:
-            ValueError: a target that is none of this kind, or no training sample has one.
+            ValueError: a target is not of this kind, or no training sample has one.
         """
 
     @abstractmethod
     def objective(self, weights: tuple[float, ...] | None) -> TargetObjective:
-        """The loss of a sample's answer, with weights of the classes if there are any."""
+        """The loss of a sample's prediction, with class weights if there are any."""
 
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...] | None:
-        """Weights of classes of unequal size, of `rows` training rows; None by default: there are no classes."""
+        """Weights for classes of unequal size over `rows` training rows; None by default: there are no classes."""
         return None
 
     @abstractmethod
@@ -56,11 +56,11 @@ class TargetTask(ABC, Generic[Made]):
         Args:
             task: the task, fitted.
             columns: the target's columns.
-            targets: of the samples.
-            labels: what was predicted for them.
-            split: which samples they are.
+            targets: the samples' targets.
+            labels: the predictions for them.
+            split: the split of the samples.
             path: the file to write.
 
         Returns:
-            Letters that no font has.
+            Letters that no installed font has.
         """

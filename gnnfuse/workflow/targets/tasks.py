@@ -1,4 +1,4 @@
-"""The tasks of the kinds of target, by the kinds' names."""
+"""The `TargetTask` of each kind of target, by name."""
 
 from collections.abc import Mapping
 from typing import Any
