@@ -1,4 +1,4 @@
-"""The benchmark as one call: what `gnnfuse bench` does."""
+"""The benchmark as one function, for the command `gnnfuse bench`."""
 
 import os
 import time
@@ -35,16 +35,16 @@ def bench(
     device: str = "auto",
     console: Console | None = None,
 ) -> Results:
-    """Train models on a task under one budget, print a table as it goes, and write what was found.
+    """Train models on a task under one budget, print a table as runs end, and write the results.
 
     Args:
         task: name of a benchmark task.
         models: names of models; `unimodal` means one per modality, `unimodal:image` only that one.
         seeds: seeds per model; 2 by default, 1 when quick.
-        minutes: time for all runs together, shared out equally; results then depend on the machine's speed. No limit
-            by default.
+        minutes: time for all runs together, divided equally; results then depend on the machine's speed. No limit by
+            default.
         quick: a short look: less data and fewer epochs.
-        data: folder with the data sets that do not come with the package; GNNFUSE_DATA by default.
+        data: folder of the data sets that are not part of the package; GNNFUSE_DATA by default.
         out: folder to write into; `runs/<task>-<time>` by default.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         console: where to print; standard output by default.
@@ -53,7 +53,7 @@ def bench(
         The results, as `results.json` in `out` holds them.
 
     Raises:
-        ValueError: an unknown name, data that are missing or damaged, too little time.
+        ValueError: an unknown name, missing or damaged data, or too little time.
     """
     console = progress_console() if console is None else console
     make = cast(MakeTask, catalog.load("benchmark", task))
@@ -75,7 +75,7 @@ def bench(
         except KeyboardInterrupt:
             _print(console, f"interrupted; the runs that had finished are in {out / RESULTS}")
             raise
-    from gnnfuse.bench.plots import write_plots  # brings matplotlib
+    from gnnfuse.bench.plots import write_plots  # imports matplotlib
 
     write_report(results, out, {})
     plots, notes = write_plots(results, out)
@@ -90,7 +90,7 @@ def _check_folder(out: Path, data: Path | None) -> None:
     """Refuse a folder in which data, or files of another program, would be replaced.
 
     Raises:
-        ValueError: names the file.
+        ValueError: a file would be replaced; names it.
         PermissionError: the folder cannot be written to.
     """
     refuse_unwritable(out)
@@ -138,5 +138,5 @@ def _conclude(console: Console, results: Results, report: Path) -> None:
 
 
 def _print(console: Console, line: str, style: str | None = None) -> None:
-    """A line unchanged: brackets in names and paths are no markup."""
+    """Print a line unchanged: brackets in names and paths are no markup."""
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a benchmark task is: data, graphs for it, and one training budget for every model."""
+"""A benchmark task: data, graphs for it, and one training budget for every model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gnnfuse.train import FitConfig
 MakeModelTask = Callable[[FusionModel, GraphBuilder, float], Task]
 """(model, builder, dropout) -> task."""
 
-# By `Dataset.target`: how targets become numbers, and what is made of a model.
+# By `Dataset.target`: the target encoding, and the task made from a model.
 KINDS: dict[str, tuple[Callable[[Dataset], TargetEncoding], MakeModelTask]] = {
     "classification": (
         lambda dataset: ClassTarget(dataset.classes),
@@ -41,15 +41,15 @@ class BenchTask:
     Args:
         dataset: samples in splits.
         node_types: how samples become nodes, for all models.
-        edge_rules: what joins them, for graph models.
+        edge_rules: rules that join the nodes, for graph models.
         config: how every model is trained.
         dim: size of the states and of the fused vector.
         depth: layers, or transformer blocks.
-        dropout: of the fused vector before the head.
+        dropout: rate for the fused vector before the head.
         group: the data set's group to report scores by.
-        name: names the task in results; the data set's name by default.
-        target: how targets become numbers; by default as the data set's kind of target asks.
-        make: makes the task of a model; by default as the data set's kind of target asks.
+        name: name of the task in results; the data set's name by default.
+        target: makes the target encoding; by default chosen by the data set's kind of target.
+        make: makes the task of a model; by default chosen by the data set's kind of target.
     """
 
     dataset: Dataset
@@ -70,15 +70,15 @@ class BenchTask:
         return GraphBuilder(self.node_types, self.edge_rules, target=target).fit(self.dataset.train)
 
     def task(self, model: FusionModel, builder: GraphBuilder) -> Task:
-        """What is trained and examined, of one model."""
+        """The task to train and examine for one model."""
         make = KINDS[self.dataset.target][1] if self.make is None else self.make
         return make(model, builder, self.dropout)
 
 
 def _numbers(dataset: Dataset) -> int:
-    """How many numbers a target of a regression is."""
+    """The number of values in a regression target."""
     return int(torch.as_tensor(dataset.train[0].target).numel())
 
 
 MakeTask = Callable[[Path | None, bool], BenchTask]
-"""What the catalogue lists under "benchmark": (data folder or None, quick) -> task."""
+"""An entry of the catalogue under "benchmark": (data folder or None, quick) -> task."""

@@ -1,4 +1,4 @@
-"""What a result was measured on."""
+"""The environment of a measurement."""
 
 import os
 import platform

@@ -17,10 +17,10 @@ class TestScores:
     Args:
         metrics: by name.
         groups: mean score (`Task.score`) per value of the reported group.
-        samples_per_second: collating and forward pass.
+        samples_per_second: of collating and forward pass.
     """
 
-    __test__ = False  # not a test class, whatever pytest thinks of its name
+    __test__ = False  # pytest would take it for a test class by its name
 
     metrics: Mapping[str, float]
     groups: Mapping[str, float]
@@ -28,12 +28,12 @@ class TestScores:
 
 
 class Examination:
-    """Holds the sealed test splits and lets every run evaluate once, when its training is over.
+    """Holds the sealed test splits and lets every run evaluate once, after its training.
 
-    Training code never gets this object: it gets the training and validation samples only.
+    Training code never receives this object, only the training and validation samples.
 
     Args:
-        dataset: whose tests to hold.
+        dataset: the data set with the test splits.
         builder: makes the graphs.
         group: the data set's group to report scores by.
         device: where to evaluate.
@@ -50,7 +50,7 @@ class Examination:
         """Evaluate a fitted task on every test split.
 
         Args:
-            task: fitted.
+            task: a fitted task.
             run: name of the run.
 
         Raises:

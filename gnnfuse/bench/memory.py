@@ -1,4 +1,4 @@
-"""The most memory that a piece of work added."""
+"""The peak memory that a piece of work added."""
 
 import ctypes
 import gc
@@ -13,8 +13,8 @@ MEGABYTE = 1024 * 1024
 
 
 class PeakMemory:
-    """Measures what a `with` block adds at its highest: on CUDA what the allocator gave out, on Linux's CPU the
-    resident set; None where the mark cannot be reset.
+    """Measures the peak memory that a `with` block adds: on CUDA what the allocator gave out, on Linux's CPU the
+    resident set; None if the peak cannot be reset.
 
     Args:
         device: where the work runs.
@@ -34,7 +34,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(self.device)
             self._before = float(torch.cuda.memory_allocated(self.device))
         elif sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)  # or memory that an earlier run freed would hide this run's growth
+            ctypes.CDLL(None).malloc_trim(0)  # else memory freed by an earlier run would hide this run's growth
             try:
                 CLEAR.write_text("5")  # resets the high-water mark (proc(5))
                 self._before = _status("VmRSS")

@@ -1,4 +1,4 @@
-"""A benchmark's results as pictures."""
+"""Plots of a benchmark's results."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ from gnnfuse.draw.drawings import draw_all
 from gnnfuse.draw.lettering import lettering
 from gnnfuse.fusion import Family
 
-# Okabe and Ito's colours, told apart by colour-blind readers; markers repeat the distinction.
+# Okabe and Ito's colours, distinct for colour-blind readers; markers repeat the distinction.
 COLORS: Mapping[Family, str] = {
     "graph": "#0072B2",
     "attention": "#E69F00",
@@ -27,18 +27,18 @@ COLORS: Mapping[Family, str] = {
 }
 MARKERS: Mapping[Family, str] = {"graph": "o", "attention": "s", "classical": "D", "unimodal": "^"}
 LINES = ("-", "--", ":", "-.")
-MOST_VALUES = 60  # of the reported group that a plot shows
+MOST_VALUES = 60  # most values of the reported group in a plot
 
 
 def write_plots(results: Results, out: Path) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Draw what there is to see.
+    """Draw the plots for which there are results.
 
     Args:
-        results: what to draw.
+        results: the results to draw.
         out: folder to write PNG files into.
 
     Returns:
-        File name -> what it shows; and notes on plots that failed, or whose names could not be written as they stand.
+        File name -> description; and notes on plots that failed, or whose names could not be written unchanged.
     """
     metric = in_words(results.metric)
     drawings: dict[str, tuple[str, Callable[[Results], Figure]]] = {
@@ -52,7 +52,7 @@ def write_plots(results: Results, out: Path) -> tuple[dict[str, str], tuple[str,
 
 
 def _draw(draw: Callable[[Results], Figure], results: Results, path: Path) -> frozenset[str]:
-    """Draw with names that are shortened where they are long, in fonts that have their letters."""
+    """Draw with long names shortened, in fonts that have their letters."""
     values = sorted({value for row in results.rows for found in row.groups.values() for value in found})
     models = results.models()
     letters = lettering([results.task, results.group, *models, *values])
@@ -107,7 +107,7 @@ def _scores(results: Results) -> Figure:
         axes.annotate(str(spread), (max(found), place), (6, 0), textcoords="offset points", va="center", fontsize=9)
     metric, most = in_words(results.metric), max(score for model in models for score in results.scores(model))
     axes.set(yticks=range(len(models)), yticklabels=models, xlabel=f"test {metric} (bar: mean, marks: seeds)")
-    if results.higher_is_better and most <= 1:  # a share
+    if results.higher_is_better and most <= 1:  # a fraction
         axes.set_xlim(0, 1.12)
         axes.set_xticks(np.linspace(0, 1, 6))
     else:

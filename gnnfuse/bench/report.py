@@ -1,4 +1,4 @@
-"""A benchmark's results as a page to read."""
+"""A benchmark's results as a Markdown page."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ def write_report(results: Results, out: Path, plots: Mapping[str, str], notes: S
     """Write `report.md`.
 
     Args:
-        results: what to report.
+        results: the results to report.
         out: folder to write into.
-        plots: file name -> what it shows.
+        plots: file name -> description.
         notes: on plots.
 
     Returns:
@@ -54,7 +54,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _best(results: Results) -> str:
-    """Graph against the best of every other family, in one sentence each."""
+    """The best graph model compared with the best of every other family, one line each."""
     families = {model: results.of(model)[0].family for model in results.models()}
     graphs = [model for model in families if families[model] == "graph"]
     if not graphs:

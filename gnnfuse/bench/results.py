@@ -1,4 +1,4 @@
-"""Rows of a benchmark, their summary over seeds, and the file they go into."""
+"""Rows of a benchmark, their summary over seeds, and the file that stores them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,21 +15,21 @@ class Row:
     """One run of one model with one seed.
 
     Args:
-        model: its name.
-        family: what kind of model.
-        seed: of weights, order and dropout.
+        model: name of the model.
+        family: family of the model.
+        seed: seed of weights, order and dropout.
         test: metrics on the test split.
         other_tests: metrics on further test splits.
         groups: test split -> value of the reported group -> mean score (`Results.sample_metric`).
         valid: validation metrics of the epoch that was kept.
-        parameters: trainable parameters, encoders and head counted.
+        parameters: trainable parameters, including encoders and head.
         train_seconds: wall-clock time of training with its validations.
         samples_per_second: test samples collated and passed forward per second.
-        peak_memory_mb: what training added at its highest; None where it cannot be measured.
+        peak_memory_mb: peak memory that training added; None if it cannot be measured.
         epochs: epochs begun.
         best_epoch: the one whose weights were kept, from 0.
         stopped: what ended training: "epochs", "patience" or "seconds".
-        history: per epoch, what was logged.
+        history: logged values per epoch.
     """
 
     model: str
@@ -57,15 +57,15 @@ class Results:
         task: name of the task.
         splits: samples per split.
         environment: machine, versions, commit.
-        budget: what every run was allowed.
+        budget: the limits of every run.
         ceilings: as `Dataset.ceilings`.
-        source: where the data come from.
-        caveat: what must be said beside the numbers.
-        group: what the samples are told apart by in reports: "operation", "language".
+        source: origin of the data.
+        caveat: what a report must state beside the numbers.
+        group: attribute by which reports group samples: "operation", "language".
         metric: the metric that selects epochs and that reports compare models by.
         higher_is_better: whether a larger value of it is better.
-        sample_metric: what the scores by group are.
-        dropped: node type -> nodes that `max_nodes` took away from the training and validation samples read.
+        sample_metric: the metric of the scores by group.
+        dropped: node type -> nodes that `max_nodes` removed from the training and validation samples read.
         rows: the runs.
     """
 
@@ -84,11 +84,11 @@ class Results:
     rows: list[Row] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Write the file whole or not at all."""
+        """Write the file atomically."""
         write_whole(path, (json.dumps(asdict(self), indent=1, allow_nan=False) + "\n").encode())
 
     def models(self) -> list[str]:
-        """The models, in the order they ran."""
+        """The models, in the order of their runs."""
         return list(dict.fromkeys(row.model for row in self.rows))
 
     def of(self, model: str) -> list[Row]:
@@ -96,7 +96,7 @@ class Results:
         return [row for row in self.rows if row.model == model]
 
     def scores(self, model: str, split: str | None = None) -> list[float]:
-        """A model's metric on the test split, or on a further one, by seed."""
+        """A model's metric by seed, on the test split or a further one."""
         return [(row.test if split is None else row.other_tests[split])[self.metric] for row in self.of(model)]
 
     def best(self, models: Sequence[str]) -> str:
@@ -123,7 +123,7 @@ class Spread:
 
     @classmethod
     def of(cls, numbers: Sequence[float]) -> "Spread":
-        """Of several numbers."""
+        """The spread of several numbers."""
         return cls(mean(numbers), stdev(numbers) if len(numbers) > 1 else None)
 
     def __str__(self) -> str:
@@ -131,7 +131,7 @@ class Spread:
 
 
 def in_words(metric: str) -> str:
-    """A metric's name as it is written in tables and on axes.
+    """A metric's name in words, for tables and axes.
 
     Example:
         >>> in_words("mean_absolute_error.mass")
@@ -142,7 +142,7 @@ def in_words(metric: str) -> str:
 
 
 def is_results(path: Path) -> bool:
-    """Whether a file is what `Results.write` wrote."""
+    """Whether `Results.write` wrote a file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

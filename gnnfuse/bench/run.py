@@ -23,37 +23,37 @@ from gnnfuse.workflow.models import ModelName, expand, make_model
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
 
-MARGIN = 0.9  # of the time is given to training; evaluation and reports take the rest
+MARGIN = 0.9  # share of the time for training; evaluation and reports take the rest
 
 
 class BenchObserver(Protocol):
-    """Someone who is told how far a benchmark is."""
+    """Receives the progress of a benchmark."""
 
     def reading(self, samples: int) -> Callable[[], None]:
-        """Before the samples are read; what is returned is called after each."""
+        """Called before the samples are read; the returned function is called after each."""
         ...
 
     def training(self, model: str, seed: int, metric: str) -> "Sequence[Callback]":
-        """Before a run that is selected by a metric; what is returned watches its training."""
+        """Called before a run that a metric selects; the returned callbacks watch its training."""
         ...
 
     def finished(self, results: Results, row: Row) -> None:
-        """After a run."""
+        """Called after a run."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig:
-    """What a benchmark does with a task.
+    """The settings of a benchmark on a task.
 
     Args:
         models: names of the catalogue; `unimodal` alone means one per modality.
-        seeds: how many seeds per model.
-        minutes: time for everything, shared out equally among the runs; None for no limit.
+        seeds: seeds per model.
+        minutes: time for everything, divided equally among the runs; None for no limit.
         device: as `FitConfig.device`.
 
     Raises:
-        ValueError: no models, what is no model's name, no seeds, no time, or a device that cannot be used.
+        ValueError: no models, an unknown model name, no seeds, no time, or a device that cannot be used.
     """
 
     models: tuple[str, ...]
@@ -68,19 +68,19 @@ class BenchConfig:
             ModelName.of(name)
         if self.seeds < 1 or (self.minutes is not None and not 0 < self.minutes < float("inf")):
             raise ValueError(f"seeds must be at least 1 and minutes above 0, found {self.seeds} and {self.minutes}")
-        device_of(self.device)  # an unknown device is told before anything is read
+        device_of(self.device)  # raises for an unknown device before anything is read
 
 
 def run_benchmark(task: BenchTask, config: BenchConfig, observer: BenchObserver, *, out: Path) -> Results:
     """Train every model with every seed through one loop with one budget, and examine each once.
 
-    Training and model selection get the training and validation samples; only when a run's training is over does
-    `Examination` open the test splits for it. `out/results.json` is written after every run.
+    Training and model selection receive only training and validation samples; `Examination` opens the test splits for a
+    run only after its training. `out/results.json` is written after every run.
 
     Args:
         task: data, graphs, budget.
         config: models, seeds, time.
-        observer: is told how far it is.
+        observer: receives progress.
         out: an existing folder.
 
     Raises:
@@ -123,7 +123,7 @@ def _seconds(config: BenchConfig, runs: int, spent: float) -> float | None:
     """Seconds of training per run, after `spent` seconds before the first one; None for no limit.
 
     Raises:
-        ValueError: a second or less is left for each run.
+        ValueError: no more than one second is left for each run.
     """
     if config.minutes is None:
         return None
@@ -176,7 +176,7 @@ class _Run:
         )
 
     def _warm_up(self, task: Task) -> None:
-        """One step whose result is thrown away: compiling kernels is no model's time or memory."""
+        """Run one step and discard its result, so that compiling kernels counts as no model's time or memory."""
         batch = task.builder.collate(list(self.valid[:2]))
         batch = batch.to(next(task.parameters()).device)
         torch.autograd.backward(list(task.losses(task.step(batch)).values()))

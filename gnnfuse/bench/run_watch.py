@@ -10,12 +10,12 @@ from gnnfuse.graph import GraphBatch
 
 
 class RunWatch(Callback):
-    """Moves a bar with the steps.
+    """Advances a bar with the steps.
 
     Args:
-        progress: shows the bar.
-        bar: which of its bars.
-        metric: the one to show.
+        progress: the progress display.
+        bar: id of the bar in it.
+        metric: the metric to show.
     """
 
     def __init__(self, progress: Progress, bar: TaskID, metric: str) -> None:
@@ -24,13 +24,13 @@ class RunWatch(Callback):
         self.bar = bar
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Set the bar's end."""
+        """Set the bar's length."""
         self.progress.update(self.bar, total=float(trainer.estimated_stepping_batches))
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: GraphBatch, _: int
     ) -> None:
-        """Move the bar on."""
+        """Advance the bar."""
         self.progress.update(self.bar, completed=trainer.global_step)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""A benchmark in the terminal: progress bars while it works, a line per model as it ends."""
+"""A benchmark in the terminal: progress bars while it runs, a line per model as it ends."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -11,16 +11,16 @@ from gnnfuse.bench.results import Results, Row, columns, summary
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
 
-LEFT = 2  # columns of words; numbers are aligned to the right
+LEFT = 2  # columns of words; numbers are right-aligned
 
 
 class BenchTerminal:
-    """Shows how far a benchmark is.
+    """Shows the progress of a benchmark.
 
     Args:
         console: where to write.
-        seeds: seeds per model: a model's line is printed with its last one.
-        runs: how many runs there will be.
+        seeds: seeds per model: a model's line is printed after its last one.
+        runs: total number of runs.
 
     Example:
         >>> with BenchTerminal(Console(quiet=True), seeds=2, runs=4) as terminal:
@@ -52,12 +52,12 @@ class BenchTerminal:
         self.progress.stop()
 
     def reading(self, samples: int) -> Callable[[], None]:
-        """Before the samples are read."""
+        """Called before the samples are read."""
         bar = self.progress.add_task("reading samples", total=samples, note="")
         return lambda: self.progress.advance(bar)
 
     def training(self, model: str, seed: int, metric: str) -> "Sequence[Callback]":
-        """Before a run."""
+        """Called before a run."""
         from gnnfuse.bench.run_watch import RunWatch
 
         if self._current is not None:
@@ -66,7 +66,7 @@ class BenchTerminal:
         return [RunWatch(self.progress, self._current, metric)]
 
     def finished(self, results: Results, row: Row) -> None:
-        """After a run: the model's line, once all its seeds are in."""
+        """Called after a run; prints the model's line after its last seed."""
         self.progress.advance(self._runs)
         if len(results.of(row.model)) < self.seeds:
             return
@@ -85,6 +85,6 @@ class BenchTerminal:
 
 
 def _room(results: Results) -> list[int]:
-    """Widths for what the cells will hold: names, mean ± deviation, numbers."""
+    """Column widths: names, mean ± deviation, numbers."""
     scores = 1 + len(results.other_tests())
     return [max(18, *(len(model) for model in results.models())), 9, *[13] * scores, 10, 7, 9, 7, 6]

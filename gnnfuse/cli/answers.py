@@ -1,4 +1,4 @@
-"""The commands that ask a model about a table: predict, embed."""
+"""The commands that apply a model to a table: predict, embed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +22,8 @@ def predict(
 ) -> None:
     """Predict for every row of a table: one row out for every row in, in the same order.
 
-    A row out has the id as it stands in the table, the prediction, and a probability per class. Any of the modalities
-    may be missing, in a row or as a whole column.
+    Each output row has the unchanged id, the prediction, and a probability per class. Any modality may be missing, in a
+    row or as a whole column.
     """
     prepare_threads(answering.threads)
     from gnnfuse.workflow import predict as call

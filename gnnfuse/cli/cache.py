@@ -84,11 +84,12 @@ def cache(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Run frozen encoders once over a table and keep their features, for training to read at the speed of the disk.
+    """Run frozen encoders once over a table and keep their features, so that training reads them from disk.
 
-    They are kept by what a cell holds and by the encoder's weights, arguments and versions: nothing stale is used.
+    Features are keyed by the content of a cell and the encoder's weights, arguments and versions: stale ones are never
+    used.
 
-    Run again (after a kill, with more rows, after damage to the folder) it makes only what is missing.
+    A second run (after a kill, with more rows, after damage to the folder) makes only what is missing.
 
     At least one encoder must be given.
 

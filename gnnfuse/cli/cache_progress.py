@@ -1,4 +1,4 @@
-"""What `gnnfuse cache` shows: the columns, progress with rate and time left, and what came of it."""
+"""Output of `gnnfuse cache`: the columns, progress with rate and time left, and the results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,16 +21,16 @@ class Rate(ProgressColumn):
     """Rows per second."""
 
     def render(self, task: Task) -> Text:
-        """Of the last seconds; of the whole once it is over."""
+        """The rate of the last seconds, or of the whole task once it is finished."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:,.1f} rows/s")
 
 
 class CacheProgress:
-    """Progress bars, one per column that is encoded; used in a `with` statement.
+    """Progress bars, one per column to encode; used in a `with` statement.
 
     Args:
-        folder: of the cache; rejects are written there.
+        folder: the cache folder; rejects are written there.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class CacheProgress:
         self._tasks: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        quiet_loading()  # its bars would be drawn across ours
+        quiet_loading()  # the loader's own bars would overlap with ours
         self._progress.start()
         return self
 
@@ -52,7 +52,7 @@ class CacheProgress:
         self._progress.stop()
 
     def begin(self, guess: Guess, node_types: Sequence[PretrainedNodes], rows: int | None) -> None:
-        """Show what the columns were taken for, and a bar for each that is encoded."""
+        """Show the guessed columns, and a bar for each column to encode."""
         encoded = {node_type.signal: node_type.model for node_type in node_types}
         for column in guess.summary:
             what = f", by {encoded[column.column]}" if column.column in encoded else ", not encoded"
@@ -61,14 +61,14 @@ class CacheProgress:
             self._tasks[signal] = self._progress.add_task(f"{signal} by {model}", total=rows, start=False)
 
     def advance(self, node_type: PretrainedNodes) -> None:
-        """One more row."""
+        """Count one more row."""
         task = self._progress.tasks[self._tasks[node_type.signal]]
         if not task.started:
             self._progress.start_task(task.id)
         self._progress.advance(task.id)
 
     def conclude(self, reports: Sequence[CacheReport]) -> None:
-        """A table of what was made, and the list of what cannot be read."""
+        """Print a table of results, and write the list of rejects."""
         names = ("column", "rows", "made", "there already", "absent", "unreadable", "seconds")
         table = Table(*names, title=Text(f"Features in {self._folder}"))
         for report in reports:
@@ -78,6 +78,6 @@ class CacheProgress:
             )
         self._console.print(table)
         rejects = [reject for report in reports for reject in report.rejects]
-        write_rejects(self._folder / REJECTS, rejects)  # also without any: an earlier run's are no longer true
+        write_rejects(self._folder / REJECTS, rejects)  # also an empty list, to replace an earlier run's
         if rejects:
             self._console.print(f"{len(rejects)} signals cannot be read: see {self._folder / REJECTS}", markup=False)

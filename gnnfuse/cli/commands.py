@@ -58,7 +58,7 @@ Data = Annotated[
 
 
 def main() -> None:
-    """Run the command line; a wrong input is one line on standard error and exit code 2."""
+    """Run the command line; invalid input prints one line on standard error and exits with code 2."""
     try:
         with warnings.catch_warnings(), _asked_to_end():
             warnings.showwarning = _show_warning
@@ -90,7 +90,7 @@ def _asked_to_end() -> Iterator[None]:
 
 
 def _let_go_of_output() -> None:
-    """Drop output that nobody reads any more, of which Python would complain at exit."""
+    """Drop output that can no longer be written, about which Python would complain at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -105,7 +105,7 @@ def _tell(kind: str, text: str) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """An error in one line; one of the system as a sentence about the file."""
+    """An error in one line; an operating system error as a sentence about the file."""
     if not isinstance(error, OSError) or error.errno is None or not error.strerror:
         return _one_line(error)
     what = f"{error.strerror[0].lower()}{error.strerror[1:]}"
@@ -121,7 +121,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """One line without the place in our code."""
+    """Print a warning in one line, without its place in our code."""
     _tell("[yellow]warning:[/]", _one_line(message))
 
 
@@ -139,7 +139,7 @@ def _version(
 
 
 def _command(call: Callable[..., None]) -> Callable[..., None]:
-    """A command whose help flows: a line of a docstring ends where the terminal's does."""
+    """A command whose help is wrapped to the terminal's width, not at the docstring's line ends."""
     paragraphs = (inspect.getdoc(call) or "").split("\n\n")
     return app.command(name=call.__name__, help="\n\n".join(" ".join(each.split()) for each in paragraphs))(call)
 
@@ -174,7 +174,7 @@ def bench(
 ) -> None:
     """Train models on a task through one loop with one budget, and compare them.
 
-    Prints a table as it goes: test accuracy over seeds, parameters, training time, inference speed, peak memory.
+    Prints a table while it runs: test accuracy over seeds, parameters, training time, inference speed, peak memory.
     Writes results.json, report.md and plots. Models are chosen on the validation split; the test split is opened
     once per run, after training.
     """
@@ -295,16 +295,16 @@ def doctor(
         ),
     ] = False,
 ) -> None:
-    """Look at this machine, and say how to mend what is broken.
+    """Check this machine, and show how to repair what is broken.
 
-    Looked at are versions, devices, kernels (whether they are right, and how fast), media formats, folders, the hub.
+    Checks versions, devices, kernels (correctness and speed), media formats, folders, and the hub.
 
-    Every line begins with ok, with note (works without it, but worth knowing) or with broken, and says what to do.
+    Every line begins with ok, with note (works without it, but worth knowing) or with broken, and shows what to do.
 
     It takes some twenty seconds, and twenty more the first time, when CPU kernels are compiled; with --quick a few. It
     changes nothing.
 
-    Exit code 0 if all that is needed works, 1 if not.
+    Exit code 0 if everything that is needed works, 1 if not.
     """
     from gnnfuse.diagnosis import doctor as look
 

@@ -33,8 +33,8 @@ def fit(
     Columns that are not named are guessed and shown before use. Prints validation metrics per epoch and those of the
     test rows, which are opened once. Writes the model, results.json, report.md with plots, and rejects.csv.
 
-    With --streaming columns and the kind of target are told from the first rows, and made splits are drawn row by row,
-    without stratifying.
+    With --streaming, columns and the kind of target are guessed from the first rows, and generated splits are drawn row
+    by row, without stratification.
 
     Example: gnnfuse fit pets.csv --image photo --audio clip --text caption --target species --out pets-model
     """
@@ -60,7 +60,7 @@ def fit(
             "seconds": None if training.minutes is None else 60 * training.minutes,
             "every_seconds": run.every_seconds or None,
             "logs": tuple(run.log or ()),
-            "augment": False,  # the call does, by the options
+            "augment": False,  # `fit` sets it, by the options
         },
         out=out,
         device=device,
@@ -78,7 +78,7 @@ def fit(
             media=opening.media, allow_outside=opening.allow_outside, blanks=given(opening.blanks),
             streaming=opening.streaming, options=options, config=config, resume=run.resume, observer=observer,
         )  # fmt: skip
-    except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, what asks a process to end, a full disk
+    except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, a termination signal, a full disk
         if numbered(out / CHECKPOINTS):
             observer.says(
                 f"interrupted; {out / CHECKPOINTS} holds a checkpoint: the same command with --resume goes on"
@@ -96,10 +96,10 @@ def _encoders(chosen: ModelOptions) -> "Encoders":
 
 
 def _fractions(written: str) -> tuple[float, float, float]:
-    """Shares of training, validation and test rows as they are written on a command line.
+    """The fractions of training, validation and test rows, parsed from a command line.
 
     Raises:
-        ValueError: something else stands there; what the shares must be is checked where they are used.
+        ValueError: the text is not three numbers; their values are checked where they are used.
 
     Example:
         >>> _fractions("0.8, 0.1, 0.1")

@@ -25,7 +25,7 @@ def _columns(what: str) -> object:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
-    """Which column is what, and how rows are shared out."""
+    """The roles of columns, and how rows are split."""
 
     image: Annotated[list[str] | None, _columns("Column of pictures: paths or bytes.")] = None
     audio: Annotated[list[str] | None, _columns("Column of recordings: paths or bytes.")] = None
@@ -136,7 +136,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """On which machines, and what is kept of a run that is cut."""
+    """The machines of a run, and what is kept of an interrupted run."""
 
     precision: Annotated[Literal["32-true", "bf16-mixed", "16-mixed"], _run(help="As Lightning names it.")] = "32-true"
     devices: Annotated[int, _run(min=1, help="Devices of each machine.")] = 1

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,5 +87,5 @@ class AnswerOptions:
 
 
 def given(names: list[str] | None) -> list[str] | None:
-    """Names of columns, or words, as the call takes them: None for its own choice, an empty list for none."""
+    """Names of columns, or words, as the function takes them: None for the default, an empty list for none."""
     return None if names is None else [name for name in names if name]

@@ -1,4 +1,4 @@
-"""Commands whose options stand in dataclasses, a field for each."""
+"""Commands whose options are fields of dataclasses."""
 
 import inspect
 from collections.abc import Callable
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command as typer takes it: each parameter that is a dataclass gives way to one parameter per field.
+    """A command for typer: each parameter that is a dataclass is replaced by one parameter per field.
 
-    Fields are annotated as parameters of commands are, and keep their order. The command is called with the
-    dataclasses, made of what was given.
+    Fields are annotated like parameters of commands and keep their order. The command is called with the dataclasses,
+    built from the given options.
 
     Example:
         >>> from dataclasses import dataclass
@@ -45,7 +45,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def same_named(kind: Any, *groups: object) -> dict[str, Any]:
-    """What groups of options hold under the names of a dataclass's fields.
+    """The values in groups of options whose names are fields of a dataclass.
 
     Example:
         >>> from dataclasses import make_dataclass

@@ -1,7 +1,7 @@
 """Plots of a training run: curves, a confusion matrix, predictions against targets.
 
-Each is limited in size, whatever the number of classes, numbers and samples. Those with names return the letters that
-no installed font has (`lettering`).
+Each is limited in size, whatever the number of classes, numbers and samples. Plots with names return the letters
+that no installed font has (`lettering`).
 """
 
 from collections import Counter
@@ -17,13 +17,13 @@ from matplotlib.ticker import MaxNLocator
 
 from gnnfuse.draw.lettering import Lettering, inches, lettering
 
-# Okabe and Ito's colours, told apart by colour-blind readers; line styles repeat the distinction.
+# Okabe and Ito's colours, distinct for colour-blind readers; line styles repeat the distinction.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-MOST_CLASSES = 40  # beyond that names are too small to read
+MOST_CLASSES = 40  # with more, names are too small to read
 FEW_EPOCHS = 10
 MOST_PANELS, PER_ROW = 12, 4
-MOST_POINTS = 2000  # in a panel
-SMALL = 8  # points, of names on axes
+MOST_POINTS = 2000  # per panel
+SMALL = 8  # font size in points, of names on axes
 LOSSES = ("train_loss", "valid_loss")
 OTHERS = "other classes"
 
@@ -42,7 +42,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch
     metric.axvline(best_epoch + 1, color="#8A8A8A", linestyle=":", linewidth=1.2)
     metric.set(xlabel="epoch (dotted: the one that was kept)", ylabel=f"validation {monitor.replace('_', ' ')}")
     for axes in (losses, metric):
-        axes.set_xlim(0.5, len(history) + 0.5)  # around one epoch there are no whole numbers
+        axes.set_xlim(0.5, len(history) + 0.5)  # a single epoch would have no integer ticks
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return _saved(figure, lettering([monitor]), path)
 
@@ -50,7 +50,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch
 def draw_confusion(
     targets: Sequence[str], predictions: Sequence[str], classes: Sequence[str], path: Path
 ) -> frozenset[str]:
-    """Counts of samples by target and predicted class; of many classes the most frequent, and all others as one."""
+    """Counts of samples by target and predicted class; with many classes, the most frequent and one for all others."""
     shown, columns, counts = confusion(targets, predictions, classes, MOST_CLASSES)
     letters = lettering(shown)
     names = letters.names(shown)
@@ -79,13 +79,13 @@ def draw_confusion(
 def confusion(
     targets: Sequence[str], predictions: Sequence[str], classes: Sequence[str], most: int
 ) -> tuple[list[str], list[str], Int[np.ndarray, "targets predictions"]]:
-    """The classes of rows (targets), those of columns (predictions), and the counts of samples by both.
+    """The row classes (targets), the column classes (predictions), and the counts of samples by both.
 
     Args:
         targets: the samples' classes.
         predictions: the predicted classes.
         classes: all classes.
-        most: rows; of more classes the most frequent are shown, and one more column counts all other predictions.
+        most: maximum rows; of more classes, the most frequent are shown and one more column counts all others.
 
     Example:
         >>> rows, columns, counts = confusion(["a", "a", "b"], ["a", "c", "b"], ["a", "b", "c"], most=1)
@@ -109,7 +109,7 @@ def draw_scatter(
     names: Sequence[str],
     path: Path,
 ) -> frozenset[str]:
-    """Predictions against targets, a panel for each number; of many numbers the worst predicted."""
+    """Predictions against targets, a panel for each number; with many numbers, the worst predicted."""
     worst = worst_numbers(targets, predictions, MOST_PANELS)
     some = np.linspace(0, len(targets) - 1, min(len(targets), MOST_POINTS)).astype(int)
     letters = lettering(names[number] for number in worst)
@@ -139,7 +139,7 @@ def draw_scatter(
 def worst_numbers(
     targets: Float[np.ndarray, "samples numbers"], predictions: Float[np.ndarray, "samples numbers"], most: int
 ) -> list[int]:
-    """The places of the numbers with the largest mean errors against their standard deviation, in order of place.
+    """Positions of the numbers with the largest mean errors relative to their standard deviation, in ascending order.
 
     Example:
         >>> targets = np.array([[0.0, 0.0, 0.0], [2.0, 200.0, 2.0]])

@@ -1,4 +1,4 @@
-"""The data sets that only benchmarks use, read from a folder."""
+"""The data sets used only by benchmarks, read from a folder."""
 
 from gnnfuse.bench.data.av_digits import av_digits_pairs, av_digits_questions
 from gnnfuse.bench.data.mosi import mosi_utterances

@@ -29,8 +29,8 @@ def av_digits_pairs(root: str | Path | None = None, *, hard: bool = False) -> Da
     "test" are disjoint; "test_seen" has other takes of the train speakers, so always report the two tests apart.
     Group: "speaker", and in the hard setting "snr". Samples are made when read.
 
-    The hard setting is the one to report: as stored, the picture alone is nearly solved. Then the picture keeps its
-    part in four principal components, and the recording gets white noise at -10 to 10 dB, the same noise at every
+    Report the hard setting: as stored, the picture alone nearly solves the task. In the hard setting the picture is
+    projected on four principal components, and the recording gets white noise at -10 to 10 dB, the same noise at every
     reading; it may leave -1..1.
 
     Args:

@@ -1,4 +1,4 @@
-"""What the two tasks of `av_digits` share: media, splits, speakers."""
+"""Code shared by the two tasks of `av_digits`: media, splits, speakers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class DigitSignals:
-    """The signals of the samples of one split, made when asked for.
+    """The signals of the samples of one split, made on access.
 
     Args:
         pixels: `[samples, height, width]`, uint8.
-        clips: all recordings; `audio_row` of a row says which one is meant.
+        clips: all recordings; `audio_row` of a row selects one.
         rows: the table's rows of the samples.
         degrade: how to degrade both media; None gives them as stored.
     """
@@ -38,7 +38,7 @@ class DigitSignals:
     degrade: Degrade | None
 
     def __call__(self, index: int) -> dict[str, object]:
-        """The picture, the recording and, where there is one, the question of one sample."""
+        """The picture, the recording and, if there is one, the question of one sample."""
         row, recording = self.rows[index], self.clips[int(self.rows[index]["audio_row"])]
         picture: np.ndarray = self.pixels[index]
         if self.degrade is not None:
@@ -62,12 +62,12 @@ def build(
     """A data set over the media of the folder.
 
     Args:
-        folder: the folder of `av_digits`, checked.
+        folder: the folder of `av_digits`, verified.
         name: name of the data set.
         rows: sample id -> its row, with `split`, `image_row` and `audio_row`.
         answers: sample id -> target.
         classes: all class names.
-        groups: what is known about samples for reports; the speaker is added.
+        groups: attributes of samples for reports; the speaker is added.
         ceilings: see `Dataset`.
         degrade: how to degrade both media; None gives them as stored.
     """

@@ -9,10 +9,10 @@ from jaxtyping import Float, UInt8
 
 @dataclass(frozen=True)
 class Degrade:
-    """Takes most of the information from pictures and recordings, the same way each time.
+    """Removes most of the information from pictures and recordings, the same way each time.
 
     AV-MNIST (Vielzeuf et al. 2018, https://arxiv.org/abs/1808.07275) removes energy from pictures by principal
-    components and adds noise to recordings; this is white noise where theirs is recorded.
+    components and adds noise to recordings; this noise is white, theirs is recorded.
 
     Args:
         mean: `[pixels]`, of the train pictures in 0..1.
@@ -28,13 +28,13 @@ class Degrade:
     components: Float[np.ndarray, "components pixels"]
 
     def picture(self, pixels: UInt8[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-        """Keep what lies in the components, C^T C (x - mean) + mean, clipped to 0..1."""
+        """Project on the components, C^T C (x - mean) + mean, clipped to 0..1."""
         centred = pixels.reshape(-1).astype(np.float32) / 255 - self.mean
         kept = self.mean + (self.components @ centred) @ self.components
         return np.asarray(np.clip(kept, 0, 1), dtype=np.float32).reshape(pixels.shape)
 
     def recording(self, samples: Float[np.ndarray, "frames"], snr: float, seed: int) -> Float[np.ndarray, "frames"]:
-        """Add white Gaussian noise so that the mean powers of signal and noise stand in a ratio of `snr` decibel."""
+        """Add white Gaussian noise; the mean powers of signal and noise have a ratio of `snr` decibel."""
         noise = np.random.default_rng(seed).standard_normal(len(samples)).astype(np.float32)
         power, noise_power = (np.mean(np.square(wave, dtype=np.float64)) for wave in (samples, noise))
         scale = np.sqrt(power / (noise_power * 10 ** (snr / 10)))

@@ -21,7 +21,7 @@ CAVEAT = (
 
 
 def mosi_utterances(root: str | Path | None = None, *, features: Collection[str] = ("audio",)) -> Dataset:
-    """Whether an utterance is positive or negative, from what is said and how.
+    """Whether an utterance is positive or negative, from its words and delivery.
 
     Signals: "text" (the transcript, in capitals) and the chosen vectors, each one row of features `[1, n]`: "audio"
     (73, openSMILE), "video" (100, a 3D convolutional network) and "text_vector" (100, a convolutional network).
@@ -29,17 +29,17 @@ def mosi_utterances(root: str | Path | None = None, *, features: Collection[str]
 
     The default leaves the video and text vectors out, although published results use them. They were evidently
     learned from the labels of the train and valid videos: logistic regression on "video" scores .915 on train, .954
-    on valid and .521 on test, on "text_vector" .982, .979 and .755. With them a model trusts the video too much, and
-    whoever chooses a setting by valid chooses by noise. The transcript and the openSMILE numbers know no label, so
-    with them valid means what it should. Ask for `features=("audio", "video", "text_vector")` to compare with
-    published results, and train for a length fixed in advance; `Dataset.caveat` then says so.
+    on valid and .521 on test, on "text_vector" .982, .979 and .755. With them a model relies too much on the video, and
+    choosing settings by valid means choosing by noise. The transcript and the openSMILE features depend on no label, so
+    with them valid is a fair measure. Use `features=("audio", "video", "text_vector")` to compare with published
+    results, and train for a length fixed in advance; `Dataset.caveat` then states this.
 
     From Poria et al., ACL 2017 (https://aclanthology.org/P17-1081), over CMU-MOSI (Zadeh et al. 2016,
     https://arxiv.org/abs/1606.06259).
 
     Args:
         root: the data folder; None takes it from the environment variable GNNFUSE_DATA.
-        features: which of "audio", "video" and "text_vector" to give beside the transcript.
+        features: which of "audio", "video" and "text_vector" to add to the transcript.
 
     Raises:
         DataError: the folder `mosi_utterances` is missing or altered.

@@ -21,7 +21,7 @@ def picture_words(root: str | Path | None = None, *, language: str | None = "de"
     Signals: "image" (uint8 array `[96, 96, 3]`), "audio" (`Audio`, 8 kHz) and "text" (the word in the sample's own
     language); a concept without recording or written word in a language lacks the key. Concepts are disjoint
     between the splits, in all languages alike, so every test word is new. Groups: "language" and "modalities"
-    (those present). Samples are made when read.
+    (those present). Samples are made on access.
 
     Args:
         root: the data folder; None takes it from the environment variable GNNFUSE_DATA.
@@ -71,7 +71,7 @@ def picture_words(root: str | Path | None = None, *, language: str | None = "de"
 
 @dataclass(frozen=True)
 class WordSignals:
-    """The signals of the samples of one split, made when asked for.
+    """The signals of the samples of one split, made on access.
 
     Args:
         pixels: `[pictures, height, width, 3]`, uint8.

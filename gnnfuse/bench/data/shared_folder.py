@@ -1,4 +1,4 @@
-"""Where data sets that do not come with the package lie, and whether their files are whole."""
+"""The folder of data sets that are not part of the package, and checks of its files."""
 
 import hashlib
 import os
@@ -17,11 +17,11 @@ def open_folder(name: str, files: Sequence[str], *, root: str | Path | None = No
 
     Args:
         name: folder of the data set inside the data folder.
-        files: the files that will be read; others in the folder are not looked at.
+        files: the files that will be read; others in the folder are ignored.
         root: the data folder; None takes it from the environment variable GNNFUSE_DATA.
 
     Returns:
-        The folder, in which each of `files` is present and unaltered.
+        The folder, with each of `files` present and unaltered.
 
     Raises:
         DataError: no data folder is given, or it lacks the data set, or a file is missing or altered.

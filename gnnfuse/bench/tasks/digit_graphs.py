@@ -1,4 +1,4 @@
-"""How pictures and recordings of digits and questions about them become graphs."""
+"""Graphs for pictures and recordings of digits and questions about them."""
 
 from gnnfuse.bench.tasks.words import train_tokenizer
 from gnnfuse.data import Dataset
@@ -13,7 +13,7 @@ def node_types(dataset: Dataset, *, patch: int, stride: int, hop: float) -> tupl
     """Overlapping patches of a grey picture, overlapping frames at 8 kHz, a hub, and the question's words if any.
 
     Args:
-        dataset: whose training texts the tokenizer is made from.
+        dataset: the data set whose training texts the tokenizer is made from.
         patch: side of a patch in pixels.
         stride: pixels between patches.
         hop: seconds between frames; a frame lasts two hops.

@@ -14,7 +14,7 @@ def digits(root: Path | None, quick: bool) -> BenchTask:
     Every run has the same number of epochs, so that results do not depend on the machine.
 
     Args:
-        root: not needed; the data come with the package.
+        root: unused; the data come with the package.
         quick: half the samples, fewer epochs.
     """
     dataset = digits_dataset(train=3000, valid=500, test=1000) if quick else digits_dataset()

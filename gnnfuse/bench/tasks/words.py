@@ -8,14 +8,14 @@ if TYPE_CHECKING:
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary: int = 600) -> "PreTrainedTokenizerBase":
-    """A byte-level byte-pair encoding (Sennrich et al., 2016; Radford et al., 2019), deterministic in its texts.
+    """A byte-level byte-pair encoding (Sennrich et al., 2016; Radford et al., 2019), determined by its texts.
 
     Args:
         texts: texts of the training split.
-        vocabulary: number of tokens, the 256 bytes included.
+        vocabulary: number of tokens, including the 256 bytes.
 
     Raises:
-        ValueError: a vocabulary without room for the bytes.
+        ValueError: the vocabulary is too small for the bytes.
 
     Example:
         >>> tokenizer = train_tokenizer(["which digit is it?"] * 10, vocabulary=300)
