@@ -1,12 +1,12 @@
-"""Threads that sleep while they wait for each other, as long as other programs want the cores.
+"""OpenMP threads that sleep instead of spinning while other programs need the cores.
 
-GNU's OpenMP library, which PyTorch's wheels for Linux carry, lets the threads of an operator look for the last one in a
-loop of 300,000 rounds before they sleep. On free cores no other way is as fast: with `GOMP_SPINCOUNT=1000` a training
-step of small layers on two cores took 1.2 to 1.4 times as long, with 10,000 rounds 1.06 times. Where three other
-programs want the cores the same step takes 2.5 to 2.9 times its fair share, with 10,000 rounds 1.7 times. So no one
-number is right, but the library has two: while a process has more threads than cores it cuts the loop to 100 rounds
-(`GOMP_SPINCOUNT` in its manual). Here a thread keeps a sleeping team for that, as long as the cores are busy; the step
-then takes .8 to .9 of its fair share (medians of turns, on the digits of `gnnfuse bench`).
+In GNU's OpenMP library, which PyTorch's wheels for Linux contain, the threads of an operator wait for the last one in
+a loop of 300,000 rounds before they sleep. On free cores nothing is as fast: with `GOMP_SPINCOUNT=1000` a training
+step of small layers on two cores took 1.2 to 1.4 times as long, with 10,000 rounds 1.06 times. If three other
+programs need the cores, the same step takes 2.5 to 2.9 times its fair share, with 10,000 rounds 1.7 times. So no
+single number is right, but the library has two: while a process has more threads than cores, it cuts the loop to 100
+rounds (`GOMP_SPINCOUNT` in its manual). To trigger this, a thread keeps a sleeping team while the cores are busy; the
+step then takes .8 to .9 of its fair share (medians of turns, on the digits of `gnnfuse bench`).
 """
 
 import os
@@ -20,20 +20,19 @@ import torch
 from gnnfuse.ops.cpu.openmp import Team, openmp_team
 from gnnfuse.threads import CROWDED, core_times, crowded, spinning
 
-CALM = 0.05  # share of the time that threads wait for cores, below which these are free again
-PATIENCE = 12  # how often in a row cores are found busy before the user is warned
+CALM = 0.05  # share of the time that threads wait for cores below which these count as free again
+PATIENCE = 12  # consecutive findings of busy cores before the user is warned
 
 
 @contextmanager
 def yielding_cores(every: float = 0.25) -> Iterator[None]:
-    """Within, threads that wait for each other leave busy cores to others, and a warning names what else would help.
+    """Let waiting threads leave busy cores to other programs, and warn with further remedies.
 
-    Does nothing with one thread, with another OpenMP library than GNU's, where the environment sets how threads wait
-    (`GOMP_SPINCOUNT`, `OMP_WAIT_POLICY`), and where the system does not count how long threads wait for cores (Linux
-    does).
+    Does nothing with one thread, with an OpenMP library other than GNU's, if the environment sets how threads wait
+    (`GOMP_SPINCOUNT`, `OMP_WAIT_POLICY`), or if the system does not count how long threads wait for cores (Linux does).
 
     Args:
-        every: seconds between two looks.
+        every: seconds between two checks.
 
     Warns:
         RuntimeWarning: threads wait for cores a fifth of the time or more, for three seconds in a row.
@@ -53,7 +52,7 @@ def yielding_cores(every: float = 0.25) -> Iterator[None]:
 
 
 class SleepingTeam:
-    """More OpenMP threads than cores, which sleep; GNU's library then lets no thread of the process spin for long.
+    """More OpenMP threads than cores, asleep; GNU's library then lets no thread of the process spin for long.
 
     Args:
         team: runs a function on several OpenMP threads.
@@ -65,11 +64,11 @@ class SleepingTeam:
 
     @property
     def kept(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a team."""
         return self._release is not None
 
     def keep(self) -> None:
-        """Make one; a team lives as long as the thread that called for it."""
+        """Make a team, which lives as long as the thread that created it."""
         release, ready = threading.Event(), threading.Event()
 
         def live() -> None:
@@ -83,7 +82,7 @@ class SleepingTeam:
         self._release = release
 
     def let_go(self) -> None:
-        """End it."""
+        """End the team."""
         if self._release is not None:
             self._release.set()
             self._thread.join()

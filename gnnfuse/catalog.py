@@ -1,4 +1,4 @@
-"""The phone-book: names for command lines, sweeps and loading, each with the place of the object it stands for.
+"""The catalogue: names for command lines, sweeps and loading, each with the place of its object.
 
 Nothing needs to be listed here to work: node types, edge rules, layers, readouts, models, tasks and target encodings
 are passed as objects. A package that installs an entry point in the group `gnnfuse` named `kind.name` adds a name here.
@@ -88,7 +88,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-# What methods of an early stage's classes are a short way to, in a later stage that the early one does not import.
+# Methods of an early stage's classes that are shortcuts to a later stage, which the early one does not import.
 LATER: Mapping[str, str] = {
     "save_pretrained": "gnnfuse.saving.pretrained:save_pretrained",
     "from_pretrained": "gnnfuse.saving.pretrained:from_pretrained",
@@ -98,10 +98,10 @@ LATER: Mapping[str, str] = {
 
 @cache
 def entries(kind: str) -> Mapping[str, str]:
-    """Every name of one kind, with the "module:object" it stands for.
+    """Every name of one kind, with its "module:object".
 
     Raises:
-        ValueError: the kind is unknown, or an installed plug-in uses a name that is taken.
+        ValueError: the kind is unknown, or an installed plug-in uses a name that is already taken.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}, expected one of: {', '.join(KINDS)}")
@@ -118,7 +118,7 @@ def entries(kind: str) -> Mapping[str, str]:
 
 @cache
 def _plug_ins() -> EntryPoints:
-    """The entry points of installed plug-ins; warns, once, of those that are of no kind."""
+    """The entry points of installed plug-ins; warns, once, about those of unknown kinds."""
     points = entry_points(group="gnnfuse")
     for point in points:
         if point.name.partition(".")[0] not in KINDS or not point.name.partition(".")[2]:
@@ -136,10 +136,10 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def load(kind: str, name: str) -> object:
-    """The object that a name stands for.
+    """The object with a name.
 
     Raises:
-        ValueError: no such name; the message lists the nearest ones.
+        ValueError: no such name; the message lists the most similar ones.
 
     Example:
         >>> load("edge_rule", "grid").__name__
@@ -157,7 +157,7 @@ relation_attention, rgcn, sage, simmim
 
 
 def later(name: str) -> object:
-    """The function of a later stage under this name in `LATER`; imported now."""
+    """The function of a later stage under this name in `LATER`, imported at the call."""
     return _object(LATER[name])
 
 
@@ -167,7 +167,7 @@ def _object(place: str) -> object:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """The message for a name that is not known, with the near ones suggested."""
+    """The message for an unknown name, with similar ones suggested."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f", did you mean {' or '.join(map(repr, near))}?" if near else "."
@@ -175,7 +175,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 20) -> str:
-    """Names for people to read: the first of them, and how many more there are.
+    """Names for people to read: the first ones, and the number of the rest.
 
     Example:
         >>> listed(["a", "b"]), listed([str(number) for number in range(9)], 2)

@@ -1,10 +1,10 @@
-"""Which device a name means."""
+"""The torch device of a name."""
 
 import torch
 
 
 def device_of(device: str) -> torch.device:
-    """The torch device that a name means: "auto" is CUDA where there is one, else the CPU.
+    """The torch device of a name: "auto" is CUDA if there is any, else the CPU.
 
     Raises:
         ValueError: the device is unknown or cannot be used here.

@@ -1,4 +1,4 @@
-"""What fitting on a table does unless told otherwise: the call and the command read it; it imports nothing large."""
+"""Defaults of fitting on a table, for the function and the command; imports nothing large."""
 
 from typing import Literal
 
@@ -7,7 +7,7 @@ FRACTIONS = (0.7, 0.15, 0.15)
 MODEL = "graph"
 DIM = 96
 DEPTH = 3
-SMALL = 20_000  # training rows below which samples are changed at random and modalities answer for themselves
+SMALL = 20_000  # training rows; with fewer, samples are changed at random and modalities answer separately
 EPOCHS = 40
 SELECT: Literal["metric", "loss"] = "loss"
 PATIENCE = 15

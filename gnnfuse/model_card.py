@@ -1,4 +1,4 @@
-"""What its maker says about a model, for the README beside the weights; what a model knows itself is not asked for."""
+"""The maker's statements about a model, for the README beside the weights; the rest comes from the model itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 class ModelCard:
     """The part of a model card that a model does not know about itself.
 
-    `save_pretrained(folder, card=...)` adds the rest: what goes in and what comes out, how to load it, sizes, versions.
-    Description and caveats may be Markdown; everything else is text, and what looks like markup in it is escaped.
+    `save_pretrained(folder, card=...)` adds the rest: inputs and outputs, how to load it, sizes, versions. Description
+    and caveats may be Markdown; everything else is text, and its markup is escaped.
 
     Args:
-        name: the heading, and what to load it by ("user/name" on the hub); by default the class and "FOLDER".
-        description: what it is for, in a sentence or several.
+        name: the heading, and the name to load it by ("user/name" on the hub); by default the class and "FOLDER".
+        description: its purpose, in a sentence or several.
         license: of the weights, as the hub writes it ("apache-2.0", "cc-by-4.0").
-        data: what it was trained on.
+        data: the training data.
         data_license: of the data.
-        caveats: what a user of it should know: what the data lack, where it fails.
+        caveats: what a user should know: gaps in the data, failures.
         metrics: name -> value, on `split`.
         split: the data that the metrics were measured on.
         languages: of texts and speech, as two-letter codes.
-        tags: words to find it by, beside those that follow from the model.
+        tags: words for searching, in addition to those derived from the model.
         base_models: hub ids of pretrained encoders that it contains.
-        pipeline_tag: the hub's name of the task, where one fits ("image-classification"); "feature-extraction" by
+        pipeline_tag: the hub's name of the task, if one fits ("image-classification"); "feature-extraction" by
             default for a fusion model without a task.
         training: how it was trained: "epochs" -> 20, "seed" -> 0.
 

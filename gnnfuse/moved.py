@@ -1,10 +1,10 @@
-"""Names that stood in another folder before: importing one from there names its new place."""
+"""Names that moved to another folder: importing one from its old folder raises an error that names the new one."""
 
 from collections.abc import Callable, Mapping
 
 
 def moved(folder: str, places: Mapping[str, str]) -> Callable[[str], object]:
-    """The `__getattr__` of a folder that names have left.
+    """The `__getattr__` of a folder from which names have moved.
 
     Args:
         folder: its dotted name.
@@ -19,7 +19,7 @@ def moved(folder: str, places: Mapping[str, str]) -> Callable[[str], object]:
     home = {name: place for place, names in places.items() for name in names.split()}
 
     def missing(name: str) -> object:
-        if name in home:  # not AttributeError, for which Python's import has a message of its own
+        if name in home:  # not AttributeError, which Python's import replaces by its own message
             raise ImportError(f"{folder} has no {name!r} any more: from {home[name]} import {name}")
         raise AttributeError(f"module {folder!r} has no attribute {name!r}")
 

@@ -1,4 +1,4 @@
-"""Where progress is printed: what cannot be written is dropped, and the work goes on."""
+"""Printing of progress: output that cannot be written is dropped, and the work continues."""
 
 import sys
 from contextlib import suppress
@@ -6,21 +6,21 @@ from typing import Any, TextIO, cast
 
 from rich.console import Console
 
-LOST = (OSError, ValueError, AttributeError)  # the system refuses, it was closed, there is none
+LOST = (OSError, ValueError, AttributeError)  # the system refuses, the stream was closed, or there is none
 
 
 def progress_console(*, stderr: bool = False, **options: Any) -> Console:
-    """A console whose reader may be gone (`| head`), or whose file may be full or closed.
+    """A console that survives a closed pipe (`| head`) and a full or closed file.
 
     Args:
-        stderr: on standard error.
+        stderr: print to standard error.
         options: as `rich.console.Console` takes them.
     """
     return Console(file=cast(TextIO, _Dropping("stderr" if stderr else "stdout")), **options)
 
 
 class _Dropping:
-    """The standard stream of a name, as it is when something is written."""
+    """The current standard stream of a name, looked up at every write."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -1,7 +1,7 @@
 """The methods by which tasks and fusion models are saved and loaded.
 
-They are a short way to `gnnfuse.saving`, a later stage that knows every earlier one; it is looked up in the catalogue
-when a method is called, so that importing a model imports nothing of it.
+They are shortcuts to `gnnfuse.saving`, a later stage that knows every earlier one; it is looked up in the catalogue
+when a method is called, so that importing a model does not import it.
 """
 
 import os
@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import torch
 
-from gnnfuse.catalog import later  # not from gnnfuse: every early stage would depend on the whole, as mypy sees it
+from gnnfuse.catalog import later  # not from gnnfuse: to mypy every early stage would depend on the whole
 from gnnfuse.model_card import ModelCard
 
 
 class Saveable:
-    """Can be saved as a folder, loaded from one or from the hub, and pushed there."""
+    """Can be saved to a folder, loaded from a folder or the hub, and pushed to the hub."""
 
     def save_pretrained(self, folder: str | os.PathLike[str], *, card: ModelCard | None = None) -> None:
         """Write construction, weights and a model card into a folder; see `gnnfuse.saving.save_pretrained`."""
@@ -32,12 +32,12 @@ class Saveable:
         cache_dir: str | os.PathLike[str] | None = None,
         local_files_only: bool = False,
     ) -> Self:
-        """Read one of this class from a folder or the hub; see `gnnfuse.saving.from_pretrained`.
+        """Read an object of this class from a folder or the hub; see `gnnfuse.saving.from_pretrained`.
 
         Raises:
-            ValueError: it is of another class; and what `gnnfuse.saving.from_pretrained` raises.
+            ValueError: it is of another class; also as `gnnfuse.saving.from_pretrained`.
         """
-        own = () if cls.__module__.startswith("gnnfuse.") else (cls,)  # who calls a class's own method trusts it
+        own = () if cls.__module__.startswith("gnnfuse.") else (cls,)  # calling its own method implies trust in it
         found = _saving("from_pretrained")(
             source,
             classes=(*classes, *own),
@@ -61,7 +61,7 @@ class Saveable:
         revision: str | None = None,
         token: str | bool | None = None,
     ) -> str:
-        """Save it into a repository of the Hugging Face hub; see `gnnfuse.saving.push_to_hub`."""
+        """Save it to a repository of the Hugging Face hub; see `gnnfuse.saving.push_to_hub`."""
         address: str = _saving("push_to_hub")(self, repo_id, card=card, private=private, revision=revision, token=token)
         return address
 

@@ -1,4 +1,4 @@
-"""How many threads PyTorch's operators run on, and whether they find cores to run on; nothing large is imported."""
+"""The number of threads of PyTorch's operators, and whether cores are free for them; imports nothing large."""
 
 import contextlib
 import math
@@ -7,18 +7,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # how threads wait for each other, read when torch is loaded
-CROWDED = 0.2  # share of the time that threads wanted a core and had none, from which cores are called busy
+WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")  # how threads wait for each other; read when torch is loaded
+CROWDED = 0.2  # share of the time that threads wait for a core from which cores count as busy
 
 
 def prepare_threads(threads: int | None = None, *, processes: int = 1) -> None:
-    """Set in the environment, before torch is loaded, how many threads it takes.
+    """Set the number of threads in the environment, before torch is loaded.
 
-    What the user has set there stays, unless `threads` is given. Where torch is loaded already, it is asked for these.
+    A number that the user has set there stays, unless `threads` is given. If torch is loaded already, it is set there.
 
     Args:
-        threads: for each process; by default the cores that may be used, shared out among the processes.
-        processes: on this machine.
+        threads: for each process; by default the usable cores divided by the number of processes.
+        processes: processes on this machine.
 
     Raises:
         ValueError: fewer than one thread.
@@ -36,24 +36,24 @@ def prepare_threads(threads: int | None = None, *, processes: int = 1) -> None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: by its affinity and by the quota of its container, rounded up."""
+    """The number of cores that this process may use: by its affinity and its container's quota, rounded up."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = core_quota()
     return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
 
 
 def core_quota(root: Path = Path("/")) -> float | None:
-    """How many cores' time the control groups of this process allow (Linux, both versions); None for no limit.
+    """The cores' worth of time that this process's control groups allow (Linux, both versions); None for no limit.
 
     Args:
-        root: of the file system.
+        root: root of the file system.
     """
     found = [quota for group in _groups(root) if (quota := _quota_of(group)) is not None]
     return min(found, default=None)
 
 
 def _groups(root: Path) -> Iterator[Path]:
-    """The folders of this process's groups and of those that they are in, as far as they can be seen from here."""
+    """The folders of this process's control groups and their parents, as far as they are visible here."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -64,30 +64,30 @@ def _groups(root: Path) -> Iterator[Path]:
             continue
         top = root / "sys/fs/cgroup" / controllers
         group = top / inner.strip("/")
-        # A container sees its own group at the top, and may be told its name outside, which is no folder here.
+        # A container sees its own group at the top; the name it has outside may be reported, which is no folder here.
         yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(top) and folder.is_dir())
 
 
 def _quota_of(group: Path) -> float | None:
-    """Of one group, by `cpu.max` of version 2 or `cpu.cfs_quota_us` and `cpu.cfs_period_us` of version 1."""
+    """The quota of one group, from `cpu.max` (version 2) or `cpu.cfs_quota_us` and `cpu.cfs_period_us` (version 1)."""
     try:
         if (group / "cpu.max").exists():
             words = (group / "cpu.max").read_text().split()
         else:
             words = [(group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")]
         quota, period = (float(word) for word in words)
-    except (OSError, ValueError):  # no limit is "max"
+    except (OSError, ValueError):  # "max" means no limit
         return None
     return quota / period if quota > 0 and period > 0 else None
 
 
 def spinning() -> bool:
-    """Whether threads spin as long as they do by default: nobody has said otherwise."""
+    """Whether threads spin for the default time, that is, the environment does not set it."""
     return not any(name in os.environ for name in WAITING)
 
 
 def core_times(task: Path = Path("/proc/self/task")) -> tuple[int, int] | None:
-    """Nanoseconds that the threads of this process ran, and that they waited for a core; None where nobody counts.
+    """Nanoseconds that this process's threads ran and that they waited for a core; None if the system does not count.
 
     Args:
         task: folder of the threads, as Linux shows them.
@@ -101,9 +101,9 @@ def core_times(task: Path = Path("/proc/self/task")) -> tuple[int, int] | None:
 
 
 def crowded(before: tuple[int, int] = (0, 0), *, seconds: float = 0.0) -> float:
-    """The share of the time since `before` that threads ran or waited for a core in which they waited.
+    """Of the time since `before` that threads ran or waited for a core, the share in which they waited.
 
-    It is 0 where nobody counts. Of a process that slept most of the `seconds`, it is the share of these.
+    It is 0 if the system does not count. If a process slept for most of `seconds`, it is the share of `seconds`.
     """
     now = core_times()
     if now is None:
@@ -113,5 +113,5 @@ def crowded(before: tuple[int, int] = (0, 0), *, seconds: float = 0.0) -> float:
 
 
 def advice() -> str:
-    """What to do where threads spin on busy cores."""
+    """What to do if threads spin on busy cores."""
     return "export GOMP_SPINCOUNT=1000  (before Python starts; `fit_task` and the commands do not need it)"

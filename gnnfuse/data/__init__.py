@@ -1,4 +1,4 @@
-"""Samples in sequences and streams, the reports of those that cannot be read, and the data set inside the package."""
+"""Samples in sequences and streams, reports of unreadable samples, and the data set inside the package."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""How well a question can be answered from some of its modalities, at best, computed from the task's own law."""
+"""The best possible accuracy from some of a question's modalities, computed from the task's distribution."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -9,13 +9,13 @@ from itertools import combinations
 
 @dataclass(frozen=True)
 class Outcome:
-    """One thing that can happen in a task.
+    """One possible outcome of a task.
 
     Args:
         probability: exact, so that ties are ties.
-        known: what reading each modality perfectly would tell: modality -> value.
+        known: what reading each modality perfectly reveals: modality -> value.
         answer: the target.
-        group: under which name it is reported, such as the operation.
+        group: name under which it is reported, such as the operation.
     """
 
     probability: Fraction
@@ -27,12 +27,12 @@ class Outcome:
 def ceilings(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     """The best possible accuracy for every non-empty subset of the modalities.
 
-    With subset S and what it shows, s, the best predictor says argmax over answers y of P(y, s); its accuracy is
-    the sum over s of max_y P(y, s). Per group g, the same predictor is scored on the outcomes of g:
-    sum over s of P(y*(s), s | g). Where several answers are equally likely it picks one of them at random.
+    For subset S with observation s, the best predictor returns argmax over answers y of P(y, s); its accuracy is the
+    sum over s of max_y P(y, s). For a group g, the same predictor is scored on the outcomes of g: sum over s of
+    P(y*(s), s | g). Among equally likely answers it picks one at random.
 
     Args:
-        outcomes: all that can happen; probabilities sum to one.
+        outcomes: all possible outcomes; probabilities sum to one.
 
     Returns:
         Subset ("image+text", in the order of the first outcome) -> {"all": accuracy, group: accuracy, ...}.
@@ -54,7 +54,7 @@ def ceilings(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
 
 
 def ceiling(outcomes: Sequence[Outcome], subset: Sequence[str]) -> dict[str, float]:
-    """The best possible accuracy knowing exactly the modalities of one subset, overall and per group."""
+    """The best possible accuracy from exactly one subset of the modalities, overall and per group."""
     law: dict[tuple[Hashable, ...], dict[str, dict[str, Fraction]]] = defaultdict(lambda: defaultdict(dict))
     weight: dict[str, Fraction] = defaultdict(Fraction)
     for outcome in outcomes:

@@ -1,4 +1,4 @@
-"""A data set with its three kinds of split: train and valid to work with, tests to open once."""
+"""A data set with three kinds of split: train and valid to work with, tests to open once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,22 +13,22 @@ TARGETS = ("classification", "multilabel", "regression")
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Samples in fixed splits, with what a report needs to know about them.
+    """Samples in fixed splits, with the facts that a report needs.
 
     Args:
-        name: names the data set in reports.
+        name: name of the data set in reports.
         train: samples to learn from.
         valid: samples to choose settings with.
         tests: sealed test splits by name, "test" first; others (known speakers, say) after it.
         target: "classification" (`Sample.target` is a class name), "multilabel" (several class names) or
             "regression" (numbers).
         classes: the class names, in the order of the model's outputs; empty for regression.
-        groups: group name -> sample id -> value, such as `groups["operation"]["test-7"] == "sum"`. To report
-            results apart, never an input.
-        ceilings: modality subset ("image+text") -> accuracy that knowing exactly those modalities allows, under
-            "all" and per value of one group. Empty where unknown.
-        source: where the data come from.
-        licence: what the data may be used for.
+        groups: group name -> sample id -> value, such as `groups["operation"]["test-7"] == "sum"`. For separate
+            reports, never an input.
+        ceilings: modality subset ("image+text") -> best accuracy from exactly those modalities, under "all" and per
+            value of one group. Empty if unknown.
+        source: origin of the data.
+        licence: permitted uses of the data.
         caveat: what a report must state beside the numbers.
 
     Raises:

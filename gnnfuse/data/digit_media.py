@@ -18,7 +18,7 @@ TRAIN_SHARE, VALID_SHARE = 0.6, 0.15
 
 @dataclass(frozen=True)
 class SpokenDigit:
-    """A spoken digit and the voice that says it."""
+    """A spoken digit and its voice."""
 
     audio: Audio
     voice: str
@@ -27,9 +27,9 @@ class SpokenDigit:
 def pictures() -> Mapping[str, tuple[tuple[Tensor, ...], ...]]:
     """Handwritten digits: split -> for each digit 0 to 9 its pictures, uint8 `[8, 8]` in 0..255.
 
-    The 1,797 pictures of `sklearn.datasets.load_digits` (Alpaydin and Kaynak, 1998). Of every digit the first 60%
-    are for train, the next 15% for valid and the rest for test: the file goes from writer to writer, so a split in
-    file order has mostly new hands in the test pictures, as a shuffled one would not.
+    The 1,797 pictures of `sklearn.datasets.load_digits` (Alpaydin and Kaynak, 1998). For every digit the first 60% are
+    train, the next 15% valid and the rest test: the file is ordered by writer, so a split in file order has mostly new
+    writers in the test pictures, unlike a shuffled one.
     """
     from sklearn.datasets import load_digits
 
@@ -47,8 +47,8 @@ def pictures() -> Mapping[str, tuple[tuple[Tensor, ...], ...]]:
 def recordings() -> Mapping[str, tuple[tuple[SpokenDigit, ...], ...]]:
     """Spoken digits: split -> for each digit 0 to 9 its recordings, float32 in -1..1 at 8 kHz.
 
-    1,120 recordings of 56 synthetic voices that come with the package (`benchmarks/data/README.md` says how they
-    were made); no voice is in two splits.
+    1,120 recordings of 56 synthetic voices, included in the package (made as described in `benchmarks/data/README.md`);
+    no voice is in two splits.
     """
     import soundfile
 
@@ -56,7 +56,7 @@ def recordings() -> Mapping[str, tuple[tuple[SpokenDigit, ...], ...]]:
     found: dict[str, list[list[SpokenDigit]]] = {split: [[] for _ in range(10)] for split in SPLITS}
     for row in read_table(ASSETS / "spoken_digits.csv"):
         start = int(row["offset"])
-        # A copy: a view would carry all recordings along whenever it is pickled.
+        # A copy: pickling a view would include all recordings.
         spoken = torch.from_numpy(samples[start : start + int(row["samples"])].copy())
         found[row["split"]][int(row["digit"])].append(SpokenDigit(Audio(spoken, sample_rate), row["voice"]))
     return {split: tuple(map(tuple, by_digit)) for split, by_digit in found.items()}

@@ -22,13 +22,13 @@ CLASSES = (*map(str, range(19)), "no", "yes")
 
 
 def digits(*, seed: int = 0, train: int = 6000, valid: int = 1000, test: int = 2000) -> Dataset:
-    """Questions about a picture and a recording, most of which no two of the three modalities can answer.
+    """Questions about a picture and a recording; most cannot be answered from two of the three modalities.
 
     Signals: "image" (a handwritten digit, uint8 `[8, 8]`), "audio" (a spoken digit, `Audio` at 8 kHz) and "text" (the
     question, in one of ten wordings). The target is the answer: "0" to "18", "no" or "yes". The two digits are
-    uniform, and independent but for two yes-or-no questions that are balanced by it. Six in ten questions need all
-    three modalities (sum, difference, larger, smaller, spoken_larger, same, sum_even), the others the text and one
-    of the two digits. Pictures and voices of one split are in no other, and `ceilings` gives the best accuracy of
+    uniform, and independent except in two yes-or-no questions, where dependence balances the answers. Six in ten
+    questions need all three modalities (sum, difference, larger, smaller, spoken_larger, same, sum_even), the others
+    the text and one of the two digits. No picture or voice is in two splits, and `ceilings` gives the best accuracy of
     each subset of the modalities. Needs no download; samples share their pictures and recordings in memory.
 
     Args:
@@ -89,7 +89,7 @@ class Question:
 
 
 def questions() -> list[Question]:
-    """All questions of the task: every operation on every pair of digits that may come with it."""
+    """All questions of the task: every operation with every possible pair of digits."""
     total = sum(operation.share for operation in OPERATIONS)
     return [
         Question(operation, image, audio, probability * operation.share / total)
@@ -99,14 +99,14 @@ def questions() -> list[Question]:
 
 
 def outcome(question: Question) -> Outcome:
-    """What each modality of a question reveals to someone who reads it perfectly."""
+    """The outcome of a question: what each modality reveals if read perfectly."""
     known = {"image": question.image, "audio": question.audio, "text": question.operation.name}
     return Outcome(question.probability, known, question.answer, question.operation.name)
 
 
 @dataclass(frozen=True)
 class DrawnSamples:
-    """The samples of one split, and what is known about each beyond its signals."""
+    """The samples of one split, and what is known about each apart from its signals."""
 
     samples: list[Sample] = field(default_factory=list)
     groups: dict[str, dict[str, str]] = field(default_factory=lambda: {"operation": {}, "needs": {}, "voice": {}})
@@ -119,7 +119,7 @@ def draw(
     heard: Sequence[Sequence[SpokenDigit]],
     generator: np.random.Generator,
 ) -> DrawnSamples:
-    """Draw the samples of one split: the question by its probability, then picture, recording and wording evenly."""
+    """Draw the samples of one split: the question by its probability, then picture, recording and wording uniformly."""
     possible = questions()
     probability = np.array([float(question.probability) for question in possible])
     chosen = generator.choice(len(possible), size, p=probability / probability.sum())
@@ -137,5 +137,5 @@ def draw(
 
 
 def pick(items: Sequence[Item], uniform: float) -> Item:
-    """The item at a place in 0..1, so that one random number chooses evenly among any number of items."""
+    """The item at a position in 0..1, so that one random number draws uniformly from any number of items."""
     return items[int(uniform * len(items))]

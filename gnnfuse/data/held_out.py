@@ -11,14 +11,14 @@ from gnnfuse.sample.sample import Sample
 
 @final
 class HeldOut:
-    """Test samples under seal: one run may evaluate on them once, so nothing can be chosen by looking at them.
+    """Sealed test samples: one run may evaluate on them once, so that nothing can be selected on them.
 
     Ids and class counts are open. There is no iteration and no indexing, and the seal can be neither copied nor
     pickled: a process that needs the test split builds the data set itself.
 
     Args:
         samples: the test samples.
-        name: names the split in error messages.
+        name: name of the split in error messages.
 
     Example:
         >>> test = HeldOut([Sample({"text": "hello"}, target="en", id="0")], name="greetings test")

@@ -9,10 +9,10 @@ from gnnfuse.sample.sample import Sample
 
 @dataclass(frozen=True)
 class LazySamples(Sequence[Sample]):
-    """A sequence that makes each sample anew at every reading and keeps none.
+    """A sequence that makes each sample anew at every access and keeps none.
 
-    For media that would fill the memory if all were decoded, or that are changed on the way (noise). Can be
-    pickled if `signals` can: pass a module's function or a small object with `__call__`, not a lambda.
+    For media that would fill memory if all were decoded, or that are changed when read (noise). Can be pickled if
+    `signals` can: pass a module-level function or a small object with `__call__`, not a lambda.
 
     Args:
         signals: position -> the signals of the sample there; must give the same each time.
@@ -64,10 +64,10 @@ class Reindexed:
 
 
 def ids_of(samples: Sequence[Sample]) -> tuple[str | None, ...]:
-    """The ids of samples, without making any that are made on demand."""
+    """The ids of samples, without making any lazy sample."""
     return samples.ids if isinstance(samples, LazySamples) else tuple(sample.id for sample in samples)
 
 
 def targets_of(samples: Sequence[Sample]) -> tuple[object, ...]:
-    """The targets of samples, without making any that are made on demand."""
+    """The targets of samples, without making any lazy sample."""
     return samples.targets if isinstance(samples, LazySamples) else tuple(sample.target for sample in samples)

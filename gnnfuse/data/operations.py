@@ -1,4 +1,4 @@
-"""The questions of the default task: what each asks of two digits, how often, and in which words."""
+"""The questions of the default task: the answer, frequency and wording of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ class Operation:
     """One question about a handwritten and a spoken digit.
 
     Args:
-        name: under which name it is reported.
+        name: name under which it is reported.
         answer: (handwritten digit, spoken digit) -> the right answer.
-        needs: the modalities that a right answer takes, joined by "+".
-        share: how often it is asked, relative to the other operations.
+        needs: the modalities that a right answer requires, joined by "+".
+        share: its frequency relative to the other operations.
         law: (handwritten digit, spoken digit) -> relative probability of this pair of digits.
     """
 
@@ -27,24 +27,24 @@ class Operation:
 
     @property
     def wordings(self) -> tuple[str, ...]:
-        """The ways to ask it, all equally likely."""
+        """The wordings of the question, all equally likely."""
         return WORDINGS[self.name]
 
     def pairs(self) -> dict[tuple[int, int], Fraction]:
-        """Every pair of digits that can come with this question, with its exact probability."""
+        """Every possible pair of digits for this question, with its exact probability."""
         weights = {(image, audio): self.law(image, audio) for image in range(10) for audio in range(10)}
         total = sum(weights.values())
         return {pair: Fraction(weight, total) for pair, weight in weights.items() if weight}
 
 
 def yes_no(condition: bool) -> str:
-    """The answer to a question that is not asked for a number."""
+    """The answer to a yes-or-no question."""
     return "yes" if condition else "no"
 
 
 ALL_THREE = "image+audio+text"
 
-# Each single digit is uniform under every law here; the two laws that are not 1 make yes as likely as no.
+# Each single digit is uniform under every law here; the two laws other than 1 make yes as likely as no.
 OPERATIONS = (
     Operation("sum", lambda image, audio: str(image + audio), ALL_THREE, share=3),
     Operation("difference", lambda image, audio: str(abs(image - audio)), ALL_THREE, share=3),

@@ -1,4 +1,4 @@
-"""Nothing that a command reads is replaced, moved or removed by what it writes."""
+"""Protection of a command's inputs from being replaced, moved or removed by its outputs."""
 
 import errno
 import os
@@ -11,11 +11,11 @@ ELSEWHERE = "expected another place to write to"
 
 @dataclass(frozen=True)
 class Written:
-    """The files that a command will replace or remove: none of them may be read.
+    """The files that a command will replace or remove: none of them may be an input.
 
     Args:
-        paths: resolved, of those that are there.
-        linked: device and inode of those that have another name too.
+        paths: resolved paths of existing files.
+        linked: device and inode of those with several hard links.
     """
 
     paths: frozenset[str]
@@ -23,7 +23,7 @@ class Written:
 
     @staticmethod
     def of(written: Iterable[Path]) -> "Written":
-        """Those of some paths that are files by now."""
+        """The paths that are existing files."""
         there = [path for path in written if path.is_file()]
         found = [path.stat() for path in there]
         linked = frozenset((one.st_dev, one.st_ino) for one in found if one.st_nlink > 1)
@@ -39,11 +39,11 @@ class Written:
 
 
 def refuse_overwriting(read: Mapping[str, Iterable[Path]], written: Iterable[Path]) -> None:
-    """Refuse to write over what is read: by this path or another, through symbolic and hard links and `..`.
+    """Refuse to overwrite inputs: by the same path or another, through symbolic and hard links and `..`.
 
     Args:
-        read: what messages call it -> its files.
-        written: what may be created, replaced or removed.
+        read: name in messages -> its files.
+        written: files that may be created, replaced or removed.
 
     Raises:
         ValueError: names both.
@@ -66,13 +66,13 @@ def refuse_overwriting(read: Mapping[str, Iterable[Path]], written: Iterable[Pat
 
 
 def refuse_writing_into(role: str, folder: Path, written: Iterable[Path], *, deep: bool = True) -> None:
-    """Refuse to write into a folder all of which is read: what is new there would be read the next time.
+    """Refuse to write into a folder that is read as a whole: new files would be read the next time.
 
     Args:
-        role: what messages call the folder.
+        role: name of the folder in messages.
         folder: the folder.
-        written: what may be created, replaced or removed.
-        deep: folders within it are read too.
+        written: files that may be created, replaced or removed.
+        deep: whether folders within it are also read.
 
     Raises:
         ValueError: names both.
@@ -87,11 +87,11 @@ def refuse_writing_into(role: str, folder: Path, written: Iterable[Path], *, dee
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Refuse a folder that cannot be written to, or made.
+    """Refuse a folder that cannot be created or written to.
 
     Raises:
         NotADirectoryError: a part of its path is a file.
-        PermissionError: the folder, or where it would be made, is not for this user to write.
+        PermissionError: this user may not write to the folder, or create it.
     """
     place = Path(os.path.abspath(folder))
     while not os.path.lexists(place):
@@ -103,7 +103,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 def files_in(folder: Path | str | os.PathLike[str] | None) -> Iterator[Path]:
-    """The files that lie in a folder itself, or the file of that path; none where there is nothing."""
+    """The files directly in a folder, or the file of that path; none if nothing exists."""
     if folder is None:
         return
     path = Path(folder)
@@ -114,7 +114,7 @@ def files_in(folder: Path | str | os.PathLike[str] | None) -> Iterator[Path]:
 
 
 def _inodes(root: Path) -> frozenset[tuple[int, int]]:
-    """Device and inode of the files below a folder that have another name too."""
+    """Device and inode of the files below a folder that have several hard links."""
     found = set()
     for place, _, names in os.walk(root):
         for name in names:

@@ -1,4 +1,4 @@
-"""What was left out of samples that could not be read, and why."""
+"""The parts of samples that were left out as unreadable, and why."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from gnnfuse.sample.whole_file import write_whole
 OnError = Literal["stop", "missing", "skip"]
 HEADER = ("row", "id", "column", "reason", "left_out")
 ON_ERROR: tuple[str, ...] = get_args(OnError)
-REJECTS = "rejects.csv"  # what commands that write into a folder call the list
+REJECTS = "rejects.csv"  # name of the list in folders that commands write
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Reject:
     Args:
         row: the row's number, counted from 1.
         id: the sample's id.
-        column: the column, or the signal where samples do not come from a table.
+        column: the column, or the signal if samples do not come from a table.
         reason: what was found and what was expected.
         left_out: the whole row was left out; otherwise only this cell, as if it were empty.
     """
@@ -35,7 +35,7 @@ class Reject:
 
 
 def rows_left_out(rejects: Iterable[Reject]) -> int:
-    """How many rows were left out as a whole; several things may be wrong with one.
+    """The number of rows left out as a whole; one row may have several rejects.
 
     Example:
         >>> rows_left_out([Reject(3, "c", "text", "empty", True), Reject(3, "c", "image", "empty", True)])
@@ -57,10 +57,10 @@ def check_on_error(on_error: str) -> None:
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
     """Write a list of rejects: row, id, column, reason, and what was left out ("row" or "cell").
 
-    Text that is not Unicode is spelt out with backslashes. The file is there, with its header, without rejects too.
+    Characters that are not Unicode are escaped by backslashes. Without rejects, the file has only its header.
 
     Raises:
-        OSError: it cannot be written; an earlier list is left as it was.
+        OSError: it cannot be written; an earlier list stays intact.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -72,7 +72,7 @@ def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
 
 
 def is_rejects(path: Path) -> bool:
-    """Whether a file begins as a list of rejects does."""
+    """Whether a file begins like a list of rejects."""
     header = ",".join(HEADER).encode()
     with path.open("rb") as file:
         return file.read(len(header) + 1).rstrip() == header

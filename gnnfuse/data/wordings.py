@@ -1,4 +1,4 @@
-"""The words in which each question of the default task is asked: ten ways per operation."""
+"""The wordings of the default task's questions: ten per operation."""
 
 from collections.abc import Mapping
 

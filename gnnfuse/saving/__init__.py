@@ -1,4 +1,4 @@
-"""Saved models: a folder with the construction in words and the weights in numbers, loaded without unpickling."""
+"""Saved models: a folder with the construction as JSON and the weights as tensors, loaded without unpickling."""
 
 from gnnfuse.model_card import ModelCard
 from gnnfuse.saving.build import build

@@ -1,4 +1,4 @@
-"""Making objects from descriptions, of classes that the catalogue lists, a stage exports or the caller names."""
+"""Building objects from descriptions, of classes that the catalogue lists, a stage exports or the caller names."""
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,17 +15,17 @@ KINDS = tuple(kind for kind in catalog.KINDS if kind != "benchmark")  # a benchm
 def build(described: Json, *, classes: Sequence[type] = ()) -> object:
     """The object that `describe` described.
 
-    A class is found among those passed in, by its place ("module:name"); then among what the stages of this library
-    export; then among what installed plug-ins list in the catalogue. A class that is found nowhere there, as it has
-    moved or was defined in a script or notebook (`__main__`), is the only class passed in that has its name. Nothing
-    else is imported or called.
+    A class is searched for among those passed in, by its place ("module:name"); then among the exports of this
+    library's stages; then among the catalogue entries of installed plug-ins. A class found nowhere there, because it
+    has moved or was defined in a script or notebook (`__main__`), is the only class passed in that has its name.
+    Nothing else is imported or called.
 
     Args:
-        described: what `describe` gave, perhaps read from a file.
-        classes: classes of the caller's own that may be built.
+        described: a description from `describe`, perhaps read from a file.
+        classes: the caller's own classes that may be built.
 
     Raises:
-        ValueError: a class that is not allowed, arguments that its constructor does not take, or no description.
+        ValueError: a class that is not allowed, arguments its constructor does not take, or an invalid description.
 
     Example:
         >>> build({"class": "gnnfuse.edges.window:Window", "arguments": {"size": 3}})
@@ -42,7 +42,7 @@ def build(described: Json, *, classes: Sequence[type] = ()) -> object:
 
 
 def _by_place(described: Json, classes: Sequence[type]) -> Mapping[str, type]:
-    """The classes passed in by their places, and by places of the description that they have moved from."""
+    """The classes passed in, by their places and by those former places of theirs that the description names."""
     known = {place_of(cls): cls for cls in classes}
     places = set(places_in(described))
     moved = {}
@@ -87,7 +87,7 @@ def _make(cls: type, place: str, items: Mapping[str, Json], known: Mapping[str, 
         return cls(**arguments)
     except (ValueError, FileNotFoundError, BoundsError):
         raise
-    except Exception as error:  # whatever the class, or the library behind it, stumbles over
+    except Exception as error:  # any error of the class or of the library behind it
         reason = str(error) if isinstance(error, TypeError) else f"{type(error).__name__}: {error}"
         raise ValueError(f"{place} cannot be built from the arguments {', '.join(arguments)}: {reason}") from error
 

@@ -1,4 +1,4 @@
-"""The model card: a README.md with what the model knows about itself and what its maker says, as the hub reads it."""
+"""The model card: a README.md for the hub, with facts from the model and statements of its maker."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ SEAL = "<!-- written by gnnfuse"
 
 
 def card_text(module: Task | FusionModel, card: ModelCard) -> str:
-    """The card of a task or fusion model, front matter included; the same text for the same model and card.
+    """The card of a task or fusion model, including front matter; the same text for the same model and card.
 
     Example:
         >>> from gnnfuse.fusion import JointTransformer
@@ -47,7 +47,7 @@ def card_text(module: Task | FusionModel, card: ModelCard) -> str:
 
 
 def is_untouched(card: bytes) -> bool:
-    """Whether a card is still as `card_text` wrote it, by the checksum in its last line."""
+    """Whether a card is unchanged since `card_text` wrote it, by the checksum in its last line."""
     text, seal, _ = card.decode("utf-8", "replace").rpartition(SEAL)
     return bool(seal) and _sealed(text.removesuffix("\n")).encode() == card
 
@@ -58,7 +58,7 @@ def _sealed(text: str) -> str:
 
 
 def _front_matter(module: nn.Module, model: FusionModel, card: ModelCard) -> str:
-    """YAML whose values are written as JSON, which YAML reads."""
+    """YAML whose values are written as JSON, which is valid YAML."""
     signals = _signals(model.node_types)
     tags = ["gnnfuse", *(["multimodal"] if len(signals) > 1 else []), *signals]
     tags += ["graph-neural-network"] if model.family == "graph" else []
@@ -77,7 +77,7 @@ def _front_matter(module: nn.Module, model: FusionModel, card: ModelCard) -> str
 
 
 def _model_index(module: nn.Module, card: ModelCard) -> Json:
-    """Metrics as the hub lists them; it wants a data set with every one."""
+    """Metrics in the hub's format, which requires a data set for each."""
     if not card.metrics or not card.data:
         return None
     kind = type(module).__name__.lower()
@@ -118,7 +118,7 @@ def _usage(module: Task | FusionModel, model: FusionModel, card: ModelCard) -> s
 
 def _import_line(place: str) -> str:
     module, _, name = place.partition(":")
-    if module == "__main__" or "." in name:  # of a script, a notebook or a function: nobody can import it from there
+    if module == "__main__" or "." in name:  # defined in a script, a notebook or a function, so it cannot be imported
         return f"from your_module import {short_name(place)}  # from where you keep it: it was saved as {place}"
     return f"from {module} import {name}"
 
@@ -158,7 +158,7 @@ def _outputs(module: Task | FusionModel) -> str:
 
 
 def _numbers(target: NumberTarget) -> list[str]:
-    """The first numbers, each with the mean and standard deviation that it had in training."""
+    """The first numbers, each with its mean and standard deviation in training."""
     several = target.size > 1
     return [
         (f"{plain(name)} " if several else "") + f"{mean:.6g} ± {scale:.3g}"
@@ -186,7 +186,7 @@ def _sizes(module: nn.Module, model: FusionModel) -> list[tuple[str, str]]:
 
 
 def _table(heading: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are Markdown."""
+    """A table whose cells are Markdown."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     if not lines:
         return ""

@@ -1,4 +1,4 @@
-"""config.json: the format's number, the versions that wrote it, the construction, and what the weights must be."""
+"""config.json: the format number, the versions that wrote it, the construction, and the list of tensors."""
 
 import json
 from collections.abc import Iterable
@@ -15,11 +15,11 @@ from gnnfuse.saving.weights import Listing, digest_of
 
 FORMAT = 3  # 1 had no checksums and no derived buffers; 2 had tasks without objectives
 CONFIG = "config.json"
-DEEPEST = 100  # a part within a part takes several calls; saved models have some twenty
+DEEPEST = 100  # a nested level takes several calls; saved models have some twenty
 
 
 def config_of(module: nn.Module, listed: Listing) -> dict[str, Json]:
-    """What config.json says of a task or fusion model and its tensors.
+    """The content of config.json for a task or fusion model and its tensors.
 
     Raises:
         ValueError: a part does not keep its constructor's arguments, or is a function or a tensor.
@@ -34,16 +34,16 @@ def config_of(module: nn.Module, listed: Listing) -> dict[str, Json]:
 
 
 def as_text(config: dict[str, Json]) -> str:
-    """The file's text: the same for the same model, whenever it is saved."""
+    """The file's text, which is the same whenever the same model is saved."""
     return json.dumps(config, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """What config.json says.
+    """The content of config.json.
 
     Raises:
-        FileNotFoundError: it is not there.
-        ValueError: it is no JSON, of another format, or lacks something.
+        FileNotFoundError: the file is missing.
+        ValueError: it is not JSON, has another format, or lacks an entry.
     """
     if not path.is_file():
         raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
@@ -63,7 +63,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def is_config(path: Path) -> bool:
-    """Whether a file is a config of this library's, of any format and whether or not it is whole otherwise."""
+    """Whether a file is a config of this library, of any format and even if otherwise damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -72,12 +72,12 @@ def is_config(path: Path) -> bool:
 
 
 def listing_in(config: dict[str, Any]) -> Listing | None:
-    """What a config says of the tensors; None in format 1."""
+    """A config's list of tensors; None in format 1."""
     return config["weights"]["tensors"] if config["format"] > 1 else None
 
 
 def _check_depth(config: dict[str, Any], path: Path) -> None:
-    """Refuse a config that is nested so deep that building it would exhaust Python's stack.
+    """Refuse a config nested so deeply that building it would exhaust Python's stack.
 
     Raises:
         ValueError: names the file and the limit.

@@ -1,4 +1,4 @@
-"""An object's construction as plain JSON: its class, and the arguments it was given.
+"""An object's construction as plain JSON: its class, and its constructor's arguments.
 
 The convention is scikit-learn's: a configurable object keeps every argument of its constructor under the argument's
 own name, so that the constructor's signature is enough to read its configuration back.
@@ -17,19 +17,19 @@ ARRAY_LIKE = ("Tensor", "Parameter", "ndarray")
 
 
 def describe(value: object, where: str = "") -> Json:
-    """What `build` needs to make the object again.
+    """The description from which `build` makes the object again.
 
     Numbers, strings and None stand for themselves, a tuple is a JSON array; everything else is an object with one of
-    the keys "class" (with its "arguments", or without them where the class itself is meant), "partial", "list",
-    "dict", "set" or "float" (for what JSON cannot write: nan, inf, -inf).
+    the keys "class" (with its "arguments", or without them for the class itself), "partial", "list", "dict", "set" or
+    "float" (for values that JSON cannot represent: nan, inf, -inf).
 
     Args:
         value: an object that keeps its arguments, or a plain value.
         where: names the place in error messages; the class by default.
 
     Raises:
-        ValueError: names the place of something that cannot be described: an argument that the object does not keep,
-            a function, a tensor.
+        ValueError: something cannot be described: an argument that the object does not keep, a function, a tensor;
+            names its place.
 
     Example:
         >>> from gnnfuse.edges import Window
@@ -66,7 +66,7 @@ def place_of(cls: type) -> str:
 
 
 def short_name(place: str) -> str:
-    """The class's own name in "module:name"; of one that is defined within a class or function, the last part."""
+    """The class's own name in "module:name"; the last part, if the class is defined within a class or function."""
     return place.rpartition(":")[2].rpartition(".")[2]
 
 

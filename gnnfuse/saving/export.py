@@ -1,7 +1,7 @@
 """Fitted models as `torch.export` programs: tensors in, numbers out, for batches of any size.
 
-A program needs nothing of this library's Python but the operators that its kernels are: `import gnnfuse.ops` where it
-is loaded and run.
+A program needs nothing of this library's Python but the custom operators of its kernels: `import gnnfuse.ops` where
+it is loaded and run.
 """
 
 import re
@@ -32,18 +32,18 @@ Tensors = Mapping[str, Tensor]
 def export(module: Task | FusionModel, batch: GraphBatch) -> ExportedProgram:
     """Trace a task or fusion model, in evaluation mode, into a program that runs on batches of any size.
 
-    The program takes what `batch_tensors(batch)` gives, as its only argument, and gives what `module(batch)` gives:
-    raw outputs of a task's head, vectors of a model. Numbers of graphs, nodes of each type and edges are free, also
-    0 nodes of a type or a single graph; node types and relations are those of `batch`. `torch.export.save` writes it,
-    `torch.export.load` reads it. It runs on the kind of device that it was exported on.
+    The program takes the result of `batch_tensors(batch)` as its only argument and returns the result of
+    `module(batch)`: raw outputs of a task's head, vectors of a model. Numbers of graphs, nodes of each type and edges
+    are free, including 0 nodes of a type or a single graph; node types and relations are those of `batch`. Use
+    `torch.export.save` and `torch.export.load`. A program runs on the kind of device on which it was exported.
 
     Args:
-        module: what to export; its mode is as before afterwards.
-        batch: an example, made by the module's builder, on the module's device; two samples or more, of which some
-            have each modality.
+        module: the module to export; its mode is restored afterwards.
+        batch: an example, made by the module's builder, on the module's device; at least two samples, and each modality
+            present in some of them.
 
     Raises:
-        ValueError: an example that is too small to tell sizes apart, or a part that cannot be traced.
+        ValueError: an example too small to distinguish sizes, or a part that cannot be traced.
 
     Example:
         >>> from gnnfuse.fusion import Concat
@@ -66,7 +66,7 @@ def export(module: Task | FusionModel, batch: GraphBatch) -> ExportedProgram:
     try:
         with _free_sizes(), torch.no_grad():
             return torch.export.export(traced, (tensors,), dynamic_shapes=(sizes,), strict=True)
-    except Exception as error:  # what torch.export raises has no base of its own
+    except Exception as error:  # errors of torch.export have no common base
         raise ValueError(
             f"{type(module).__name__} cannot be exported by torch {torch.__version__}: {_reason(error)}"
         ) from error
@@ -81,7 +81,7 @@ def batch_tensors(batch: GraphBatch) -> dict[str, Tensor]:
     "values.<type>", "layout.<type>.<field>" as in `Layout`, "edges.<field>" as in `Edges`, and "present".
 
     Raises:
-        ValueError: samples lost some of a type's nodes (`GraphBatch.keep`): programs know no places.
+        ValueError: samples lost some of a type's nodes (`GraphBatch.keep`): programs support no places.
 
     Example:
         >>> from gnnfuse.graph import GraphBuilder
@@ -104,7 +104,7 @@ def batch_tensors(batch: GraphBatch) -> dict[str, Tensor]:
 
 
 class _OfTensors(nn.Module):
-    """A module that takes the tensors of a batch in place of the batch."""
+    """Wraps a module to take the tensors of a batch instead of the batch."""
 
     def __init__(self, module: nn.Module, batch: GraphBatch) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class _OfTensors(nn.Module):
         self.modalities = batch.modalities
 
     def forward(self, tensors: dict[str, Tensor]) -> Tensor:
-        """What the module gives for the batch."""
+        """The module's output for the batch."""
         layout = {
             name: Layout(**{field: tensors.get(f"layout.{name}.{field}") for field in LAYOUT})  # type: ignore[arg-type]
             for name in self.node_types
@@ -139,9 +139,9 @@ class _OfTensors(nn.Module):
 
 @contextmanager
 def _free_sizes() -> Iterator[None]:
-    """Where 0 and 1 are sizes like others, and attention's choice of a kernel looks at none; one export at a time.
+    """Treat sizes 0 and 1 as ordinary, and fix attention's kernel whatever the sizes; one export at a time.
 
-    torch.nn's transformer layers have a fast path that torch.export cannot follow; it is off meanwhile.
+    The fast path of torch.nn's transformer layers, which torch.export cannot trace, is off meanwhile.
     """
     from torch.fx.experimental import _config
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -150,7 +150,7 @@ def _free_sizes() -> Iterator[None]:
     with (
         LOCK,
         shapes.patch(backed_size_oblivious=True),
-        sdpa_kernel([SDPBackend.MATH]),  # while tracing: the others' checks look at the number of graphs
+        sdpa_kernel([SDPBackend.MATH]),  # other backends' checks depend on the number of graphs
     ):
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
@@ -174,7 +174,7 @@ def _check_example(batch: GraphBatch) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What torch says, in one line: the operator and the line of the model's code, without its advice and stack."""
+    """Torch's error in one line: the operator and the line of the model's code, without advice and stack."""
     text, _, stack = str(error).partition("from user code:")
     detail = re.search(r"Developer debug context: (.+)", text)
     lines = [line.strip() for line in text.splitlines()]

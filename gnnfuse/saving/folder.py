@@ -1,8 +1,8 @@
-"""A saved model's folder, written so that whatever happens on the way it holds the old model or the new one.
+"""A saved model's folder, written so that after an interruption it holds either the old model or the new one.
 
-config.json names the weights by their digest, and its renaming is the moment of the change. Before it, the new weights
-already lie beside the old ones under a name of their own; after it they take the usual name. A reader that comes in
-between, or after a crash in between, finds them by the digest.
+config.json contains the digest of the weights, and renaming it is the moment of change. Before that, the new weights
+already lie beside the old ones under their own name; afterwards they take the usual name. A reader in between, or
+after a crash in between, finds them by the digest.
 """
 
 import contextlib
@@ -30,19 +30,19 @@ CARD: str = "README.md"
 def write_folder(
     folder: Path, config: Mapping[str, Json], tensors: Mapping[str, Tensor], digest: str, card: str | None
 ) -> None:
-    """Write config, weights and card (None leaves the card that is there), flushed to the disk."""
+    """Write config, weights and card (None keeps the existing card), flushed to disk."""
     folder.mkdir(parents=True, exist_ok=True)
     remove_unfinished(folder)
-    with unfinished_folder(folder) as partial, _naming(folder):  # there, as renaming works within one file system only
+    with unfinished_folder(folder) as partial, _naming(folder):  # here, as renaming works only within one file system
         moved = move_texts_out(config["object"], partial)
         (partial / CONFIG).write_text(as_text({**config, "object": moved}), encoding="utf-8")
         write_weights(tensors, partial / WEIGHTS, digest)
-        os.chmod(partial / WEIGHTS, (partial / CONFIG).stat().st_mode)  # safetensors lets nobody else read it
+        os.chmod(partial / WEIGHTS, (partial / CONFIG).stat().st_mode)  # safetensors makes it private to this user
         if card is not None:
             (partial / CARD).write_text(card, encoding="utf-8")
         for path in partial.rglob("*"):
             flush(path)
-        release = lock(partial.parent, wait=True)  # two savers' last steps one after the other
+        release = lock(partial.parent, wait=True)  # the last steps of two savers must not overlap
         try:
             _put_in_place(partial, folder, digest)
         finally:
@@ -52,7 +52,7 @@ def write_folder(
 
 @contextmanager
 def _naming(folder: Path) -> Iterator[None]:
-    """Raise the system's error with the folder's name; libraries that write tensors wrap it in their own."""
+    """Raise the operating system's error with the folder's name; libraries that write tensors wrap it in their own."""
     from safetensors import SafetensorError
 
     try:
@@ -66,7 +66,7 @@ def _naming(folder: Path) -> Iterator[None]:
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuse to save a model over what another program keeps under the same names.
+    """Refuse to save a model over another program's files with the same names.
 
     Raises:
         ValueError: names the file.
@@ -82,19 +82,19 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def write_card(folder: Path, text: str) -> None:
-    """Replace the card, as a whole."""
+    """Replace the card atomically."""
     write_whole(folder / CARD, text.encode("utf-8"))
 
 
 def weights_path(folder: Path, digest: str) -> Path:
-    """The file with the weights of this digest; the usual one where none bears it."""
+    """The file with the weights of this digest; the usual file if none has it."""
     waiting = folder / _waiting(digest)
     usual = folder / WEIGHTS
     return waiting if mark_of(usual) != digest and mark_of(waiting) == digest else usual
 
 
 def may_write_card(folder: Path) -> bool:
-    """Whether the folder has no card, or one just as it was written here; another's is kept, with a warning."""
+    """Whether the folder has no card, or an unedited one of this library; any other is kept, with a warning."""
     path = folder / CARD
     if not path.exists() or is_untouched(path.read_bytes()):
         return True
@@ -106,16 +106,16 @@ def may_write_card(folder: Path) -> bool:
 
 
 def _put_in_place(partial: Path, folder: Path, digest: str) -> None:
-    for text in (partial / TEXTS).glob("*"):  # named for their content: an older model's are not touched
+    for text in (partial / TEXTS).glob("*"):  # named by content: those of an older model stay intact
         (folder / TEXTS).mkdir(exist_ok=True)
         put(text, folder / TEXTS / text.name)
     put(partial / WEIGHTS, folder / _waiting(digest))
     put(partial / CONFIG, folder / CONFIG)  # from here on the folder holds the new model
-    with contextlib.suppress(FileNotFoundError):  # another process saved the same weights and was faster
+    with contextlib.suppress(FileNotFoundError):  # another process saved the same weights first
         put(folder / _waiting(digest), folder / WEIGHTS)
     if (partial / CARD).exists():
         put(partial / CARD, folder / CARD)
-    for left in folder.glob(_waiting("*")):  # by a save that was cut off before its config was in place
+    for left in folder.glob(_waiting("*")):  # left by a save interrupted before its config was in place
         left.unlink(missing_ok=True)
     flush(folder)
 

@@ -1,8 +1,8 @@
-"""The Hugging Face hub: where a saved model comes from when there is no folder of that name, and where it goes.
+"""The Hugging Face hub: the source of a saved model if there is no folder of that name, and a place to upload it.
 
-`huggingface_hub.PyTorchModelHubMixin` would bring the same methods, but it takes config.json away before it writes,
-loads pickles where there is no safetensors file, loads weights that do not fit without a word, and must be a base
-class, so that every import of a model would import the hub's client. The functions beneath it are used instead.
+`huggingface_hub.PyTorchModelHubMixin` would provide the same methods, but it removes config.json before it writes,
+loads pickles if there is no safetensors file, silently loads weights that do not fit, and must be a base class, so
+that every import of a model would import the hub's client. The functions beneath it are used instead.
 """
 
 import os
@@ -26,17 +26,17 @@ def local_folder(
     local_files_only: bool = False,
     beside: Sequence[str] = (),
 ) -> Path:
-    """The folder itself, or the one in the hub's cache that the model's files were fetched into.
+    """The folder itself, or the folder in the hub's cache with the downloaded files of the model.
 
     Args:
         source: the folder, or a hub id.
         revision: branch, tag or commit on the hub.
         cache_dir: the hub's cache, if not the usual one.
-        local_files_only: look in the hub's cache only.
+        local_files_only: search only in the hub's cache.
         beside: further files that a repository must have.
 
     Raises:
-        FileNotFoundError: neither is there; says how to fetch it.
+        FileNotFoundError: neither exists; the message explains how to download the model.
     """
     folder = Path(source)
     if folder.is_dir() or not isinstance(source, str) or not _is_hub_id(source):
@@ -55,8 +55,8 @@ def local_folder(
     try:
         found = fetch(CONFIG, revision).parent
         for file in (WEIGHTS, *text_files(read_config(found / CONFIG)["object"]), *beside):
-            fetch(file, found.name)  # the folder is named for the commit: all files are of one
-    except Exception as error:  # the hub's errors, and its client's, have no base of their own
+            fetch(file, found.name)  # the folder is named after the commit: all files belong to one commit
+    except Exception as error:  # errors of the hub and of its client have no common base
         raise FileNotFoundError(_not_found(source, revision, error)) from error
     return found
 
@@ -70,13 +70,13 @@ def push_to_hub(
     revision: str | None = None,
     token: str | bool | None = None,
 ) -> str:
-    """Save a task or fusion model into a repository of the hub, in one commit; returns the commit's address.
+    """Save a task or fusion model to a hub repository, in one commit; returns the commit's URL.
 
     Args:
         module: the task or model.
-        repo_id: "user/name"; made if it is not there.
+        repo_id: "user/name"; created if missing.
         card: as in `save_pretrained`; its name is `repo_id` by default.
-        private: whether a repository that is made is private; the account's default by default.
+        private: whether a newly created repository is private; the account's default by default.
         revision: branch to push to; "main" by default.
         token: by default that of `hf auth login`.
     """

@@ -1,4 +1,4 @@
-"""Users' names in Markdown, escaped so that they show unchanged."""
+"""Users' names in Markdown, escaped so that they are shown unchanged."""
 
 import re
 
@@ -6,7 +6,7 @@ MARKUP = re.compile(r"[\\`*\[\]<>|~&$]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def plain(text: object) -> str:
-    """A text on one line whose markup is escaped; fit for a cell of a table too.
+    """A text on one line with its markup escaped; also fit for a table cell.
 
     Example:
         >>> plain("a_name | <b>not bold</b>")
@@ -16,7 +16,7 @@ def plain(text: object) -> str:
 
 
 def code(text: object) -> str:
-    """A text on one line in a code span; not for a cell of a table.
+    """A text on one line in a code span; not for a table cell.
 
     Example:
         >>> code("size"), code("a `b`")

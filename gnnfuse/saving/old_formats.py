@@ -1,6 +1,6 @@
-"""What earlier formats called otherwise, in today's words: formats 1 and 2 are still read.
+"""Formats 1 and 2, which are still read, converted to the names of format 3.
 
-Since format 3 a task is given objectives, where it had numbers, and every model owns its encoders itself.
+Since format 3 a task takes objectives instead of numbers, and every model owns its encoders itself.
 """
 
 import re
@@ -21,7 +21,7 @@ OF_LOSS = ("label_smoothing", "class_weights")
 
 
 def upgraded(described: Json, form: int) -> Json:
-    """The description of an object, of any format, as format 3 has it.
+    """The description of an object in any format, converted to format 3.
 
     Example:
         >>> old = {"class": "gnnfuse.tasks.regression:Regression", "arguments": {"dropout": 0.5, "alone": 0.0}}
@@ -42,7 +42,7 @@ def upgraded(described: Json, form: int) -> Json:
 
 
 def renamed(tensors: Mapping[str, Value], form: int) -> dict[str, Value]:
-    """Tensors, or what is listed of them, of any format, by the names of format 3.
+    """Tensors in any format, or the entries that list them, under the names of format 3.
 
     Example:
         >>> renamed({"model.pooled.encoders.encoders.text.position": 0}, 2)

@@ -1,4 +1,4 @@
-"""`save_pretrained` and `from_pretrained`: a task or a model as a folder, in the manner of Hugging Face."""
+"""`save_pretrained` and `from_pretrained`: a task or a model as a folder, like Hugging Face's."""
 
 import os
 from collections.abc import Sequence
@@ -34,22 +34,21 @@ def save_pretrained(
 ) -> None:
     """Write a task or a fusion model into a folder: its construction, its weights, and a model card.
 
-    `config.json` holds the format's number, the versions that wrote it, the whole construction (`describe`: model,
-    node types with what they learned in fitting, edge rules, readout, layers, target encoding with label names), and
-    dtype, shape and checksum of every tensor. `model.safetensors` holds the weights, `texts/` what is too long for
-    the configuration (tokenizers). `README.md` is the model card; one that was not written here, or was edited since,
-    stays as it is. Files of the first names that are there already are replaced, other files stay. A crash at any
-    moment leaves the old model or the new one.
+    `config.json` holds the format number, the versions that wrote it, the whole construction (`describe`: model, node
+    types with their fitted values, edge rules, readout, layers, target encoding with label names), and dtype, shape and
+    checksum of every tensor. `model.safetensors` holds the weights, `texts/` holds long texts (tokenizers).
+    `README.md` is the model card; a card from elsewhere, or one that was edited since, is kept. Existing files with the
+    other names are replaced, further files stay. A crash at any moment leaves either the old model or the new one.
 
     Args:
         module: the task or model.
-        folder: made if it is not there.
-        card: what the model does not know about itself: data, licence, metrics.
+        folder: created if missing.
+        card: facts that the model does not know about itself: data, licence, metrics.
 
     Raises:
         ValueError: a part does not keep its constructor's arguments, or is a function or a tensor; or the folder
             holds a config or weights that another program wrote.
-        OSError: the disk is full, or the like; names the folder.
+        OSError: the disk is full or cannot be written; names the folder.
 
     Example:
         >>> import tempfile
@@ -70,14 +69,14 @@ def save_pretrained(
 
 
 def save_card(module: Task | FusionModel, folder: str | os.PathLike[str], card: ModelCard) -> None:
-    """Write the model card of a saved model anew, for what became known after it was saved.
+    """Rewrite the model card of a saved model with facts that became known after it was saved.
 
-    A card that `save_pretrained` left as it was, because somebody else wrote it, stays here too.
+    A card that `save_pretrained` kept because it came from elsewhere is kept here too.
 
     Args:
         module: the task or model that was saved.
-        folder: where.
-        card: what the model does not know about itself.
+        folder: its folder.
+        card: facts that the model does not know about itself.
     """
     folder = Path(folder)
     if is_untouched((folder / CARD).read_bytes()):
@@ -95,23 +94,23 @@ def from_pretrained(
 ) -> Task | FusionModel:
     """Read a task or a fusion model from a folder or from the Hugging Face hub, in evaluation mode.
 
-    Nothing is unpickled, and nothing is fetched for a folder; only classes that this library or the catalogue lists are
-    built, and those passed in. Of a hub repository only config.json, model.safetensors and texts/ are downloaded, into
-    the hub's cache, from which they are read when offline.
+    Nothing is unpickled, and for a folder nothing is downloaded; the only classes built are those that this library
+    exports, the catalogue lists, or the caller passes. From a hub repository only config.json, model.safetensors and
+    texts/ are downloaded, into the hub's cache, from which they are read when offline.
 
     Args:
-        source: a folder that `save_pretrained` wrote, or a hub id ("user/name") where there is no such folder.
-        classes: the caller's own node types, rules, layers, readouts, models or tasks that it may name.
+        source: a folder that `save_pretrained` wrote, or a hub id ("user/name") if there is no such folder.
+        classes: the caller's own node types, rules, layers, readouts, models or tasks that the model may contain.
         device: where to put the weights.
         revision: branch, tag or commit on the hub.
         cache_dir: the hub's cache, if not the usual one.
-        local_files_only: look in the hub's cache only.
+        local_files_only: search only in the hub's cache.
 
     Raises:
         FileNotFoundError: neither a folder nor a model on the hub or in its cache, or one of the files is missing.
         ValueError: a newer format, a damaged file, a class that is not allowed, weights that are missing, unexpected,
-            of another shape or altered, a config and weights of two different saves, a config that describes far more
-            than there are weights for, or parts that would have to be fetched from a network.
+            of another shape or altered, a config and weights of different saves, a config that describes a far larger
+            model than the weights, or parts that would have to be downloaded.
     """
     folder = local_folder(source, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
     config, weights, path = _read(folder)
@@ -122,7 +121,7 @@ def from_pretrained(
     weights = renamed(weights, config["format"])
     described = read_texts(upgraded(config["object"], config["format"]), folder)
     sizes = {name: tensor.nbytes for name, tensor in weights.items()}
-    with within_bounds(described, sizes, folder / CONFIG):  # the weights drawn in building are thrown away
+    with within_bounds(described, sizes, folder / CONFIG):  # the weights drawn in building are discarded
         module = build(described, classes=classes)
     if not isinstance(module, Task | FusionModel):
         raise ValueError(f"{folder / CONFIG}: found a {type(module).__name__}, expected a task or a fusion model")
@@ -131,7 +130,7 @@ def from_pretrained(
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Path]:
-    """Config and weights of one and the same save, also while another process saves into the folder."""
+    """Config and weights of the same save, even while another process saves into the folder."""
     config = read_config(folder / CONFIG)
     while True:
         digest = config["weights"]["digest"] if config["format"] > 1 else None

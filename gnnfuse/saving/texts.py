@@ -1,4 +1,4 @@
-"""Long texts of a configuration, such as a tokenizer's files, as files of their own named for their content."""
+"""Long texts of a configuration, such as a tokenizer's files, as separate files named by content."""
 
 import hashlib
 import re
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from gnnfuse.saving.describe import Json
 
-LONG = 1024  # characters; what is longer does not belong into a file that people read
-LONGEST = 256 * 2**20  # bytes; the largest tokenizers have a tenth
+LONG = 1024  # characters; longer texts do not belong in a file that people read
+LONGEST = 256 * 2**20  # bytes; ten times the largest tokenizers
 FOLDER = "texts"
-NAME = re.compile(r"[0-9a-f]{64}\.txt")  # no argument that happens to be called text looks like this
+NAME = re.compile(r"[0-9a-f]{64}\.txt")  # no argument that happens to be called "text" looks like this
 
 
 def move_texts_out(described: Json, folder: Path) -> Json:
@@ -39,11 +39,11 @@ def move_texts_out(described: Json, folder: Path) -> Json:
 
 
 def read_texts(described: Json, folder: Path) -> Json:
-    """The description with its long texts in place again.
+    """The description with its long texts restored.
 
     Raises:
-        FileNotFoundError: a text is not there.
-        ValueError: a text is not the one that was saved, or far longer than any.
+        FileNotFoundError: a text is missing.
+        ValueError: a text is not the saved one, or is far too long.
     """
 
     def read(value: Json) -> Json:

@@ -1,4 +1,4 @@
-"""A model's tensors in a safetensors file, with a checksum for each, and back."""
+"""A model's tensors in a safetensors file, with a checksum for each: writing and reading."""
 
 import hashlib
 import json
@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from gnnfuse.fusion import NodeEncoders
 from gnnfuse.saving.within_bounds import refuse_more_than_memory
 
-MARK = "gnnfuse"  # the key in the file's metadata under which its digest stands
+MARK = "gnnfuse"  # metadata key of the file's digest
 MOST_HEADER, FREE_HEADER, PER_TENSOR = 16 * 2**20, 2**16, 512  # bytes of a header
 SHOWN = 8  # names listed in a message; the rest are counted
 
 
 class Entry(TypedDict):
-    """What config.json says of one tensor."""
+    """The entry of one tensor in config.json."""
 
     dtype: str
     shape: list[int]
@@ -29,17 +29,17 @@ class Entry(TypedDict):
 
 Form = tuple[str, list[int]]  # dtype and shape
 Listing = Mapping[str, Entry]
-"""Name of a tensor -> what config.json says of it."""
+"""Name of a tensor -> its entry in config.json."""
 
 
 def tensors_of(module: nn.Module) -> dict[str, Tensor]:
-    """Every parameter and buffer by name, on the CPU, each a copy of its own (safetensors refuses shared memory).
+    """Every parameter and buffer by name, on the CPU, each a separate copy (safetensors refuses shared memory).
 
-    Buffers that torch counts as derived are among them: computed again under another default dtype, or by another
+    Derived buffers (torch's non-persistent ones) are included: recomputed under another default dtype, or by another
     version, they would differ in their last bits.
 
     Raises:
-        ValueError: the state holds something that is no tensor.
+        ValueError: the state holds a value that is not a tensor.
     """
     found = {**dict(module.named_buffers(remove_duplicate=False)), **module.state_dict()}
     strange = [name for name, value in found.items() if not isinstance(value, Tensor)]
@@ -51,18 +51,18 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
 
 
 def listing(tensors: Mapping[str, Tensor], module: nn.Module) -> dict[str, Entry]:
-    """What config.json keeps of the tensors, to see later that they are all there and unchanged."""
+    """The entries of the tensors in config.json, for checking later that all are present and unchanged."""
     kept = module.state_dict().keys()
     return {name: _entry(tensor, derived=name not in kept) for name, tensor in tensors.items()}
 
 
 def digest_of(listed: Listing) -> str:
-    """One short word for all tensors together; the file bears it too, so that files of two saves are told apart."""
+    """A short digest of all tensors together; the file stores it too, to distinguish the files of two saves."""
     return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def mark_of(path: Path) -> str | None:
-    """The digest that a weights file bears; None where it bears none or cannot be read."""
+    """The digest stored in a weights file; None if there is none or the file cannot be read."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -76,27 +76,27 @@ def write_weights(tensors: Mapping[str, Tensor], path: Path, digest: str) -> Non
     """Write the file."""
     from safetensors.torch import save_file
 
-    save_file(dict(tensors), path, metadata={MARK: digest})  # of several keys the order would be another each time
+    save_file(dict(tensors), path, metadata={MARK: digest})  # several keys would come in varying order
 
 
 def read_weights(path: Path, listed: Listing | None = None) -> tuple[dict[str, Tensor], str | None]:
-    """The tensors of a file, and the digest that it bears (None where another program wrote it).
+    """The tensors of a file, and its digest (None if another program wrote it).
 
     Args:
         path: the file.
-        listed: what config.json says of them; where it is about the same save, sizes are compared before any is read.
+        listed: their entries in config.json; if it is of the same save, sizes are compared before any tensor is read.
 
     Raises:
-        FileNotFoundError: it is not there.
-        ValueError: it is no safetensors file, or cut off; or it has other tensors than are listed, a header far longer
-            than they need, or more than this machine's memory.
+        FileNotFoundError: the file is missing.
+        ValueError: it is not a safetensors file or is truncated; or it has other tensors than listed, a far longer
+            header than they need, or a size beyond this machine's memory.
     """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise FileNotFoundError(f"found no {path.name} in {path.parent}, expected what save_pretrained wrote")
     _check_header(path, listed)
-    refuse_more_than_memory(path.stat().st_size, path)  # mapping it would raise an obscure error
+    refuse_more_than_memory(path.stat().st_size, path)  # mapping it would raise a vague error
     try:
         with safe_open(path, "pt") as file:
             mark = (file.metadata() or {}).get(MARK)
@@ -110,7 +110,7 @@ def read_weights(path: Path, listed: Listing | None = None) -> tuple[dict[str, T
 
 
 def check_unchanged(weights: Mapping[str, Tensor], listed: Listing, path: Path) -> None:
-    """Refuse weights that are not those which config.json lists.
+    """Refuse weights that differ from the entries in config.json.
 
     Raises:
         ValueError: names the tensors that are missing, were added or were altered.
@@ -126,7 +126,7 @@ def check_unchanged(weights: Mapping[str, Tensor], listed: Listing, path: Path) 
 
 
 def _check_header(path: Path, listed: Listing | None) -> None:
-    """Refuse an oversized header, which safetensors reads into memory and parses as a whole.
+    """Refuse an oversized header, because safetensors reads all of it into memory and parses it.
 
     Raises:
         ValueError: names the file and both sizes.
@@ -155,16 +155,16 @@ def _check_forms(found: Mapping[str, Form], listed: Listing, path: Path) -> None
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], listed: Listing | None, path: Path) -> None:
-    """Give a module its tensors, in their dtypes.
+    """Load tensors into a module, in their dtypes.
 
     Args:
         module: just built.
-        weights: what the file holds.
-        listed: what config.json says of them; None in format 1, which kept no derived buffers.
-        path: named in messages.
+        weights: the content of the file.
+        listed: their entries in config.json; None in format 1, which kept no derived buffers.
+        path: the file, for messages.
 
     Raises:
-        ValueError: weights are missing, unexpected or of another shape; says which node types differ.
+        ValueError: weights are missing, unexpected or of another shape; the message names node types that differ.
     """
     kept = {name: tensor for name, tensor in weights.items() if listed is None or not listed[name]["derived"]}
     _check_fit(module, kept, path)
@@ -199,8 +199,8 @@ def _dtype(tensor: Tensor) -> str:
 
 
 def _form(part: Any) -> Form:
-    """Dtype and shape of a tensor in a file that is not read yet, as config.json writes them."""
-    from safetensors.torch import _TYPES  # what the library itself reads them by
+    """Dtype and shape of a tensor in a file before it is read, in the notation of config.json."""
+    from safetensors.torch import _TYPES  # the table by which the library itself reads them
 
     return str(_TYPES[part.get_dtype()]).removeprefix("torch."), list(part.get_shape())
 
@@ -222,7 +222,7 @@ def _check_fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> 
 
 
 def _node_types(module: nn.Module, weights: Mapping[str, Tensor]) -> str:
-    """Which node types only one of the two has, in words; empty where they have the same."""
+    """The node types that only one of the two has, in words; empty if they are the same."""
     described, found = set(), set()
     for prefix, part in module.named_modules():
         if isinstance(part, NodeEncoders):

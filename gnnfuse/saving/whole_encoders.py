@@ -17,24 +17,24 @@ CACHED = place_of(CachedNodes)
 
 
 def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool = False) -> Module:
-    """A task or model that reads signals themselves in the place of one that was trained on cached features.
+    """A task or model that reads signals themselves, made from one that was trained on cached features.
 
-    It is built anew from the description of the old one, each `CachedNodes` replaced by what it stands for; the
-    encoders' weights come from where they came from, all others from the old one, which is left as it is.
+    It is built anew from the description of the old one, with each `CachedNodes` replaced by the node type it stands
+    for; encoders' weights come from their source, all others from the old one, which is left unchanged.
 
     Args:
         module: the task or model.
         classes: the caller's own node types, rules, layers, readouts, models or tasks in it, as `from_pretrained` takes
             them.
-        any_version: take an encoder that is not, bit for bit and library for library, the one whose features the model
-            was trained on. Outputs are then no longer the same.
+        any_version: accept an encoder that is not identical, in every bit and in library versions, to the one whose
+            features the model was trained on. Outputs then differ.
 
     Returns:
-        One of the same class, on the same device, in evaluation mode.
+        An object of the same class, on the same device, in evaluation mode.
 
     Raises:
-        FileNotFoundError: an encoder's weights are not here.
-        ValueError: nothing in it is cached, or its encoder's weights, arguments or library versions have changed.
+        FileNotFoundError: an encoder's weights are not on this machine.
+        ValueError: it reads no cached features, or its encoder's weights, arguments or library versions have changed.
 
     Example:
         >>> from gnnfuse.fusion import Concat
@@ -72,7 +72,7 @@ def _without_cache(described: Json, classes: Sequence[type], found: dict[str, Ca
 
 
 def _load(made: Any, weights: Mapping[str, torch.Tensor]) -> None:
-    """All weights of the old module; what only the new one has belongs to backbones."""
+    """Load all weights of the old module; entries that only the new one has belong to backbones."""
     missing, unexpected = made.load_state_dict(weights, strict=False)
     stray = [*unexpected, *(name for name in missing if ".backbone." not in f".{name}")]
     assert not stray, f"weights that only one of the two modules has: {stray[:5]}"

@@ -1,4 +1,4 @@
-"""What building a saved model may do: nothing on a network, and no more memory than its weights warrant."""
+"""Limits on building a saved model: no network, and no more memory than its weights justify."""
 
 import math
 import os
@@ -17,18 +17,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gnnfuse.nodes import weights_follow
 from gnnfuse.saving.describe import Json
 
-# Heads of torchvision's networks are made and thrown away: AlexNet's has 25 times its features' weights.
+# Heads of torchvision's networks are made and discarded: AlexNet's has 25 times its features' weights.
 FREE_BYTES, TIMES_BYTES = 2**30, 8
 FREE_TENSORS, TIMES_TENSORS = 4096, 16
 FREE_DEPTH = 1000  # layers may have no weights at all
-CONNECTING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")  # what Python audits
+CONNECTING = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname")  # Python's audit events
 _reasons: ContextVar[list[str] | None] = ContextVar(
     "reasons", default=None
-)  # kept here, as libraries may wrap an error in their own
+)  # kept here because libraries may wrap an error in their own
 
 
 class BoundsError(RuntimeError):
-    """Building a saved model exceeded what any saved model needs."""
+    """Building a saved model exceeded the needs of any saved model."""
 
 
 @contextmanager
@@ -36,12 +36,12 @@ def within_bounds(described: Json, sizes: Mapping[str, int], path: Path) -> Iter
     """The context in which a saved model is built: any error becomes one line that names the config.
 
     Args:
-        described: what is built.
+        described: the description to build.
         sizes: bytes of each tensor of the weights, by name.
-        path: of the config.
+        path: the config's path.
 
     Raises:
-        ValueError: it would connect to a network, need far more memory or layers than there are weights for, or cannot
+        ValueError: it would connect to a network, need far more memory or layers than the weights justify, or cannot
             be built.
     """
     _check_numbers(described, sizes, path)
@@ -78,7 +78,7 @@ def refuse_more_than_memory(size: int, path: Path) -> None:
 
 
 def _check_numbers(described: Json, sizes: Mapping[str, int], path: Path) -> None:
-    """Refuse sizes, by the names of their entries, that the weights do not justify: Python would build for ever.
+    """Refuse sizes, by the names of their entries, that the weights do not justify: building would take forever.
 
     Raises:
         ValueError: names the entry.
@@ -100,7 +100,7 @@ def _check_numbers(described: Json, sizes: Mapping[str, int], path: Path) -> Non
 
 
 class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types here
-    """Counts new memory, and raises before it goes beyond what the weights warrant."""
+    """Counts new memory, and raises before it exceeds what the weights justify."""
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -109,7 +109,7 @@ class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has 
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """No: models are not built where torch.compile traces, and torch would import its compiler for it."""
+        """False: models are never built while torch.compile traces, and torch would import its compiler for this."""
         return False
 
     def __torch_dispatch__(
@@ -135,7 +135,7 @@ class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has 
 
 
 def _asked(name: str, args: tuple[Any, ...]) -> int | None:
-    """How many elements a factory operation is called for; None for any other operation."""
+    """The number of elements that a factory operation allocates; None for any other operation."""
     match name, args:
         case "arange", (start, end, step, *_):
             return max(0, -int((start - end) // step)) if step else 0
@@ -169,5 +169,5 @@ def _stop(reason: str) -> NoReturn:
 
 @cache
 def _listen() -> None:
-    """Python's audit hooks stay for good; this one looks at connections only, and only while a model is built."""
+    """Install an audit hook, which Python never removes; it checks only connections, while a model is built."""
     sys.addaudithook(_refuse)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Predicted:
-    """What came of predicting for a table.
+    """The results of predicting for a table.
 
     Args:
         rows: rows that were written.
@@ -55,38 +55,38 @@ def predict(
 ) -> Predicted:
     """Predict for every row of a table and write one row for each, in the same order.
 
-    A row has the id, `prediction`, and for classes `probability_<class>` of each; where training weighted the classes,
-    the most probable one need not be the prediction (`Classification`, `MultiLabel`). Several numbers are
-    `prediction_<column>` each. Whatever is missing in a row is done without, whole columns too; only a table with none
-    of the model's columns is refused. With `on_error` other than "stop", what cannot be read is listed in a file beside
-    `out` whose name ends in `.rejects.csv`.
+    A row has the id, `prediction`, and for classes `probability_<class>` of each; if training weighted the classes, the
+    most probable one need not be the prediction (`Classification`, `MultiLabel`). Several numbers are
+    `prediction_<column>` each. Missing values and columns are tolerated; only a table with none of the model's columns
+    is refused. With `on_error` other than "stop", unreadable values are listed in a file beside `out` whose name ends
+    in `.rejects.csv`.
 
-    Up to 8 rows, not streamed, are computed on the CPU by plain PyTorch, as loading compiled kernels would take longer;
-    numbers differ by rounding.
+    Up to 8 rows, not streamed, are computed on the CPU by plain PyTorch, because loading compiled kernels would take
+    longer; numbers differ by rounding.
 
     Args:
-        model: a folder that `fit` wrote, the hub id of a repository that one was uploaded to (with table.json), or a
-            task (then with `note`).
-        table: whatever `open_table` opens; targets are not looked at.
+        model: a folder that `fit` wrote, the hub id of a repository with such a folder's files (including table.json),
+            or a task (then with `note`).
+        table: anything that `open_table` opens; targets are not read.
         out: the file to write: .csv, .jsonl, .ndjson or .parquet.
-        id: the column that names the rows; the one of training by default, numbers from 1 without it. Ids are written
-            as they stand there, and may be empty or come again.
-        media: folder that paths in cells start from; the table's own by default.
+        id: the column of ids; that of training by default, numbers from 1 without it. Ids are written unchanged, and
+            may be empty or repeated.
+        media: base folder of paths in cells; the table's own by default.
         allow_outside: let such paths lead out of that folder.
-        blanks: words that stand for an empty cell in all columns; those of training by default.
-        streaming: read rows one after another: the table is not held in memory, nor converted.
-        on_error: "stop", "missing" (a signal that cannot be read is taken for absent), "skip" (the row is left out).
+        blanks: words that mean an empty cell, in all columns; those of training by default.
+        streaming: read rows one after another: the table is neither held in memory nor converted.
+        on_error: "stop", "missing" (an unreadable signal is treated as absent), "skip" (the row is left out).
         batch_size: rows per batch.
-        workers: processes that read.
+        workers: loader processes.
         device: as `FitConfig.device`.
         note: how columns are read, where `model` is a task.
         classes: own node types, layers and the like that a saved model may name, as `from_pretrained` takes them.
-        observer: is told how far it is, nobody by default.
+        observer: receives progress; none by default.
 
     Raises:
         FileNotFoundError: no model there.
         ValueError: a table that cannot be read or has none of the model's columns, an unknown ending, or `out` (or a
-            file that is written beside it) is one that is read.
+            file written beside it) is an input.
     """
     checked(on_error, batch_size)
     path, observer = Path(out), Observer() if observer is None else observer
@@ -140,7 +140,7 @@ def row_of(prediction: Prediction, names: Sequence[str]) -> Mapping[str, object]
 
 
 def _schema(asked: Answering) -> "pa.Schema":
-    """The columns of answers and their types, told from what the task says of a row without any signal."""
+    """The columns of answers and their types, taken from the task's prediction for a row without any signal."""
     import pyarrow as pa
 
     [prediction] = asked.task.predict(Sample({}), empty=True)
