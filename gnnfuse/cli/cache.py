@@ -84,7 +84,7 @@ def cache(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Run frozen encoders once over a table and keep their features, so that training reads them from disk.
+    """Run frozen encoders once over a table and keep their features, for training to read at disk speed.
 
     Features are keyed by the content of a cell and the encoder's weights, arguments and versions: stale ones are never
     used.

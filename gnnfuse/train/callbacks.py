@@ -18,11 +18,11 @@ from gnnfuse.train.processes import highest
 class KeepBest(Callback):
     """Keeps the weights of the epoch with the best validation metric or loss, and stops when it no longer improves.
 
-    Frozen parameters are not kept: they are what they were.
+    Frozen parameters are not kept, because they do not change.
 
     Args:
         monitor: name of the logged metric.
-        higher_is_better: its direction.
+        higher_is_better: whether larger values are better.
         patience: epochs without improvement until training stops; None never stops.
     """
 
@@ -38,7 +38,7 @@ class KeepBest(Callback):
         self._weights: dict[str, Tensor] | None = None
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """A run that had given up does not go on when it is resumed."""
+        """A run that had stopped early does not continue when it is resumed."""
         trainer.should_stop = trainer.should_stop or self.gave_up
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -56,14 +56,14 @@ class KeepBest(Callback):
             self.gave_up = trainer.should_stop = True
 
     def restore(self, task: Task) -> None:
-        """Put the best weights back."""
+        """Restore the best weights."""
         assert self._weights is not None, "at least one epoch ends before training does"
         missing, unexpected = task.load_state_dict(self._weights, strict=False)
         assert not unexpected, unexpected
         assert set(missing) == frozen_names(task), missing
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """The state for a checkpoint."""
         return {
             "epoch": self.epoch,
             "gave_up": self.gave_up,
@@ -74,17 +74,17 @@ class KeepBest(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.epoch, self.gave_up = state_dict["epoch"], state_dict["gave_up"]
         self.history, self._weights = list(state_dict["history"]), state_dict["weights"]
         self._best, self._improved = tuple(state_dict["best"]), state_dict["improved"]
 
 
-STEPS = ("step_loss", "learning_rate")  # logged per step: no property of an epoch
+STEPS = ("step_loss", "learning_rate")  # logged per step, not per epoch
 
 
 class TimeLimit(Callback):
-    """Ends training, after a last validation, when the time is over.
+    """Ends training, after a last validation, when the time limit is reached.
 
     Args:
         seconds: the limit; None for none.
@@ -95,35 +95,35 @@ class TimeLimit(Callback):
         self.reached = False
 
     def on_fit_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """A run whose time was over does not go on when it is resumed."""
+        """A run that had reached the limit does not continue when it is resumed."""
         trainer.should_stop = trainer.should_stop or self.reached
 
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: GraphBatch, _: int
     ) -> None:
-        """Look at the clock; all processes stop with the first."""
+        """Check the clock; all processes stop with the first."""
         assert isinstance(pl_module, LightningTask)
         if self.seconds is not None and highest(pl_module.elapsed(), pl_module.device) >= self.seconds:
             self.reached = trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """The state for a checkpoint."""
         return {"reached": self.reached}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Restore the state from a checkpoint."""
         self.reached = state_dict["reached"]
 
 
 class Place(Callback):
-    """Counts the batches that were trained on, and goes on where a checkpoint was.
+    """Counts the batches that were trained on, and continues where a checkpoint was written.
 
-    Batches that were fetched may be more. Stands before all other callbacks, so that what they draw and keep is of the
-    right place.
+    More batches may have been fetched. Must precede all other callbacks, so that they draw and keep values at the right
+    position.
     """
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """The first draws of a run that was resumed between two epochs come after this."""
+        """Restore the random states of a run resumed between two epochs, before its first draws."""
         assert isinstance(pl_module, LightningTask)
         pl_module.restore_random()
 
@@ -134,7 +134,7 @@ class Place(Callback):
         batch: GraphBatch,
         batch_idx: int,
     ) -> None:
-        """And of one that was resumed within an epoch."""
+        """Restore the random states of a run resumed within an epoch."""
         assert isinstance(pl_module, LightningTask)
         pl_module.restore_random()
 
@@ -146,6 +146,6 @@ class Place(Callback):
         batch: GraphBatch,
         batch_idx: int,
     ) -> None:
-        """This batch is done."""
+        """Count this batch."""
         assert isinstance(pl_module, LightningTask)
         pl_module.train_batches.done = batch_idx + 1
