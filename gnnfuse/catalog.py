@@ -136,7 +136,7 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def load(kind: str, name: str) -> object:
-    """The object with a name.
+    """The object that a name denotes.
 
     Raises:
         ValueError: no such name; the message lists the most similar ones.

@@ -101,7 +101,6 @@ class Handback(Callback):
 
     Args:
         path: file that carries the states.
-        path: of the file between the two.
         callbacks: whose states to carry.
     """
 

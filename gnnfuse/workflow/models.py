@@ -23,7 +23,7 @@ class ModelName:
 
     @classmethod
     def of(cls, name: object) -> Self:
-        """The model with a name, whatever the modalities.
+        """The model that a name denotes, whatever the modalities.
 
         Raises:
             ValueError: no name, an unknown model, or a variant of a model that has none.
@@ -83,7 +83,7 @@ def expand(names: Sequence[str], modalities: Sequence[str]) -> list[ModelName]:
 
 
 def model_named(name: str, node_types: Sequence[NodeType]) -> ModelName:
-    """The one model with a name; `unimodal:SIGNAL` names the node type that reads the signal.
+    """The one model that a name denotes; `unimodal:SIGNAL` names the node type that reads the signal.
 
     Args:
         name: of the catalogue, or `model:SIGNAL`.
