@@ -1,4 +1,4 @@
-"""The first stage: files, arrays and texts become samples, and samples are read."""
+"""The first stage: makes samples from files, arrays and texts, and reads their signals."""
 
 from gnnfuse.sample.audio import Audio, read_audio
 from gnnfuse.sample.class_name import class_name

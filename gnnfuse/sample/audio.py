@@ -1,4 +1,4 @@
-"""Recordings: from memory or from files, mixed to one channel, at the rate that a node type needs."""
+"""Recordings from memory or files, mixed to one channel, at the rate that a node type needs."""
 
 import math
 import warnings
@@ -32,15 +32,15 @@ EXPECTED = (
 )
 SAMPLES = "floats in -1..1, or int8, int16 or int32 of full scale"
 
-LOUDEST = 100.0  # beyond full scale a recording may be loud; this far, its floats are integers
-LARGEST_TERM = 1000  # of the ratio of two sample rates; 44,100 to 16,000 Hz is 441 to 160
+LOUDEST = 100.0  # a recording may exceed full scale; this far beyond, its floats are integers
+LARGEST_TERM = 1000  # terms of the ratio of two sample rates; 44,100 to 16,000 Hz is 441 to 160
 RATES = (100, 1_000_000)  # Hz; from slow sensors played as sound to ultrasound
 MAX_SECONDS = 1800.0  # half an hour of one channel at 48 kHz is 350 MB of floats
 MAX_FRAMES = 1 << 28  # a gigabyte of floats, whatever the rate
 Room = Callable[[int], Tensor]
 LOOK = 7  # every seventh sample is examined
-LOST = 0.1  # of the loudest channel's power; the mean of n uncorrelated channels keeps 1/n of it
-BLOCK = 1 << 17  # frames read at once: all channels of a block are in memory, of the recording only their mean
+LOST = 0.1  # share of the loudest channel's power; the mean of n uncorrelated channels keeps 1/n of it
+BLOCK = 1 << 17  # frames read at once: memory holds all channels of one block, but only the mean of the recording
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
@@ -48,7 +48,7 @@ class Audio:
     """A recording in memory.
 
     Args:
-        samples: `[frames]` or `[channels, frames]`; floats in -1..1, or int8, int16 or int32 of full scale.
+        samples: `[frames]` or `[channels, frames]`; floats in -1..1, or full-scale int8, int16 or int32.
         sample_rate: samples per second.
 
     Example:
@@ -65,23 +65,23 @@ def read_audio(
 ) -> Float[Tensor, "frames"] | None:
     """Read a signal of a sample as a mono waveform.
 
-    Takes a path or a file's bytes (WAV, FLAC, OGG, MP3), `Audio`, a pair `(samples, sample rate)`, or a mapping with
+    Accepts a path or a file's bytes (WAV, FLAC, OGG, MP3), `Audio`, a pair `(samples, sample rate)`, or a mapping with
     `bytes` and `path` or with `array` and `sampling_rate` (as Hugging Face datasets stores and decodes them). Channels
-    are averaged, with a warning where that loses nine tenths of the loudest one's power. MP3 files and Ogg streams that
-    are joined in one file are read one after the other. Rates are 100 Hz to 1 MHz.
+    are averaged, with a warning if that loses nine tenths of the loudest one's power. MP3 files or Ogg streams joined
+    in one file are read one after the other. Rates are 100 Hz to 1 MHz.
 
     Args:
         sample: the sample.
         signal: name of the signal.
         sample_rate: rate of the result in Hz; others are resampled (windowed sinc, torchaudio).
-        max_seconds: longer recordings are refused before they are decoded, as are those of more than 2^28 frames.
+        max_seconds: longer recordings are refused before decoding, as are those of more than 2^28 frames.
 
     Returns:
         float32 in -1..1, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: no ordinary file, an unreadable or truncated one, a rate out of range, a recording that is empty
-            or too long, or that holds NaN, infinity or numbers far beyond full scale.
+        SignalError: no ordinary file, an unreadable or truncated one, a rate out of range, or a recording that is
+            empty, too long, or holds NaN, infinity or numbers far beyond full scale.
 
     Example:
         >>> sample = Sample({"audio": Audio(torch.zeros(800), 8000)})
@@ -94,14 +94,14 @@ def read_audio(
 def read_audio_into(
     room: Room, sample: Sample, signal: str, *, sample_rate: int, max_seconds: float = MAX_SECONDS
 ) -> Float[Tensor, "frames"] | None:
-    """Like `read_audio`, but a file that has the requested rate is decoded into the memory that `room` returns.
+    """Like `read_audio`, but decodes a file with the requested rate into the memory that `room` returns.
 
     Args:
-        room: called with the number of frames that the file announces, at most once.
+        room: called at most once, with the number of frames that the file announces.
         sample: the sample.
         signal: name of the signal.
-        sample_rate: as `read_audio` takes it.
-        max_seconds: as `read_audio` takes it.
+        sample_rate: as for `read_audio`.
+        max_seconds: as for `read_audio`.
 
     Raises:
         SignalError: as `read_audio`.
@@ -118,7 +118,7 @@ def read_audio_into(
         (samples, found_rate), whole = _samples_and_rate(sample, signal, value), False
     if (
         samples.ndim not in (1, 2) or 0 < samples.shape[-1] < len(samples) // 4
-    ):  # [frames, channels], as soundfile has it
+    ):  # [frames, channels], as in soundfile
         raise SignalError(sample, signal, f"samples of shape {tuple(samples.shape)}", "[frames] or [channels, frames]")
     if samples.numel() == 0:
         raise SignalError(sample, signal, "an empty recording", "at least one sample")
@@ -136,7 +136,7 @@ def read_audio_into(
 
 
 def _refuse_numbers(sample: Sample, signal: str, samples: Tensor) -> None:
-    low, high = (float(end) for end in torch.aminmax(samples))  # NaN where any sample is
+    low, high = (float(end) for end in torch.aminmax(samples))  # NaN if any sample is
     peak = max(-low, high)
     if not math.isfinite(peak):
         bad = int((~torch.isfinite(samples)).sum())
@@ -173,7 +173,7 @@ def _check_rate(sample: Sample, signal: str, rate: int) -> None:
 def _refuse_long(
     sample: Sample, signal: str, frames: int, found_rate: int, sample_rate: int, max_seconds: float
 ) -> None:
-    """Also refuse a recording whose resampled form would be far longer than itself."""
+    """Also refuse a recording that resampling would make far longer."""
     longest = max(frames, frames * sample_rate // found_rate)
     if frames > max_seconds * found_rate or longest > MAX_FRAMES:
         found = f"a recording of {frames / found_rate:.0f} s ({frames:,} frames at {found_rate} Hz)"
@@ -185,7 +185,7 @@ def _refuse_long(
 def _decode(
     sample: Sample, signal: str, name: str, source: Path | BytesIO, *, room: Room, sample_rate: int, max_seconds: float
 ) -> tuple[Tensor, int, bool]:
-    """Samples, rate, and whether the file holds integers: these are within full scale."""
+    """Samples, rate, and whether the file holds integers, which are within full scale."""
     import soundfile
 
     try:
@@ -204,8 +204,8 @@ def _decode(
                 rest = rest[length:]
     except SignalError:
         raise
-    except Exception as error:  # decoders of damaged files raise whatever they stumble over
-        reason = getattr(error, "error_string", error)  # of libsndfile; without the file, which `name` is
+    except Exception as error:  # decoders may raise anything on a damaged file
+        reason = getattr(error, "error_string", error)  # libsndfile's message without the file, which `name` gives
         raise SignalError(sample, signal, f"unreadable recording {name} ({reason})", EXPECTED) from error
     if count < len(mono):
         what = f"truncated recording {name} with {count} of {len(mono)} frames"
@@ -221,14 +221,14 @@ def _rate_of(files: "Sequence[SoundFile]") -> int:
 
 
 def _new_memory(frames: int) -> Float[Tensor, "frames"]:
-    return torch.from_numpy(np.empty(frames, np.float32))  # taken from the system only as far as it is written
+    return torch.from_numpy(np.empty(frames, np.float32))  # pages are allocated only when written
 
 
 def _mono(file: "SoundFile", out: NDArray[np.float32], signal: str) -> int:
-    """Fill `out` with the mean of a file's channels, block by block; return the number of samples, fewer only where the
-    file ends before.
+    """Fill `out` with the mean of a file's channels, block by block; return the number of samples, fewer only if the
+    file ends early.
 
-    Samples of 16 bits are read as integers: libsndfile takes three times as long to convert them, to the same floats.
+    16-bit samples are read as integers: libsndfile needs three times as long to convert them to the same floats.
     FLAC is decoded to either.
     """
     found, power, mean_power = 0, np.zeros(file.channels), 0.0
@@ -264,7 +264,7 @@ def _average(block: NDArray[Any], out: NDArray[Any]) -> None:
 
 
 def _warn_of_losses(signal: str, power: list[float], mean_power: float) -> None:
-    """Warn where the mean of channels is far softer than one of them; never of silence, one channel or NaN."""
+    """Warn if the mean of channels is far softer than one of them; never for silence, one channel or NaN."""
     if len(power) > 1 and mean_power < LOST * max(power):
         warnings.warn(
             f"signal {signal!r}: found recordings of {len(power)} channels whose mean has less than a tenth of the "
@@ -277,8 +277,8 @@ def _warn_of_losses(signal: str, power: list[float], mean_power: float) -> None:
 @cache
 def _resampler(found_rate: int, sample_rate: int) -> nn.Module:
     """The filter's size grows with the product of the terms of the reduced ratio (16,001 to 16,000 Hz would take
-    gigabytes): ratios of larger terms are replaced by the nearest whose product is at most a million, for neighbouring
-    rates a millionth off, for rates a hundred times apart a ten-thousandth at worst."""
+    gigabytes). Ratios with larger terms are replaced by the nearest whose product is at most a million: an error of a
+    millionth for neighbouring rates, of at most a ten-thousandth for rates a hundred times apart."""
     from torchaudio.transforms import Resample
 
     apart = max(found_rate, sample_rate) // min(found_rate, sample_rate)

@@ -1,4 +1,4 @@
-"""The name of a class, whatever library its value comes from, and the order of names."""
+"""The name of a class, from a value of any library, and the order of names."""
 
 import re
 from collections.abc import Iterable
@@ -6,15 +6,15 @@ from decimal import Decimal
 from numbers import Integral, Real
 
 WHOLE = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.0)?")  # not "007", "+1" or "1e3", which are names that look like numbers
-LONGEST = 4000  # digits that `int` reads from a text
+LONGEST = 4000  # most digits that `int` reads from a text
 
 
 def class_name(value: object) -> str:
-    """The name of a class, by its value.
+    """The name of a class from its value.
 
-    A text is its own name, without spaces around it. Whole numbers have no fraction ("1.0", 1.0 and 1 are class "1")
-    and keep all their digits; other numbers are written as Python writes them. Truth values are "True" and "False".
-    Scalars of numpy, and arrays and tensors of one element, are the value that they hold. Bytes are a UTF-8 text.
+    A text is its own name, without surrounding spaces. Whole numbers lose a zero fraction ("1.0", 1.0 and 1 are class
+    "1") and keep all digits; other numbers are written as in Python. Truth values are "True" and "False". Numpy
+    scalars, and arrays and tensors of one element, count as the value they hold. Bytes are UTF-8 text.
 
     Raises:
         ValueError: a missing value (None, NaN, pandas' NA) or a collection.
@@ -31,7 +31,7 @@ def class_name(value: object) -> str:
 
 
 def value_name(value: object) -> str:
-    """Like `class_name`, but a text stays as it is: "1.0" and "1" differ, since they may be the ids of two rows.
+    """Like `class_name`, but leaves texts unchanged: "1.0" and "1" differ, since they may be the ids of two rows.
 
     Raises:
         ValueError: a missing value or a collection.
@@ -58,7 +58,7 @@ def value_name(value: object) -> str:
 
 
 def missing(value: object) -> bool:
-    """Whether a value stands for an unknown one: None, NaN, NaT or pandas' NA.
+    """Whether a value means unknown: None, NaN, NaT or pandas' NA.
 
     Example:
         >>> missing(float("nan")), missing(None), missing(0), missing("")
@@ -75,7 +75,7 @@ def missing(value: object) -> bool:
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """The distinct names, sorted: as numbers if all of them are whole numbers, otherwise as texts.
+    """The distinct names, sorted as numbers if all are whole numbers, otherwise as texts.
 
     Example:
         >>> in_order(["10", "9", "-1"]), in_order(["10", "9", "nine", "9"])
@@ -93,7 +93,7 @@ def _text(text: str) -> str:
 
 
 def _scalar(value: object) -> object:
-    """The value in a scalar of numpy, or in an array or tensor of one element; anything else as it is."""
+    """The value in a numpy scalar, or in an array or tensor of one element; anything else unchanged."""
     if not (hasattr(value, "dtype") and hasattr(value, "item")):
         return value
     if getattr(value.dtype, "kind", "") in ("M", "m"):  # dates and times, whose item() may be a count of nanoseconds

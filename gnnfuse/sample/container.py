@@ -1,4 +1,4 @@
-"""Finds the recordings in a file. A truncated file is refused, of which libsndfile silently reads what is left."""
+"""Finds the recordings in a file. Refuses truncated files, which libsndfile silently reads up to the cut."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from pathlib import Path
 from gnnfuse.sample.foreign import foreign
 from gnnfuse.sample.mpeg import PIECES, behind_id3, pieces_of, stream_of
 
-LONGEST_PAGE = 27 + 255 + 255 * 255  # header, segment table, segments of an Ogg page (RFC 3533)
-# Sizes that programs write where they do not know one, as before a pipe: ffmpeg 0xFFFFFFFF, sox 0x7FFFF000 (AIFF:
+LONGEST_PAGE = 27 + 255 + 255 * 255  # header, segment table and segments of an Ogg page (RFC 3533)
+# Sizes that programs write for an unknown size, as into a pipe: ffmpeg 0xFFFFFFFF, sox 0x7FFFF000 (AIFF:
 # 0x7F000000), arecord 0x80000000; rounded down to whole frames, and with some bytes of header added.
 UNKNOWN_SIZES = (
     range(1),
@@ -21,18 +21,18 @@ UNKNOWN_SIZES = (
     range(0xFFFFF000, 1 << 32),
     range((1 << 63) - 1, 1 << 64),
 )
-# Of files that libsndfile opens: WAV (three kinds of size), AIFF, AU, FLAC, Ogg, CAF, W64, NIST SPHERE. MPEG audio
-# (MP3) has none and is found by its frames.
+# First bytes of files that libsndfile opens: WAV (three kinds of size), AIFF, AU, FLAC, Ogg, CAF, W64, NIST SPHERE.
+# MPEG audio (MP3) has none and is found by its frames.
 MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"fLaC", b"OggS", b"caff", b"riff", b"NIST_1A")
 NIST_FIELD = re.compile(rb"(sample_count|channel_count|sample_n_bytes) -i (\d+)")
-MPEG_BYTES_PER_SECOND = 80_000  # 640 kbit/s, which free format may reach
-TAG_BYTES = 1 << 28  # what an ID3v2 tag may hold
+MPEG_BYTES_PER_SECOND = 80_000  # 640 kbit/s, the most in free format
+TAG_BYTES = 1 << 28  # the most in an ID3v2 tag
 HEAD = 1024
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What libsndfile opens: a file, or one of several recordings that are joined in it.
+    """A recording for libsndfile to open: a file, or one of several joined in it.
 
     Args:
         file: a path, or bytes.
@@ -46,15 +46,16 @@ class Recording:
 def recordings_in(source: Path | BytesIO, *, max_seconds: float) -> list[Recording]:
     """The recordings in a file, if it is whole: the file itself, its Ogg streams, or its MPEG pieces (see `mpeg`).
 
-    A file that is shorter than its header announces is truncated, unless that size stands for an unknown one;
-    so is an Ogg file that does not end with a stream's last page. FLAC and CAF need no help: libsndfile refuses them.
+    A file that is shorter than its header announces is truncated, unless that size means unknown; so is an Ogg file
+    that does not end with a stream's last page. Truncated FLAC and CAF files are left to libsndfile, which refuses
+    them.
 
     Args:
         source: a path to an ordinary file, or bytes.
-        max_seconds: MPEG and chained Ogg files that are too large for so many seconds are refused before they are read.
+        max_seconds: MPEG and chained Ogg files that are too large for this duration are refused before reading.
 
     Raises:
-        ValueError: the file begins as no recording does, or its end is missing.
+        ValueError: the file does not begin like a recording, or its end is missing.
     """
     with _opened(source) as file:
         head, size = file.read(HEAD), file.seek(0, 2)
@@ -69,7 +70,7 @@ def recordings_in(source: Path | BytesIO, *, max_seconds: float) -> list[Recordi
 
 
 def _mpeg_pieces(file: BytesIO | BufferedReader, head: bytes, size: int, max_seconds: float) -> list[Recording]:
-    """The pieces of an MPEG recording, or the recording of another kind behind an ID3v2 tag."""
+    """The pieces of an MPEG recording, or another kind of recording after an ID3v2 tag."""
     what = foreign(head)
     if what is not None:
         raise ValueError(what)
@@ -77,7 +78,7 @@ def _mpeg_pieces(file: BytesIO | BufferedReader, head: bytes, size: int, max_sec
     file.seek(0)
     data = file.read()
     rest = data[behind_id3(data) :] if len(data) >= 10 and data.startswith(b"ID3") else b""
-    if rest.startswith(MAGIC):  # FLAC, for instance; behind a tag, libsndfile loses the end of WAV and AIFF
+    if rest.startswith(MAGIC):  # such as FLAC; after a tag, libsndfile loses the end of WAV and AIFF
         _refuse_truncated(BytesIO(rest), rest[:HEAD], len(rest))
         return [Recording(BytesIO(rest))]
     pieces = pieces_of(data)
@@ -111,7 +112,7 @@ def _refuse_truncated(file: BytesIO | BufferedReader, head: bytes, size: int) ->
 
 
 def _announced_size(head: bytes) -> tuple[int | None, int]:
-    """The size that a header announces, None where it does not, and the bytes before what it counts."""
+    """The size that a header announces (None if it does not), and the number of bytes before the counted ones."""
     match head[:4]:
         case b"RIFF" | b"RIFX" | b"FORM":
             return int.from_bytes(head[4:8], "little" if head[:4] == b"RIFF" else "big"), 8
@@ -123,7 +124,7 @@ def _announced_size(head: bytes) -> tuple[int | None, int]:
             return int.from_bytes(head[8:12], "big"), int.from_bytes(head[4:8], "big")
         case b"NIST":
             found = {name: int(number) for name, number in NIST_FIELD.findall(head)}
-            if len(found) == 3 and b" pcm\n" in head:  # other codings have no size of their own
+            if len(found) == 3 and b" pcm\n" in head:  # other encodings have no fixed size
                 return found[b"sample_count"] * found[b"channel_count"] * found[b"sample_n_bytes"], HEAD
     return None, 0
 
@@ -145,16 +146,16 @@ def _ends_a_stream(tail: bytes) -> bool:
 
 
 def _page_size(page: bytes) -> int | None:
-    """Bytes of an Ogg page (RFC 3533), by its beginning; None where that is no whole header."""
+    """The size in bytes of an Ogg page (RFC 3533), from its beginning; None if that is no whole header."""
     if not page.startswith(b"OggS") or len(page) < 27 or len(page) < 27 + page[26]:
         return None
     return 27 + page[26] + sum(page[27 : 27 + page[26]])
 
 
 def _stream_starts(file: BytesIO | BufferedReader) -> list[int]:
-    """Where the streams of an Ogg file begin that are chained; libsndfile reads the first only.
+    """The offsets of the chained streams in an Ogg file; libsndfile reads only the first.
 
-    The first pages of multiplexed streams follow one another directly.
+    The first pages of multiplexed streams are adjacent.
 
     Raises:
         ValueError: there are more than 1,000.

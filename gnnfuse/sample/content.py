@@ -1,4 +1,4 @@
-"""What a signal holds, as a digest: the same content has the same digest wherever it lies and whatever it is called."""
+"""Digests of signals' content, independent of location and name."""
 
 import hashlib
 from collections.abc import Callable
@@ -18,19 +18,19 @@ DIGEST_BYTES = 32  # SHA-256
 def media_digest(
     sample: Sample, signal: str, read: Callable[[Sample], Tensor | None], *, expected: str
 ) -> bytes | None:
-    """SHA-256 of a picture or a recording: of its file's bytes, undecoded; in memory, of the numbers that are read.
+    """SHA-256 of a picture or a recording: of its file's undecoded bytes or, in memory, of the numbers that are read.
 
     Args:
         sample: the sample.
         signal: name of the signal.
-        read: gives the numbers; called only where there is no file.
-        expected: what the reader takes, for messages.
+        read: returns the numbers; called only if there is no file.
+        expected: the input that the reader accepts, for messages.
 
     Returns:
         The digest, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: no ordinary file is there, or no numbers that can be read.
+        SignalError: there is neither an ordinary file nor readable numbers.
 
     Example:
         >>> media_digest(Sample({"image": b"bytes"}), "image", lambda sample: None, expected="").hex()[:8]
@@ -57,7 +57,7 @@ def text_digest(sample: Sample, signal: str) -> bytes | None:
     """SHA-256 of a text; None where the sample lacks the signal.
 
     Raises:
-        SignalError: the signal is no text that can be read.
+        SignalError: the signal is no readable text.
     """
     text = read_text(sample, signal)
     return None if text is None else hashlib.sha256(b"text " + text.encode()).digest()

@@ -1,4 +1,4 @@
-"""Grey pictures of more than 8 bits, or of signed numbers, on the scale 0..1: their range is not always in the file."""
+"""Scales grey pictures of more than 8 bits, or of signed numbers, to 0..1; their range is not always in the file."""
 
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,17 @@ SIGNED, FLOATS = 2, 3  # sample formats
 
 
 def is_deep(image: "Image") -> bool:
-    """Whether Pillow keeps a picture's numbers as `deep_pixels` reads them."""
+    """Whether Pillow keeps a picture's numbers in a form that `deep_pixels` reads."""
     return image.mode.startswith(("I", "F")) or (image.mode == "L" and _format(image) == SIGNED)
 
 
 def deep_pixels(image: "Image", signal: str) -> NDArray[np.float32]:
-    """A grey picture `[height, width]`, or `[2, height, width]` where one value is transparent.
+    """A grey picture `[height, width]`, or `[2, height, width]` if one value is transparent.
 
     Unsigned 16 bits are divided by 65,535 (12 bits in TIFF by 4,095); floats are kept. TIFF files in which white is 0
-    are inverted, which Pillow does up to 8 bits only. Signed and 32-bit integers have no scale of their own: a TIFF
-    file may give it as SMinSampleValue and SMaxSampleValue. Otherwise white is the first of 255, 65,535 and the type's
-    largest number that no pixel of the picture exceeds, with a warning.
+    are inverted, which Pillow does only up to 8 bits. Signed and 32-bit integers have no natural scale: a TIFF file may
+    give it as SMinSampleValue and SMaxSampleValue. Otherwise white is the first of 255, 65,535 and the type's largest
+    number that no pixel exceeds, with a warning.
 
     Raises:
         ValueError: there are negative integers without SMinSampleValue.
@@ -78,7 +78,7 @@ def _scale(image: "Image", numbers: NDArray[Any], signal: str) -> tuple[float, f
     if kind == "f":
         return 0.0, 1.0
     if image.mode == "I" and image.format not in ("TIFF", None):
-        return 0.0, 65535.0  # PPM, and PNG of earlier Pillows
+        return 0.0, 65535.0  # PPM, and PNG in earlier Pillow versions
     what = f"{'unsigned' if kind == 'u' else 'signed'} {int(_first(image, BITS, 32))}-bit integers"
     if numbers.min() < 0:
         raise ValueError(

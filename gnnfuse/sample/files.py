@@ -1,4 +1,4 @@
-"""What a path leads to, looked at before anything is opened: a pipe would wait for ever, a device never end."""
+"""Checks what a path leads to before opening it: reading a pipe could block, and a device might never end."""
 
 import os
 import stat
@@ -10,17 +10,17 @@ from gnnfuse.sample.sample import Sample, SignalError
 
 
 def regular_file(sample: Sample, signal: str, path: Path, *, expected: str) -> Path:
-    """The path, if an ordinary file with something in it is there.
+    """The path, if it leads to a non-empty ordinary file.
 
     Args:
         sample: the sample, for the message.
         signal: name of the signal, for the message.
         path: where the file should be; symbolic links are followed.
-        expected: what the reader takes, for the message.
+        expected: the input that the reader accepts, for the message.
 
     Raises:
-        SignalError: nothing is there, or a directory, a pipe, a device, an empty file, or the path cannot be used at
-            all (a NUL byte, a name that is too long, no permission).
+        SignalError: nothing is there, or a directory, a pipe, a device or an empty file, or the path is unusable (a
+            NUL byte, a name that is too long, no permission).
     """
     try:
         found = path.stat()
@@ -38,17 +38,17 @@ def regular_file(sample: Sample, signal: str, path: Path, *, expected: str) -> P
 
 
 def media_source(sample: Sample, signal: str, value: object, *, expected: str) -> tuple[str, Path | BytesIO] | None:
-    """Where encoded media come from: a name for messages, and a file that can be opened or bytes to read.
+    """The source of encoded media: a name for messages, and a file to open or bytes to read.
 
     Args:
         sample: the sample, for messages.
         signal: name of the signal, for messages.
         value: a path, bytes, or a mapping with `bytes` and `path` (as Hugging Face datasets stores media; `path` is
-            used where `bytes` is None).
-        expected: what the reader takes, for messages.
+            used if `bytes` is None).
+        expected: the input that the reader accepts, for messages.
 
     Returns:
-        None where the value is none of these.
+        None if the value is none of these.
 
     Raises:
         SignalError: no ordinary file is there, or no bytes.
@@ -67,7 +67,7 @@ def media_source(sample: Sample, signal: str, value: object, *, expected: str) -
 
 
 def shown(path: object, longest: int = 200) -> str:
-    """A path or a cell as messages show it: quoted, control characters escaped, cut where it is very long.
+    """A path or a cell as messages show it: quoted, control characters escaped, shortened if very long.
 
     Example:
         >>> shown("a.png")

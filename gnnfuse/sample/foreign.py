@@ -1,10 +1,10 @@
-"""Names common kinds of files that cannot be read here, by their first bytes or suffix, and advises what to do."""
+"""Identifies common unreadable kinds of files by first bytes or suffix, with advice on conversion."""
 
 from pathlib import PurePosixPath
 
 CONVERT_SOUND = "convert it, as by `ffmpeg -i FILE new.wav`"
 CONVERT_PICTURE = "convert it to PNG or JPEG"
-BRANDS = {  # of ISO base media files, at byte 8
+BRANDS = {  # brands of ISO base media files, at byte 8
     b"heic": f"a HEIC picture; {CONVERT_PICTURE}",
     b"heix": f"a HEIC picture; {CONVERT_PICTURE}",
     b"mif1": f"a HEIF picture; {CONVERT_PICTURE}",
@@ -46,7 +46,7 @@ SUFFIXES = {
 
 
 def foreign_name(name: str) -> str | None:
-    """The kind of a file that cannot be read, by its name's ending, and what to do; None for other endings.
+    """The kind of an unreadable file by its suffix, and what to do; None for other suffixes.
 
     Example:
         >>> foreign_name("speech/1.M4A")
@@ -56,10 +56,10 @@ def foreign_name(name: str) -> str | None:
 
 
 def foreign(head: bytes) -> str | None:
-    """The kind of a file that cannot be read, and what to do; None where its first bytes do not show it.
+    """The kind of an unreadable file by its first bytes, and what to do; None for other bytes.
 
     Args:
-        head: 12 bytes at least; DICOM shows in 132, and HTML or SVG may follow white space.
+        head: at least 12 bytes; DICOM needs 132, and HTML or SVG may follow white space.
 
     Example:
         >>> foreign(b"%PDF-1.7")

@@ -1,4 +1,4 @@
-"""Pictures: from memory or from files, as floats with the number of channels that a node type needs."""
+"""Pictures from memory or files, as floats with the number of channels that a node type needs."""
 
 import warnings
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ EXPECTED = (
     "a path to a PNG, JPEG or WebP file or its bytes, a PIL image, an array [height, width, channels] "
     "or a tensor [channels, height, width]"
 )
-# Pillow knows others, of which some run programs (EPS) and some begin with no mark, so that damaged files may pass.
+# Pillow knows others; some run programs (EPS), some have no magic bytes, so damaged files may pass.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO")
-MAX_PIXELS = 89_478_485  # where Pillow begins to warn of decompression bombs; a gigabyte as RGB floats
+MAX_PIXELS = 89_478_485  # from here on Pillow warns of decompression bombs; a gigabyte as RGB floats
 # Red, green, blue and a byte that means nothing; read-only.
 Packed = UInt8[np.ndarray, "height width 4"]
-HEAD = 512  # bytes that show what a file is
+HEAD = 512  # bytes that identify a file's kind
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
 
 
@@ -40,25 +40,25 @@ def read_image(
 ) -> Float[Tensor, "channels height width"] | None:
     """Read a signal of a sample as a picture.
 
-    Takes a path or a file's bytes (PNG, JPEG, WebP and the other formats of `FORMATS`; the first picture where there
-    are several; turned upright as its EXIF tag says), a mapping with `bytes` and `path` (as Hugging Face datasets
-    stores them), a PIL image as it stands, a NumPy array `[height, width]` or `[height, width, channels]`, or a tensor
-    `[height, width]` or `[channels, height, width]`. Integers are 0..255 (uint16 0..65,535), floats 0..1;
-    of files with more than 8 bits, see `deep_pixels`. Transparent pixels are laid on white.
+    Accepts a path or a file's bytes (PNG, JPEG, WebP and the other formats in `FORMATS`; the first of several pictures;
+    turned upright by its EXIF tag), a mapping with `bytes` and `path` (as Hugging Face datasets stores them), a PIL
+    image as it is, a NumPy array `[height, width]` or `[height, width, channels]`, or a tensor `[height, width]` or
+    `[channels, height, width]`. Integers are 0..255 (uint16 0..65,535), floats 0..1; for files with more than 8 bits,
+    see `deep_pixels`. Transparent pixels are blended with white.
 
     Args:
         sample: the sample.
         signal: name of the signal.
-        channels: 1 (grey) or 3 (RGB) convert what is found; any other number must be found as it is.
-        max_pixels: files and PIL images of more pixels are refused before they are decoded. Pillow itself refuses
-            those of more than twice its own `MAX_IMAGE_PIXELS`.
+        channels: 1 (grey) or 3 (RGB) converts the picture; any other number must match it.
+        max_pixels: files and PIL images with more pixels are refused before decoding. Pillow itself refuses those with
+            more than twice its own `MAX_IMAGE_PIXELS`.
 
     Returns:
         float32 in 0..1, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: no ordinary file, unreadable, truncated or too large a picture, zero size, values out of range,
-            channels that do not fit.
+        SignalError: no ordinary file, an unreadable, truncated or too large picture, zero size, values out of range,
+            or channels that do not fit.
 
     Example:
         >>> sample = Sample({"image": np.zeros((8, 6), dtype=np.uint8)})
@@ -72,9 +72,9 @@ def read_image(
 def read_pixels(
     sample: Sample, signal: str, *, channels: int = 3, max_pixels: int = MAX_PIXELS
 ) -> Float[Tensor, "channels height width"] | Packed | None:
-    """Like `read_image`, but a picture that Pillow decodes to three colours is `Packed` where three are requested.
+    """Like `read_image`, but returns a picture that Pillow decodes to RGB as `Packed` if three channels are requested.
 
-    A caller that converts it to something else saves a pass over its floats.
+    This saves a caller that converts it further a pass over its floats.
 
     Raises:
         SignalError: as `read_image`.
@@ -98,7 +98,7 @@ def read_pixels(
 
 
 def unpacked(pixels: Packed) -> Float[Tensor, "3 height width"]:
-    """Packed pixels as `read_image` gives them."""
+    """Packed pixels as `read_image` returns them."""
     return _planes(pixels).float().div_(255.0)
 
 
@@ -117,17 +117,17 @@ def _decode(sample: Sample, signal: str, name: str, source: Path | BytesIO, *, m
         with Image.open(source, formats=known) as image:
             _refuse_large(sample, signal, image, max_pixels)
             _scale_transparency(image)
-            ImageOps.exif_transpose(image, in_place=True)  # would copy a picture that is upright
+            ImageOps.exif_transpose(image, in_place=True)  # would copy an upright picture
             return _from_pil(image, signal)
     except SignalError:
         raise
-    except Exception as error:  # decoders of damaged files raise whatever they stumble over
+    except Exception as error:  # decoders may raise anything on a damaged file
         reason = _unknown(source) if isinstance(error, UnidentifiedImageError) else _reason(error)
         raise SignalError(sample, signal, f"unreadable picture {name} ({reason})", EXPECTED) from error
 
 
 def _unknown(source: Path | BytesIO) -> str:
-    """Why Pillow does not know a file."""
+    """Why Pillow does not recognise a file."""
     if isinstance(source, BytesIO):
         head = source.getvalue()[:HEAD]
     else:
@@ -140,7 +140,7 @@ def _unknown(source: Path | BytesIO) -> str:
 
 @cache
 def _formats() -> frozenset[str]:
-    """The formats that the Pillow at hand was built with."""
+    """The formats that the installed Pillow was built with."""
     from PIL import Image
 
     Image.init()
@@ -166,7 +166,7 @@ def _in_memory(sample: Sample, signal: str, value: object, max_pixels: int) -> T
     try:
         _scale_transparency(value)
         return _from_pil(value, signal)
-    except Exception as error:  # decoding may begin only here
+    except Exception as error:  # decoding may start only here
         raise SignalError(
             sample, signal, f"unreadable picture of mode {value.mode} ({_reason(error)})", EXPECTED
         ) from error
@@ -190,14 +190,14 @@ def _from_pil(image: "Image", signal: str) -> Tensor | _Colors:
     elif image.mode not in ("L", "RGB", "RGBA", "LA"):
         image = image.convert("RGB")
     if image.mode == "RGB":
-        lines = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8)  # as they lie in Pillow's memory
+        lines = np.frombuffer(image.tobytes("raw", "RGBX"), np.uint8)  # as in Pillow's memory
         return _Colors(lines.reshape(image.height, image.width, 4))
     pixels = np.array(image)
     return torch.from_numpy(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0).copy())
 
 
 def _scale_transparency(image: "Image") -> None:
-    """Pillow decodes grey PNG of 2 and 4 bits, and colours of 16, to 8 bits, but not the colour that is transparent."""
+    """Pillow scales 2- and 4-bit grey and 16-bit colour PNG to 8 bits, but not the transparent colour."""
     transparent, tiles = image.info.get("transparency"), getattr(image, "tile", None)
     packing = tiles[0].args if tiles else None
     if isinstance(transparent, int) and packing in ("L;2", "L;4"):

@@ -1,4 +1,4 @@
-"""MPEG audio (MP3): frames counted without decoding, so that the length and a missing end are known beforehand.
+"""Counts MPEG audio (MP3) frames without decoding, to find the length and a missing end beforehand.
 
 ISO/IEC 11172-3 and 13818-3 define the frame header; "MPEG 2.5" and the Xing, Info and VBRI headers are conventions of
 encoders. Without such a header libsndfile (1.2) estimates the length from the file's size and first bit rate, and stops
@@ -23,11 +23,11 @@ KILOBITS = {  # per second, by layer and whether the version is 1; index 0 is "f
     (2, False): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (3, False): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-LONGEST_FREE = 5761  # bytes of a frame of free format: 640 kbit/s at 32 kHz, doubled for version 2
-JUNK = 1 << 16  # bytes in which the next frame must begin; tags and zeros do not count
-ZEROS = 16  # so many zeros in a row are no accident
-SEARCHES = 64  # for the frame size of free format, per file: junk would start one at every other byte
-PIECES = 1000  # a decoder each, of some 70 kB
+LONGEST_FREE = 5761  # bytes of a free-format frame: 640 kbit/s at 32 kHz, doubled for version 2
+JUNK = 1 << 16  # bytes within which the next frame must begin; tags and zeros do not count
+ZEROS = 16  # this many zeros in a row are no accident
+SEARCHES = 64  # for the free-format frame size, per file: junk would start one at every other byte
+PIECES = 1000  # each needs a decoder of about 70 kB
 NOT_ZERO = re.compile(rb"[^\0]")
 LYRICS_END = re.compile(rb"LYRICS200|LYRICSEND")
 TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
@@ -38,14 +38,14 @@ Form = tuple[float, int, int, bool]  # shared by all frames that one decoder rea
 
 
 class Header(NamedTuple):
-    """What the first four bytes of a frame hold.
+    """The content of a frame's first four bytes.
 
     Args:
-        size: bytes of the frame; of free format, its padding alone.
+        size: bytes of the frame; in free format, only its padding.
         samples: samples per channel.
         rate: sample rate in Hz.
         form: version, layer, rate, mono or not.
-        free: whether the bit rate, and so the size, is not given.
+        free: whether the bit rate, and hence the size, is not given.
     """
 
     size: int
@@ -75,21 +75,21 @@ class Piece:
 
     @property
     def counted(self) -> bool:
-        """Whether the header in front announces just these frames."""
+        """Whether the header in front announces exactly these frames."""
         return self.readable_info and self.announced[0] == len(self.frames)
 
 
 def pieces_of(data: bytes) -> list[Piece]:
-    """The frames of an MPEG recording, in pieces: a Xing, Info or VBRI header or another form begins a new one.
+    """The frames of an MPEG recording, in pieces: a Xing, Info or VBRI header or a change of form begins a new one.
 
-    ID3v1, ID3v2, APE and Lyrics3 tags, zeros and up to 64 KiB of anything else are skipped, in front, between and
-    behind. Each of several joined files becomes a piece, since each has its own encoder delay.
+    ID3v1, ID3v2, APE and Lyrics3 tags, zeros and up to 64 KiB of anything else are skipped before, between and after
+    frames. Each of several joined files becomes a piece, since each has its own encoder delay.
 
     Returns:
-        The pieces; none where the data does not begin as an MPEG recording.
+        The pieces; none if the data does not begin like an MPEG recording.
 
     Raises:
-        ValueError: the last frame is incomplete, fewer frames are there than announced, more than 64 KiB are neither
+        ValueError: the last frame is incomplete, there are fewer frames than announced, more than 64 KiB are neither
             frames nor tags, or there are more than 1,000 pieces.
     """
     walk, pieces = _Walk(data), list[Piece]()
@@ -110,10 +110,10 @@ def pieces_of(data: bytes) -> list[Piece]:
 
 
 def stream_of(data: bytes, piece: Piece) -> tuple[BytesIO, int | None]:
-    """A piece as a file that libsndfile reads to its end, and the samples to read; None for all that it announces.
+    """A piece as a file that libsndfile reads to its end, and the samples to read; None for all announced ones.
 
-    Where no header announces the frames, the first one is repeated behind them until libsndfile's estimate is beyond
-    their end; what is repeated is never read.
+    If no header announces the frames, the first frame is appended repeatedly until libsndfile's estimate exceeds their
+    end; the repeated frames are never read.
     """
     runs = [piece.info, *piece.frames] if piece.counted and piece.info else piece.frames
     content = b"".join(data[start:end] for start, end in runs)
@@ -126,7 +126,7 @@ def stream_of(data: bytes, piece: Piece) -> tuple[BytesIO, int | None]:
 
 
 def behind_id3(data: bytes, place: int = 0) -> int:
-    """Where the ID3v2 tag that begins at a place ends; its header, 10 bytes, is there."""
+    """The end of the ID3v2 tag that begins at a position with a complete header of 10 bytes."""
     size = sum((byte & 0x7F) << shift for byte, shift in zip(data[place + 6 : place + 10], SEVENS, strict=True))
     return place + 10 + size + (10 if data[place + 5] & 0x10 else 0)  # a footer repeats the header
 
@@ -136,12 +136,12 @@ def _refuse_short(piece: Piece) -> None:
     if piece.info is None or not frames or frames <= len(piece.frames):
         return
     found = sum(end - start for start, end in (piece.info, *piece.frames))
-    if size != found:  # some encoders count the header's own frame; then the bytes are all there
+    if size != found:  # some encoders count the header's own frame; then no bytes are missing
         raise ValueError(f"damaged or truncated: {len(piece.frames)} of {frames} announced MPEG frames")
 
 
 def _announced(data: bytes, start: int, header: Header) -> tuple[bool, int | None, int | None] | None:
-    """Whether libsndfile reads the header in a frame, and the frames and bytes it announces; None for other frames."""
+    """Whether libsndfile reads the header in a frame, and the frames and bytes that it announces; None without header."""
     version, layer, _, mono = header.form
     if layer != 3:
         return None
@@ -181,9 +181,9 @@ class _Walk:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.free: dict[Form, int] = {}  # bytes of a frame of free format without padding
+        self.free: dict[Form, int] = {}  # bytes of a free-format frame without padding
         self.searches = SEARCHES
-        self.lyrics = True  # whether an end of lyrics may still come
+        self.lyrics = True  # whether an end of lyrics may still follow
 
     def frames(self) -> Iterator[tuple[int, int, Header]]:
         """(start, end, header) of each frame.
@@ -209,7 +209,7 @@ class _Walk:
                 following = len(data) if found is None else found.start()
                 junk += following - place
             else:
-                junk += ZEROS  # empty tags without end are junk too
+                junk += ZEROS  # an endless run of empty tags is junk too
             if junk > JUNK and not count:
                 return
             if junk > JUNK:
@@ -217,7 +217,7 @@ class _Walk:
             place = following
 
     def _size(self, place: int, header: Header) -> int:
-        """Bytes of the frame; 0 for free format whose next frame is not found."""
+        """Bytes of the frame; 0 in free format if the next frame is not found."""
         if not header.free:
             return header.size
         if header.form not in self.free:
@@ -234,7 +234,7 @@ class _Walk:
         return self.free[header.form] + header.size
 
     def _begins(self, end: int, form: Form) -> bool:
-        """Whether what follows a frame is two more of its form, or the end, a tag or zeros before that."""
+        """Whether a frame is followed by two more of its form, or earlier by the end, a tag or zeros."""
         if end > len(self.data):
             return False
         for _ in range(2):
@@ -247,7 +247,7 @@ class _Walk:
         return True
 
     def _behind_tag(self, place: int) -> int:
-        """Where a tag or zeros that begin at a place end; the place itself where none does."""
+        """The end of the tag or zeros that begin at a position; the position itself if there are none."""
         data = self.data
         if data[place : place + 1] == b"\0":
             found = NOT_ZERO.search(data, place)
@@ -256,7 +256,7 @@ class _Walk:
             return behind_id3(data, place)
         if data[place : place + 8] == b"APETAGEX" and len(data) >= place + 32:
             size = int.from_bytes(data[place + 12 : place + 16], "little")
-            return place + 32 + (size if data[place + 23] & 0x20 else 0)  # a footer stands behind its tag
+            return place + 32 + (size if data[place + 23] & 0x20 else 0)  # a footer follows its tag
         if data[place : place + 4] == b"TAG+":
             return place + 227
         if data[place : place + 3] == b"TAG":

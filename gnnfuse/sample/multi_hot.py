@@ -9,7 +9,7 @@ from jaxtyping import Float64
 from gnnfuse.sample.class_name import class_name, missing
 
 Entries = Sequence[object] | np.ndarray
-TRUTH = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}  # names in lower case
+TRUTH = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}  # lower-case names
 
 
 def listed(value: object) -> Entries | None:
@@ -28,7 +28,7 @@ def listed(value: object) -> Entries | None:
 
 
 def truth(value: object) -> float | None:
-    """1 or 0 for what is true or false: 1, 0, True, False, and the texts "1", "0", "true", "false" in any case.
+    """1 for true and 0 for false: reads 1, 0, True, False, and the texts "1", "0", "true", "false" in any case.
 
     Returns:
         NaN for a missing value, None for anything else.
@@ -46,7 +46,7 @@ def truth(value: object) -> float | None:
 
 
 def truths(entries: Entries) -> Float64[np.ndarray, "entries"] | None:
-    """The `truth` of every entry; None where one is neither true nor false nor missing."""
+    """The `truth` of every entry; None if any entry is neither true nor false nor missing."""
     if isinstance(entries, np.ndarray) and entries.dtype.kind in "biuf":
         numbers = entries.astype(np.float64)
         return numbers if bool((np.isnan(numbers) | (numbers == 0) | (numbers == 1)).all()) else None
@@ -55,11 +55,11 @@ def truths(entries: Entries) -> Float64[np.ndarray, "entries"] | None:
 
 
 def multi_hot_width(lists: Iterable[Entries]) -> int:
-    """The length of multi-hot lists; 0 where entries are names (or numbers) of labels.
+    """The length of multi-hot lists; 0 if entries are names (or numbers) of labels.
 
-    Lists are multi-hot where every entry is true or false, and they are of one length or repeat an entry, which lists
-    of names do not: [0, 1] and [1] are the labels "0" and "1", [0, 1] and [1, 1] are not. Lists of one entry are names,
-    unless the entries are truth values or floats. Where lengths differ, the most common one counts.
+    Lists are multi-hot if every entry is true or false, and they have one length or repeat an entry, which lists of
+    names do not: [0, 1] and [1] are the labels "0" and "1", [0, 1] and [1, 1] are not. Lists of one entry are names,
+    unless the entries are truth values or floats. If lengths differ, the most common one counts.
 
     Example:
         >>> multi_hot_width([[0, 1, 0], [1, 1, 0]]), multi_hot_width([[0], [0, 1]]), multi_hot_width([[True], [False]])
@@ -84,7 +84,7 @@ def multi_hot_width(lists: Iterable[Entries]) -> int:
 
 
 def only_truths(entries: Entries) -> bool:
-    """Whether entries are of a kind that names no label: truth values or floats.
+    """Whether entries have a type that names no label: truth values or floats.
 
     Example:
         >>> only_truths([True, False]), only_truths([1, 0])

@@ -1,4 +1,4 @@
-"""Arrays of numbers from memory: the part that every reader shares."""
+"""Arrays of numbers from memory, as shared by every reader."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from gnnfuse.sample.sample import Sample, SignalError
 def as_tensor(sample: Sample, signal: str, field: str, value: object, *, expected: str) -> Tensor:
     """Real numbers in a tensor, an array or nested lists, as a tensor of the same dtype.
 
-    Memory is shared where torch can; read-only arrays (memory-mapped files, Arrow) and foreign byte orders are copied.
+    Shares memory if torch can; read-only arrays (memory-mapped files, Arrow) and foreign byte orders are copied.
 
     Raises:
         SignalError: not numbers, or complex ones.

@@ -1,4 +1,4 @@
-"""Rows of numbers that the user brings: sensor readings, detections, embeddings made elsewhere."""
+"""Rows of numbers from the user: sensor readings, detections, precomputed embeddings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,11 +20,11 @@ class Rows:
     """Rows of features, one per node.
 
     Args:
-        values: `[nodes, features]`; a single row may come as `[features]`.
+        values: `[nodes, features]`; a single row may be `[features]`.
         time: `[nodes, 2]`, start and end in seconds, or `[nodes]`, moments.
         position: `[nodes, coordinates]`.
-        edges: edges into these rows that the sample itself has: (source node type, name) -> `[2, edges]`, the numbers
-            of the source node and of the row.
+        edges: the sample's own edges into these rows: (source node type, name) -> `[2, edges]`, the numbers of the
+            source node and of the row.
 
     Example:
         >>> rows = Rows(torch.zeros(3, 5), time=torch.tensor([0.0, 0.5, 1.0]))
@@ -38,7 +38,7 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class TensorRows:
-    """Rows as `read_rows` gives them: tensors of checked shapes; times and positions are float64."""
+    """Rows as `read_rows` returns them: tensors of checked shapes; times and positions are float64."""
 
     values: Tensor
     time: Tensor | None
@@ -56,21 +56,21 @@ def read_rows(
 ) -> TensorRows | None:
     """Read a signal of a sample as rows of features.
 
-    Times and positions keep their digits: a time stamp of today has a grain of 128 seconds in float32.
+    Times and positions keep full precision: float32 resolves a present-day time stamp only to 128 seconds.
 
     Args:
         sample: the sample.
         signal: name of the signal.
-        width: expected number of features; None takes what is found.
-        blanks: let NaN among the values stand, as a table's empty cells come; infinity is refused all the same.
-        dtype: of the values; take float64 to subtract a mean from them first.
+        width: expected number of features; None accepts any.
+        blanks: accept NaN among the values, as for a table's empty cells; infinity is still refused.
+        dtype: of the values; use float64 to subtract a mean from them first.
 
     Returns:
         The rows, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: not numbers, another width, NaN, infinity or numbers beyond float32, times or positions for
-            another number of rows.
+        SignalError: not numbers, a wrong width, NaN, infinity or numbers beyond float32, or times or positions for
+            a wrong number of rows.
 
     Example:
         >>> read_rows(Sample({"sensor": np.ones((4, 2))}), "sensor").values.shape
@@ -109,7 +109,7 @@ def _edge_tensor(sample: Sample, signal: str, key: tuple[str, str], pairs: objec
     """`[2, edges]`, int64.
 
     Raises:
-        SignalError: another shape, no whole numbers, or a row that is not there.
+        SignalError: another shape, no whole numbers, or a row that does not exist.
     """
     what = f"edges {' '.join(key)!r}"
     try:

@@ -9,18 +9,18 @@ from gnnfuse.sample.class_name import value_name
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Sample:
-    """One example: its signals by name, and what a model should predict for it.
+    """One example: its signals by name, and the target to predict for it.
 
     A signal is raw or pre-extracted: a picture, a recording, a text, rows of features. The reader that opens it
     (`read_image`, `read_audio`, `read_text`, `read_rows`) defines what is accepted; files are opened only when a node
-    type reads the signal, so a list of a million samples costs no memory for media.
+    type reads the signal, so a list of a million samples takes no memory for media.
 
     Args:
         signals: signal name -> signal. A missing modality is an absent key (or None). Several signals of one kind
-            are ordinary: give each a name, and a node type for each.
+            are allowed: give each a name and its own node type.
         target: a class name or index, several of them, a number or a vector; None when unknown. Scalars, arrays and
-            tensors of numpy and torch stand for the values that they hold.
-        id: names the sample in error messages and predictions; a number (of numpy or torch too) by its value.
+            tensors of numpy and torch count as the values that they hold.
+        id: names the sample in error messages and predictions; a number (also from numpy or torch) by its value.
 
     Raises:
         ValueError: `signals` is not a mapping from names to signals.
@@ -50,7 +50,7 @@ class Sample:
             object.__setattr__(self, "id", value_name(self.id))
 
     def named(self, place: int) -> "Sample":
-        """The sample itself if it has an id, else one whose id is its place among others."""
+        """The sample itself if it has an id, else a copy whose id is its position."""
         return self if self.id is not None else Sample(self.signals, self.target, str(place))
 
     def __reduce__(self) -> tuple[type["Sample"], tuple[dict[str, object], object, str | None]]:

@@ -34,8 +34,8 @@ def read_text(sample: Sample, signal: str) -> str | None:
         The text, or None where the sample lacks the signal. An empty text is a text: it has no tokens.
 
     Raises:
-        SignalError: the signal is neither, holds a lone surrogate that no encoding can carry, or the file is missing,
-            too large or not UTF-8.
+        SignalError: the signal is neither, it holds a lone surrogate, which no encoding can represent, or the file is
+            missing, too large or not UTF-8.
 
     Example:
         >>> read_text(Sample({"text": "a cat"}), "text")
@@ -51,14 +51,14 @@ def read_text(sample: Sample, signal: str) -> str | None:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        byte = ord(value[error.start]) - 0xDC00  # how `surrogateescape` keeps a byte that it cannot decode
+        byte = ord(value[error.start]) - 0xDC00  # where `surrogateescape` puts undecodable bytes
         what = f"UTF-8 (byte 0x{byte:02x} at character {error.start})" if 0x80 <= byte <= 0xFF else "Unicode"
         raise SignalError(sample, signal, f"text that is not {what}", AS_UTF8) from error
     return value
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be written: bytes that are not UTF-8 stand in it as lone surrogates.
+    """Whether a text can be encoded: lone surrogates stand for bytes that are not UTF-8.
 
     Example:
         >>> is_unicode("café"), is_unicode("caf\\udce9")
@@ -72,7 +72,7 @@ def is_unicode(text: str) -> bool:
 
 
 def has_half_pair(text: str) -> bool:
-    """Whether a text that is not Unicode has half of a surrogate pair, as JSON's `\\ud800`, not only foreign bytes.
+    """Whether a non-Unicode text has half of a surrogate pair, as in JSON's `\\ud800`, not only undecodable bytes.
 
     Example:
         >>> has_half_pair("a\\ud800"), has_half_pair("a\\udced\\udca0\\udc80"), has_half_pair("caf\\udce9")

@@ -1,4 +1,4 @@
-"""A signal that is known to be unreadable before any reader opens it."""
+"""A signal known to be unreadable before any reader opens it."""
 
 from dataclasses import dataclass, replace
 
@@ -7,17 +7,17 @@ from gnnfuse.sample.sample import Sample, SignalError
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Stands in a sample for a signal that cannot be had: whoever reads it gets a `SignalError`.
+    """Replaces an unusable signal in a sample; reading it raises `SignalError`.
 
-    Whoever makes samples from tables may find a path that leaves the folder or a text that is not UTF-8. The sample is
-    made all the same, so that its other signals can be used; a signal that nobody reads disturbs nobody.
+    A table may contain a path that leaves the folder or a text that is not UTF-8. The sample is still made, so that its
+    other signals can be used; a signal that is never read causes no error.
 
     Args:
         found: what was found, as in the message of `SignalError`.
         expected: what was expected.
-        column: the table's column it came from, where that is not the signal itself.
-        rest: the signal without what is wrong with it, for whoever goes on without that: None where nothing is left,
-            and again an `Unreadable` where something else is wrong too.
+        column: the table's column that it came from, if that is not the signal itself.
+        rest: the signal without the fault, for callers that continue without it: None if nothing is left, another
+            `Unreadable` if there is a second fault.
 
     Example:
         >>> from gnnfuse.sample import read_text
@@ -34,7 +34,7 @@ class Unreadable:
 
 
 def signal_of(sample: Sample, signal: str) -> object | None:
-    """A sample's signal as it stands, None where it is absent: how every reader begins.
+    """A sample's raw signal, None if absent; the first step of every reader.
 
     Raises:
         SignalError: it is `Unreadable`.
@@ -46,7 +46,7 @@ def signal_of(sample: Sample, signal: str) -> object | None:
 
 
 def with_rest_of(sample: Sample, signal: str) -> Sample:
-    """The sample with what is left of a signal that cannot be read in its place; without the signal if that is nothing.
+    """The sample with an unreadable signal replaced by its `rest`, or without the signal if nothing is left.
 
     Example:
         >>> rows = Unreadable("'abc' in column 'age'", "a finite number", "age", rest=[[float("nan"), 2.0]])

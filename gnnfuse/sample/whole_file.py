@@ -1,7 +1,7 @@
-"""Files that are there as a whole or not at all, whatever happens while they are written.
+"""Writes files atomically: a file is there as a whole or not at all, whatever happens during writing.
 
-A file is written beside its place under a temporary name, and locked by its writer. The lock ends with the process, so
-that the next writer in the folder recognises what a killed one left, and removes it.
+A file is written beside its final path under a temporary name, and locked by its writer. The lock ends with the
+process, so that the next writer in the folder recognises and removes the leftovers of a killed one.
 """
 
 import errno
@@ -20,7 +20,7 @@ _held: set[int] = set()
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file beside its place, flush it to the disk, and rename it.
+    """Write a file beside its final path, flush it to disk, and rename it.
 
     Raises:
         OSError: it cannot be written; names the path.
@@ -31,11 +31,11 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 @contextmanager
 def replacing(path: Path, *, final: Callable[[Path], Path] | None = None) -> Iterator[Path]:
-    """An empty file beside a path, which takes its place if nothing goes wrong and is removed otherwise.
+    """An empty file beside a path, renamed to that path on success and removed otherwise.
 
     Args:
-        path: the place.
-        final: from the written file to its place, for names that hold a digest of the content; `path` by default.
+        path: the final path.
+        final: maps the written file to its final path, for names with a digest of the content; `path` by default.
 
     Raises:
         OSError: it cannot be written; names the path.
@@ -48,13 +48,13 @@ def replacing(path: Path, *, final: Callable[[Path], Path] | None = None) -> Ite
 
 
 def put(written: Path, place: Path) -> None:
-    """Rename a flushed file to its place within one file system, and let the new name reach the disk."""
+    """Rename a flushed file to its final path within one file system, and flush the new name to disk."""
     os.replace(written, place)
     flush(place.parent)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder where there is none yet.
+    """Make a folder if there is none yet.
 
     Raises:
         NotADirectoryError: a file is there.
@@ -70,7 +70,7 @@ def unfinished(folder: Path, *, suffix: str = "") -> Iterator[Path]:
     """A new file with a temporary name, locked; removed afterwards if it is still there.
 
     Raises:
-        OSError: it cannot be made; names the folder.
+        OSError: it cannot be created; names the folder.
     """
     path = folder / f"{UNFINISHED}{uuid4().hex}{suffix}"
     with _named(folder, path):
@@ -90,7 +90,7 @@ def unfinished_folder(folder: Path) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the temporary files that killed writers left in a folder; those of living processes stay."""
+    """Remove the temporary files that killed writers left in a folder; those of running processes stay."""
     if not folder.is_dir():
         return
     for left in [path for path in folder.iterdir() if OURS.fullmatch(path.name) and not path.is_symlink()]:
@@ -102,7 +102,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def lock(path: Path, *, wait: bool = False) -> Callable[[], None] | None:
-    """Lock a file or folder for this process, however it ends; forked children do not hold it.
+    """Lock a file or folder until this process ends, however it ends; forked children do not hold the lock.
 
     Returns:
         A function that unlocks it; None where the system or the file system has no locks.
@@ -127,7 +127,7 @@ def lock(path: Path, *, wait: bool = False) -> Callable[[], None] | None:
     _held.add(handle)
 
     def release() -> None:
-        if handle in _held:  # a forked child has closed its own already
+        if handle in _held:  # a forked child has already closed its copy
             _held.remove(handle)
             os.close(handle)
 
@@ -135,7 +135,7 @@ def lock(path: Path, *, wait: bool = False) -> Callable[[], None] | None:
 
 
 def _let_go() -> None:
-    """In a forked child: a lock lasts as long as any process has the file open."""
+    """Close locks in a forked child: a lock lasts as long as any process has the file open."""
     for handle in _held:
         os.close(handle)
     _held.clear()
@@ -146,7 +146,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def flush(path: Path) -> None:
-    """Let a file's content, or the names in a folder, reach the disk."""
+    """Flush a file's content, or the names in a folder, to disk."""
     is_folder = path.is_dir()
     if is_folder and os.name != "posix":
         return  # Windows cannot flush a folder
@@ -178,7 +178,7 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def _named(path: Path, partial: Path | None = None) -> Iterator[None]:
-    """An error of writing names the file that a user knows, not the one beside it."""
+    """Make write errors name the file that the user knows, not the temporary one."""
     try:
         yield
     except OSError as error:

@@ -15,11 +15,11 @@ from gnnfuse.tables.error import TableError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-VERSION = 1  # of what is written: another makes entries anew
+VERSION = 1  # version of the written files; a new one rebuilds all entries
 
 
 def default_cache() -> Path:
-    """Where Arrow files go if the user names no folder: `gnnfuse/tables` in the user's cache folder."""
+    """The default folder for Arrow files: `gnnfuse/tables` in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "gnnfuse" / "tables"
 
@@ -29,14 +29,14 @@ def arrow_rows(
 ) -> ArrowRows:
     """The rows of a file: in memory where the file is small, else mapped from the cache.
 
-    An entry is named by the file's content and by how it was read, so it is never stale; it is written beside its
-    place and renamed, so it is whole.
+    An entry's name is derived from the file's content and from how it was read, so it is never stale; it is written
+    under a temporary name and renamed, so it is never partial.
 
     Args:
         path: the file.
-        batches: its rows; gone through only where there is no entry.
+        batches: its rows; read only on a cache miss.
         schema: of the batches.
-        reading: all that decides what comes out of the file, besides its content.
+        reading: everything besides the file's content that determines the rows.
         cache: folder for Arrow files; None takes `default_cache()`.
 
     Raises:
@@ -62,7 +62,7 @@ def _digest(path: Path, reading: str) -> str:
 
 @contextmanager
 def _writing_into(folder: Path, table: Path) -> Iterator[None]:
-    """Let an error name the folder, and that the table is not at fault."""
+    """Make an error name the folder and make clear that the table is not at fault."""
     try:
         yield
     except OSError as error:
@@ -77,7 +77,7 @@ def _write(table: Path, entry: Path, batches: "Iterable[pa.RecordBatch]", schema
     import pyarrow as pa
 
     remove_unfinished(entry.parent)
-    with ExitStack() as stack:  # what reading a batch raises is not about the folder
+    with ExitStack() as stack:  # an error from reading a batch does not concern the folder
         with _writing_into(entry.parent, table):
             partial = stack.enter_context(replacing(entry))
             partial.chmod(0o600)  # a table may be private

@@ -14,23 +14,23 @@ Read = Callable[[Any, int], Cell]  # an Arrow array and a place in it -> the cel
 
 
 def readers(types: "Mapping[str, pa.DataType]", texts: frozenset[str]) -> dict[str, Read]:
-    """How a cell of each column is read.
+    """A reader for the cells of each column.
 
     Args:
         types: the columns' Arrow types.
         texts: columns of bytes that are texts of unchecked encoding.
 
     Returns:
-        Column -> reader. None for a null. A text is a `str`, in which bytes that are not UTF-8 stand as lone
-        surrogates (`surrogateescape`), so that they neither stop the table nor pass for text; a list of numbers is an
-        array; everything else is as Arrow gives it. A reader raises `CellError` for a value that Python does not have,
+        Column -> reader, which returns None for a null, an array for a list of numbers, and a `str` for a text. Bytes
+        that are not UTF-8 become lone surrogates (`surrogateescape`), so they neither stop the table nor pass for text.
+        Other values are as Arrow returns them. A reader raises `CellError` for a value that Python cannot represent,
         such as a date before the year 1.
     """
     return {name: _reader(name, kind, name in texts) for name, kind in types.items()}
 
 
 def is_text(kind: "pa.DataType", named: bool) -> bool:
-    """Whether a column holds texts: by its type, or because its bytes are `named` to be texts."""
+    """Whether a column holds texts: by its type, or because its bytes are declared (`named`) to be texts."""
     import pyarrow.types as types
 
     if types.is_dictionary(kind):
@@ -47,7 +47,7 @@ def _reader(name: str, kind: "pa.DataType", text: bool) -> Read:
     def plain(array: Any, place: int) -> Cell:
         try:
             return array[place].as_py()
-        except (OverflowError, ValueError, LookupError, ImportError) as error:  # dates and zones that Python lacks
+        except (OverflowError, ValueError, LookupError, ImportError) as error:  # dates and zones unknown to Python
             raise CellError(name, f"a {kind} that cannot be read ({error})", "values that Python has") from error
 
     return plain

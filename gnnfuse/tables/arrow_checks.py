@@ -1,4 +1,4 @@
-"""Checks of Arrow data from elsewhere before a cell is read: broken offsets would crash the process."""
+"""Checks Arrow data from outside before any cell is read: broken offsets would crash the process."""
 
 import re
 from collections import Counter
@@ -15,10 +15,10 @@ MOST_COLUMNS = 50_000
 
 
 def column_names(names: Sequence[str], table: str) -> tuple[str, ...]:
-    """The names of columns as tables use them; a column without a name is called by its place, "column 1".
+    """The names of columns as tables use them; a column without a name is named by its position, "column 1".
 
     Args:
-        names: as the source has them.
+        names: the source's own names.
         table: names the table in messages.
 
     Raises:
@@ -44,7 +44,7 @@ def column_names(names: Sequence[str], table: str) -> tuple[str, ...]:
 
 
 def repeated(names: Iterable[str]) -> str | None:
-    """The first name that occurs twice, None where all differ.
+    """The first name that occurs twice; None if all differ.
 
     Example:
         >>> repeated(["a", "b", "b"])
@@ -81,9 +81,9 @@ def _nested(kind: "pa.DataType") -> "Iterator[pa.DataType]":
 
 
 def check_values(data: "pa.Table | pa.RecordBatch", table: str) -> None:
-    """Refuse offsets, lengths and dictionary indices that point out of their buffers. Reads all offsets and texts.
+    """Refuse offsets, lengths and dictionary indices that point outside their buffers. Reads all offsets and texts.
 
-    Texts that are not UTF-8 may stand in columns of texts, where they are found cell by cell.
+    Text columns may hold texts that are not UTF-8; these are detected cell by cell.
 
     Raises:
         TableError: names the column.
@@ -109,7 +109,7 @@ def _validate(array: "pa.Array") -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """Batches that are checked as they come, in every pass.
+    """Batches that are checked as they are read, in every pass.
 
     Args:
         batches: the batches.

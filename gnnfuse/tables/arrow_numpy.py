@@ -1,4 +1,4 @@
-"""Arrow's columns of numbers as numpy's arrays, and back, by their buffers.
+"""Converts Arrow number columns to numpy arrays and back through their buffers.
 
 pyarrow's own conversions import pandas where it is installed, which costs more than a third of `import torch`.
 """
@@ -15,7 +15,7 @@ FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}  # Ar
 
 
 def numbers_of(column: "pa.Array | pa.ChunkedArray") -> np.ndarray[Any, np.dtype[Any]]:
-    """The cells of a column of numbers or booleans, `[rows]`; NaN where it is empty, integers as float64 then.
+    """The cells of a column of numbers or booleans, `[rows]`; empty cells are NaN and make integers float64.
 
     Example:
         >>> import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Rows that can be had by number: an Arrow table in memory, or mapped from a file."""
+"""Rows accessed by number: an Arrow table in memory, or mapped from a file."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -18,12 +18,12 @@ from gnnfuse.tables.arrow_numpy import arrow_integers
 if TYPE_CHECKING:
     import pyarrow as pa
 
-IN_MEMORY = 16 * 1024 * 1024  # bytes of a file that is read into memory and needs no cache
+IN_MEMORY = 16 * 1024 * 1024  # bytes; files up to this size are read into memory without a cache
 Place = tuple["pa.RecordBatch", int]
 
 
 class IndexedRows(ABC):
-    """Rows by number; can be pickled, cheaply where the rows lie in a file."""
+    """Rows by number; can be pickled, cheaply if the rows are in a file."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class IndexedRows(ABC):
 
     @abstractmethod
     def take(self, numbers: Int64[np.ndarray, "rows"], names: Sequence[str]) -> "pa.Table":
-        """Some columns of the rows with these numbers, which ascend."""
+        """Some columns of the rows with these ascending numbers."""
 
     @abstractmethod
     def batches(self) -> "Iterator[pa.RecordBatch]":
@@ -64,7 +64,7 @@ class ArrowRows(IndexedRows):
 
     @cached_property
     def table(self) -> "pa.Table":
-        """All rows; where they lie in a file, only what is read comes into memory."""
+        """All rows; of a mapped file, only what is read is loaded into memory."""
         return map_arrow(self.source) if isinstance(self.source, Path) else self.source
 
     @cached_property
@@ -137,8 +137,8 @@ class DatasetRows(IndexedRows):
 def map_arrow(path: Path) -> "pa.Table":
     """The table in an Arrow file, mapped: the file format, or the stream format that Hugging Face datasets writes.
 
-    A small one is read into memory. The system ends a process (SIGBUS) that reads what was cut off from a mapped file
-    meanwhile; renaming another file to its place, or removing it, does no harm.
+    A small one is read into memory. Truncating a mapped file kills a process that reads the missing bytes (SIGBUS);
+    replacing it by a rename, or removing it, is harmless.
 
     Raises:
         TableError: two columns of one name.

@@ -1,4 +1,4 @@
-"""Saying aloud which cells were taken for empty though something stands there."""
+"""Reports which words in cells are treated as empty."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ LOOK = 1000  # rows looked at
 
 
 def blank_notes(table: Table, columns: Columns) -> tuple[str, ...]:
-    """A line for each column of numbers or targets in which words stand for empty cells, though nobody named them.
+    """A line for each column of numbers or targets in which the default words for empty cells occur.
 
     Args:
         table: the table.

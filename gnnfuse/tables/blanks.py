@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WORDS = frozenset(  # those of pandas.read_csv
+WORDS = frozenset(  # as in pandas.read_csv
     {
         *("#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
         *("NULL", "NaN", "None", "n/a", "nan", "null"),
@@ -16,8 +16,8 @@ class Blanks:
     """Which words stand for an empty cell, and in which columns.
 
     Args:
-        words: as they stand in cells, without spaces around them; those that `pandas.read_csv` knows by default.
-        everywhere: in all columns; otherwise only where numbers or targets are read, as a text may well be "None".
+        words: the words, without surrounding spaces; by default those of `pandas.read_csv`.
+        everywhere: in all columns; otherwise only in columns of numbers and targets, since a text may be "None".
     """
 
     words: frozenset[str] = WORDS
@@ -25,7 +25,7 @@ class Blanks:
 
     @classmethod
     def of(cls, given: "Sequence[str] | Blanks | None") -> "Blanks":
-        """The usual words where none are given; those that are count in all columns, and no others do.
+        """The default words if none are given; given words replace them and count in all columns.
 
         Example:
             >>> Blanks.of(["-"]) == Blanks(words=frozenset({"-"}), everywhere=True)

@@ -20,8 +20,7 @@ class ClassCells(TableTarget):
     """A class in each row's cell.
 
     Args:
-        spelling: what a class of truth values is called, false and true, however a cell spells it; None for other
-            classes.
+        spelling: the class names for false and true, however a cell spells them; None for other classes.
 
     Example:
         >>> ClassCells(columns=("species",)).read({"species": " cat "})
@@ -42,12 +41,12 @@ class ClassCells(TableTarget):
 
     @classmethod
     def asked_of(cls, table: str, names: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> "ClassCells":
-        """Refused: a class stands in one column."""
+        """Always refused: a class is in one column."""
         raise TableError(f"{cls.kind} has one target column, found {len(names)}: {', '.join(names)}")
 
     @classmethod
     def of(cls, column: TargetColumn, reason: str) -> "ClassCells":
-        """Classes in a column, for a reason."""
+        """Classes in a column, with the reason for the choice."""
         return cls(columns=(column.name,), spelling=spelling(column.cells), reason=reason)
 
     def value(self, found: Sequence[Cell]) -> str:
@@ -71,7 +70,7 @@ class ClassCells(TableTarget):
 
 
 def spelling(cells: Sequence[Cell]) -> tuple[str, str] | None:
-    """What false and true are called in a column of nothing but truth values, as most cells spell them.
+    """The names of false and true, as most cells spell them; None if the column holds anything but truth values.
 
     Example:
         >>> spelling(["TRUE", "TRUE", "false", 1]), spelling(["TRUE", "2"]), spelling([0, 1])

@@ -22,17 +22,17 @@ SYSTEM = frozenset({"__MACOSX", "__pycache__", "@eaDir", "$RECYCLE.BIN", "System
 def read_class_folders(folder: Path) -> "tuple[pa.Table, tuple[str, ...]]":
     """The files below `folder/<class>/`, or below `folder/<split>/<class>/` (see `split_folders`).
 
-    Files of one name but different modalities, `cat/7.png` and `cat/7.wav`, are one row. Deeper folders belong to
-    the class above them. Where a single folder holds all media, and holds them in folders, its folders are the classes
-    or splits. Hidden files and folders of operating systems (`__MACOSX`) are skipped.
+    Files with the same name but different modalities, `cat/7.png` and `cat/7.wav`, are one row. Deeper folders belong
+    to the class above them. If a single folder holds all media in subfolders, those subfolders are the classes or
+    splits. Hidden files and operating-system folders (`__MACOSX`) are skipped.
 
     Returns:
-        A table with the columns id (the path without its ending), label, split ("train", "valid" or "test", where
-        there are splits) and, of image, audio and text (paths), those that occur; and notes on what was left out.
+        A table with the columns id (the path without its suffix), label, split ("train", "valid" or "test", if there
+        are splits) and those of image, audio and text (paths) that occur; and notes on what was left out.
 
     Raises:
         TableError: no class folders, no files of a known kind in them, a folder that cannot be listed, or folders
-            that may be splits or classes.
+            that may be either splits or classes.
     """
     media, strange = _look(folder)
     top, files = _inner(media)
@@ -58,7 +58,7 @@ def read_class_folders(folder: Path) -> "tuple[pa.Table, tuple[str, ...]]":
 
 
 def _look(folder: Path) -> tuple[list[Parts], Counter[str]]:
-    """The files of known kinds below the folders of a folder, as parts of their paths; the others by ending."""
+    """The files of known kinds in a folder's subfolders, as path components; the others by suffix."""
     media: list[Parts] = []
     strange: Counter[str] = Counter()
     for base in _folders(folder):
@@ -89,7 +89,7 @@ def _visible(name: str) -> bool:
 
 
 def _inner(files: list[Parts]) -> tuple[Parts, list[Parts]]:
-    """The folders above all class folders or splits, where there are any, and the files below them."""
+    """The folders above all class folders or splits, if any, and the files below them."""
     top: Parts = ()
     while len({parts[0] for parts in files}) == 1 and files[0][0].lower() not in SPLIT_NAMES:
         deeper = [parts[1:] for parts in files if len(parts) > 2]
@@ -107,7 +107,7 @@ def _labels(found: SplitFolder | None, parts: Parts) -> dict[str, str] | None:
 
 
 def _left_out(folder: Path, top: Parts, media: list[Parts], strange: Counter[str]) -> list[str]:
-    """Notes on what else is in the folder."""
+    """Notes on anything else in the folder."""
     filled = {parts[0] for parts in media}
     with os.scandir(folder) as entries:
         names = {entry.name: entry.is_dir() for entry in entries if not entry.name.startswith(".")}

@@ -1,4 +1,4 @@
-"""What stands in a column: counts over the rows that were looked at."""
+"""What a column contains: counts over the rows examined."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -21,32 +21,32 @@ from gnnfuse.tables.table import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FEW = 20  # different short texts: a category
-AGAIN = 5  # times that each of them comes, on average
+FEW = 20  # at most so many different short texts: a category
+AGAIN = 5  # times that each of them occurs, on average
 SHOWN = 40
-MOSTLY = 0.8  # of the filled cells: the rest may be damaged
+MOSTLY = 0.8  # share of the filled cells; the rest may be damaged
 ENDINGS = {"image": "pictures", "audio": "recordings", "text": "texts"}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What stands in a column.
+    """What a column contains.
 
     Args:
         column: its name.
         source: what the source declares it to hold, or None.
-        rows: rows looked at.
-        filled: of these, with a cell that is not empty.
-        blank_words: words that stand for an empty cell; only of a column of numbers.
+        rows: rows examined.
+        filled: those of them whose cell is not empty.
+        blank_words: words that stand for an empty cell; only for a column of numbers.
         different: different cells.
         numbers: cells that are finite numbers, as such or as text.
         texts: cells that are texts and not numbers.
         strange: an example of a cell that is no number.
         number_lists: whether all cells are lists of numbers.
-        media: (modality, cells, what they look like) for each modality some cells look like.
+        media: (modality, cells, what they look like) for each modality that some cells look like.
         all_splits: whether every cell names a split.
         unusable: why the column cannot be an input; empty if it can.
-        caution: what to know before its numbers are used as an input; may be empty.
+        caution: a warning about using its numbers as an input; may be empty.
         example: a cell, shortened.
         shown_values: some of the different cells, shortened.
     """
@@ -70,12 +70,12 @@ class Evidence:
 
     @property
     def blank(self) -> float:
-        """Share of empty cells."""
+        """The share of empty cells."""
         return 1 - self.filled / self.rows if self.rows else 1.0
 
     @property
     def unique(self) -> bool:
-        """Whether every row has a cell of its own."""
+        """Whether every row has a different cell."""
         return self.filled == self.different == self.rows > 0
 
 
@@ -88,7 +88,7 @@ def gather(table: Table, count: int) -> Iterator[Evidence]:
 
 
 def _of_numbers(table: Table, name: str, rows: Int64[np.ndarray, "rows"], column: "pa.ChunkedArray") -> Evidence | None:
-    """As `_of_cells` returns it, without reading each cell; None unless all filled cells are numbers."""
+    """As `_of_cells`, but without reading each cell; None unless all filled cells are numbers."""
     text = is_text(column.type, name in table.texts)
     if not (text or is_number(column.type)) or name in table.class_names:
         return None

@@ -1,4 +1,4 @@
-"""Columns of cells as columns of float64: what `number_in` finds in every cell, without a call per cell."""
+"""Columns of cells as columns of float64: equals `number_in` on every cell, without a call per cell."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class ColumnNumbers:
 
     Args:
         values: `[rows]`; NaN where a cell is empty or no number.
-        strange: place -> cell, for each filled cell that is no number, or too large a one.
+        strange: row -> cell, for each filled cell that is no number or too large a number.
     """
 
     values: Float64[np.ndarray, "rows"]
@@ -40,15 +40,15 @@ def column_numbers(
 ) -> ColumnNumbers:
     """What `number_in` finds in each cell.
 
-    Numbers as Arrow stores them and texts that spell one in the usual way are converted by column. Whatever else is
-    there is read cell by cell, each different one once.
+    Numbers that Arrow stores as such and texts that spell one in the usual way are converted column-wise. Everything
+    else is read cell by cell, each different cell once.
 
     Args:
         column: the column.
-        cells: reads cells; None for those that are empty.
-        as_stored: numbers of the column mean themselves; otherwise (they stand for class names) `cells` is called.
+        cells: reads cells; returns None for empty ones.
+        as_stored: the column's numbers mean themselves; otherwise (they stand for class names) `cells` is called.
         text: the column holds texts.
-        largest: a number of a larger size is strange.
+        largest: numbers of larger magnitude are strange.
 
     Example:
         >>> import pyarrow as pa
@@ -88,7 +88,7 @@ def _stored(column: "pa.ChunkedArray") -> Float64[np.ndarray, "rows"]:
 
 
 def _spelt(column: "pa.ChunkedArray") -> tuple[Float64[np.ndarray, "rows"], Bool[np.ndarray, "rows"]]:
-    """The numbers of texts that spell one, NaN elsewhere; and where something else stands."""
+    """The numbers that texts spell, NaN elsewhere; and where other texts are."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -104,7 +104,7 @@ def _spelt(column: "pa.ChunkedArray") -> tuple[Float64[np.ndarray, "rows"], Bool
 
 
 def _different(column: "pa.ChunkedArray") -> "tuple[pa.ChunkedArray, Int64[np.ndarray, 'cells']]":
-    """The different cells, and which of them stands in each place; all of them, where Arrow cannot compare them."""
+    """The distinct cells, and the index among them for each row; all cells if Arrow cannot compare them."""
     import pyarrow as pa
 
     try:

@@ -1,5 +1,4 @@
-"""Which column of a table is what."""
-
+"""The role of each column of a table."""
 from dataclasses import dataclass, fields, replace
 
 from gnnfuse.tables.error import TableError
@@ -11,10 +10,10 @@ SIGNALS = ("image", "audio", "text", "text_file", "rows")
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Which column of a table is what; columns that are not named are not used.
+    """The role of each column of a table; columns that are not named are not used.
 
-    A column of media, text or rows is a signal of its own name. All columns of `features` together are one signal
-    (`features_signal`): one row of numbers `[1, width]`, in their order.
+    A column of media, text or rows is a signal with the column's name. All columns of `features` together are one
+    signal (`features_signal`): one row of numbers `[1, width]`, in their order.
 
     Args:
         image: pictures, as paths or bytes.
@@ -27,10 +26,10 @@ class Columns:
             labels (0 and 1).
         id: names the rows.
         split: assigns rows to training, validation and testing.
-        group: rows of one value belong together: never in two splits.
+        group: rows with the same value are never in two splits.
 
     Raises:
-        TableError: a column stands twice among the signals, targets and what names rows.
+        TableError: a column is named twice among the signals, targets, id and split.
 
     Example:
         >>> Columns(image=("photo",), target=("species",)).signals
@@ -63,7 +62,7 @@ class Columns:
                 roles[name] = role
 
     def of(self, role: str) -> tuple[str, ...]:
-        """The columns of one role, by its name."""
+        """The columns with the named role."""
         found = getattr(self, role)
         return found if isinstance(found, tuple) else () if found is None else (found,)
 
@@ -74,7 +73,7 @@ class Columns:
 
     @property
     def features_signal(self) -> str:
-        """The signal that all columns of numbers are together: "features", or "features_" where a column is called so.
+        """The signal that joins all columns of numbers: "features", or "features_" if a column has that name.
 
         Example:
             >>> Columns(text=("features",), features=("age",)).signals
@@ -96,11 +95,11 @@ class Columns:
         return tuple(dict.fromkeys(name for role in roles for name in self.of(role)))
 
     def with_id(self, name: str | None) -> "Columns":
-        """The same with another column that names the rows."""
+        """A copy with another id column."""
         return replace(self, id=name)
 
     def check(self, table: Table) -> "Columns":
-        """These columns, if the table has them all.
+        """Return these columns if the table has them all.
 
         Raises:
             TableError: a column is unknown; the message names near ones.

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 FIRST_YEAR, LAST_YEAR = 1900, 2100
-MOSTLY = 0.8  # of the cells
+MOSTLY = 0.8  # share of the cells
 TIMES = (date, time, timedelta)  # a datetime is a date
 ADVICE = "make numbers of them (days since a date, hour, weekday) to use them"
 
@@ -46,7 +46,7 @@ def is_date(text: str) -> bool:
 
 
 def date_among(cells: Sequence[object]) -> str | None:
-    """The first date or time, where most cells are dates or times; None where they are not.
+    """The first date or time if most cells are dates or times, else None.
 
     Example:
         >>> date_among([date(2024, 1, 15), "2024-01-16"]), date_among(["may", "2024-01-16"])
@@ -59,7 +59,7 @@ def date_among(cells: Sequence[object]) -> str | None:
 
 
 def are_days(numbers: Float64[np.ndarray, "cells"]) -> bool:
-    """Whether numbers read as days written yyyymmdd: several of them, each with a month and a day.
+    """Whether numbers are days written yyyymmdd: several of them, each with a valid month and day.
 
     Example:
         >>> are_days(np.array([20240131.0, 20240201.0])), are_days(np.array([20240132.0, 20240201.0]))

@@ -1,4 +1,4 @@
-"""CSV and TSV files with cells as bytes, whose meaning is decided where they are used."""
+"""CSV and TSV files, whose cells stay bytes until they are used."""
 
 import csv
 import io
@@ -43,16 +43,16 @@ class DelimitedFile:
     delimiter: str = ","
 
     def names(self) -> tuple[str, ...]:
-        """The columns; one without a name is called by its place, "column 1"."""
+        """The column names; one without a name is named by its position, "column 1"."""
         return self._header[0]
 
     def other_delimiter(self) -> str | None:
-        """The delimiter that the file seems to have instead: the one that Excel's first line names (`sep=;`); or, where
-        this one finds a single column, another that finds as many in the first row as in the header. Otherwise None."""
+        """The delimiter that the file seems to use instead: the one named by Excel's first line (`sep=;`); or, if this
+        one finds a single column, another that splits header and first row into equally many cells. Otherwise None."""
         if self._start[1]:
             return self._start[1] if self._start[1] != self.delimiter else None
         for other in OTHERS if len(self.names()) == 1 else ():
-            with suppress(TableError):  # a text that the csv module finds too long
+            with suppress(TableError):  # a text too long for the csv module
                 widths = [len(row) for _, row in islice(self._filled(other), 2)]
                 if widths[0] > 1 and len(set(widths)) == 1:
                     return other
@@ -60,7 +60,7 @@ class DelimitedFile:
 
     @cached_property
     def _start(self) -> tuple[str, str]:
-        """The beginning of the file, a whole header at least, and what Excel's first line names as delimiter, or ""."""
+        """The beginning of the file, at least the whole header, and the delimiter in Excel's first line, or ""."""
         with self.path.open("rb") as file:
             head = file.read(HEADER)
             while len(head) < BLOCK and not re.search(rb"[\r\n][^\r\n]", head) and (more := file.read(HEADER)):
@@ -108,7 +108,7 @@ class DelimitedFile:
         if len(re.split(r"\r\n|\r|\n", self._start[0], maxsplit=lines)) == lines:
             if self._start[0].count('"') % 2:
                 raise TableError(f"table {shown(self.path)}: a quote is opened in the header and never closed")
-            return  # a header only, which Arrow cannot read where it has no line end
+            return  # a header only, which Arrow cannot read without a line end
 
         def note(row: Any) -> str:
             ragged.append(row)
@@ -133,7 +133,7 @@ class DelimitedFile:
         options = arrow_csv.ParseOptions(
             delimiter=self.delimiter,
             newlines_in_values=True,
-            ignore_empty_lines=len(places) > 1,  # where there is one column, an empty line is an empty cell
+            ignore_empty_lines=len(places) > 1,  # in a file of one column, an empty line is an empty cell
             invalid_row_handler=note,
         )
         return arrow_csv.open_csv(
@@ -152,7 +152,7 @@ class DelimitedFile:
     def _broken(self, error: Exception, rows: int, ragged: list[Any]) -> TableError:
         if not ragged:
             size = min(self.path.stat().st_size, BLOCK)
-            endless = "straddl" in str(error)  # Arrow's word for a row that does not end within a block
+            endless = "straddl" in str(error)  # Arrow's error for a row that does not end within a block
             what = f"no row ends within {size:,} bytes; is a quote opened and never closed?" if endless else error
             return TableError(f"table {shown(self.path)}, after row {rows}: {what}")
         row = ragged[0]
@@ -163,7 +163,7 @@ class DelimitedFile:
         )
 
     def _unclosed(self, last: "pa.RecordBatch") -> bool:
-        """Whether the last row swallowed what follows a stray quote: it holds a line break, and quotes are odd."""
+        """Whether a stray quote made the last row swallow the next lines: a line break and an odd number of quotes."""
         cells = [column[len(last) - 1].as_py() for column in last.columns]
         if not any(cell and (b"\n" in cell or b"\r" in cell) for cell in cells):
             return False

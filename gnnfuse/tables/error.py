@@ -2,11 +2,11 @@
 
 
 class TableError(ValueError):
-    """A table that cannot be read as one: names the file, the row and the column, what was found and what to do."""
+    """A source that cannot be read as a table: names file, row and column, what was found and what to do."""
 
 
 class CellError(ValueError):
-    """A cell does not hold what is read from its column: names the column, what was found and what was expected."""
+    """A cell that does not fit its column: names the column, what was found and what was expected."""
 
     def __init__(self, column: str, found: str, expected: str) -> None:
         super().__init__(f"column {column!r}: found {found}, expected {expected}")

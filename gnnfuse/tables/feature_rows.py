@@ -23,7 +23,7 @@ class FeatureRow:
 
     Args:
         values: `[1, columns]`; NaN where a cell is empty or no number.
-        strange: (column, cell) of the filled cells that are no numbers, in the order of columns.
+        strange: (column, cell) of the filled cells that are no numbers, in column order.
     """
 
     values: Float64[np.ndarray, "1 columns"]
@@ -44,7 +44,7 @@ class FeatureRows:
 
     Args:
         values: `[rows, columns]`; NaN where a cell is empty or no number.
-        strange: row -> (column, cell) of its filled cells that are no numbers, in the order of columns.
+        strange: row -> (column, cell) of its filled cells that are no numbers, in column order.
     """
 
     values: Float64[np.ndarray, "rows columns"]
@@ -55,7 +55,7 @@ class FeatureRows:
         """Some columns of some of a table's rows.
 
         Args:
-            table: knows what cells mean.
+            table: defines what cells mean.
             rows: its rows, with these columns in this order.
             names: the columns.
 
@@ -76,5 +76,5 @@ class FeatureRows:
         return cls(values, strange)
 
     def row(self, place: int) -> FeatureRow:
-        """One of the rows; shares the memory of all."""
+        """One of the rows, sharing memory."""
         return FeatureRow(self.values[place : place + 1], self.strange.get(place, ()))

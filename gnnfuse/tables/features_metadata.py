@@ -1,4 +1,4 @@
-"""What Hugging Face datasets writes into an Arrow schema: which columns are media, and what class numbers mean."""
+"""Reads what Hugging Face datasets writes into an Arrow schema: which columns are media, and the names of classes."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ KINDS = {"Image": "image", "Audio": "audio", "ClassLabel": "label"}
 
 
 def kinds_in(schema: "pa.Schema") -> dict[str, str]:
-    """Column -> "image", "audio" or "label" (also of a list of class labels), as the schema declares it."""
+    """Column -> "image", "audio" or "label" (also for lists of class labels), as the schema declares it."""
     found = {name: KINDS.get(str(entry.get("_type"))) for name, entry in _features(schema).items()}
     found |= dict.fromkeys(class_names_in(schema), "label")
     known = set(schema.names)
@@ -29,7 +29,7 @@ def class_names_in(schema: "pa.Schema") -> dict[str, tuple[str, ...]]:
 
 
 def _listed(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What the lists of a column hold: a `Sequence`, `List` or `LargeList` of it; None where they are no lists."""
+    """The element type of a column of lists (`Sequence`, `List` or `LargeList`); None for other columns."""
     inner = entry.get("feature")
     return inner if isinstance(inner, dict) else None
 
@@ -42,7 +42,7 @@ def _features(schema: "pa.Schema") -> Mapping[str, Mapping[str, Any]]:
         features = {}
     if not isinstance(features, dict):
         return {}
-    entries = {  # before it had a type of its own, a list of features was a list of one feature
+    entries = {  # older versions write a list of features as a list of one feature
         name: {"feature": entry[0]} if isinstance(entry, list) and len(entry) == 1 else entry
         for name, entry in features.items()
     }

@@ -1,4 +1,4 @@
-"""Numbers with a decimal comma or with thousands separators: recognised, but never converted by guess."""
+"""Recognises numbers with a decimal comma or thousands separators; never converts them by guess."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3}){2,}")
 
 
 def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
-    """What separators in numbers mean, and how to write the numbers instead; empty where there are none.
+    """What separators in numbers mean, and how to write the numbers instead; empty if there are none.
 
-    Three digits behind every comma may be thousands or decimals: then the message asks. Following the advice changes no
-    number.
+    Three digits after every comma may be thousands or decimals; then the message is a question. Following the advice
+    changes no number.
 
     Args:
-        texts: cells that are no numbers as they stand.
+        texts: cells that are not numbers as written.
         pointed: whether other cells of the column are numbers with a decimal point.
 
     Example:

@@ -14,25 +14,25 @@ from gnnfuse.tables.named_files import NamedFiles, named_files
 from gnnfuse.tables.table import Table
 from gnnfuse.tables.unique_ids import check_ids, wrong_with_ids
 
-LOOK = 1000  # rows looked at
+LOOK = 1000  # rows examined
 TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
 IDS = ("id", "uid", "uuid", "guid", "key", "index", "sample_id", "row_id", "item_id", "sample", "name")
 SPLITS = ("split", "subset", "partition", "set")
 UNUSED = "unused"
-MOST_SHOWN = 60  # columns that people are shown one by one
-VALUE = re.compile(r"'(\\.|[^'\\])*'|: .*|\d[\d,.]*")  # what differs in the reasons for alike columns
-FEW = 20  # different short texts: words of a category rather than texts
+MOST_SHOWN = 60  # up to so many columns are listed one by one
+VALUE = re.compile(r"'(\\.|[^'\\])*'|: .*|\d[\d,.]*")  # the numbers in which the reasons for similar columns differ
+FEW = 20  # at most so many different short texts are a category
 
 
 @dataclass(frozen=True)
 class ColumnGuess:
-    """What one column was taken for.
+    """The guessed role of one column.
 
     Args:
         column: its name.
         role: "image", "audio", "text", "text_file", "rows", "features", "target", "id", "split", "group" or "unused".
         reason: why, in words.
-        blank: share of empty cells among the rows looked at.
+        blank: share of empty cells among the rows examined.
         example: a cell, shortened.
     """
 
@@ -45,10 +45,10 @@ class ColumnGuess:
 
 @dataclass(frozen=True)
 class Guess:
-    """What the columns of a table were taken for.
+    """The guessed roles of a table's columns.
 
     Args:
-        columns: to read samples with.
+        columns: the columns for reading samples.
         account: one entry per column of the table, in its order.
     """
 
@@ -60,8 +60,8 @@ class Guess:
 
     @property
     def summary(self) -> tuple[ColumnGuess, ...]:
-        """The account for people: where it has more than 60 entries, one for all columns of the same role and reason,
-        whose numbers may differ; its reason and example are those of the first."""
+        """The account, shortened: beyond 60 entries, columns with the same role and reason (up to the numbers in it)
+        share one entry, with the reason and example of the first."""
         if len(self.account) <= MOST_SHOWN:
             return self.account
         alike: dict[tuple[str, str], list[ColumnGuess]] = {}
@@ -70,7 +70,7 @@ class Guess:
         return tuple(_as_one(several) for several in alike.values())
 
     def refuse_none(self) -> None:
-        """Refuse columns of which none is an input.
+        """Refuse columns without any input.
 
         Raises:
             TableError: the message gives the reasons for up to five of them.
@@ -105,19 +105,19 @@ def guess_columns(
     group: str | None = None,
     ignore: Sequence[str] | None = None,
 ) -> Guess:
-    """Guess which column is what from 1,000 rows, drawn from all (of a stream, the first).
+    """Guess the role of each column from 1,000 rows, drawn from all (for a stream, the first).
 
-    In this order: what the source declares (media and class features, class folders), names of splits under a
-    column named so, unique values under a name of ids, a name of targets, endings of media files and first bytes of
-    embedded media, first bytes of the files that cells name (of 100 rows), lists of numbers, numbers, texts. What looks
-    like paths, URLs or base64 and cannot be read as a picture, recording or text stays unused, with a warning. Short
-    texts of a few values that come again and again are a category and stay unused, as do constants, dates and times,
-    running numbers and numbers with commas. A column of numbers may hold words that stand for an empty cell
-    (`Blanks`). What is given is not guessed: a role with columns (or an empty list for none) takes these and no others.
-    A group is never guessed. What is ignored is unused.
+    Evidence in this order: the source's declarations (media and class features, class folders), split names in a
+    column named as a split, unique values in a column named as ids, a column name usual for targets, suffixes of media
+    files and first bytes of embedded media, first bytes of the files that cells name (in 100 rows), lists of numbers,
+    numbers, texts. Columns of paths, URLs or base64 that cannot be read as a picture, recording or text stay unused,
+    with a warning. A few short texts that recur are a category and stay unused, as do constants, dates and times,
+    running numbers and numbers with commas. A column of numbers may hold words that stand for an empty cell (`Blanks`).
+    A given role is not guessed: it takes the given columns (none for an empty list) and no others. A group is never
+    guessed. Ignored columns are unused.
 
-    A column of ids tells all rows of the table apart (those of a stream are not compared): a guessed one that does not
-    is unused, and rows are named by their numbers.
+    Ids must be unique in the whole table (not checked for a stream): a guessed id column that repeats one is unused,
+    and rows are named by their numbers.
 
     Raises:
         TableError: a given column is unknown (the message names near ones) or also ignored, or given ids are empty or
@@ -144,7 +144,7 @@ def guess_columns(
     _refuse_both(given, ignored)
     if id is not None and not table.streaming:
         check_ids(table, id)
-    taken = {} if group is None else {group: "group"}  # tells groups apart: no input unless given as one too
+    taken = {} if group is None else {group: "group"}  # identifies groups: an input only if given as one too
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
     taken |= dict.fromkeys(ignored, UNUSED)
     found = _guesses(table, taken, given)
@@ -152,7 +152,7 @@ def guess_columns(
 
 
 def _guesses(table: Table, taken: dict[str, str], given: dict[str, tuple[str, ...]]) -> list[ColumnGuess]:
-    """One guess for each column; those that are `taken` have their role."""
+    """One guess per column; `taken` columns keep their role."""
     found: list[ColumnGuess] = []
     before: set[str] = set()
     evidences = list(gather(table, LOOK))

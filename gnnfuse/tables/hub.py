@@ -1,4 +1,4 @@
-"""What Hugging Face datasets reads: its own folders, folders of data files, data sets of the hub."""
+"""Sources that Hugging Face datasets reads: its own folders, folders of data files, data sets on the hub."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ROWS = 1000
 
 
 def load(source: str | Path, cache: Path | None, *, streaming: bool, allow_outside: bool) -> object:
-    """The data set in a folder (a path) or on the hub (a text); its splits together, if it has some.
+    """The data set in a folder (a path) or on the hub (a text), with its splits if it has any.
 
     Raises:
         TableError: it cannot be loaded; the message gives the reason.
@@ -30,7 +30,7 @@ def load(source: str | Path, cache: Path | None, *, streaming: bool, allow_outsi
         return datasets.load_dataset(source, cache_dir=None if cache is None else str(cache), streaming=streaming)
     except TableError:
         raise
-    except Exception as error:  # whatever the network, the hub or a builder raises
+    except Exception as error:  # the network, the hub or a builder may raise anything
         what = "" if isinstance(source, Path) else "found no file or folder of that name, and "
         raise TableError(
             f"table {str(source)!r}: {what}datasets cannot load it: {type(error).__name__}: {error}"
@@ -38,13 +38,13 @@ def load(source: str | Path, cache: Path | None, *, streaming: bool, allow_outsi
 
 
 def rows_of(loaded: Any) -> "tuple[IndexedRows | None, Stream | Indexed, pa.Schema]":
-    """The rows of a data set, of one with several splits with their names in a column `split`.
+    """The rows of a data set; if it has several splits, a column `split` holds their names.
 
     Returns:
         The rows by number (None for a stream), the rows in order, and the schema.
 
     Raises:
-        TableError: not a data set, or splits beside a column of that name.
+        TableError: not a data set, or it has both splits and a column `split`.
     """
     import datasets
 
@@ -71,7 +71,7 @@ def _renamed(part: Any) -> Any:
 
 @dataclass(frozen=True)
 class Indexed:
-    """The batches of rows that can be had by number; begins anew in every pass."""
+    """The batches of indexed rows; every pass starts from the beginning."""
 
     rows: IndexedRows
 
@@ -92,7 +92,7 @@ class Stream:
     named: bool
 
     def schema(self) -> "pa.Schema":
-        """The columns' types: as the data set declares them, else those of its first rows.
+        """The columns' types as the data set declares them, else as its first rows show them.
 
         Raises:
             TableError: no rows.
@@ -124,5 +124,5 @@ class Stream:
     def _next(self, batches: "Iterator[pa.Table]", count: int) -> "pa.Table | None":
         try:
             return next(batches, None)
-        except Exception as error:  # whatever the network, a builder or a user's function raises
+        except Exception as error:  # the network, a builder or a user's function may raise anything
             raise TableError(f"table of datasets, after row {count}: {type(error).__name__}: {error}") from error

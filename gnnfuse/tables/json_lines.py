@@ -16,7 +16,7 @@ from gnnfuse.tables.row_mappings import MOST_NESTED, RowKeys, as_text, too_deep
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 1000  # made into one Arrow batch
+ROWS = 1000  # rows per Arrow batch
 CELLS = 1_000_000  # in a batch, about
 
 Row = dict[str, object]
@@ -27,12 +27,12 @@ class JsonLinesFile:
     """A file with one JSON object per line, in UTF-8; or one array of objects, or one object (see `rows_in`).
 
     Columns are the keys in the order of their first appearance; a key that a row lacks is an empty cell. Whole numbers
-    and fractions make a column of numbers; a column of values of several kinds, or of text that is not UTF-8, becomes
-    a column of texts kept as bytes (a number or list in it as JSON writes it).
+    and fractions make a column of numbers. A column of several kinds of values, or of text that is not UTF-8, becomes
+    texts kept as bytes (numbers and lists as JSON writes them).
 
     Args:
         path: the file.
-        look: rows that the columns are learnt from; None for all.
+        look: rows from which the columns are inferred; None for all.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class JsonLinesFile:
     _notes: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def schema(self) -> "pa.Schema":
-        """The columns' types; those of mixed kinds are bytes.
+        """The columns' types; mixed columns are bytes.
 
         Raises:
             TableError: a line that is no JSON object, keys that are no columns.
@@ -60,7 +60,7 @@ class JsonLinesFile:
         return frozenset(entry.name for entry in self.schema() if entry.type == pa.binary())
 
     def notes(self) -> tuple[str, ...]:
-        """How the rows stand in the file, where that is unusual; known once the columns are."""
+        """The layout of the rows in the file, if unusual; known once the columns are."""
         return tuple(dict.fromkeys(self._notes))
 
     def __iter__(self) -> "Iterator[pa.RecordBatch]":
@@ -125,7 +125,7 @@ class JsonLinesFile:
                 yield self._checked(self._parsed(line, f", row {row}"), row)
 
     def _whole(self, file: BinaryIO, begin: int) -> Iterable[object] | None:
-        """The rows of a file that is one list or one object; None where each line is a row."""
+        """The rows of a file that is one list or one object; None if each line is a row."""
         first = file.readline()
         if first.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it anew as UTF-8")
@@ -170,7 +170,7 @@ def _unique(pairs: list[tuple[str, object]]) -> Row:
     """An object as a mapping.
 
     Raises:
-        ValueError: a key stands twice.
+        ValueError: a key occurs twice.
     """
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -189,7 +189,7 @@ def _is_json(line: bytes) -> bool:
 
 
 def _chunks(objects: Iterator[Row]) -> Iterator[list[Row]]:
-    """Rows in lists of up to 1,000 rows, and fewer where they are wide."""
+    """Rows in lists of up to 1,000, fewer if they are wide."""
     chunk: list[Row] = []
     cells = 0
     for row in objects:

@@ -9,17 +9,17 @@ WRITE = "frame.to_json(path, orient='records', lines=True)"
 
 
 def rows_in(whole: Mapping[str, Any], *, lists_are_cells: bool = False) -> tuple[list[Any], str]:
-    """The rows of a file that is a single JSON object, and how they stand in it: "" for one row.
+    """The rows of a file that is a single JSON object, and the name of its shape: "" for one row.
 
     The shapes are `{"data": [rows]}` (with a schema, as pandas' orient="table", or with single values beside), and
-    pandas' orient="split", "columns" (its default) and "index" where the rows are numbered.
+    pandas' orient="split", "columns" (its default) and, with numbered rows, "index".
 
     Args:
         whole: the object.
-        lists_are_cells: take an object with lists of objects for a row: JSON Lines of one row.
+        lists_are_cells: treat an object with lists of objects as a row: JSON Lines of one row.
 
     Raises:
-        ValueError: it is no table, or may be two; the message names the shape.
+        ValueError: it is no table, or is ambiguous between two; the message names the shape.
 
     Example:
         >>> rows_in({"text": {"0": "a cat", "1": "a dog"}, "label": {"0": "cat", "1": "dog"}})[0]

@@ -19,7 +19,7 @@ from gnnfuse.tables.target_column import TargetColumn
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCells(TableTarget):
-    """Labels in each row: names in one cell, or a 0 or 1 for each label, in one cell's list or in a column each.
+    """Labels in each row: names in one cell, or a 0 or 1 per label, in a list in one cell or in a column each.
 
     Args:
         separator: between the labels in a cell; None where cells are lists.
@@ -72,14 +72,14 @@ class LabelCells(TableTarget):
     def of(
         cls, column: TargetColumn, reason: str, *, labels: tuple[str, ...] = (), separator: str | None = None
     ) -> "LabelCells":
-        """Labels in a column, for a reason."""
+        """Labels in a column, with the reason for the choice."""
         return LabelCells(
             columns=(column.name,), literal=column.literal, labels=labels, separator=separator, reason=reason
         )
 
     @classmethod
     def multi_hot(cls, column: TargetColumn) -> "LabelCells | None":
-        """Labels by their places in lists of one length of nothing but 0 and 1; None for other lists.
+        """Labels by position in 0/1 lists of equal length; None for other lists.
 
         Raises:
             TableError: lists of lists.
@@ -96,7 +96,7 @@ class LabelCells(TableTarget):
 
     @classmethod
     def given_separator(cls, column: TargetColumn, separator: str) -> "LabelCells":
-        """Labels between which a given separator stands.
+        """Labels separated by a given separator.
 
         Raises:
             TableError: no cell holds it, and another one is certain.
@@ -105,14 +105,14 @@ class LabelCells(TableTarget):
 
     @classmethod
     def separated_by(cls, column: TargetColumn, separator: str, reason: str) -> "LabelCells":
-        """Labels between which a separator stands, for a reason."""
+        """Labels separated by a separator, with the reason for the choice."""
         cells = column.cells
         width = multi_hot_width(labels_in(cell, separator) if isinstance(cell, str) else [cell] for cell in cells)
         return cls.of(column, reason, separator=separator, labels=_places(column, width))
 
     @property
     def empty(self) -> tuple[str, ...] | None:
-        """No labels, where the cell would name them."""
+        """No labels, if the cell would name them."""
         return None if self.labels else ()
 
     def value(self, found: Sequence[Cell]) -> tuple[str, ...] | None:
@@ -120,7 +120,7 @@ class LabelCells(TableTarget):
         return self._by_place(found) if self.labels else self._by_name(found[0])
 
     def strata(self, found: Sequence[object]) -> Int64[np.ndarray, "rows"]:
-        """Each row's rarest label, the first by name of equally rare ones."""
+        """Each row's rarest label; ties go to the first by name."""
         counts = Counter(label for labels in found if isinstance(labels, tuple) for label in labels)
         return strata_by_name([_rarest(labels, counts) if isinstance(labels, tuple) else None for labels in found])
 
@@ -156,7 +156,7 @@ class LabelCells(TableTarget):
 
 
 def no_truth(names: Sequence[str], rows: Sequence[tuple[Cell, ...]]) -> tuple[str, Cell] | None:
-    """The first cell that is neither 0 nor 1 (or true or false), and its column; None where there is none.
+    """The column and cell of the first cell that is not 0, 1, true or false; None if there is none.
 
     Example:
         >>> no_truth(["a", "b"], [(0, "1"), (True, "yes")]), no_truth(["a"], [(0,)])
@@ -175,7 +175,7 @@ def _rarest(labels: tuple[str, ...], counts: "Counter[str]") -> str:
 
 
 def _fit(column: TargetColumn, separator: str) -> str:
-    """How a given separator fits the cells."""
+    """Describe how a given separator fits the cells."""
     if any(isinstance(cell, str) and separator in cell for cell in column.cells):
         return "as given"
     other = find_separator(column.cells)

@@ -19,8 +19,8 @@ BRACKETS = {"[": "]", "(": ")", "{": "}"}
 def literal_list(text: str) -> list[object] | None:
     """The entries of a list, tuple or set that a text spells out; None for any other text. Nothing is evaluated.
 
-    Entries are texts in quotes, numbers, true, false and none (null, nan) in any case; commas or spaces stand between
-    them, as numpy writes no commas. A tuple has a comma: "(a)" and "(1)" are names.
+    Entries are texts in quotes, numbers, true, false and none (null, nan) in any case, separated by commas or spaces
+    (numpy writes no commas). A tuple has a comma: "(a)" and "(1)" are names.
 
     Example:
         >>> literal_list("['red', 'big']"), literal_list("[true, null]"), literal_list("[0. 1.]"), literal_list("red")
@@ -70,5 +70,5 @@ def _number(digits: str) -> object:
 def _unquoted(text: str) -> str:
     try:
         return str(ast.literal_eval(text))
-    except (ValueError, SyntaxError):  # escapes that are none
+    except (ValueError, SyntaxError):  # invalid escapes
         return text[1:-1]

@@ -1,4 +1,4 @@
-"""Folders that Hugging Face datasets reads: nothing outside of them is read, and nothing is connected to."""
+"""Folders that Hugging Face datasets reads, without reading anything outside them and without network access."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from gnnfuse.tables.arrow_rows import map_arrow
 from gnnfuse.tables.error import TableError
 from gnnfuse.tables.media_path import ADVICE
 
-SPLITS, STATE, INFO = "dataset_dict.json", "state.json", "dataset_info.json"  # what `save_to_disk` writes
+SPLITS, STATE, INFO = "dataset_dict.json", "state.json", "dataset_info.json"  # files that `save_to_disk` writes
 CARDS = ("README.md", ".huggingface.yaml")
 READERS = frozenset({"arrow", "audiofolder", "csv", "imagefolder", "json", "parquet", "text"})  # of datasets
 
@@ -25,16 +25,16 @@ def is_dataset_folder(folder: Path) -> bool:
 
 
 def load_folder(folder: Path, cache: Path | None, *, streaming: bool, allow_outside: bool) -> object:
-    """The data set in a folder: what `save_to_disk` wrote, or data files with or without a card that names them.
+    """The data set in a folder: one that `save_to_disk` wrote, or data files with or without a card that names them.
 
     Args:
         folder: the folder.
-        cache: where datasets keeps what it converts; None for its own place.
+        cache: where datasets keeps converted data; None for its default folder.
         streaming: read rows one after another.
         allow_outside: let the card, the lists of files and links name files elsewhere.
 
     Raises:
-        TableError: it cannot be read, names something outside of the folder, or is to be read by something else than
+        TableError: it cannot be read, names something outside the folder, or needs a builder other than those for
             text, tables, pictures or recordings.
     """
     import datasets
@@ -65,13 +65,13 @@ def load_folder(folder: Path, cache: Path | None, *, streaming: bool, allow_outs
 
 @dataclass(frozen=True)
 class _Inside:
-    """Refuses what leads out of a folder."""
+    """Refuses names that lead out of a folder."""
 
     folder: Path
     allow_outside: bool
 
     def file(self, name: str, where: str) -> Path | None:
-        """The ordinary file of a name; None for a URL, which is refused unless `allow_outside` is set."""
+        """The ordinary file with a name; None for a URL, which is refused unless `allow_outside` is set."""
         if "://" in name or "::" in name:
             self.refuse(name, where)
             return None
@@ -84,13 +84,13 @@ class _Inside:
         return path
 
     def plain(self, name: object, where: str) -> str:
-        """A name of a file or folder in the folder itself."""
+        """The name of a file or folder directly in the folder."""
         if not isinstance(name, str) or name in ("", "..") or re.search(r"[/\\]", name):
             self.refuse(name, where)
         return str(name)
 
     def refuse(self, name: object, where: str) -> None:
-        """Raise, unless files elsewhere are allowed."""
+        """Raise unless files elsewhere are allowed."""
         if not self.allow_outside:
             raise TableError(
                 f"table {shown(self.folder)}: {where} names {shown(name)}, expected names within the folder{ADVICE}"
@@ -98,7 +98,7 @@ class _Inside:
 
 
 def _row_folders(inside: _Inside) -> Iterator[Path]:
-    """The folders of a saved data set that hold rows: its splits, or itself."""
+    """The folders of a saved data set that hold rows: those of its splits, or its own."""
     folder = inside.folder
     if (folder / INFO).is_file() and (folder / STATE).is_file():
         yield folder
@@ -129,7 +129,7 @@ def _read(inside: _Inside, path: Path) -> dict[str, Any]:
 
 
 def _check_cards(inside: _Inside) -> None:
-    """Refuse patterns of files that lead out, before datasets looks for what they match."""
+    """Refuse file patterns that lead out, before datasets expands them."""
     from huggingface_hub import DatasetCard
 
     for name in CARDS:
@@ -150,7 +150,7 @@ def _check_cards(inside: _Inside) -> None:
 
 
 def _patterns(config: Any) -> Iterator[object]:
-    """What a configuration names: `data_dir`, and `data_files` as a text, a list, or paths by split."""
+    """The patterns in a configuration: `data_dir`, and `data_files` as a text, a list, or paths by split."""
     for value in (config.get("data_dir"), config.get("data_files")) if isinstance(config, dict) else ():
         for entry in value if isinstance(value, list) else [value]:
             paths = entry.get("path") if isinstance(entry, dict) else entry

@@ -1,4 +1,4 @@
-"""The modality of a file or of some bytes, by the name's suffix or by the first bytes."""
+"""The modality of a file by its suffix, or of encoded media by their first bytes."""
 
 import re
 from pathlib import PurePosixPath
@@ -25,12 +25,12 @@ IMAGE_MAGIC = (
 )
 NETPBM = re.compile(rb"P([1-6]|[fF])[ \t\r\n]")
 AUDIO_MAGIC = (b"ID3", *container.MAGIC)
-# The sync word of an MPEG frame of layer III or II; AAC has layer 0, and a mark of UTF-16 reads as layer I.
+# The sync word of an MPEG frame of layer III or II; AAC has layer 0, and a UTF-16 byte order mark reads as layer I.
 MPEG_FRAME = re.compile(rb"\xff[\xe2\xe3\xe4\xe5\xf2-\xf5\xfa-\xfd]")
 
 
 def kind_of_name(name: str) -> str | None:
-    """The modality of a file by its ending: "image", "audio", "text" or None.
+    """The modality of a file by its suffix: "image", "audio", "text" or None.
 
     Example:
         >>> kind_of_name("photos/Cat.JPG"), kind_of_name("a cat.")

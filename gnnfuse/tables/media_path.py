@@ -1,4 +1,4 @@
-"""Where a cell's path leads: into the folder of the media, or to an error."""
+"""Resolves the path in a cell within the media folder, or refuses it."""
 
 import os
 import re
@@ -19,13 +19,13 @@ ADVICE = "; allow_outside (--allow-outside) lets paths lead elsewhere"
 class MediaFolder:
     """The folder that a table's media paths start from, and whether they may leave it.
 
-    Nothing is opened here, so a path may be made for every row of a large table; symbolic links are followed, so that
-    none leads out of the folder.
+    No file is opened here, so paths are cheap even for every row of a large table; symbolic links are followed, so
+    that none leads out of the folder.
 
     Args:
-        path: the folder; None where a table has none, which lets no relative path be used.
+        path: the folder; None for a table without one, which allows no relative paths.
         allow_outside: let absolute paths, `..` and links lead anywhere. URLs are never fetched.
-        written: files that the caller will replace or remove: no cell may name one.
+        written: files that the caller will replace or remove; no cell may name one.
 
     Example:
         >>> MediaFolder(Path("/data")).resolve("../etc/passwd").found
@@ -40,8 +40,8 @@ class MediaFolder:
         """The file that a cell names.
 
         Args:
-            cell: what stands in the table.
-            absolute: take an absolute path that lies within the folder, as libraries write them beside embedded media.
+            cell: the cell's text.
+            absolute: accept an absolute path within the folder, as libraries write them beside embedded media.
 
         Raises:
             TableError: the cell names a file that will be replaced or removed.
@@ -78,12 +78,12 @@ class MediaFolder:
         return f"the folder {os.path.abspath(self.path)!r}" if self.path else "a folder of media"
 
     @cached_property
-    def _root(self) -> str:  # following links costs more than all the rest
+    def _root(self) -> str:  # following links costs more than everything else here
         return os.path.realpath(self.path or "/")
 
 
 def _never(cell: str) -> str | None:
-    """What is wrong with a path that no folder can hold, wherever it lies."""
+    """What is wrong with a path that no folder can contain."""
     if "\0" in cell:
         return "a path with a NUL byte"
     if cell.startswith(("\\\\", "//")):

@@ -1,4 +1,4 @@
-"""Rows, frames and Arrow data that lie in memory, as one Arrow table."""
+"""Rows, frames and Arrow data in memory, as one Arrow table."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAME = "in memory"
 EXPORTS = ("__arrow_c_stream__", "__arrow_c_array__")  # the Arrow PyCapsule interface
 SIMPLE = frozenset({str, bytes, bool, int, float, type(None)})
-SPELT = (str, bool, int, float)  # kinds that share a column as texts
+SPELT = (str, bool, int, float)  # types that may share a column, as texts
 MISSING = frozenset({"NoneType", "NAType", "NaTType"})
 PNG = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 TIFF = frozenset({"I", "F", "CMYK"})
@@ -35,7 +35,7 @@ class MemoryRows:
     Args:
         table: its rows and columns.
         texts: columns of texts that are kept as bytes.
-        kinds: column -> "image", where cells are PIL pictures.
+        kinds: column -> "image", if its cells are PIL pictures.
     """
 
     table: "pa.Table"
@@ -44,17 +44,17 @@ class MemoryRows:
 
 
 def memory_rows(source: Any) -> MemoryRows | None:
-    """A list of mappings, a pandas frame, or what gives its columns to Arrow (pyarrow, polars, DuckDB and others).
+    """A list of mappings, a pandas frame, or an object that exports its columns to Arrow (pyarrow, polars, DuckDB ...).
 
-    In lists and in pandas columns of objects, a path is its text, a PIL picture becomes a PNG file (TIFF, where PNG
-    cannot hold its pixels), arrays and tensors are lists of numbers, or numbers where they have no dimension. Texts
-    and numbers in one column are all texts, numbers as JSON writes them. A key that a row lacks is an empty cell.
+    In lists and in pandas columns of objects, a path becomes its text, a PIL picture a PNG file (TIFF if PNG cannot
+    hold its pixels), and an array or tensor a list of numbers, or a number if it has no dimension. A column of texts
+    and numbers becomes texts, with numbers as JSON writes them. A key that a row lacks is an empty cell.
 
     Returns:
         None for anything else.
 
     Raises:
-        TableError: cells that do not go together or that no column can hold; the message names row and column.
+        TableError: cells of incompatible types or that no column can hold; the message names row and column.
 
     Example:
         >>> memory_rows([{"n": 1}, {"n": "two"}, {"n": torch.tensor(3)}]).table.column("n").to_pylist()
@@ -77,7 +77,7 @@ def memory_rows(source: Any) -> MemoryRows | None:
             raise TableError(f"table {NAME}: found a {type(source).__name__} that is no table ({error})") from error
     check_values(source, NAME)
     renamed = source.rename_columns(list(checked_schema(source.schema, NAME).names))
-    return MemoryRows(renamed.replace_schema_metadata(source.schema.metadata))  # which names the classes of numbers
+    return MemoryRows(renamed.replace_schema_metadata(source.schema.metadata))  # with the class names of numbers
 
 
 def _from_rows(rows: list[Any]) -> MemoryRows:
@@ -120,7 +120,7 @@ def _table(columns: Mapping[str, Any]) -> MemoryRows:
 
 
 def _plain(name: str, place: int, cell: Any) -> object:
-    """A cell as Arrow takes it."""
+    """A cell as a value that Arrow accepts."""
     if type(cell) in SIMPLE:
         return cell
     if isinstance(cell, Tensor):
@@ -134,7 +134,7 @@ def _plain(name: str, place: int, cell: Any) -> object:
             )
         return cell if cell.ndim == 1 and cell.dtype != object else _plain(name, place, cell.tolist())
     if isinstance(cell, np.datetime64):
-        return cell.astype("datetime64[us]")  # Arrow reads no days, months or years among objects
+        return cell.astype("datetime64[us]")  # among objects, Arrow reads no days, months or years
     if isinstance(cell, os.PathLike):
         return os.fspath(cell)
     if isinstance(cell, dict | list | tuple):
@@ -154,9 +154,9 @@ def _is_picture(cell: object) -> bool:
 
 
 def _stored(image: "Image") -> dict[str, object]:
-    """A picture as Hugging Face datasets stores one, with the same pixels."""
+    """A picture as Hugging Face datasets stores it, with the same pixels."""
     file = BytesIO()
-    plain = image.copy() if image.mode in PNG | TIFF else image.convert("RGB")  # a copy has no tags of its file
+    plain = image.copy() if image.mode in PNG | TIFF else image.convert("RGB")  # a copy lacks its file's tags
     if plain.mode in TIFF:
         plain.save(file, "TIFF")
     else:
@@ -165,7 +165,7 @@ def _stored(image: "Image") -> dict[str, object]:
 
 
 def _spelt(name: str, cells: list[Any], error: Exception) -> "pa.Array":
-    """Cells of several simple kinds, numbers beyond 64 bits and texts that are not Unicode, as texts kept as bytes.
+    """Cells of several simple types, numbers beyond 64 bits and texts that are not Unicode, as texts kept as bytes.
 
     Raises:
         TableError: cells of other kinds.

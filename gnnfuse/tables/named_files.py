@@ -1,4 +1,4 @@
-"""Whether the cells of a column name files: existing ones of any suffix, or only what looks like their paths."""
+"""Whether the cells of a column name files: existing ones with any suffix, or only apparent paths."""
 
 import base64
 import re
@@ -13,18 +13,18 @@ from gnnfuse.sample.foreign import foreign, foreign_name
 from gnnfuse.tables.media_kinds import kind_of_bytes, kind_of_name
 from gnnfuse.tables.media_path import URL, MediaFolder
 
-LOOK = 100  # different cells whose files are looked at
+LOOK = 100  # different cells whose files are examined
 HEAD = 512  # bytes read of each
-MOSTLY = 0.8  # of the cells that name something, or of the files that are there
+MOSTLY = 0.8  # share of the cells that name something, or of the existing files
 LONGEST = 4096  # characters of a path
 NUMBERS = re.compile(r"[\d./:+-]+")  # dates, fractions, versions
-PATH = re.compile(  # from a root, of several separators, or with an ending or a padded or long number behind the last
+PATH = re.compile(  # from a root, with several separators, or with a suffix or a padded or long number after the last
     r"(~?[/\\]|\.{1,2}[/\\]|[A-Za-z]:[/\\]).+|[\w.-]+([/\\][\w.-]*){2,}"
     r"|[\w.-]+[/\\]([\w.-]*\.[A-Za-z]\w{1,7}|0\d+|\d{5,})"
 )
 BASE64 = re.compile(r"[A-Za-z0-9+/]{64,}")
 ENCODED = re.compile(r"[A-Za-z0-9+/]{64,}={0,2}")
-UPPER, LOWER = 0.2, 0.1  # the least shares of capitals and small letters in base64: words have fewer capitals
+UPPER, LOWER = 0.2, 0.1  # minimum shares of upper and lower case letters in base64; words have fewer capitals
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(;[\w=-]+)*;base64,")
 CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 KINDS = {"image": "pictures", "audio": "recordings", "text": "texts"}
@@ -36,11 +36,11 @@ class NamedFiles:
     """What the cells of a column name.
 
     Args:
-        looked: different cells looked at.
-        counts: how many of them name a file of a kind that can be read ("image", "audio", "text"), one that cannot
-            ("other"), look like a path without a file ("missing"), are a URL ("url"), base64 of media ("base64") or
-            of other bytes ("encoded").
-        examples: for each of these a cell, and why it cannot be read.
+        looked: number of different cells examined.
+        counts: how many of them name a file of a readable kind ("image", "audio", "text") or another ("other"), look
+            like a path without a file ("missing"), are a URL ("url"), base64 of media ("base64") or of other bytes
+            ("encoded").
+        examples: for each of these, a cell and why it cannot be read.
         folder: the folder of media, as messages name it.
     """
 
@@ -51,9 +51,9 @@ class NamedFiles:
 
     @property
     def kind(self) -> str | None:
-        """The kind of files that the column names, None where most cells name nothing or the files are of no one kind.
+        """The kind of files that the column names; None if most cells name nothing or the kinds are mixed.
 
-        Cells without a file do not count: whoever reads them gets an error that names the file.
+        Cells whose file is missing do not count: reading them raises an error that names the file.
         """
         files = self.counts["image"] + self.counts["audio"] + self.counts["text"] + self.counts["other"]
         best = max(KINDS, key=lambda kind: self.counts[kind])
@@ -61,7 +61,7 @@ class NamedFiles:
 
     @property
     def reason(self) -> str:
-        """Why the column is of its kind, or cannot be an input; empty where most cells name nothing."""
+        """Why the column is of its kind, or cannot be an input; empty if most cells name nothing."""
         if not self._named:
             return ""
         if self.kind is not None:
@@ -99,7 +99,7 @@ ADVICE = {
 
 
 def named_files(cells: Iterable[object], media: MediaFolder) -> NamedFiles:
-    """Look at what up to 100 different texts among some cells name. Only files within the folder are opened.
+    """Examine what up to 100 different texts among the cells name. Only files within the folder are opened.
 
     Example:
         >>> named_files(["dog/1.m4a", "dog/2.m4a"], MediaFolder(None)).kind is None
@@ -113,16 +113,16 @@ def named_files(cells: Iterable[object], media: MediaFolder) -> NamedFiles:
             counts[kind] += 1
             examples.setdefault(kind, (cell, why))
     slashed = counts.pop("slashed", 0)
-    if slashed and any(counts[kind] for kind in (*KINDS, "other")):  # beside files that are there, these are paths too
+    if slashed and any(counts[kind] for kind in (*KINDS, "other")):  # beside existing files, these are paths too
         counts["missing"] += slashed
         examples.setdefault("missing", examples["slashed"])
     return NamedFiles(len(different), counts, examples, media.described)
 
 
 def _named(cell: str, media: MediaFolder) -> tuple[str, str]:
-    """The kind of what a cell names (empty for an ordinary text), and why it cannot be read, if so.
+    """The kind of thing that a cell names (empty for an ordinary text), and why it cannot be read, if so.
 
-    "slashed" is a cell such as "and/or": an ordinary text, unless the column names files.
+    "slashed" is a cell such as "and/or": an ordinary text unless the column names files.
     """
     if _is_base64(cell):
         return "base64", ""
@@ -146,7 +146,7 @@ def _named(cell: str, media: MediaFolder) -> tuple[str, str]:
 
 
 def _head(path: Path) -> bytes | None:
-    """The first bytes of an ordinary file that is not empty; None where there is none."""
+    """The first bytes of a non-empty ordinary file; None if there is none."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return None
@@ -162,7 +162,7 @@ def _is_text(head: bytes, name: str) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        return len(head) == HEAD and error.start > HEAD - 4  # a character that is cut
+        return len(head) == HEAD and error.start > HEAD - 4  # a truncated character
     return True
 
 
@@ -180,7 +180,7 @@ def _is_base64(cell: str) -> bool:
 
 
 def _is_encoded(cell: str) -> bool:
-    """Whether a cell is long base64 by its letters: neither a hexadecimal hash, nor a sequence of DNA, nor a path."""
+    """Whether a cell's characters are those of long base64, not of a hexadecimal hash, a DNA sequence or a path."""
     if len(cell) % 4 or not ENCODED.fullmatch(cell):
         return False
     start = cell[:HEAD]

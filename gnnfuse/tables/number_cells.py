@@ -14,12 +14,12 @@ from gnnfuse.tables.numbers_in_cells import number_in
 from gnnfuse.tables.table_target import TableTarget
 from gnnfuse.tables.target_column import TargetColumn
 
-RANGES = 10  # of a number
+RANGES = 10  # digits of a number
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumberCells(TableTarget):
-    """A number in each row's cell, or a vector of them: in one cell's list, or in a column each.
+    """One number per row, or a vector of them: in a list in one cell, or in a column each.
 
     Example:
         >>> NumberCells(columns=("x", "y")).read({"x": 1, "y": "2.5"})
@@ -41,7 +41,7 @@ class NumberCells(TableTarget):
 
     @classmethod
     def of(cls, column: TargetColumn, reason: str) -> "NumberCells":
-        """Numbers in a column, for a reason."""
+        """Numbers in a column, with the reason for the choice."""
         return cls(columns=(column.name,), literal=column.literal, reason=reason)
 
     def value(self, found: Sequence[Cell]) -> float | tuple[float, ...]:
@@ -52,7 +52,7 @@ class NumberCells(TableTarget):
         return numbers[0] if len(numbers) == 1 else numbers
 
     def strata(self, found: Sequence[object]) -> Int64[np.ndarray, "rows"]:
-        """Ten ranges of equal counts of the first number."""
+        """Ten equally populated ranges of the first number."""
         first = [value[0] if isinstance(value, tuple) and value else value for value in found]
         numbers = np.array([number if isinstance(number, float) else np.nan for number in first])
         readable = np.isfinite(numbers)

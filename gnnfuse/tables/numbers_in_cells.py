@@ -6,14 +6,14 @@ from numbers import Real
 
 from gnnfuse.tables.arrow_cells import Cell
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")  # not what float() takes besides: "nan", "1_000"
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")  # excludes others that float() accepts: "nan", "1_000"
 TRUTH = {"true": 1.0, "false": 0.0}
 
 
 def number_in(cell: Cell) -> float | None:
     """The finite number that a cell is, or spells with a decimal point; None for everything else.
 
-    "true" and "false" count as 1 and 0. "NA", "nan" and "inf" are no numbers, nor is "1,5".
+    "true" and "false" count as 1 and 0. "NA", "nan", "inf" and "1,5" are not numbers.
 
     Example:
         >>> number_in(" -1.5e3 "), number_in(7), number_in("nan"), number_in("12 kg")
@@ -32,7 +32,7 @@ def number_in(cell: Cell) -> float | None:
 
 
 def _decimal(cell: Cell) -> float | None:
-    """Arrow's decimals are Python's, which are no `Real`."""
+    """Arrow's decimals become Python's `Decimal`, which is no `Real`."""
     try:
         return float(cell) if type(cell).__name__ == "Decimal" else None  # type: ignore[arg-type]
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Opening a table: which reader a source gets."""
+"""Opens a table: chooses the reader for a source."""
 
 import os
 import re
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
-STREAM_LOOK = 1000  # rows of a JSON Lines stream that its columns are learnt from
+STREAM_LOOK = 1000  # rows of a JSON Lines stream from which its columns are inferred
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a table is opened: the arguments of `open_table`."""
+    """The arguments of `open_table`."""
 
     media: Path | None
     allow_outside: bool
@@ -64,30 +64,30 @@ def open_table(
     blanks: Sequence[str] | Blanks | None = None,
     cache: str | Path | None = None,
 ) -> Table:
-    """Open a table, whatever it lies in.
+    """Open a table from a file, a folder, the Hugging Face hub or memory.
 
     Files: CSV (`.csv`), TSV (`.tsv`, `.tab`), JSON Lines (`.jsonl`, `.ndjson`, `.json`), Parquet (`.parquet`), Arrow
     (`.arrow`, `.feather`). Folders: class folders with pictures, recordings and texts; a folder that holds one table;
-    what `datasets.Dataset.save_to_disk` wrote; whatever else `datasets.load_dataset` reads. A name that is no file:
-    a data set of the Hugging Face hub. Objects: a `datasets` data set (or several, as its splits), a list of
-    mappings, a frame or table of pandas, pyarrow, polars, DuckDB and whatever else gives its columns to Arrow (see
-    `memory_rows`). No code that comes with data is run.
+    the output of `datasets.Dataset.save_to_disk`; anything else that `datasets.load_dataset` reads. A name that is no
+    file: a data set on the Hugging Face hub. Objects: a `datasets` data set (or several, as its splits), a list of
+    mappings, a frame or table of pandas, pyarrow, polars, DuckDB or any library that exports columns to Arrow (see
+    `memory_rows`). Code that comes with data is never run.
 
-    An empty cell is a missing value. So are "NA", "null" and other words that `pandas.read_csv` takes for missing,
-    where numbers or targets are read; in other columns they are texts as any other, unless `blanks` names them. A CSV
-    file whose header holds no comma may be separated by semicolons or tabs, which `Table.notes` records.
+    An empty cell is a missing value. In columns of numbers and targets, so are "NA", "null" and the other words that
+    `pandas.read_csv` treats as missing; in other columns they are texts unless `blanks` names them. A CSV file whose
+    header holds no comma may be separated by semicolons or tabs, which `Table.notes` records.
 
-    Small files are read into memory, large ones are converted to Arrow once and mapped from the cache; a stream needs
-    neither and is read anew in each pass.
+    Small files are read into memory; large ones are converted to Arrow once and mapped from the cache. A stream needs
+    neither and is read again in each pass.
 
     Args:
         source: the table.
         media: folder that paths in cells start from; the table's own folder by default.
-        allow_outside: let such paths lead out of that folder, and a folder's own lists of its files out of it.
+        allow_outside: let such paths lead out of that folder, and file lists in a source folder lead out of it.
         streaming: read rows one after another, without an index.
-        blanks: words that stand for an empty cell in all columns, in place of the usual ones; none by an empty list.
-        cache: folder for converted tables and downloads; by default `gnnfuse/tables` in the user's cache folder, for
-            what `datasets` loads its own. Nothing else is written.
+        blanks: words that stand for an empty cell in all columns, replacing the default ones; an empty list for none.
+        cache: folder for converted tables and downloads; by default `gnnfuse/tables` in the user's cache folder, and
+            the library's own cache for data that `datasets` loads. Nothing else is written.
 
     Raises:
         TableError: there is no such table, or it cannot be read; the message names file, row and column.
@@ -226,13 +226,13 @@ def _tables_in(folder: Path) -> list[Path]:
 
 
 def refuse_overwriting_table(source: object, written: Sequence[Path]) -> None:
-    """Refuse to write over a table, or into a folder that is read as one; called before the table is opened.
+    """Refuse to overwrite a table, or to write into a folder that is read as one; called before the table is opened.
 
-    A folder that holds one table is read no deeper: the folders in it may be written to.
+    Only the top level of a folder that holds one table is read, so its subfolders may be written to.
 
     Args:
-        source: as `open_table` takes it.
-        written: what may be created, replaced or removed.
+        source: as for `open_table`.
+        written: paths that may be created, replaced or removed.
 
     Raises:
         ValueError: names the path and the table.

@@ -12,7 +12,7 @@ from gnnfuse.tables.error import TableError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS = 1000  # in a batch: rows may hold media
+ROWS = 1000  # rows per batch: rows may hold media
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ParquetFile:
     path: Path
 
     def schema(self) -> "pa.Schema":
-        """The columns' types, with what the writer noted about them.
+        """The columns' types, with the writer's metadata.
 
         Raises:
             TableError: two columns of one name.

@@ -1,4 +1,4 @@
-"""Rows that are mappings from columns to cells, as JSON and programs hold them: how many columns, how deep, as text."""
+"""Rows as mappings from columns to cells: collects their keys, limits their depth, and writes cells as text."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from gnnfuse.tables.arrow_checks import MOST_COLUMNS
 from gnnfuse.tables.error import TableError
 
 MOST_NESTED = 32  # Arrow files hold twice as much
-MANY, SPARSE = 1000, 200  # more columns than `MANY`, fewer than one cell of `SPARSE` filled
+MANY, SPARSE = 1000, 200  # with more columns than `MANY`, at least one cell in `SPARSE` must be filled
 
 
 class RowKeys:
@@ -29,11 +29,10 @@ class RowKeys:
         self.rows = self.filled = 0
 
     def add(self, row: Mapping[Any, object]) -> None:
-        """Take in the next row.
+        """Add the keys of the next row.
 
         Raises:
-            TableError: more than 50,000 keys, or more than 1,000 of which the rows have fewer than one in 200: keys
-                that are data.
+            TableError: more than 50,000 keys, or more than 1,000 with fewer than one in 200 filled: the keys are data.
         """
         self.rows += 1
         self.filled += len(row)
@@ -49,7 +48,7 @@ class RowKeys:
 
 
 def too_deep(cell: object) -> bool:
-    """Whether lists and mappings stand within one another more than 32 deep.
+    """Whether lists and mappings are nested more than 32 deep.
 
     Example:
         >>> too_deep([[1, 2], {"a": [3]}])
@@ -65,7 +64,7 @@ def too_deep(cell: object) -> bool:
 
 
 def as_text(value: object) -> bytes | None:
-    """A cell of a column of texts as bytes: a text as it is, anything else as JSON writes it.
+    """A cell of a text column as bytes: a text unchanged, anything else as JSON.
 
     Example:
         >>> as_text("caf\\udce9"), as_text(1.5), as_text([1])
@@ -76,5 +75,5 @@ def as_text(value: object) -> bytes | None:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=isinstance(value, Mapping | list))
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate that the JSON itself spells
+    except UnicodeEncodeError:  # a lone surrogate escaped in the JSON itself
         return text.encode("utf-8", "surrogatepass")

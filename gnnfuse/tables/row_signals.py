@@ -1,4 +1,4 @@
-"""From a row's cells to a sample: each cell as the reader of its modality takes it, or as what is wrong with it."""
+"""Turns a row's cells into a sample: each cell becomes a signal for its modality's reader, or `Unreadable`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ from gnnfuse.tables.table_target import TableTarget
 
 @dataclass(frozen=True)
 class RowSignals:
-    """Makes samples of rows; opens no file.
+    """Makes samples from rows; opens no file.
 
-    What cannot be used (a path that leaves the folder, a text that is not UTF-8, "abc" among numbers) becomes an
-    `Unreadable` signal: an error when a node type reads it, and then only. Of numbers, the row's others are its rest.
+    A cell that cannot be used (a path that leaves the folder, a text that is not UTF-8, "abc" among numbers) becomes an
+    `Unreadable` signal, an error only when a node type reads it. The row's other numbers are then the signal's `rest`.
 
     Args:
         columns: which column is what.
@@ -39,7 +39,7 @@ class RowSignals:
 
     @property
     def used(self) -> tuple[str, ...]:
-        """The columns that are read cell by cell: all that are read but those of numbers."""
+        """The columns that are read cell by cell: all used columns but those of numbers."""
         roles = (*SIGNALS, "id", *(("target",) if self.target is not None else ()))
         return tuple(dict.fromkeys(name for role in roles for name in self.columns.of(role)))
 
@@ -49,7 +49,7 @@ class RowSignals:
         Args:
             number: the row's number.
             cells: of the columns that are `used`.
-            features: the row's numbers; None where no column holds any.
+            features: the row's numbers; None if there are no such columns.
         """
         name = cells[self.columns.id] if self.columns.id is not None else None
         return Sample(self.signals(cells, features), self._target(cells), row_name(number, name))
@@ -102,12 +102,12 @@ class RowSignals:
 
 
 def row_name(number: int, cell: Cell) -> str:
-    """A row's id, or "row 1" and so on where the cell is empty."""
+    """A row's id, or "row 1" and so on if the cell is empty."""
     return f"row {number + 1}" if cell is None else id_in(cell)
 
 
 def id_in(cell: Cell) -> str:
-    """A cell as an id: by its value (`value_name`), without spaces around it; bytes that are not UTF-8 spelt out."""
+    """A cell as an id: its `value_name` without surrounding spaces; bytes that are not UTF-8 are escaped."""
     text = str(cell) if isinstance(cell, list | tuple | dict | np.ndarray) else value_name(cell)
     return text.strip().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from gnnfuse.sample.multi_hot import multi_hot_width
 
 SURE, USUAL, RARE = ("|",), (";", ","), ("/", "+", "&", "\n", "\t", " ")
-AGAIN = 1.5  # different cells that a label stands in, on average
-FIRST = 0.8  # of what stands in cells: the share that also stands first in some cell
-WORDS = 3  # of a label, on average: more are a phrase
+AGAIN = 1.5  # different cells that a label occurs in, on average
+FIRST = 0.8  # share of the labels in cells that also come first in some cell
+WORDS = 3  # of a label, on average; with more it is a phrase
 NUMBER = re.compile(r"[+-]?\d+(,\d+|(,\d{3})+)?(\.\d+)?")  # with a decimal comma, or commas between thousands
 
 
@@ -24,17 +24,16 @@ def labels_in(text: str, separator: str) -> list[str]:
 
 
 def find_separator(cells: Iterable[object], *, asked: bool = False) -> str | None:
-    """The separator of labels in texts; None where there is none, or it is not certain.
+    """The separator of labels in texts; None if there is none, or it is not certain.
 
-    It is one that makes multi-hot lists of all cells ("0|1|0" or "0 1 0"), or one whose parts come again in other
-    cells. That is enough for "|"; for ";" and "," the parts must also be short, most must stand first in some cell
-    ("Paris, France" and "agree, strongly" are names, as "France" and "strongly" never do), and not all cells may be
-    numbers.
+    It splits all cells into multi-hot lists ("0|1|0" or "0 1 0"), or into labels that recur in other cells. That is
+    enough for "|"; for ";" and "," the labels must also be short, most must come first in some cell ("Paris, France"
+    and "agree, strongly" are names, as "France" and "strongly" never do), and not all cells may be numbers.
 
     Args:
-        cells: some cells of the column; what is no text is not looked at.
-        asked: the cells are known to hold labels: ";" and "," are found as "|" is ("|" and ";" also where no part comes
-            again), and more separators are looked for: "/", "+", "&", tabs, line ends and spaces.
+        cells: some cells of the column; those that are no texts are ignored.
+        asked: the cells are known to hold labels: ";" and "," are found as "|" is ("|" and ";" even if no label
+            recurs), and more separators are tried: "/", "+", "&", tabs, line ends and spaces.
 
     Example:
         >>> find_separator(["red;round", "red", "round;big", "big;red"])
@@ -59,13 +58,13 @@ def find_separator(cells: Iterable[object], *, asked: bool = False) -> str | Non
 
 
 def _recurs(texts: Sequence[str], separator: str) -> bool:
-    """Whether the parts of cells come again in other combinations, each in one and a half different ones on average."""
+    """Whether labels recur in other combinations, each in one and a half different ones on average."""
     parts = Counter(part for text in texts for part in labels_in(text, separator))
     return any(separator in text for text in texts) and parts.total() >= AGAIN * len(parts)
 
 
 def _are_labels(texts: Sequence[str], separator: str) -> bool:
-    """Whether parts are short, and most of what stands in cells can stand first in one."""
+    """Whether labels are short, and most of them also come first in some cell."""
     cells = [labels_in(text, separator) for text in texts]
     parts = [part for cell in cells for part in cell]
     first = {cell[0] for cell in cells if cell}

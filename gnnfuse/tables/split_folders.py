@@ -1,4 +1,4 @@
-"""Decides which folders are splits, by their names and by whether they hold class folders."""
+"""Decides which folders are splits, by name and by whether they hold class folders."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ from gnnfuse.tables.split_names import SPLIT_NAMES
 
 WORD = re.compile(rf"(?<![a-z])({'|'.join(sorted(SPLIT_NAMES, key=len, reverse=True))})(?![a-z])")
 FOLD = re.compile(r"fold[\W_]?\d+", re.IGNORECASE)
-Parts = tuple[str, ...]  # of a path: folders, then the file's name
+Parts = tuple[str, ...]  # components of a path: folders, then the file's name
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SplitFolder:
 
     Args:
         split: "train", "valid" or "test".
-        depth: folders above its class folders, itself among them: 2 where it holds only a folder of its own name.
+        depth: number of folders above its class folders, including itself: 2 if it only holds a folder of its own name.
     """
 
     split: str
@@ -29,18 +29,18 @@ class SplitFolder:
 
 
 def split_folders(folder: Path, files: Sequence[Parts]) -> dict[str, SplitFolder]:
-    """The folders that are splits; none where folders are classes.
+    """The folders that are splits; none if the folders are classes.
 
-    A folder is a split if it is named like one (`train`, `val`; `seg_train` where there is a `seg_test`) and some
-    folder named so holds class folders. Without class folders below it, a folder named like a split is a class like
-    its neighbours. Folders beside splits are left out unless they hold class folders themselves.
+    A folder is a split if it is named like one (`train`, `val`; `seg_train` if there is a `seg_test`) and at least one
+    such folder holds class folders. If none does, folders named like splits are classes like their neighbours.
+    Folders beside splits are left out unless they hold class folders themselves.
 
     Args:
         folder: names the table in messages.
         files: the files of known kinds below it.
 
     Raises:
-        TableError: the names allow both.
+        TableError: the names allow either reading.
 
     Example:
         >>> found = split_folders(Path("pets"), [("train", "cat", "1.png"), ("val", "cat", "2.png"), ("rest", "3.png")])
@@ -75,7 +75,7 @@ def _doubled(parts: Parts) -> bool:
 
 
 def _named(names: Iterable[str]) -> dict[str, str]:
-    """The names that are splits' names, or that differ from one another in such a word only."""
+    """The names that are split names, or that differ from one another only in a split name."""
     found: dict[str, str] = {}
     families: dict[str, dict[str, str]] = defaultdict(dict)
     for name in names:

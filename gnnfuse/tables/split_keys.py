@@ -1,4 +1,4 @@
-"""The chance in splits: every row or group has a key that depends on its name and the seed alone."""
+"""The randomness of splits: every row or group has a key that depends on its name and the seed alone."""
 
 import hashlib
 
@@ -19,7 +19,7 @@ def split_key(name: str, seed: int) -> int:
 
 
 def check_fractions(fractions: Fractions) -> None:
-    """Refuse shares of training, validation and test that are no shares.
+    """Refuse invalid shares of training, validation and test.
 
     Raises:
         ValueError: not three, a negative one, none for training, or not 1 in all.
@@ -32,7 +32,7 @@ def check_fractions(fractions: Fractions) -> None:
 
 
 def shares(fractions: Fractions) -> str:
-    """The shares in words, for people.
+    """The shares in words.
 
     Example:
         >>> shares((0.8, 0.2, 0.0))

@@ -1,4 +1,4 @@
-"""What the splits of a table are called by the people who make tables."""
+"""The usual names of splits in tables."""
 
 from collections.abc import Mapping
 

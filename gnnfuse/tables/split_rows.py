@@ -1,4 +1,4 @@
-"""Which rows of a table are for training, validation and testing."""
+"""Assigns the rows of a table to training, validation and test."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ class Splits:
         valid: rows to choose settings with.
         test: rows to open once.
         without_target: rows that belong to no split because their target is empty.
-        rule: how the splits came about, in words.
-        fractions: the shares by which rows were dealt out; None where a column assigns all rows.
+        rule: how the splits were made, in words.
+        fractions: the shares by which rows were dealt out; None if a column assigns all rows.
     """
 
     train: Int64[np.ndarray, "train"]
@@ -55,14 +55,14 @@ def split_rows(
     seed: int = 0,
     leave_out: bool = False,
 ) -> Splits:
-    """The splits that the split column gives, or splits made by rule.
+    """The splits in the split column, or splits made by rule.
 
-    By rule: every row (or group) has a key, a hash of the seed and its id (of the group's name; of the row's number
-    where there are no ids), and rows are dealt out in the order of their keys, class by class, so that each class is
-    shared out by the fractions, up to one row; for regression ten ranges of equal counts stand for classes, for
-    labels each row's rarest label. Each class has its first row in training. With ids the splits do not depend on the
-    order of the rows. Groups are dealt out whole, the largest first, each to the split that most lacks its classes. A
-    table whose split column names training but no validation rows has them taken out of training by the same rule.
+    The rule: every row (or group) has a key, a hash of the seed and its id (the group's name; the row's number without
+    ids). Rows are dealt out class by class in the order of their keys, so that each class is divided by the fractions,
+    up to one row; for regression, ten equally populated ranges replace classes, and for labels, each row's rarest
+    label. The first row of each class is in training. With ids, the splits do not depend on the order of the rows.
+    Groups are dealt out whole, the largest first, each to the split that most lacks its classes. If a split column
+    names training but no validation rows, these are taken from training by the same rule.
 
     Args:
         table: the table.
@@ -74,7 +74,7 @@ def split_rows(
 
     Raises:
         TableError: rows without a target, an unknown split, no training rows, a group in two given splits, too few
-            groups to share out, or a class all of whose groups were dealt to validation and test.
+            groups for the splits, or a class whose groups all went to validation and test.
 
     Example:
         >>> from gnnfuse.tables import open_table, target_kind
@@ -148,7 +148,7 @@ class _Deal:
 
 
 def _groups(table: Table, column: str | None) -> list[str] | None:
-    """Each row's group; a row without one is a group of its own."""
+    """Each row's group; a row without one is its own group."""
     if column is None:
         return None
     cells = table.column(column)
@@ -175,7 +175,7 @@ def _refuse_crossing(table: Table, columns: Columns, groups: list[str] | None, g
 def _refuse_unlearnt(
     table: Table, columns: Columns, classes: Int64[np.ndarray, "rows"], parts: tuple[np.ndarray, ...]
 ) -> None:
-    """Refuse groups that were dealt out so that training lacks a class."""
+    """Refuse a division of groups that leaves training without a class."""
     for split, rows in zip(("validation", "test"), parts[1:], strict=True):
         unlearnt = rows[~np.isin(classes[rows], classes[parts[0]])]
         if len(unlearnt):
@@ -215,7 +215,7 @@ def no_targets(table: Table, columns: Columns, missing: Int64[np.ndarray, "rows"
 
 
 def crossing(table: Table, columns: Columns, row: int, group: str, home: str, split: str) -> TableError:
-    """The error for a group whose rows are given to two splits."""
+    """The error for a group whose rows are assigned to two splits."""
     return TableError(
         f"table {table.name}, row {row + 1}: {group} of column {columns.group!r} is in split {home!r} and again in "
         f"{split!r}, expected every group in one"

@@ -1,4 +1,4 @@
-"""Splits the rows of a stream for training, validation and testing, in one pass over the cells that decide it."""
+"""Splits the rows of a stream into training, validation and test, in one pass over the deciding cells."""
 
 from array import array
 from collections.abc import Callable, Mapping
@@ -26,9 +26,9 @@ class StreamedSplits:
     """The splits of a stream, and the rule that repeats them in each pass.
 
     Args:
-        splits: as of an indexed table.
-        rule: which row belongs to which split, for `TableStream`.
-        numbered: split -> row numbers as a `TableStream` of that split numbers them: with those without a target.
+        splits: as for an indexed table.
+        rule: assigns rows to splits, for `TableStream`.
+        numbered: split -> row numbers in the order of that split's `TableStream`, including rows without a target.
     """
 
     splits: Splits
@@ -46,9 +46,9 @@ def split_stream(
     leave_out: bool = False,
     advance: Callable[[], object] | None = None,
 ) -> StreamedSplits:
-    """The splits that the split column gives, or those of `StreamSplit`: a hash of each row's group, id or number.
+    """The splits in the split column, or those of `StreamSplit`: a hash of each row's group, id or number.
 
-    Holds a few bytes per row, and the names of groups where a split column is to keep them together.
+    Keeps a few bytes per row, and the names of groups if a split column must keep them together.
 
     Args:
         table: the table, streaming or not.
@@ -71,7 +71,7 @@ def split_stream(
     """
     table = table.reading(columns)
     rule = StreamSplit.of(columns, fractions=fractions, seed=seed)
-    moving = replace(rule, valid_from_train=True)  # where the column turns out to name no validation rows
+    moving = replace(rule, valid_from_train=True)  # if the column turns out to name no validation rows
     targets = () if target is None else target.columns
     given, moved, missing = array("b"), array("b"), array("q")
     homes: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What rows are shared out evenly by: their classes, or what stands for classes."""
+"""Strata, which splits divide evenly: classes or their substitutes."""
 
 import numpy as np
 from jaxtyping import Int64

@@ -1,4 +1,4 @@
-"""Sharing rows or groups out so that every stratum is shared out alike."""
+"""Divides rows or groups among splits so that every stratum is divided alike."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from jaxtyping import Int64, UInt64
 
 from gnnfuse.tables.split_keys import Fractions, split_key
 
-ALL = -2  # all rows together, among the numbers of strata
+ALL = -2  # the stratum number of all rows together
 Parts = tuple[np.ndarray, ...]  # ascending row numbers of training, validation and test
 
 
@@ -19,11 +19,10 @@ def split_stratified(
     fractions: Fractions,
     seed: int,
 ) -> Parts:
-    """Deal single rows out, stratum after stratum, in the order of their keys.
+    """Deal out single rows, stratum by stratum, in the order of their keys.
 
-    Along that order the rows for testing are evenly spaced, and so are those for validation among the rest: each
-    stratum gives its share up to one row, and small strata make up for each other. The first row of each stratum stays
-    in training.
+    In that order test rows are evenly spaced, and so are validation rows among the rest: each stratum contributes its
+    share up to one row, and small strata compensate for each other. The first row of each stratum stays in training.
     """
     order = np.lexsort((keys, strata))
     first = np.r_[True, np.diff(strata[order]) != 0]
@@ -36,7 +35,7 @@ def split_stratified(
 
 
 def _spaced(places: Int64[np.ndarray, "places"], wanted: float, key: int) -> Int64[np.ndarray, "chosen"]:
-    """Evenly spaced ones of some places, as many as wanted (a half rounds up), from a start that the key draws."""
+    """Evenly spaced choices from some places, as many as wanted (a half rounds up); the key draws the start."""
     count = min(len(places), int(wanted + 0.5))
     if not count:
         return places[:0]
@@ -51,11 +50,11 @@ def split_groups(
     fractions: Fractions,
     seed: int,
 ) -> Parts:
-    """Deal whole groups out, the largest first (of equal ones, in the order of their keys).
+    """Deal out whole groups, the largest first (equally large ones in the order of their keys).
 
-    Each goes to the split where it lowers most, or raises least, the sum over strata of (found - wanted)^2 / wanted;
-    all rows together count as a stratum too. A stratum that training would lack then gives it its smallest group, where
-    that is not the last of its split.
+    Each goes to the split that minimises the sum over strata of (found - wanted)^2 / wanted; all rows together count
+    as a stratum too. A stratum that training lacks then moves its smallest group there, unless that is the last group
+    of its split.
 
     Raises:
         ValueError: fewer groups than splits that should have rows.
@@ -73,7 +72,7 @@ def split_groups(
     for group in by_size:
         empty = [place for place in wished if not found[place]]
         left = len(by_size) - len(home)
-        choices = empty if len(empty) == left else wished  # the last groups go where there would be none
+        choices = empty if len(empty) == left else wished  # the last groups go to splits that would be empty
         costs = {place: _cost(counts[group], found[place], totals, fractions[place]) for place in choices}
         home[group] = min(costs, key=lambda place: costs[place])
         found[home[group]].update(counts[group])
@@ -83,7 +82,7 @@ def split_groups(
 
 
 def _into_training(home: dict[str, int], counts: Mapping[str, "Counter[int]"]) -> None:
-    """Move groups so that every stratum has one in training, as far as the other splits keep one."""
+    """Move groups so that every stratum has one in training, if the other splits keep at least one."""
     in_training = {stratum for group, place in home.items() if place == 0 for stratum in counts[group]}
     for stratum in sorted({stratum for count in counts.values() for stratum in count} - in_training):
         left = Counter(home.values())

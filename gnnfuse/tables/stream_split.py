@@ -1,4 +1,4 @@
-"""Splits that are known row by row, without seeing the whole table first."""
+"""Splits that are decided row by row, without reading the whole table first."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,19 @@ from gnnfuse.tables.table import Cells
 
 @dataclass(frozen=True, kw_only=True)
 class StreamSplit:
-    """Which split a row of a stream belongs to.
+    """Assigns each row of a stream to a split.
 
-    With a split column, what stands in it. Otherwise by a hash of the seed and the row's group, else its id, else its
-    number: rows of one group fall together, and a row stays in its split when others are added. Shares hold on average;
-    nothing is stratified, which would need a pass before.
+    The split column decides, if there is one; otherwise a hash of the seed and the row's group, else its id, else its
+    number: rows of one group stay together, and a row keeps its split when others are added. Shares hold on average;
+    nothing is stratified, as that would need an earlier pass.
 
     Args:
         column: the split column, if there is one.
         name: the column whose value is hashed: the group, or the id; None takes the row's number.
         fractions: of training, validation and test.
         seed: of the hash.
-        valid_from_train: the table has a split column that names no validation rows: take them out of training by the
-            hash, by the fractions of training and validation together.
+        valid_from_train: the split column names no validation rows: take them from training by the hash, in the ratio
+            of the fractions of training and validation.
 
     Example:
         >>> rule = StreamSplit(column="split")
@@ -62,14 +62,14 @@ class StreamSplit:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that the rule looks at."""
+        """The columns that the rule reads."""
         return tuple(name for name in (self.column, self.name) if name is not None)
 
     def split_of(self, row: int, cells: Cells) -> str:
         """The split of a row.
 
         Raises:
-            TableError: the split column holds something else.
+            TableError: the split column holds no split name.
         """
         train, valid, _ = self.fractions
         if self.column is not None:

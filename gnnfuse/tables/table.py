@@ -1,4 +1,4 @@
-"""A table: rows by number or one after another, whatever file they lie in."""
+"""A table: rows by number or one after another, from any source."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -28,16 +28,16 @@ Cells = dict[str, Cell]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
-    """Rows and columns as they stand in a file; `open_table` makes one.
+    """Rows and columns as stored in a file; `open_table` makes one.
 
     Rows are counted from 1 in messages and reports ("row 1" is the first below the header), and from 0 in code.
-    An empty cell (a null, a text of white space only, a number that is NaN, a word of `blanks`) reads as None.
+    An empty cell (a null, a text of only white space, NaN, a word of `blanks`) reads as None.
 
     Args:
         name: names the table in messages.
         types: column -> Arrow type.
         rows: the rows by number; None for a table that is read as a stream.
-        batches: the rows in order as Arrow batches; can be gone through again.
+        batches: the rows in order as Arrow batches; can be iterated repeatedly.
         media: where paths in cells start from.
         texts: columns of bytes that are texts.
         kinds: column -> what the source declares it to hold: "image", "audio" or "text" (paths or bytes of such
@@ -45,7 +45,7 @@ class Table:
         class_names: column -> the names that its numbers, or the numbers in its lists, stand for.
         blanks: words that stand for an empty cell.
         measured: columns of numbers and targets, where blank words are honoured even if not elsewhere; see `reading`.
-        empty: columns that the source lacks and that read as empty; see `with_empty`.
+        empty: columns missing from the source, which read as empty; see `with_empty`.
         notes: what was left out on opening, in words.
 
     Example:
@@ -93,7 +93,7 @@ class Table:
         return len(self.indexed)
 
     def check(self, names: Iterable[str]) -> None:
-        """Refuse names that are no columns, with the near ones suggested.
+        """Refuse names that are not columns; the message suggests similar ones.
 
         Raises:
             TableError: a name is unknown.
@@ -103,7 +103,7 @@ class Table:
                 raise TableError(f"table {self.name}: {catalog.unknown('column', name, self.columns)}")
 
     def reading(self, columns: "Columns") -> "Table":
-        """The same table with its columns of numbers and targets marked as `measured`.
+        """The same table with number and target columns marked as `measured`.
 
         Raises:
             TableError: a column is unknown; the message names near ones.
@@ -112,11 +112,11 @@ class Table:
         return replace(self, measured=frozenset((*columns.features, *columns.target)))
 
     def writing(self, written: Iterable[Path]) -> "Table":
-        """The same table for a caller that will write some files: a cell that names one of them is an error."""
+        """The same table for a caller that will write some files; a cell that names one of them is an error."""
         return replace(self, media=replace(self.media, written=Written.of(written)))
 
     def with_empty(self, names: Iterable[str]) -> "Table":
-        """The same table with further columns whose cells are all empty."""
+        """The same table with additional columns of empty cells."""
         import pyarrow as pa
 
         new = tuple(names)
@@ -141,12 +141,12 @@ class Table:
         return [self._clean(name, read(chunk, place)) for chunk in column.chunks for place in range(len(chunk))]
 
     def numbers(self, name: str, column: "pa.ChunkedArray", *, largest: float = np.inf) -> ColumnNumbers:
-        """The numbers in some rows of a column: as `number_in` finds them in its cells, at a fraction of the cost.
+        """The numbers in some rows of a column, as `number_in` finds them, at a fraction of the cost.
 
         Args:
             name: the column's name.
             column: the rows.
-            largest: a number of a larger size counts as none.
+            largest: numbers of larger magnitude do not count as numbers.
         """
         return column_numbers(
             column,
@@ -165,7 +165,7 @@ class Table:
                 yield self.cells_in(batch, place, wanted)
 
     def look(self, count: int, names: Iterable[str]) -> list[tuple[int, Cells]]:
-        """Some cells of up to `count` rows to learn from, with their numbers; see `looked`."""
+        """Some cells of up to `count` rows to examine, with row numbers; see `looked`."""
         wanted = tuple(names)
         numbers, rows = self.looked(count, wanted)
         cells = [self.read(name, column) for name, column in zip(wanted, rows.columns, strict=True)]
@@ -175,8 +175,8 @@ class Table:
         return list(zip(numbers.tolist(), each, strict=True))
 
     def looked(self, count: int, names: Iterable[str]) -> "tuple[Int64[np.ndarray, 'rows'], pa.Table]":
-        """Up to `count` rows to learn from, and their numbers: drawn from all (always the same ones, in order; evenly
-        spaced ones would see one class of a table that takes turns), of a stream the first."""
+        """Up to `count` rows to examine, and their numbers: drawn from all rows (always the same ones, in order; evenly
+        spaced ones could all be of one class if classes alternate); the first rows of a stream."""
         wanted = tuple(names)
         self.check(wanted)
         stored = [name for name in wanted if name not in self.empty]
@@ -206,7 +206,7 @@ class Table:
         return self._with_nulls(pa.Table.from_batches([batch]).select(stored), wanted, len(batch))
 
     def _with_nulls(self, rows: "pa.Table", names: tuple[str, ...], count: int) -> "pa.Table":
-        """The rows with the columns that the source lacks, in the order of names."""
+        """The rows with missing columns added as nulls, in the order of names."""
         import pyarrow as pa
 
         if not self.empty.intersection(names):
@@ -243,7 +243,7 @@ class Table:
 
 
 def _named(cell: Cell, names: tuple[str, ...]) -> Cell:
-    """The class names that a number or a list of numbers stands for; None where it stands for none, as -1 does."""
+    """The class names that a number or a list of numbers stands for; None if there is none, as for -1."""
     if isinstance(cell, int):
         return names[cell] if 0 <= cell < len(names) else None
     return [_named(number, names) for number in cell.tolist()] if isinstance(cell, np.ndarray) else cell

@@ -1,4 +1,4 @@
-"""The rows of a table as samples, made when someone asks for them."""
+"""The rows of a table as samples, made on access."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -14,21 +14,20 @@ from gnnfuse.tables.row_signals import RowSignals, row_name
 from gnnfuse.tables.table import Table
 from gnnfuse.tables.table_target import TableTarget
 
-IN_MEMORY = 1 << 30  # bytes of a table's numbers that are kept
+IN_MEMORY = 1 << 30  # bytes of a table's numbers to keep
 
 
 class TableSamples(Sequence[Sample]):
     """A sequence of samples over the rows of a table; keeps no sample and opens no file.
 
-    Can be pickled: a table that lies in a file is opened anew by the other process. A sample costs what reading its
-    row costs, wherever it stands. Columns of numbers are read once, as a whole, and kept in float64 (and pickled too),
-    up to 1 GiB; of a table that has more of them, each row's are read with the row. Nothing else grows with the number
-    of rows.
+    Can be pickled: the other process reopens a table that is in a file. A sample costs as much as reading its row,
+    wherever that is. Columns of numbers up to 1 GiB are read once, as a whole, and kept (and pickled) in float64;
+    larger ones are read row by row. Nothing else grows with the number of rows.
 
     Args:
         table: the table.
-        columns: which column is what.
-        target: how targets are read (see `target_kind`); None leaves them out, as for predicting.
+        columns: the columns' roles.
+        target: how targets are read (see `target_kind`); None leaves them out, as for prediction.
         numbers: the rows to take, counted from 0; None takes all.
 
     Raises:
@@ -87,7 +86,7 @@ class TableSamples(Sequence[Sample]):
 
     @cached_property
     def _kept(self) -> FeatureRows | None:
-        """The numbers of all rows, where there is memory for them."""
+        """The numbers of all rows, if they take at most `IN_MEMORY` bytes."""
         names = self.columns.features
         if 8 * len(self.table) * len(names) > IN_MEMORY:
             return None
@@ -99,7 +98,7 @@ class TableSamples(Sequence[Sample]):
         return place if self.numbers is None else int(self.numbers[place])
 
     def select(self, places: Iterable[int]) -> "TableSamples":
-        """The samples at some places, in that order."""
+        """The samples at some positions, in that order."""
         chosen = np.fromiter(places, dtype=np.int64)
         numbers = chosen if self.numbers is None else self.numbers[chosen]
         selected = TableSamples(self.table, self.columns, self.target, numbers=numbers)

@@ -12,22 +12,22 @@ from gnnfuse.tables.stream_split import StreamSplit
 from gnnfuse.tables.table import Cells, Table
 from gnnfuse.tables.table_target import TableTarget
 
-TOGETHER = 1 << 22  # cells of numbers read at once
+TOGETHER = 1 << 22  # number cells read at once
 
 
 @dataclass(frozen=True, eq=False)
 class TableStream(SampleStream):
-    """The samples of a table in the order of its rows; of one split, if one is named.
+    """The samples of a table, or of one of its splits, in row order.
 
-    Every share reads the whole table and makes its own samples only. Numbers count the samples of the split from 0
+    Every share reads the whole table but makes only its own samples. Numbers count the samples of the split from 0
     without gaps; a sample without an id is named by its row.
 
     Args:
         table: the table, streaming or not.
-        columns: which column is what.
+        columns: the columns' roles.
         target: how targets are read; None leaves them out.
         split: "train", "valid", "test", or None for all rows.
-        rule: which row belongs to which split; needed where a split is named.
+        rule: assigns rows to splits; needed if a split is named.
 
     Raises:
         TableError: a column is unknown.
@@ -55,7 +55,7 @@ class TableStream(SampleStream):
         """The samples whose number modulo `count` is `index`.
 
         Raises:
-            ValueError: no share of that index.
+            ValueError: no share has that index.
             TableError: the table cannot be read, or names an unknown split.
         """
         if not 0 <= index < count:
@@ -66,7 +66,7 @@ class TableStream(SampleStream):
                 yield number, rows.sample(row, cells, features)
 
     def size(self) -> int | None:
-        """The number of rows, where the table is indexed and all its rows are wanted."""
+        """The number of rows, if the table is indexed and all its rows are wanted."""
         return None if self.table.streaming or self.split is not None else len(self.table)
 
     def _wanted(self, rows: RowSignals) -> Iterator[tuple[int, Cells, FeatureRow | None]]:
@@ -77,7 +77,7 @@ class TableStream(SampleStream):
                 yield row, cells, features
 
     def _each(self, used: tuple[str, ...]) -> Iterator[tuple[Cells, FeatureRow | None]]:
-        """The cells of each row, and its numbers, which are read for many rows at once."""
+        """The cells and numbers of each row; numbers are read for many rows at once."""
         names = self.columns.features
         together = max(1, TOGETHER // max(1, len(names)))
         for batch in self.table.batches:

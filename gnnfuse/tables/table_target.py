@@ -1,4 +1,4 @@
-"""How a row's target is read: what all kinds of target have in common."""
+"""How a row's target is read: the interface of all kinds of target."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -20,22 +20,22 @@ from gnnfuse.tables.target_column import TargetColumn
 
 @dataclass(frozen=True, kw_only=True)
 class TableTarget(ABC):
-    """How a row's target is read, and what follows from its kind before there is a model.
+    """How a row's target is read, and everything its kind determines before there is a model.
 
     A kind is one class: `ClassCells`, `LabelCells`, `NumberCells`. `gnnfuse.tables.target_kind.KINDS` lists them;
     `gnnfuse.workflow.targets` makes the tasks.
 
     Args:
-        columns: where it stands; several for a vector of numbers, or for labels that have a column each.
+        columns: its columns; several for a vector of numbers, or for labels with a column each.
         literal: cells are texts that spell out lists (`literal_list`).
-        reason: why this kind, in words.
+        reason: why this kind was chosen, in words.
 
     Attributes:
         kind: its name on the command line and in results.json.
-        named: whether targets are names, of classes or labels.
-        separated: whether a separator may stand between several names in a cell.
+        named: whether targets are names of classes or labels.
+        separated: whether a separator may divide several names in a cell.
         strata_are_classes: whether each stratum is one class, all of which training must have.
-        labels: names of labels that are given by a 0 or 1 at their place; empty where cells hold names or numbers.
+        labels: names of labels that are given by a 0 or 1 at their position; empty if cells hold names or numbers.
     """
 
     kind: ClassVar[Kind]
@@ -51,16 +51,16 @@ class TableTarget(ABC):
     @classmethod
     @abstractmethod
     def asked(cls, column: TargetColumn) -> "TableTarget":
-        """The target in one column where this kind is asked for.
+        """The target in one column when this kind is requested.
 
         Raises:
-            TableError: the cells hold something else.
+            TableError: the cells do not fit this kind.
         """
 
     @classmethod
     @abstractmethod
     def asked_of(cls, table: str, names: tuple[str, ...], rows: Sequence[tuple[Cell, ...]]) -> "TableTarget":
-        """The target in several columns where this kind is asked for.
+        """The target in several columns when this kind is requested.
 
         Args:
             table: its name.
@@ -68,7 +68,7 @@ class TableTarget(ABC):
             rows: their cells, none of them empty.
 
         Raises:
-            TableError: the cells hold something else, or the kind has one column only.
+            TableError: the cells do not fit this kind, or it allows one column only.
         """
 
     @abstractmethod
@@ -81,36 +81,36 @@ class TableTarget(ABC):
 
     @abstractmethod
     def strata(self, found: Sequence[object]) -> Int64[np.ndarray, "rows"]:
-        """What targets are shared out evenly by, as numbers; -1 where there is nothing to share out.
+        """The stratum number of each target, for even splits; -1 for a target without a stratum.
 
         Args:
-            found: as `read` gives them; NaN for those that cannot be read.
+            found: targets as `read` returns them; NaN for unreadable ones.
         """
 
     @abstractmethod
     def lacking(self, counts: Mapping[str, int]) -> str | None:
-        """What training rows lack to choose between, in words; None where they lack nothing.
+        """The alternatives that training rows lack, in words; None if they lack nothing.
 
         Args:
             counts: class or label -> training rows.
         """
 
     def read(self, cells: Cells) -> object:
-        """The target as `Sample.target` holds it; None where a cell is empty, but no labels where it would name some.
+        """The target as `Sample.target` holds it. An empty cell gives None, or no labels if cells hold label names.
 
         A class is its name (a whole number without a fraction: "1.0" and 1 are class "1"), labels are a tuple of
         names, a number is a float, several are a tuple of floats. A label whose 0 or 1 is missing is unknown, not
         absent: then the row has no target.
 
         Raises:
-            CellError: a number, or 0 or 1, or a list is expected and something else stands there.
+            CellError: the cell is not the expected number, 0 or 1, or list.
         """
         found = [self._cell(cells[name], name) for name in self.columns]
         return self.empty if any(cell is None for cell in found) else self.value(found)
 
     @property
     def empty(self) -> object:
-        """The target where a cell is empty."""
+        """The target for an empty cell."""
         return None
 
     def lacks(self, cells: Cells) -> bool:
@@ -136,7 +136,7 @@ class TableTarget(ABC):
 
 
 def strata_by_name(names: Sequence[object]) -> Int64[np.ndarray, "rows"]:
-    """A stratum for each name, numbered in their order; -1 for None.
+    """The stratum of each name, numbered in name order; -1 for None.
 
     Example:
         >>> strata_by_name(["b", None, "a", "b"]).tolist()

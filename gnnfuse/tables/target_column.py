@@ -1,4 +1,4 @@
-"""What stands in a target column, for choosing its kind."""
+"""The contents of a target column, for choosing its kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from gnnfuse.sample.multi_hot import Entries, listed
 from gnnfuse.tables.arrow_cells import Cell
 from gnnfuse.tables.literal_list import literal_list
 
-HALF = 0.5  # of the cells spell out lists: then the others are damaged
+HALF = 0.5  # share of cells that must spell out lists; the others are then damaged
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,8 +19,8 @@ class TargetColumn:
     Args:
         table: its name.
         name: of the column.
-        cells: those looked at, none of them empty.
-        separator: between several labels in a cell, if it is given.
+        cells: the cells examined, none of them empty.
+        separator: between several labels in a cell, if given.
         declared: the source declares the column to hold classes.
         literal: the cells were texts that spell out lists.
 
@@ -38,7 +38,7 @@ class TargetColumn:
     literal: bool = False
 
     def spelt_out(self) -> "TargetColumn":
-        """The column with lists in place of texts that spell them out, if most do and no separator is given."""
+        """The column with spelled-out lists replaced by lists, if most cells spell one and no separator is given."""
         if self.separator is not None:
             return self
         spelt = [literal_list(cell) if isinstance(cell, str) else None for cell in self.cells]
@@ -47,7 +47,7 @@ class TargetColumn:
 
     @cached_property
     def lists(self) -> list[Entries] | None:
-        """The cells as lists; None where one is no list."""
+        """The cells as lists; None if any cell is no list."""
         found = [entries for cell in self.cells if (entries := listed(cell)) is not None]
         return found if len(found) == len(self.cells) else None
 
@@ -58,5 +58,5 @@ class TargetColumn:
 
     @property
     def example(self) -> str:
-        """A list that is not empty, for messages about lists."""
+        """A non-empty list, for messages about lists."""
         return next((shown(entries, 80) for entries in self.lists or () if len(entries)), "[]")

@@ -24,36 +24,36 @@ from gnnfuse.tables.table_target import TableTarget
 from gnnfuse.tables.target_column import TargetColumn
 
 KINDS: Mapping[str, type[TableTarget]] = {each.kind: each for each in (ClassCells, LabelCells, NumberCells)}
-LOOK = 10_000  # rows looked at
-FEW = 20  # different whole numbers that still are classes
+LOOK = 10_000  # rows examined
+FEW = 20  # up to so many different whole numbers are classes
 PADDED = re.compile(r"0[0-9]+")
 
 
 def target_kind(
     table: Table, columns: Columns, *, kind: Kind | None = None, separator: str | None = None
 ) -> TableTarget:
-    """Choose the kind of target that the target columns hold, from up to 10,000 rows.
+    """Choose the kind of target in the target columns from up to 10,000 rows.
 
-    Several columns of nothing but 0 and 1 (or true and false) are labels by the columns' names; other several columns
-    are regression. One column is labels if it holds lists (also spelt out, as "['red', 'big']") or texts with
-    `separator`, or with one that `find_separator` is certain of. Lists of one length of nothing but 0 and 1 are
-    multi-hot: the labels of column y are y[0], y[1] and so on. Lists of one whole number each hold a name: [0] and [1]
-    are the labels "0" and "1". Lists of numbers with fractions, numbers with fractions and more than 20 different whole
-    numbers are regression, unless the source declares them to be labels (as class folders do), or they are texts padded
-    with zeros ("007"). Texts and up to 20 different whole numbers are classes.
+    Several columns of only 0 and 1 (or true and false) are labels named by the columns; other sets of columns are
+    regression. One column is labels if it holds lists (also spelt out, as "['red', 'big']") or texts with `separator`
+    or one that `find_separator` is certain of. Lists of equal length with only 0 and 1 are multi-hot: the labels of
+    column y are y[0], y[1] and so on. Lists of one whole number each hold a name: [0] and [1] are the labels "0" and
+    "1". Lists of numbers with fractions, numbers with fractions and more than 20 different whole numbers are
+    regression, unless the source declares them to be labels (as class folders do) or they are texts padded with zeros
+    ("007"). Texts and up to 20 different whole numbers are classes.
 
     Args:
         table: the table.
         columns: names the target columns.
-        kind: overrides the choice. "multilabel" looks for more separators, and takes one column of nothing but 0 and 1
-            for one label.
+        kind: overrides the choice. "multilabel" tries more separators and treats one column of only 0 and 1 as one
+            label.
         separator: between several labels in a cell; makes the target multi-label.
 
     Raises:
         TableError: there is no target column, all its cells are empty, the kind does not fit or is unknown, the
-            separator is empty or stands in no cell while another one separates labels, nothing separates the labels
-            that `kind` demands, lists may be names or numbers, or nearly every row has a text or date of its own; in
-            the last two cases if no kind is given.
+            separator is empty or occurs in no cell while another one separates labels, nothing separates the labels
+            that `kind` requires; or, if no kind is given, lists may be names or numbers, or nearly every row has its
+            own text or date.
 
     Example:
         >>> from gnnfuse.tables import open_table
@@ -166,7 +166,7 @@ def _of_texts(column: TargetColumn, what: str) -> TableTarget:
 
 
 def _padded(cells: Sequence[Cell]) -> bool:
-    """Whether texts are whole numbers that zeros make of one length, or of one length at least: "007", "042"."""
+    """Whether texts are whole numbers padded with zeros to one length or one minimum length: "007", "042"."""
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
     padded = {len(text) for text in texts if PADDED.fullmatch(text)}
     return len(texts) == len(cells) and padded == {min(map(len, texts), default=0)}
@@ -182,7 +182,7 @@ def _all_floats(lists: list[Entries]) -> bool:
 
 
 def _repeating(lists: list[Entries]) -> Entries | None:
-    """The first list that repeats an entry, which lists of names do not, where all are of one length."""
+    """The first list that repeats an entry, as lists of names do not, if all lists have one length."""
     if len(set(map(len, lists))) > 1:
         return None
     return next((found for found in lists if len({repr(entry) for entry in found}) < len(found)), None)

@@ -1,4 +1,4 @@
-"""Ids have to tell the rows of a table apart."""
+"""Checks that ids are unique within a table."""
 
 from gnnfuse.tables.error import TableError
 from gnnfuse.tables.row_signals import id_in
@@ -6,7 +6,7 @@ from gnnfuse.tables.table import Table
 
 
 def check_ids(table: Table, column: str) -> None:
-    """Refuse ids that are empty or stand twice.
+    """Refuse ids that are empty or occur twice.
 
     Raises:
         TableError: names the column, the id and its rows.
@@ -17,7 +17,7 @@ def check_ids(table: Table, column: str) -> None:
 
 
 def wrong_with_ids(table: Table, column: str) -> str | None:
-    """The first id of a column that is empty or stands twice, in words; None where all tell their rows apart."""
+    """The first id of a column that is empty or occurs twice, in words; None if all ids are unique."""
     seen: dict[str, int] = {}
     for number, cell in enumerate(table.column(column)):
         if cell is None:
