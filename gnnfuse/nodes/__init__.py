@@ -1,4 +1,4 @@
-"""The second stage: what a sample is made of, and the modules that turn it into vectors."""
+"""The second stage: node types, which find a sample's nodes, and the encoders that turn them into vectors."""
 
 from gnnfuse.nodes.audio_frames import AudioFrames
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, ImageFlip, ImageShift, InTurn

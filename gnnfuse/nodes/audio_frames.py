@@ -1,4 +1,4 @@
-"""Audio frames: the waveform cut into slices on a hop, each a node with its time."""
+"""Audio frames: slices of the waveform at regular hops, each a node with its time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,25 +21,25 @@ from gnnfuse.sample.audio import MAX_SECONDS, read_audio_into
 class AudioFrames(NodeType):
     """A recording as a sequence of frames.
 
-    Frame i covers the samples from `i * hop` on, `window` seconds long; the last frame is filled with silence, so no
-    sample is lost. Times are the frame's own start and end in seconds.
+    Frame i begins at `i * hop` and is `window` seconds long; the last frame is padded with silence, so no sample is
+    lost. Times are the frame's start and end in seconds.
 
     Args:
-        signal: the signal it reads (see `gnnfuse.sample.read_audio` for what it may be).
+        signal: the signal it reads (see `gnnfuse.sample.read_audio` for accepted values).
         name: the type's name; the signal's by default.
         sample_rate: Hz; recordings at other rates are resampled.
         hop: seconds from one frame to the next.
-        window: seconds of a frame; `hop` by default, more makes frames overlap.
+        window: length of a frame in seconds; `hop` by default, more makes frames overlap.
         encoding: how a slice becomes a vector: `LogMelFrames()`, `WaveformFrames()`.
         max_nodes: most frames per recording; None for no limit.
         overflow: "truncate" keeps the first frames, "pool" averages neighbours (encodings whose prepared values can
             be averaged, log-mel), "raise" refuses.
         augmentation: changes the waveform `[samples]` at random in training, given a generator.
-        max_seconds: longer recordings are refused before they are decoded (see `gnnfuse.sample.read_audio`).
+        max_seconds: longer recordings are refused before decoding (see `gnnfuse.sample.read_audio`).
 
     Raises:
         ValueError: a hop of less than one sample, a window below the hop (samples would be lost), or pooling of
-            values that have no mean.
+            values whose mean is meaningless.
 
     Example:
         >>> frames = AudioFrames(sample_rate=16000, hop=0.02)
@@ -95,10 +95,10 @@ class AudioFrames(NodeType):
         slices = torch.empty(0, window)
 
         def room(frames: int) -> Tensor:
-            """Slices end to end, and silence behind so many frames."""
+            """Memory for slices end to end, with silence after the frames."""
             nonlocal slices
             count = _count(frames, hop, window)
-            own = type(self.encoding).prepare is FrameEncoding.prepare  # slices become values as they are
+            own = type(self.encoding).prepare is FrameEncoding.prepare  # slices are the values
             fits = self.max_nodes is None or count <= self.max_nodes
             slices = (new if own and fits else new_values)((count, window), torch.float32)
             samples = slices.view(-1)
@@ -144,7 +144,7 @@ def _count(frames: int, hop: int, window: int) -> int:
 
 @lru_cache(maxsize=64)
 def _times(count: int, hop: int, window: int, sample_rate: int) -> Float[Tensor, "nodes 2"]:
-    """The frames' starts and ends in seconds; recordings of one length have the same."""
+    """The frames' starts and ends in seconds, shared by recordings of equal length."""
     start = torch.arange(count) * hop
     bounds = torch.stack([start, start + window], dim=1)
-    return (bounds.double() / sample_rate).float()  # from whole samples: one frame's end is another's start
+    return (bounds.double() / sample_rate).float()  # from sample counts, so that one frame's end is exactly another's start

@@ -35,14 +35,14 @@ class InTurn:
 
 @dataclass(frozen=True)
 class ImageShift:
-    """Move a picture by up to `pixels` in both directions; what comes in repeats the border."""
+    """Shift a picture by up to `pixels` in both directions; the border is repeated."""
 
     pixels: int
 
     def __call__(
         self, pixels: Float[Tensor, "channels height width"], generator: torch.Generator
     ) -> Float[Tensor, "channels height width"]:
-        """The picture, moved."""
+        """The picture, shifted."""
         row, column = torch.randint(0, 2 * self.pixels + 1, (2,), generator=generator).tolist()
         height, width = pixels.shape[1:]
         padded = F.pad(pixels.unsqueeze(0), (self.pixels,) * 4, mode="replicate")[0]
@@ -51,7 +51,7 @@ class ImageShift:
 
 @dataclass(frozen=True)
 class ImageCrop:
-    """Take a rectangle of at least `least` of a picture's area, of its own proportions, and enlarge it to full size.
+    """Crop a rectangle with the picture's proportions and at least `least` of its area, and enlarge it to full size.
 
     Example:
         >>> ImageCrop(0.5)(torch.rand(3, 8, 6), torch.Generator().manual_seed(0)).shape
@@ -67,7 +67,7 @@ class ImageCrop:
     def __call__(
         self, pixels: Float[Tensor, "channels height width"], generator: torch.Generator
     ) -> Float[Tensor, "channels height width"]:
-        """The part, as large as the picture was."""
+        """The crop at the picture's size."""
         size = pixels.shape[1:]
         area, down, right = torch.rand(3, generator=generator).tolist()
         side = (self.least + (1 - self.least) * area) ** 0.5
@@ -93,12 +93,12 @@ class ImageFlip:
 
 @dataclass(frozen=True)
 class AudioShift:
-    """Begin a recording up to `samples` later or earlier, filling with silence."""
+    """Shift a recording by up to `samples` later or earlier, filling with silence."""
 
     samples: int
 
     def __call__(self, waveform: Float[Tensor, "frames"], generator: torch.Generator) -> Float[Tensor, "frames"]:
-        """The recording, moved; the same length."""
+        """The recording, shifted; the same length."""
         start = int(torch.randint(0, 2 * self.samples + 1, (), generator=generator))
         return F.pad(waveform, (self.samples, self.samples))[start : start + len(waveform)]
 
@@ -130,7 +130,7 @@ class AudioNoise:
 def augment_image(
     sample: Sample, signal: str, read: Reader, augmentation: Augmentation | None, generator: torch.Generator
 ) -> Sample:
-    """The sample with its picture, as `read` gives it, changed at random."""
+    """The sample with its picture, as `read` returns it, changed at random."""
     if augmentation is None or signal not in sample.signals:
         return sample
     pixels = read(sample)
@@ -147,7 +147,7 @@ def augment_audio(
     augmentation: Augmentation | None,
     generator: torch.Generator,
 ) -> Sample:
-    """The sample with its recording, as `read` gives it at a sample rate, changed at random."""
+    """The sample with its recording, as `read` returns it at a sample rate, changed at random."""
     if augmentation is None or signal not in sample.signals:
         return sample
     waveform = read(sample)

@@ -1,4 +1,4 @@
-"""Features: rows of numbers the user brings, with optional times and positions."""
+"""Features: rows of numbers from the user, with optional times and positions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -18,33 +18,33 @@ from gnnfuse.sample import Rows, Sample, SignalError, TensorRows, read_rows
 
 @dataclass(frozen=True, kw_only=True)
 class Features(NodeType):
-    """Rows of features as nodes: embeddings made elsewhere, sensors, detections, table columns.
+    """Rows of features as nodes: precomputed embeddings, sensors, detections, table columns.
 
-    Values are scaled in float64 and kept in float32 afterwards, so that a large mean costs no digits.
+    Values are scaled in float64 and then stored in float32, so that a large mean costs no precision.
 
     Args:
-        signal: the signal it reads (see `gnnfuse.sample.read_rows` for what it may be).
+        signal: the signal it reads (see `gnnfuse.sample.read_rows` for accepted values).
         name: the type's name; the signal's by default.
         width: features per row.
         ordered: the rows form a sequence.
         timed: every row has a time.
         coordinates: coordinates of the rows' positions, 0 for none.
-        linked: samples list edges into their rows (`Rows.edges`), which `GivenEdges` makes edges of.
+        linked: samples list edges into their rows (`Rows.edges`), from which `GivenEdges` makes edges.
         standardise: `fit` learns each feature's mean and scale on the training split.
-        mean: `width` numbers taken off, as `fit` sets them.
-        scale: `width` numbers divided by, as `fit` sets them.
+        mean: `width` numbers to subtract, set by `fit`.
+        scale: `width` numbers to divide by, set by `fit`.
         max_nodes: most rows per sample; None for no limit.
         overflow: "truncate" keeps the first rows, "pool" averages neighbours, "raise" refuses.
         noise: standard deviation of the Gaussian noise added when augmenting, in units of the (scaled) features.
-        blanks: let NaN among the values stand for blanks. A blank becomes the feature's fitted mean (0 before `fit`),
-            and each feature that had blanks when fitted gets a further column, 1 where it is blank and 0 elsewhere.
-            A blank in a feature that had none when fitted becomes the mean without a mark: nothing was learned
-            about it.
-        blank_columns: numbers of the features with such a column, as `fit` sets them.
+        blanks: treat NaN among the values as blanks. A blank becomes the feature's fitted mean (0 before `fit`), and
+            each feature that had blanks when fitted gets an indicator column, 1 where it is blank and 0 elsewhere. A
+            blank in a feature that had none when fitted becomes the mean without a mark: nothing was learned about
+            it.
+        blank_columns: numbers of the features with such a column, set by `fit`.
 
     Raises:
-        ValueError: a width below 1, fitted numbers of another width, a scale that is not above 0, or columns for
-            blanks where there are none.
+        ValueError: a width below 1, fitted numbers of another width, a scale that is not above 0, or blank columns
+            without `blanks`.
 
     Example:
         >>> sensor = Features(signal="sensor", width=6, ordered=True)
@@ -97,7 +97,7 @@ class Features(NodeType):
 
     @property
     def columns(self) -> int:
-        """Numbers per node: the features, and a column for each that may be blank."""
+        """Numbers per node: the features, and an indicator column for each that may be blank."""
         return self.width + len(self.blank_columns)
 
     def empty(self) -> NodeSet:
@@ -133,7 +133,7 @@ class Features(NodeType):
         return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
 
     def encoder(self, dim: int) -> NodeEncoder:
-        """A matrix, plus time and position where there are any."""
+        """A linear map, plus time and position if there are any."""
         return RowEncoder(self.columns, dim, timed=self.timed, coordinates=self.coordinates, ordered=self.ordered)
 
     @property
@@ -152,9 +152,9 @@ class Features(NodeType):
         return replace(sample, signals={**sample.signals, self.signal: changed})
 
     def fit(self, samples: Iterable[Sample]) -> Self:
-        """The same type with each feature's mean and scale over all rows of `samples`, and which features had blanks.
+        """The same type with each feature's mean and scale over all rows of `samples`, and the features with blanks.
 
-        Rows are seen in passing and not kept.
+        Rows are streamed, not kept.
 
         Raises:
             ValueError: no sample has the signal.
@@ -170,7 +170,7 @@ class Features(NodeType):
             raise ValueError(f"node type {self.name!r}: no training sample has signal {self.signal!r} to fit scales on")
         blank = tuple(int(column) for column in moments.blank.nonzero())
         mean, scale = tuple(moments.mean.tolist()), tuple(moments.scale.tolist())
-        if not self.standardise:  # a blank becomes 0 after the mean is taken off, so the mean must be
+        if not self.standardise:  # a blank becomes 0 after the mean is subtracted, so the mean must be
             scale = (1.0,) * self.width
         return replace(self, mean=mean, scale=scale, blank_columns=blank)
 
@@ -188,14 +188,14 @@ class Features(NodeType):
 
 
 class RowEncoder(NodeEncoder):
-    """One matrix over a row, plus sines and cosines of its time, position or place in the sequence.
+    """A linear map of a row, plus sines and cosines of its time, position or place in the sequence.
 
     Args:
         width: features per row.
         dim: size of the states.
         timed: add the time.
         coordinates: coordinates of the position, 0 for none.
-        ordered: add the row's number, where there is no time.
+        ordered: add the row's number, if there is no time.
     """
 
     def __init__(self, width: int, dim: int, *, timed: bool = False, coordinates: int = 0, ordered: bool = False):

@@ -1,4 +1,4 @@
-"""How an audio frame becomes a vector, for encoders that need no download."""
+"""Turns audio frames into vectors, without pretrained weights."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from gnnfuse.nodes.node_type import Layout, NodeEncoder
 from gnnfuse.nodes.position import PositionEncoding
 
 FLOOR = 1e-5  # power below which a mel band counts as silent; about -50 dB
-LOG_CENTER, LOG_SCALE = -5.0, 4.0  # bring log power of speech near zero mean and unit deviation
+LOG_CENTER, LOG_SCALE = -5.0, 4.0  # bring the log power of speech near zero mean and unit deviation
 
 
 class FrameEncoding(ABC):
     """A way to encode frames; its constructor is its configuration.
 
     Attributes:
-        poolable: whether the mean of several prepared values means something.
+        poolable: whether the mean of several prepared values is meaningful.
     """
 
     poolable: bool = False
 
     def prepare(self, slices: Float[Tensor, "nodes samples"], sample_rate: int) -> Float[Tensor, "nodes ..."]:
-        """The part without parameters, done once per sample where the recording is read."""
+        """The parameter-free step, done once per sample where the recording is read."""
         return slices.contiguous()
 
     @abstractmethod
@@ -35,11 +35,11 @@ class FrameEncoding(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class LogMelFrames(FrameEncoding):
-    """Log-mel spectra within each frame (torchaudio), then convolutions along time with the bands as channels.
+    """Log-mel spectra of each frame (torchaudio), then convolutions along time with the bands as channels.
 
     Args:
         mels: number of mel bands.
-        columns: spectra per frame, evenly spaced; each spans two of their distances.
+        columns: spectra per frame, evenly spaced; each spans twice their spacing.
         width: channels of the convolutions.
 
     Raises:
@@ -116,7 +116,7 @@ class WaveformFilters(nn.Module):
 
 
 class FrameEncoder(NodeEncoder):
-    """A network over each frame by itself, plus its time."""
+    """A network applied to each frame separately, plus its time."""
 
     def __init__(self, network: nn.Module, dim: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Hubs: learned nodes that gather from many and give back to them."""
+"""Hubs: learned nodes that exchange messages with many others."""
 
 from dataclasses import dataclass, field
 

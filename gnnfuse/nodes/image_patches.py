@@ -1,4 +1,4 @@
-"""Image patches: the picture cut into squares, each a node with its place on the grid."""
+"""Image patches: squares of a picture, each a node with its place on the grid."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,25 +26,25 @@ PixelType = Literal["float32", "uint8"]
 class ImagePatches(NodeType):
     """A picture as a grid of square patches.
 
-    A picture of any size is extended at its right and lower border (its own last pixels repeated) until the patches
-    fill it, so no pixel is lost. Positions are the patches' centres as fractions of the picture (row, column).
+    A picture of any size is padded at its right and lower border (by repeating its last pixels) until patches cover it,
+    so no pixel is lost. Positions are the patches' centres as fractions of the picture (row, column).
 
     Args:
-        signal: the signal it reads (see `gnnfuse.sample.read_image` for what it may be).
+        signal: the signal it reads (see `gnnfuse.sample.read_image` for accepted values).
         name: the type's name; the signal's by default.
         patch: side of a patch in pixels.
         stride: pixels from one patch to the next; `patch` by default, less makes patches overlap.
-        channels: 3 (RGB), 1 (grey), or the number the pictures have.
+        channels: 3 (RGB), 1 (grey), or the number that the pictures have.
         encoding: how a patch becomes a vector: `LinearPatches()`, `ConvPatches()`.
         max_nodes: most patches per picture; None for no limit.
-        overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
+        overflow: "pool" downsamples the picture by the smallest whole factor that fits, "truncate" keeps the first
             patches row by row (whole rows), "raise" refuses.
         augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
-        max_pixels: larger pictures are refused before they are decoded (see `gnnfuse.sample.read_image`).
-        dtype: what pixels are kept as: "float32", 0..1, or "uint8", 0..255, of which the encoder makes the same floats
-            on its own device. Bytes take a quarter of the memory and of the time to write and to move. What is finer
-            than them (pictures of 16 bits or of floats, changed at random or averaged down, colours made grey or laid
-            on white) is rounded to the nearest.
+        max_pixels: larger pictures are refused before decoding (see `gnnfuse.sample.read_image`).
+        dtype: of stored pixels: "float32", 0..1, or "uint8", 0..255, which the encoder converts to the same floats on
+            its own device. Bytes take a quarter of the memory and of the time to write and move. Finer values (16-bit
+            or float pictures, augmented or downsampled ones, colours made grey or blended with white) are rounded to
+            the nearest byte.
 
     Raises:
         ValueError: a size below 1, a stride above the patch (pixels would be lost), or another dtype.
@@ -141,7 +141,7 @@ class ImagePatches(NodeType):
 
 
 def _floats_of_bytes(module: nn.Module, given: tuple[Tensor, Layout]) -> tuple[Tensor, Layout]:
-    """What an encoding is called with: it knows pixels in 0..1 only."""
+    """The input of an encoding, which accepts only pixels in 0..1."""
     values, layout = given
     weight = next(module.parameters(), None)
     return values.to(torch.float32 if weight is None else weight.dtype) / 255, layout
@@ -150,7 +150,7 @@ def _floats_of_bytes(module: nn.Module, given: tuple[Tensor, Layout]) -> tuple[T
 def square_patches(
     pixels: Float[Tensor, "channels height width"], patch: int, stride: int, new: NewValues = new_values
 ) -> NodeSet:
-    """The patches of a picture row by row; its last pixels are repeated until patches fill it."""
+    """The patches of a picture row by row; its last pixels are repeated until patches cover it."""
     channels, height, width = pixels.shape
     rows, columns = _patches(height, patch, stride), _patches(width, patch, stride)
     full_height, full_width = ((n - 1) * stride + patch for n in (rows, columns))
@@ -164,7 +164,7 @@ def square_patches(
 
 
 def packed_patches(pixels: Packed, patch: int, stride: int, dtype: torch.dtype, new: NewValues) -> NodeSet:
-    """As `square_patches` of the unpacked pixels, or of the bytes themselves, in one pass."""
+    """As `square_patches` on the unpacked pixels or on the bytes themselves, in one pass."""
     height, width = pixels.shape[:2]
     rows, columns = _patches(height, patch, stride), _patches(width, patch, stride)
     below, right = (rows - 1) * stride + patch - height, (columns - 1) * stride + patch - width
@@ -177,7 +177,7 @@ def packed_patches(pixels: Packed, patch: int, stride: int, dtype: torch.dtype, 
 
 @lru_cache(maxsize=256)
 def _centres(rows: int, columns: int, patch: int, stride: int) -> Float[Tensor, "patches 2"]:
-    """The patches' centres as fractions of the picture; pictures of one size have the same."""
+    """The patches' centres as fractions of the picture, shared by pictures of equal size."""
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     corner = torch.stack([row, column], dim=-1).reshape(-1, 2) * float(stride)
     return (corner + patch / 2) / torch.tensor([(n - 1) * stride + patch for n in (rows, columns)])

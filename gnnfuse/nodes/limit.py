@@ -1,4 +1,4 @@
-"""What happens to a sample with more nodes than a node type allows."""
+"""Limits the number of nodes per sample."""
 
 import torch
 from torch import Tensor
@@ -8,10 +8,10 @@ from gnnfuse.sample import Sample, SignalError
 
 
 def check_limit(max_nodes: int | None, overflow: Overflow) -> None:
-    """Refuse a limit that cannot be kept.
+    """Refuse an invalid limit.
 
     Raises:
-        ValueError: `max_nodes` is below 1, or `overflow` is not a known word.
+        ValueError: `max_nodes` is below 1, or `overflow` is unknown.
     """
     if max_nodes is not None and max_nodes < 1:
         raise ValueError(f"max_nodes must be at least 1 or None, found {max_nodes}")
@@ -29,8 +29,8 @@ def limit_sequence(
 ) -> NodeSet:
     """Keep a sequence of nodes within `max_nodes`.
 
-    truncate keeps the first nodes; pool averages the values of equal runs of neighbours (times are joined, positions
-    averaged); raise refuses.
+    "truncate" keeps the first nodes; "pool" averages the values of equal runs of neighbours (times are joined,
+    positions averaged); "raise" refuses.
 
     Raises:
         SignalError: too many nodes and overflow is "raise".

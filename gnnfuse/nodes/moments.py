@@ -1,21 +1,20 @@
-"""Mean and deviation of columns of numbers that are seen in passing: what feature and target scales are fitted with."""
+"""Streaming mean and deviation of columns of numbers, for fitting feature and target scales."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-BLOCK = 1 << 20  # numbers kept until they are summed up
-ROUNDING = 1e-14  # of a column's largest number: a spread that is no more than what rounding may make
-PARTS = 4096  # tensors kept until then, which have a weight of their own
+BLOCK = 1 << 20  # numbers buffered before they are summed
+ROUNDING = 1e-14  # relative to a column's largest number: a smaller spread may be rounding
+PARTS = 4096  # tensors buffered until then, since each has overhead
 
 
 class Moments:
     """Running mean and standard deviation per column, in float64, without keeping the rows.
 
-    Blocks of rows are summed up and merged (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
-    computing sample variances", 1982), after each column's first number has been subtracted: numbers with an offset
-    have the scale that they have without it. NaN stands for a blank: it counts for nothing, and where it was is
-    remembered.
+    Blocks of rows are summed and merged (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for
+    computing sample variances", 1982), after subtracting each column's first number, so that an offset does not change
+    the scale. NaN is a blank: it is ignored, and its column is marked in `blank`.
 
     Args:
         width: number of columns.
@@ -35,7 +34,7 @@ class Moments:
         self._first = torch.full((width,), torch.nan, dtype=torch.float64)
 
     def add(self, values: Float[Tensor, "rows width"]) -> None:
-        """See some rows."""
+        """Add some rows."""
         self.rows += len(values)
         self._waiting.append(values)
         self._numbers += values.numel()
@@ -44,14 +43,14 @@ class Moments:
 
     @property
     def mean(self) -> Float[Tensor, "width"]:
-        """Mean of each column; 0 where all is blank."""
+        """Mean of each column; 0 if it is all blank."""
         self._merge()
         mean: Tensor = self._mean + self._first.nan_to_num()
         return mean
 
     @property
     def scale(self) -> Float[Tensor, "width"]:
-        """Standard deviation of each column (of the rows seen, not an estimate beyond them); 1 where it is constant,
+        """Standard deviation of each column (of the rows themselves, not a population estimate); 1 if it is constant
         up to rounding."""
         self._merge()
         deviation = (self._squares / self._count.clamp(min=1)).sqrt()
@@ -72,7 +71,7 @@ class Moments:
         here = ~values.isnan()
         count = here.sum(dim=0).double()
         self._largest = torch.maximum(self._largest, torch.where(here, values.abs(), 0.0).amax(dim=0))
-        first = values.gather(0, here.int().argmax(dim=0, keepdim=True)).squeeze(0)  # NaN where a column is all blank
+        first = values.gather(0, here.int().argmax(dim=0, keepdim=True)).squeeze(0)  # NaN if a column is all blank
         self._first = torch.where(self._first.isnan(), first, self._first)
         values -= self._first
         mean = torch.where(here, values, 0.0).sum(dim=0) / count.clamp(min=1)

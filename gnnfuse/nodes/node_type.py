@@ -1,4 +1,4 @@
-"""What a node type is: it finds its nodes in a sample, and knows the module that turns them into vectors."""
+"""The node type interface: finds nodes in a sample, and makes the module that turns them into vectors."""
 
 import difflib
 import math
@@ -19,7 +19,7 @@ NewValues = Callable[[tuple[int, ...], torch.dtype], Tensor]
 
 
 def new_values(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Memory for a node set's values, with nothing written yet: what `NewValues` means, and new memory."""
+    """Uninitialised memory for a node set's values: the default `NewValues`, which allocates it."""
     return torch.empty(shape, dtype=dtype)
 
 
@@ -30,10 +30,10 @@ class NodeSet:
     Args:
         values: `[nodes, ...]`; each node's own slice of the signal: pixels, waveform, token id, row.
         shape: the signal's own layout: `(rows, columns)`, `(frames,)`, `(tokens,)`.
-        position: `[nodes, coordinates]`, on the grid or in space; float64 where digits matter to edge rules.
-        time: `[nodes, 2]`, start and end in seconds; float64 where digits matter to edge rules.
-        dropped: how many nodes `max_nodes` took away, by truncating or pooling.
-        extra: whatever else edge rules and drawings need to know about the nodes, by name; it is not batched.
+        position: `[nodes, coordinates]`, on the grid or in space; float64 if precision matters to edge rules.
+        time: `[nodes, 2]`, start and end in seconds; float64 if precision matters to edge rules.
+        dropped: number of nodes removed by `max_nodes`, by truncating or pooling.
+        extra: anything else that edge rules and drawings need, by name; not batched.
 
     Raises:
         ValueError: `values` is no tensor, or position or time are for another number of nodes.
@@ -62,21 +62,21 @@ class NodeSet:
     @property
     def num_nodes(self) -> int:
         """Number of nodes."""
-        return self.values.shape[0]  # a fifth of what len() of a tensor takes
+        return self.values.shape[0]  # takes a fifth of the time of len() of a tensor
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class Layout:
-    """Where the nodes of one type lie in a batch.
+    """The layout of one type's nodes in a batch.
 
     Args:
         graph_id: `[nodes]`; ascending.
         offsets: `[graphs + 1]`; the nodes of graph g are `offsets[g]:offsets[g + 1]` within the type.
-        shape: `[graphs, axes]`; each sample's own layout, zeros where the type is absent.
-        position: `[nodes, coordinates]` or None; from the sample's lowest where that is far from 0.
-        time: `[nodes, 2]` in seconds or None; from the sample's first where that is far from 0 (2^14 s).
+        shape: `[graphs, axes]`; each sample's own layout, zeros if the type is absent.
+        position: `[nodes, coordinates]` or None; relative to the sample's lowest if that is far from 0.
+        time: `[nodes, 2]` in seconds or None; relative to the sample's first if that is far from 0 (2^14 s).
         dropped: `[graphs]`; nodes lost to `max_nodes`.
-        place: `[nodes]`, each node's number within its own graph before `GraphBatch.keep` left nodes out; None where no
+        place: `[nodes]`, each node's number within its own graph before `GraphBatch.keep` left nodes out; None if no
             graph lost only some of its nodes. `shape` stays that of the whole signal.
     """
 
@@ -90,7 +90,7 @@ class Layout:
 
     @property
     def index(self) -> Int[Tensor, "nodes"]:
-        """Each node's number within its own graph, nodes that were left out counted: its place in the signal."""
+        """Each node's number within its own graph, counting nodes that were left out: its place in the signal."""
         if self.place is not None:
             return self.place
         numbers = torch.arange(len(self.graph_id), device=self.graph_id.device)
@@ -100,11 +100,11 @@ class Layout:
 class NodeEncoder(nn.Module, ABC):
     """Turns the slices of one node type into node states.
 
-    One that puts whole signals together again from `layout.offsets` or `layout.shape` raises ValueError where
+    An encoder that reassembles whole signals from `layout.offsets` or `layout.shape` raises ValueError if
     `layout.place` is given, as nodes are then missing; `layout.index` is right in either case.
 
-    Given no nodes, `forward` returns `[0, dim]` that still depends on every trainable parameter (an ordinary torch
-    module applied to an empty tensor does so by itself): distributed training needs it.
+    Without nodes, `forward` returns `[0, dim]` that still depends on every trainable parameter, as distributed training
+    requires (an ordinary torch module applied to an empty tensor does this by itself).
     """
 
     @abstractmethod
@@ -120,11 +120,11 @@ class NodeType(ABC):
     Attributes:
         name: names the type in relations, parameters and reports; no dots.
         signal: the signal it reads, None for nodes that are learned rather than read.
-        provides: what edge rules may rely on, of "order" (nodes form a sequence), "grid" (`shape` is a lattice),
-            "position", "time", "features" (`values` is `[nodes, features]`, comparable by distance) and "edges" (the
-            sample itself lists edges into its nodes: `GivenEdges`). Fixed at
-            construction; a sample that contradicts it is an error. Words of one's own are allowed, for rules of
-            one's own to ask for (with what they need in `NodeSet.extra`, say).
+        provides: properties that edge rules may rely on: "order" (nodes form a sequence), "grid" (`shape` is a
+            lattice), "position", "time", "features" (`values` is `[nodes, features]`, comparable by distance) and
+            "edges" (the sample itself lists edges into its nodes: `GivenEdges`). Fixed at construction; a sample that
+            contradicts it is an error. Custom words are allowed for custom rules (with their data in
+            `NodeSet.extra`, say).
     """
 
     name: str
@@ -133,14 +133,14 @@ class NodeType(ABC):
 
     @abstractmethod
     def empty(self) -> NodeSet:
-        """A set without nodes: tells shapes and dtypes for batches in which nobody has the signal."""
+        """A set without nodes: gives shapes and dtypes for batches in which no sample has the signal."""
 
     @abstractmethod
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The sample's nodes; None where the signal is absent. Pure; runs in loader workers.
 
-        It may take `new: NewValues = new_values`, by which a builder says where values are best written: in the memory
-        of the batch that the sample is read for. Asked once, for just the values that are returned, it saves copying.
+        It may accept `new: NewValues = new_values`, which allocates memory for values, preferably in the batch that the
+        sample is read for. Called once, for exactly the returned values, it saves a copy.
 
         Raises:
             SignalError: the signal cannot be read.
@@ -151,12 +151,12 @@ class NodeType(ABC):
         """A new module that turns values into `[nodes, dim]`."""
 
     def follows(self) -> str | None:
-        """The signal on whose presence its nodes depend, of a type that reads none itself (a hub of one signal)."""
+        """The signal on whose presence the nodes depend, for a type that reads none itself (a hub of one signal)."""
         return None
 
     @property
     def augments(self) -> bool:
-        """Whether `augment` may change a signal; graphs that were made before cannot follow such changes."""
+        """Whether `augment` may change a signal; graphs made earlier do not reflect such changes."""
         return type(self).augment is not NodeType.augment
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
@@ -164,24 +164,24 @@ class NodeType(ABC):
         return sample
 
     def fit(self, samples: Iterable[Sample]) -> Self:
-        """The node type with what it learns from the training split (feature scales); itself by default.
+        """The node type fitted to the training split (feature scales); itself by default.
 
-        Go through the samples once, and keep none: there may be millions.
+        Iterate over the samples once and keep none: there may be millions.
         """
         return self
 
 
 def check_promises(node_type: NodeType) -> None:
-    """Refuse a node type whose name or promises cannot be used.
+    """Refuse a node type whose name or promises are unusable.
 
     Raises:
-        ValueError: the name is empty, holds a dot or is a method of torch's modules; `provides` holds a word that is
-            nearly one of the known ones, or `empty` contradicts it.
+        ValueError: the name is empty, holds a dot or is a method of torch's modules; `provides` holds a near miss of a
+            known word, or `empty` contradicts it.
     """
     name = getattr(node_type, "name", None)
     if not isinstance(name, str) or not name or "." in name:
         raise ValueError(f"{type(node_type).__name__}: name must be a non-empty string without dots, found {name!r}")
-    if hasattr(nn.ModuleDict(), name):  # where modules by type name are kept: torch refuses its own words as keys
+    if hasattr(nn.ModuleDict(), name):  # the container of modules by type name: torch refuses its own words as keys
         raise ValueError(f"{type(node_type).__name__}: name {name!r} is a word of torch's modules, give another name=")
     for word in sorted(frozenset(node_type.provides) - PROVIDABLE):
         if near := difflib.get_close_matches(word, PROVIDABLE, n=1, cutoff=0.8):
@@ -193,10 +193,10 @@ def check_promises(node_type: NodeType) -> None:
 
 
 def check_nodes(node_type: NodeType, nodes: NodeSet, empty: NodeSet, where: str) -> None:
-    """Refuse nodes that contradict what their type promises.
+    """Refuse nodes that contradict their type's promises.
 
     Raises:
-        ValueError: names `where`, what was found and what the type says.
+        ValueError: names `where`, what was found and what the type promises.
     """
     if nodes.values.shape[1:] != empty.values.shape[1:] or nodes.values.dtype != empty.values.dtype:
         raise ValueError(

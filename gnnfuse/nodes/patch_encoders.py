@@ -1,4 +1,4 @@
-"""How an image patch becomes a vector, for encoders that need no download."""
+"""Turns image patches into vectors, without pretrained weights."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class PatchEncoding(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class LinearPatches(PatchEncoding):
-    """One matrix over the pixels of a patch.
+    """A linear map of the pixels of a patch.
 
     Source: Dosovitskiy et al., "An Image is Worth 16x16 Words" (2021), equation 1.
     """
@@ -32,7 +32,7 @@ class LinearPatches(PatchEncoding):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvPatches(PatchEncoding):
-    """Two small convolutions within a patch, then one matrix.
+    """Two small convolutions within a patch, then a linear map.
 
     Args:
         width: channels of the first convolution; the second has twice as many.
@@ -55,7 +55,7 @@ class ConvPatches(PatchEncoding):
 
 
 class PatchEncoder(NodeEncoder):
-    """A network over each patch by itself, plus its place in the picture."""
+    """A network applied to each patch separately, plus its place in the picture."""
 
     def __init__(self, network: nn.Module, dim: int) -> None:
         super().__init__()

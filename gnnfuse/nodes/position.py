@@ -1,4 +1,4 @@
-"""Sine and cosine features of where a node lies: on a grid, in time, in a sequence."""
+"""Sine and cosine features of a node's position: on a grid, in time, in a sequence."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class PositionEncoding(nn.Module):
-    """Sines and cosines of coordinates at geometrically spaced periods, mapped to `dim` by a learned matrix.
+    """Sines and cosines of coordinates at geometrically spaced periods, mapped to `dim` by a learned linear map.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.5, on real coordinates.
 
@@ -16,7 +16,7 @@ class PositionEncoding(nn.Module):
         dim: size of the result.
         coordinates: number of coordinates per node.
         periods: shortest and longest period, in the coordinates' own unit.
-        frequencies: how many periods per coordinate.
+        frequencies: number of periods per coordinate.
 
     Example:
         >>> PositionEncoding(16, coordinates=2)(torch.rand(5, 2)).shape

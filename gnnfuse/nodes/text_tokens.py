@@ -32,7 +32,7 @@ class TextTokens(NodeType):
         signal: the signal it reads.
         name: the type's name; the signal's by default.
         tokenizer: "bytes", the name or folder of a transformers tokenizer, or the tokenizer itself; it is kept as its
-            files (`TokenizerFiles`), so that a saved model brings it along.
+            files (`TokenizerFiles`), so that a saved model includes it.
         special_tokens: keep the tokenizer's special tokens ([CLS], </s>) as nodes; not for bytes.
         max_nodes: most tokens per text; None for no limit.
         overflow: "truncate" keeps the first tokens, "raise" refuses, "pool" lets neighbouring tokens share a node
@@ -41,7 +41,7 @@ class TextTokens(NodeType):
         word_dropout: when augmenting, each character is left out with this probability (never all of them).
 
     Raises:
-        ValueError: a number out of range, or special tokens asked of bytes.
+        ValueError: a number out of range, or special tokens requested with bytes.
 
     Example:
         >>> TextTokens().nodes(Sample({"text": "a cat"})).values.tolist()
@@ -104,10 +104,10 @@ class TextTokens(NodeType):
             return torch.from_numpy(letters)
         tokenizer = self._kept.tokenizer()
         ids = tokenizer.encode(text, add_special_tokens=self.special_tokens)
-        return torch.from_numpy(np.array(ids, dtype=np.int64))  # half of what torch.tensor takes
+        return torch.from_numpy(np.array(ids, dtype=np.int64))  # takes half the time of torch.tensor
 
     def token_texts(self, ids: Int[Tensor, "tokens"]) -> list[str]:
-        """What each token reads as, for drawings and explanations."""
+        """The text of each token, for drawings and explanations."""
         if self.tokenizer == "bytes":
             return [bytes([int(i) - BYTE_OFFSET]).decode("latin-1") for i in ids.tolist()]
         tokenizer = self._kept.tokenizer()
@@ -141,7 +141,7 @@ class TextTokens(NodeType):
 
 
 class TokenEncoder(NodeEncoder):
-    """Embedding of each token (the mean, where a node holds several), plus its place in the text."""
+    """Embedding of each token (the mean if a node holds several), plus its place in the text."""
 
     def __init__(self, vocabulary: int, dim: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A tokenizer as the files it is saved in, so that a saved model carries its own."""
+"""A tokenizer as its saved files, so that a saved model includes its own."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 BINARY = ".base64"
 SETTINGS = "tokenizer_config.json"
-OF_THE_PLACE = ("is_local", "local_files_only", "name_or_path")  # the place it was read from changes nothing
+OF_THE_PLACE = ("is_local", "local_files_only", "name_or_path")  # the path it was read from is irrelevant
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class TokenizerFiles:
     """A transformers tokenizer, kept as names and contents of its files.
 
     Args:
-        files: pairs of a file's name and its text; of files that are no text, in base64 under their name and ".base64".
+        files: pairs of a file's name and its text; binary files are base64, with ".base64" added to the name.
 
     Raises:
-        ValueError: a name that is more than a name.
+        ValueError: a name that is not a plain file name.
     """
 
     files: tuple[tuple[str, str], ...]
@@ -41,10 +41,10 @@ class TokenizerFiles:
 
     @staticmethod
     def of(tokenizer: "PreTrainedTokenizerBase | str", *, revision: str | None = None) -> "TokenizerFiles":
-        """The files of a tokenizer, or of one that a folder or the hub has under a name.
+        """The files of a tokenizer, given as an object, a folder or a name on the hub.
 
         Raises:
-            FileNotFoundError: a named one is not here and cannot be fetched; the message has the command to fetch it.
+            FileNotFoundError: it is not available locally and cannot be fetched; the message has the command for it.
         """
         if isinstance(tokenizer, str):
             return TokenizerFiles.of(read_tokenizer(tokenizer, revision))
@@ -79,7 +79,7 @@ def _load(files: TokenizerFiles) -> Any:
         names = ", ".join(name for name, _ in files.files)
         try:
             made = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        except Exception as error:  # of a class that needs other files, or of none that is a tokenizer
+        except Exception as error:  # a class that needs other files, or that is no tokenizer
             raise ValueError(f"found no tokenizer in its files ({names}): {type(error).__name__}: {error}") from error
     if not isinstance(made, PreTrainedTokenizerBase):
         raise ValueError(f"found a {type(made).__name__} in a tokenizer's files ({names}), expected a tokenizer")

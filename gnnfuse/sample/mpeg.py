@@ -141,7 +141,7 @@ def _refuse_short(piece: Piece) -> None:
 
 
 def _announced(data: bytes, start: int, header: Header) -> tuple[bool, int | None, int | None] | None:
-    """Whether libsndfile reads the header in a frame, and the frames and bytes that it announces; None without header."""
+    """Whether libsndfile reads the header in a frame, and the frames and bytes it announces; None without a header."""
     version, layer, _, mono = header.form
     if layer != 3:
         return None

@@ -1,4 +1,4 @@
-"""Features of frozen encoders, kept on disk: nodes that were encoded once."""
+"""Features of frozen encoders, kept on disk: nodes are encoded only once."""
 
 from gnnfuse.nodes.cached.cached_encoder import CachedEncoder
 from gnnfuse.nodes.cached.cached_nodes import CachedNodes

@@ -1,4 +1,4 @@
-"""What is left of a pretrained encoder where its features are cached: the projection that is trained."""
+"""The rest of a pretrained encoder when its features are cached: the trained projection."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -7,7 +7,7 @@ from gnnfuse.nodes.node_type import Layout, NodeEncoder
 
 
 class CachedEncoder(NodeEncoder):
-    """A projection under the name it has in `PretrainedEncoder`, so that weights fit both.
+    """A projection under the same name as in `PretrainedEncoder`, so that weights fit both.
 
     Args:
         projection: features in, states out.

@@ -1,4 +1,4 @@
-"""Nodes of a frozen encoder whose features were made before and are read from disk."""
+"""Nodes of a frozen encoder, with precomputed features read from disk."""
 
 import os
 import shlex
@@ -26,23 +26,23 @@ from gnnfuse.sample import Sample
 class CachedNodes(NodeType):
     """A frozen pretrained node type whose features are read from a cache, which `gnnfuse.cache_samples` makes.
 
-    The nodes are the same, their values are the features `[nodes, width]` that the backbone gave, and the encoder is
-    the projection alone. A signal is looked up by its content, which is hashed at every reading, and by the encoder's
-    fingerprint (weights, arguments, versions of the libraries): what was made of other bytes or by another encoder is
-    never used. A signal that cannot be read is an error here as it is without a cache.
+    The nodes are the same, their values are the backbone's features `[nodes, width]`, and the encoder is only the
+    projection. A signal is looked up by its content, which is hashed at every read, and by the encoder's fingerprint
+    (weights, arguments, versions of the libraries), so features from other bytes or another encoder are never used. An
+    unreadable signal is an error here as it is without a cache.
 
     A trained model needs the cache to predict; `gnnfuse.saving.uncached` turns it into one that runs the encoder.
 
     Args:
         of: the node type, frozen, without augmentation.
         folder: the cache.
-        dtype: how features are stored: "float32", bit for bit what the backbone gave, or "float16", half the size.
+        dtype: how features are stored: "float32", bit for bit as computed, or "float16", half the size.
         fingerprint: of the encoder whose features a model was trained on; read from the encoder by default, and kept in
-            saved models. Another than the encoder has now is an error when the cache is used.
+            saved models. If it differs from the encoder's current one, using the cache is an error.
 
     Raises:
-        FileNotFoundError: the encoder's weights are not here.
-        ValueError: the encoder is trained, or its signals are augmented: its features change.
+        FileNotFoundError: the encoder's weights are not available locally.
+        ValueError: the encoder is trained, or its signals are augmented, so its features change.
     """
 
     of: PretrainedNodes
@@ -70,7 +70,7 @@ class CachedNodes(NodeType):
             self.__dict__["_current"] = self.fingerprint
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_store"}  # each process maps its own
+        return {name: value for name, value in self.__dict__.items() if name != "_store"}  # each process maps the files itself
 
     @property
     def command(self) -> str:
@@ -90,7 +90,7 @@ class CachedNodes(NodeType):
         """The sample's features, float32: `[nodes, width]`.
 
         Raises:
-            NotCachedError: the cache has none of this content.
+            NotCachedError: the cache has none for this content.
             CacheError: the cache was made by another encoder, is unfinished or damaged.
             SignalError: the signal cannot be read.
         """
@@ -101,7 +101,7 @@ class CachedNodes(NodeType):
         if row is None:
             raise NotCachedError(sample, self.signal, self.folder, self.command)
         if not row.readable:
-            self.of.nodes(sample)  # raises what is wrong with it
+            self.of.nodes(sample)  # raises if it is unreadable
             raise CacheError(
                 f"sample {sample.id!r}, signal {self.signal!r}: it could not be read when the cache was made and can "
                 f"be now; try again: {self.command}"
@@ -113,7 +113,7 @@ class CachedNodes(NodeType):
         return CachedEncoder(self.of.projection(dim))
 
     def check_encoder(self) -> None:
-        """Refuse an encoder that is not the one whose features a model was trained on.
+        """Refuse an encoder other than the one whose features a model was trained on.
 
         Raises:
             CacheError: weights, arguments or versions differ.

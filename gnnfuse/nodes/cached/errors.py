@@ -1,10 +1,10 @@
-"""What can be wrong with a cache of features; none of it is ever passed over."""
+"""Errors of a feature cache; none is ever ignored."""
 
 from gnnfuse.sample import Sample
 
 
 class CacheError(ValueError):
-    """A cache cannot be used: names the file, what was found and the command that mends it."""
+    """A cache cannot be used: names the file, what was found and the command that repairs it."""
 
 
 class NotCachedError(CacheError):

@@ -1,4 +1,4 @@
-"""Where the features of one encoder lie in a cache, and the list of what is there."""
+"""The folder of one encoder's features in a cache, and its manifest."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ StoredType = Literal["float32", "float16"]
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a finished cache holds: written last, so that what it lists is there.
+    """The contents of a finished cache; written last, so that everything it lists exists.
 
     Args:
         index: name and SHA-256 of the file with the sorted keys.
@@ -36,7 +36,7 @@ class FeatureFolder:
         cache: the cache.
         fingerprint: of the encoder: its weights, arguments and versions.
         dtype: how features are stored.
-        command: what makes or mends the features, for messages.
+        command: the command that makes or repairs the features, for messages.
     """
 
     cache: Path
@@ -46,18 +46,18 @@ class FeatureFolder:
 
     @property
     def folder(self) -> Path:
-        """Another encoder, another version or another number type has another folder."""
+        """The path, different for each encoder, version and dtype."""
         return self.cache / f"{self.fingerprint}-{self.dtype}"
 
     def damaged(self, path: Path, found: str) -> CacheError:
-        """The error for a file that is not as it was written."""
+        """The error for a file that was changed since it was written."""
         return CacheError(f"{path}: {found}; what is damaged is made again by: {self.command}")
 
     def read_manifest(self) -> Manifest:
-        """The list of what is there.
+        """Read the manifest.
 
         Raises:
-            CacheError: the cache was never finished, is of another format, or was changed.
+            CacheError: the cache was never finished, has another format, or was changed.
         """
         path = self.folder / MANIFEST
         try:
@@ -91,7 +91,7 @@ class FeatureFolder:
         return f"found no features of this encoder{held}"
 
     def write_manifest(self, manifest: Manifest, encoder: Mapping[str, object]) -> None:
-        """Write the list, with a few words on the encoder for people who look."""
+        """Write the manifest, with a short description of the encoder for human readers."""
         described = {
             "format": FORMAT,
             "fingerprint": self.fingerprint,
@@ -104,11 +104,11 @@ class FeatureFolder:
 
 
 def shard_name(content: bytes | memoryview) -> str:
-    """The name of a shard: the hash of its content, which shows whether it is whole."""
+    """The name of a shard: the hash of its content, by which it can be checked."""
     return f"{hashlib.sha256(content).hexdigest()}.arrow"
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the content of a shard has the hash in its name."""
+    """Whether a shard's content matches the hash in its name."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == path.stem

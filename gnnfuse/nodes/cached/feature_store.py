@@ -9,16 +9,16 @@ from gnnfuse.nodes.cached.shard import Shard, StoredFeatures
 
 
 class FeatureStore:
-    """What a finished cache holds of one encoder, mapped from its files.
+    """One encoder's features in a finished cache, mapped from its files.
 
-    Opening it reads the list of files and the sorted keys, and checks them; a row's checksum is compared when it is
-    first read. What was added by a run that was killed is not seen until a run ends.
+    Opening it reads and checks the list of files and the sorted keys; a row's checksum is verified when it is first
+    read. Additions by a killed run become visible only when a later run ends.
 
     Args:
-        place: of the features.
+        place: the features' folder.
 
     Raises:
-        CacheError: there are none, or a file is missing or damaged; names the command that mends it.
+        CacheError: there are none, or a file is missing or damaged; names the command that repairs it.
     """
 
     def __init__(self, place: FeatureFolder) -> None:
@@ -35,7 +35,7 @@ class FeatureStore:
         return len(self._index)
 
     def find(self, key: bytes) -> StoredFeatures | None:
-        """What is stored for a content; None where nothing is.
+        """The entry for a content; None if there is none.
 
         Raises:
             CacheError: it is damaged.
@@ -71,7 +71,7 @@ class FeatureStore:
             path = self.place.folder / self._names[number]
             try:
                 self._shards[number] = Shard(path, self.place.dtype)
-            except Exception as error:  # readers of damaged files raise whatever they stumble over
+            except Exception as error:  # readers may raise anything on a damaged file
                 raise self.place.damaged(path, f"found no readable shard ({error})") from error
             rows = self._sizes[path.name][1]
             if len(self._shards[number]) != rows:

@@ -1,4 +1,4 @@
-"""Adding features to a cache so that a kill at any moment loses at most the shard that was being gathered."""
+"""Adds features to a cache; a kill at any moment loses at most the unwritten shard."""
 
 import hashlib
 import re
@@ -26,16 +26,16 @@ SHARD, INDEX_NAME = re.compile(r"[0-9a-f]{64}\.arrow"), re.compile(INDEX + r"[0-
 class FeatureWriter:
     """Adds to the features of one encoder; used in a `with` statement.
 
-    Opening it checks every shard by its SHA-256; one that is damaged is removed, so that what it held counts as not
-    there. Shards are written whole or not at all. Leaving the `with` statement, also by an error, writes what has been
-    gathered, the index and the list of files; of a process that is killed only the last shard is lost.
+    Opening it checks every shard by its SHA-256; damaged ones are removed, and their entries count as missing. Shards
+    are written atomically. Leaving the `with` statement, also by an error, writes the pending rows, the index and the
+    list of files; a killed process loses only the last shard.
 
     Args:
-        place: of the features.
-        encoder: a short description of the encoder, for people.
-        shard_bytes: about how large a shard is.
-        shard_seconds: how old a shard grows before it is written, whatever its size.
-        wait: where another process is writing there, wait until it ends.
+        place: the features' folder.
+        encoder: a short description of the encoder, for human readers.
+        shard_bytes: approximate size of a shard.
+        shard_seconds: maximum age of a shard before it is written, whatever its size.
+        wait: if another process is writing there, wait until it ends.
 
     Attributes:
         damaged: the shards that were removed.
@@ -65,7 +65,7 @@ class FeatureWriter:
         self._sizes: dict[str, tuple[int, int]] = {}
         self._keys: list[tuple[str, Keys, np.ndarray]] = []
         for path in sorted(place.folder.iterdir()):
-            if SHARD.fullmatch(path.name):  # other files are not ours to remove
+            if SHARD.fullmatch(path.name):  # other files do not belong to the cache
                 self._take(path)
         self._known = self._sorted()
         self._new: dict[bytes, bool] = {}
@@ -87,24 +87,24 @@ class FeatureWriter:
                 self._lock()
 
     def complete(self) -> KeyIndex:
-        """The contents whose features were there on opening; those found to be unreadable are tried again."""
+        """The contents whose features existed on opening; unreadable ones are tried again."""
         held = [(keys[readable], readable[readable]) for _, keys, readable in self._keys]
         return sort_keys([keys for keys, _ in held], [readable for _, readable in held])
 
     def has(self, key: bytes, *, readable: bool = True) -> bool:
-        """Whether there is an entry of this kind, or a better one, for a content."""
+        """Whether a content has an entry at least this good."""
         if self._new.get(key, False) or (not readable and key in self._new):
             return True
         found = self._known.find(key)
         return found is not None and (not readable or bool(self._keys[found[0]][2][found[1]]))
 
     def add(self, key: bytes, nodes: NodeSet | None) -> None:
-        """Keep a sample's features (`values` is `[nodes, width]`); None records that the signal cannot be read.
+        """Add a sample's features (`values` is `[nodes, width]`); None records that the signal cannot be read.
 
-        What is there already is left as it is.
+        Existing entries are left unchanged.
 
         Raises:
-            ValueError: a feature is too large for the number type.
+            ValueError: a feature is too large for the dtype.
         """
         if self.has(key, readable=nodes is not None):
             return
@@ -118,7 +118,7 @@ class FeatureWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Write what has been gathered as a shard."""
+        """Write the pending rows as a shard."""
         if self._rows:
             content = encode_shard(self._rows)
             name = shard_name(content)
@@ -149,11 +149,11 @@ class FeatureWriter:
         self.place.write_manifest(Manifest((name, digest), self._sizes), self._encoder)
         for path in list(self.place.folder.iterdir()):
             if INDEX_NAME.fullmatch(path.name) and path.name != name:
-                path.unlink()  # whoever has it mapped keeps it
+                path.unlink()  # processes that have it mapped keep it
 
 
 def _lock(place: FeatureFolder, wait: bool) -> Callable[[], None] | None:
-    """Held as long as the process lives, however it ends; not where the system has no such locks."""
+    """Held until the process ends, however it ends; without effect on systems that lack such locks."""
     path = place.folder / ".lock"
     path.touch()
     try:

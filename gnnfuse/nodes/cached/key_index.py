@@ -1,4 +1,4 @@
-"""Which shard and row holds the features of a content: sorted keys, searched where they lie."""
+"""Finds the shard and row of a content's features by searching sorted keys in place."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ Keys = UInt8[np.ndarray, "_ 32"]
 
 @dataclass(frozen=True, eq=False)
 class KeyIndex(Sequence[bytes]):
-    """Keys in ascending order, each with the place of its row; in memory or mapped from a file.
+    """Keys in ascending order, each with its shard and row; in memory or mapped from a file.
 
     Args:
         keys: `[rows, 32]`, ascending.
-        shard: which shard holds it.
-        row: in which row.
+        shard: the shard of each key.
+        row: the row of each key.
     """
 
     keys: Keys
@@ -41,7 +41,7 @@ class KeyIndex(Sequence[bytes]):
         return bytes(self.keys[place])
 
     def find(self, key: bytes) -> tuple[int, int] | None:
-        """Shard and row of a key, None where it is not there."""
+        """Shard and row of a key; None if it is missing."""
         place = bisect_left(self, key)
         if place == len(self) or self[place] != key:
             return None
@@ -54,17 +54,17 @@ class KeyIndex(Sequence[bytes]):
 def sort_keys(keys: Sequence[Keys], readable: Sequence[np.ndarray]) -> KeyIndex:
     """The index over the keys of several shards.
 
-    Of rows with the same key the first is taken, one that holds features before one that records their absence.
+    Among rows with the same key, the first that holds features is used, else the first.
 
     Args:
-        keys: per shard the keys of its rows.
-        readable: per shard whether its rows hold features.
+        keys: per shard, the keys of its rows.
+        readable: per shard, whether its rows hold features.
     """
     sizes = [len(of_shard) for of_shard in keys]
     if not sum(sizes):
         return KeyIndex(np.zeros((0, DIGEST_BYTES), np.uint8), np.zeros(0, np.int32), np.zeros(0, np.int32))
     every = np.ascontiguousarray(np.concatenate(list(keys)))
-    words = every.view(">u8")  # numbers in the order of the bytes
+    words = every.view(">u8")  # numbers ordered like the bytes
     order = np.lexsort((~np.concatenate(list(readable)), *words.T[::-1]))
     ordered = words[order]
     first = np.ones(len(order), dtype=bool)
@@ -89,7 +89,7 @@ def encode_index(index: KeyIndex) -> memoryview:
 
 
 def map_index(path: Path) -> KeyIndex:
-    """The index in a file, mapped: only the keys that a search looks at come into memory."""
+    """The index in a file, mapped: a search loads only the keys that it compares."""
     import pyarrow as pa
 
     batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)

@@ -1,4 +1,4 @@
-"""Shards: some hundred samples' features in one Arrow file, read where they lie, each row with a checksum."""
+"""Shards: features of some hundred samples in one memory-mapped Arrow file, each row with a checksum."""
 
 import zlib
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ LISTS = ("values", "shape", "position", "time")
 
 
 class StoredFeatures(NamedTuple):
-    """What is stored of one sample, as flat numbers.
+    """The stored features of one sample, as flat numbers.
 
     Args:
         key: of its content.
         readable: whether it has features; False records that the signal cannot be read.
         values: `nodes * width` features.
         shape: of the `NodeSet`.
-        position: `nodes * coordinates`, or none.
-        time: `nodes * 2`, or none.
+        position: `nodes * coordinates` numbers, or none.
+        time: `nodes * 2` numbers, or none.
         dropped: of the `NodeSet`.
     """
 
@@ -39,7 +39,7 @@ class StoredFeatures(NamedTuple):
 
     @property
     def num_bytes(self) -> int:
-        """About what it takes in a shard."""
+        """Approximate size in a shard."""
         return DIGEST_BYTES + sum(int(getattr(self, name).nbytes) + 8 for name in LISTS)
 
     def checksum(self) -> int:
@@ -51,10 +51,10 @@ class StoredFeatures(NamedTuple):
 
 
 def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> StoredFeatures:
-    """A sample's features as they are stored; None for a signal that cannot be read.
+    """A sample's features in stored form; None as input records an unreadable signal.
 
     Raises:
-        ValueError: a feature is too large for the number type.
+        ValueError: a feature is too large for the dtype.
     """
     nothing = np.zeros(0, np.float32)
     if nodes is None:
@@ -117,19 +117,19 @@ class _List:
     numbers: NDArray[Any]
 
     def copy(self, row: int) -> NDArray[Any]:
-        """One row's numbers, brought into memory."""
+        """One row's numbers, copied into memory."""
         return self.numbers[self.offsets[row] : self.offsets[row + 1]].copy()
 
 
 class Shard:
-    """A shard, mapped: a row comes into memory when it is asked for.
+    """A shard, mapped: a row is loaded into memory on access.
 
     Args:
         path: the file.
         dtype: of the features.
 
     Raises:
-        ValueError: a file of another layout. One that is damaged raises whatever Arrow stumbles over.
+        ValueError: a file with another layout. A damaged file raises any of Arrow's errors.
     """
 
     def __init__(self, path: Path, dtype: str) -> None:
@@ -154,7 +154,7 @@ class Shard:
         return len(self.keys)
 
     def row(self, number: int) -> StoredFeatures | None:
-        """One row; None where it is not as it was written, which is looked at once for each row and process."""
+        """One row; None if its checksum does not match, which is checked once per row and process."""
         found = StoredFeatures(
             key=bytes(self.keys[number]),
             readable=bool(self.readable[number]),
