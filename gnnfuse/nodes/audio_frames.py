@@ -147,4 +147,4 @@ def _times(count: int, hop: int, window: int, sample_rate: int) -> Float[Tensor,
     """The frames' starts and ends in seconds, shared by recordings of equal length."""
     start = torch.arange(count) * hop
     bounds = torch.stack([start, start + window], dim=1)
-    return (bounds.double() / sample_rate).float()  # from sample counts, so that one frame's end is exactly another's start
+    return (bounds.double() / sample_rate).float()  # from sample counts: one frame's end equals another's start

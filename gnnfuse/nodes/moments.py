@@ -50,8 +50,8 @@ class Moments:
 
     @property
     def scale(self) -> Float[Tensor, "width"]:
-        """Standard deviation of each column (of the rows themselves, not a population estimate); 1 if it is constant
-        up to rounding."""
+        """Standard deviation of each column (of these rows, not an estimate beyond them); 1 if it is constant up to
+        rounding."""
         self._merge()
         deviation = (self._squares / self._count.clamp(min=1)).sqrt()
         return torch.where(deviation > ROUNDING * self._largest.clamp(min=1e-300), deviation, 1.0)

@@ -19,7 +19,7 @@ NewValues = Callable[[tuple[int, ...], torch.dtype], Tensor]
 
 
 def new_values(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Uninitialised memory for a node set's values: the default `NewValues`, which allocates it."""
+    """Allocate uninitialised memory for a node set's values: the default `NewValues`."""
     return torch.empty(shape, dtype=dtype)
 
 

@@ -70,7 +70,7 @@ class CachedNodes(NodeType):
             self.__dict__["_current"] = self.fingerprint
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_store"}  # each process maps the files itself
+        return {name: value for name, value in self.__dict__.items() if name != "_store"}  # each process maps its own
 
     @property
     def command(self) -> str:

@@ -51,7 +51,7 @@ class StoredFeatures(NamedTuple):
 
 
 def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> StoredFeatures:
-    """A sample's features in stored form; None as input records an unreadable signal.
+    """A sample's features in stored form; `nodes` None records an unreadable signal.
 
     Raises:
         ValueError: a feature is too large for the dtype.

@@ -1,4 +1,4 @@
-"""Pretrained networks as node encoders: pictures, recordings and texts through the libraries that own them."""
+"""Pretrained networks as node encoders for pictures, recordings and texts, through the libraries that own them."""
 
 from gnnfuse.nodes.pretrained.audio_architecture import AudioArchitecture
 from gnnfuse.nodes.pretrained.backbone import Backbone

@@ -1,4 +1,4 @@
-"""Which recordings a network takes and which samples its states stand for, read from the library that owns it."""
+"""The input of an audio network and the samples that its states stand for, read from the library that owns it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from gnnfuse.nodes.pretrained.torchaudio_network import PREFIX, TorchaudioNetwor
 from gnnfuse.nodes.pretrained.transformers_library import make_config, read_config, read_processor
 from gnnfuse.nodes.pretrained.transformers_network import TransformersSpeechNetwork
 
-TORCHAUDIO_EPSILON, TRANSFORMERS_EPSILON = 1e-5, 1e-7  # each library's own, where it normalises waveforms
+TORCHAUDIO_EPSILON, TRANSFORMERS_EPSILON = 1e-5, 1e-7  # each library's own value for normalising waveforms
 KALDI_SHIFT = 0.01  # seconds from one frame of AST's spectrogram to the next
 
 
@@ -20,13 +20,14 @@ class AudioArchitecture:
     """A network for recordings.
 
     Args:
-        network: how to make it.
+        network: describes how to make it.
         sample_rate: Hz.
         hop: samples from one state to the next.
         margin: samples of silence added around a recording, half on each side, so that every `hop` samples get exactly
-            one state: the receptive field less the hop.
-        window: states for which the network takes samples, always as many; None for any number.
-        epsilon: where waveforms are brought to mean 0 and variance 1, what is added to the variance; None leaves them.
+            one state: the receptive field minus the hop.
+        window: fixed number of states per input of the network; None for any number.
+        epsilon: added to the variance when waveforms are normalised to mean 0 and variance 1; None for no
+            normalisation.
     """
 
     network: Network
@@ -38,15 +39,15 @@ class AudioArchitecture:
 
 
 def audio_architecture(model: str, weights: str | None) -> AudioArchitecture:
-    """What a model of torchaudio or transformers is.
+    """The architecture of a torchaudio or transformers model.
 
     Args:
         model: "torchaudio/" and the name of a pipeline, else a name on the hub or a folder.
         weights: which of its weights.
 
     Raises:
-        FileNotFoundError: the model's settings are not here and cannot be fetched.
-        ValueError: the model is unknown, or of a kind that is not.
+        FileNotFoundError: the model's settings are not available locally and cannot be fetched.
+        ValueError: the model is unknown, or of an unsupported kind.
     """
     if model.startswith(PREFIX):
         return _of_torchaudio(model)

@@ -1,4 +1,4 @@
-"""Recordings put together from their slices, and a network over them."""
+"""Reassembles recordings from slices and applies a network to them."""
 
 import torch
 from jaxtyping import Float
@@ -17,9 +17,9 @@ class AudioBackbone(Backbone):
         network: `[recordings, samples]` -> `[recordings, states, width]`.
         width: features per node.
         margin: samples of silence added around a recording, so that each slice gets one state.
-        window: slices that the network takes at once, always as many; longer recordings are taken window by window,
-            and the last window is filled with silence. None takes a recording of any length whole.
-        max_nodes: where slices share nodes (`pooled_runs`), most nodes per recording; None where each has its own.
+        window: fixed number of slices per input of the network; longer recordings are processed window by window, and
+            the last window is filled with silence. None processes a recording of any length whole.
+        max_nodes: if slices share nodes (`pooled_runs`), most nodes per recording; None if each has its own.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The part of a pretrained encoder that comes from elsewhere: slices in, rows of features out."""
+"""The pretrained network inside an encoder: slices in, rows of features out."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from gnnfuse.nodes.node_type import Layout
 class Backbone(nn.Module, ABC):
     """A pretrained network on the slices of a batch.
 
-    Samples are put together again and run in groups of equal shape, so that none is padded to another's length.
+    Samples are reassembled and run in groups of equal shape, so that none is padded to another's length.
 
     Attributes:
         width: features per node.
@@ -27,17 +27,17 @@ class Backbone(nn.Module, ABC):
         """The features of every node.
 
         Raises:
-            ValueError: the network gives another number of states than its stride declares.
+            ValueError: the number of states differs from what the network's stride implies.
         """
 
     @property
     def like(self) -> Tensor:
-        """A tensor of the dtype and on the device that the network works with."""
+        """A tensor with the network's dtype and device."""
         return next(self.parameters())
 
 
 def groups_of_equal(keys: Sequence[Hashable]) -> list[list[int]]:
-    """The places of equal keys, in order of their first place.
+    """The positions of equal keys, ordered by first position.
 
     Example:
         >>> groups_of_equal(["a", "b", "a"])
@@ -58,14 +58,14 @@ def rows_of(offsets: Int[Tensor, "graphs_plus_one"], graphs: Sequence[int], coun
 def in_order(
     found: Sequence[Float[Tensor, "_ features"]], rows: Sequence[Int[Tensor, "_"]], width: int, like: Tensor
 ) -> Float[Tensor, "nodes features"]:
-    """Features of groups of rows, brought back to the order of the rows."""
+    """Features of groups of rows, in the original order of the rows."""
     if not found:
         return like.new_zeros(0, width)
     return torch.cat(list(found))[torch.cat(list(rows)).argsort()]
 
 
 def check_count(network: nn.Module, found: Sequence[int], expected: Sequence[int]) -> None:
-    """Refuse another number of states than declared.
+    """Refuse a number of states other than declared.
 
     Raises:
         ValueError: always, unless they are equal.

@@ -1,4 +1,4 @@
-"""A pretrained backbone with a projection that is trained: frozen, or trained as well."""
+"""A pretrained backbone, frozen or trained, with a trained projection."""
 
 import torch
 from jaxtyping import Float, Shaped
@@ -12,12 +12,12 @@ from gnnfuse.nodes.pretrained.backbone import Backbone
 class PretrainedEncoder(NodeEncoder):
     """Slices through a pretrained network, then a projection to the size of the states.
 
-    A frozen backbone has no trainable parameters, stays in evaluation mode and runs without gradients. One that is
-    trained keeps its batch normalisation on the statistics it came with: groups of equal shape are no fair sample.
+    A frozen backbone has no trainable parameters, stays in evaluation mode and runs without gradients. A trained one
+    keeps its pretrained batch-normalisation statistics: groups of equal shape are no fair sample.
 
     Args:
         backbone: slices in, features out.
-        projection: features in, states out; with cached features it does the backbone's work alone.
+        projection: features in, states out; with cached features it replaces the whole encoder.
         frozen: only the projection is trained.
     """
 
@@ -49,7 +49,7 @@ class PretrainedEncoder(NodeEncoder):
         return states + nothing_of(self.backbone).to(states.dtype)
 
     def train(self, mode: bool = True) -> "PretrainedEncoder":
-        """Set the mode, but of nothing that is frozen."""
+        """Set the mode of everything that is not frozen."""
         super().train(mode)
         for part in self.backbone.modules():
             if self.frozen or isinstance(part, _BatchNorm):
@@ -58,6 +58,6 @@ class PretrainedEncoder(NodeEncoder):
 
 
 def nothing_of(module: nn.Module) -> Tensor:
-    """Zero, which depends on each trainable parameter: layers may be left out at random, or get no nodes at all."""
+    """A zero that depends on each trainable parameter: layers may be dropped at random, or get no nodes at all."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return torch.stack([parameter.flatten()[:0].sum() for parameter in trained]).sum()

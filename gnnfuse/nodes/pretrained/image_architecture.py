@@ -1,4 +1,4 @@
-"""Which pictures a network takes and where its states lie on them, read from the library that owns it."""
+"""The input of an image network and the grid of its states, read from the library that owns it."""
 
 import inspect
 import math
@@ -23,7 +23,7 @@ from gnnfuse.nodes.pretrained.torchvision_network import (
 from gnnfuse.nodes.pretrained.transformers_library import make_model, read_config, read_processor
 from gnnfuse.nodes.pretrained.transformers_network import TransformersImageNetwork, last_states
 
-LARGE = 512  # pixels; far more than any network shrinks
+LARGE = 512  # pixels; far above any network's stride
 RESAMPLING: Mapping[int, str] = {0: "nearest", 1: "bicubic", 2: "bilinear", 3: "bicubic"}  # Pillow's; Lanczos is 1
 UNIT_RANGE = 1 / 255
 
@@ -33,14 +33,14 @@ class ImageArchitecture:
     """A network for pictures.
 
     Args:
-        network: how to make it.
+        network: describes how to make it.
         stride: pixels from one state to the next, in both directions.
         margin: pixels added around a picture, so that every square of `stride` pixels gets exactly one state.
-        size: height and width of the pictures where the network depends on them; None takes any.
-        resizes: the network also takes pictures of other sizes than `size`.
+        size: height and width of the pictures if the network depends on them; None accepts any.
+        resizes: the network also accepts sizes other than `size`.
         channels: of the pictures.
-        mean: per channel, taken off pixels in 0..1.
-        std: per channel, divided by after that.
+        mean: per channel, subtracted from pixels in 0..1.
+        std: per channel, the divisor after that.
         interpolation: "bilinear", "bicubic" or "nearest": how pictures were resized in training.
     """
 
@@ -61,16 +61,16 @@ Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 def image_architecture(
     model: str, weights: str | None, size: tuple[int, int] | None, normalisation: Normalisation | None
 ) -> ImageArchitecture:
-    """What a model of torchvision or transformers is.
+    """The architecture of a torchvision or transformers model.
 
     Args:
         model: "torchvision/" and a name, else a name on the hub or a folder.
         weights: which of its weights.
-        size: of the pictures, for networks of one size for which no library names it.
-        normalisation: mean and deviation, for weights for which no library names them.
+        size: of the pictures, for fixed-size networks whose library does not specify it.
+        normalisation: mean and deviation, for weights whose library does not specify them.
 
     Raises:
-        FileNotFoundError: the model's settings are not here and cannot be fetched.
+        FileNotFoundError: the model's settings are not available locally and cannot be fetched.
         ValueError: the model is unknown, or its states do not lie on a grid.
     """
     if model.startswith(PREFIX):
@@ -118,7 +118,7 @@ def _fixed_size(name: str, settings: Any, size: tuple[int, int] | None) -> tuple
 
 
 def _torchvision_settings(name: str, weights: str | None) -> Any:
-    """How torchvision's weights expect their pictures; those of a file are taken to be like the default ones."""
+    """The preprocessing that torchvision's weights expect; weights in a file are assumed to match the default ones."""
     from torchvision.models import get_model_weights
 
     listed = listed_weights(name, weights)
@@ -133,7 +133,7 @@ def _torchvision_settings(name: str, weights: str | None) -> Any:
 def _measure(module: nn.Module) -> tuple[int, int, int]:
     """Stride, margin and width of a network that takes pictures of any size.
 
-    A stack of convolutions gives `(side - field) // stride + 1` states, so the margin lies within one stride.
+    A stack of convolutions yields `(side - field) // stride + 1` states, so the margin lies within one stride.
     """
     width, count = _map(module, LARGE)
     stride = LARGE // (_map(module, 2 * LARGE)[1] - count)
@@ -147,7 +147,7 @@ def _measure(module: nn.Module) -> tuple[int, int, int]:
 
 
 def _map(module: nn.Module, side: int) -> tuple[int, int]:
-    """Width and rows of the states of a square picture."""
+    """Width and rows of a square picture's states."""
     with torch.no_grad():
         states = module(torch.zeros(1, 3, side, side, device="meta"))
     return states.shape[1], states.shape[2]
@@ -195,7 +195,7 @@ def _of_transformers(model: str, weights: str | None, normalisation: Normalisati
 
 
 def _patches(states: Callable[[tuple[int, int]], Tensor], size: tuple[int, int], model: str) -> tuple[int, int, bool]:
-    """Stride, tokens that are no patches, and whether other sizes are taken."""
+    """Stride, number of non-patch tokens, and whether other sizes are accepted."""
     height, width = size
     tokens = states(size).shape[1]
     try:

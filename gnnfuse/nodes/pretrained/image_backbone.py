@@ -1,4 +1,4 @@
-"""Pictures put together from their squares, and a network over them."""
+"""Reassembles pictures from squares and applies a network to them."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ class ImageBackbone(Backbone):
         network: `[pictures, channels, height, width]` -> `[pictures, width, rows, columns]`.
         width: features per node.
         margin: pixels added around a picture, its border repeated.
-        mean: per channel, taken off.
-        std: per channel, divided by.
+        mean: per channel, subtracted.
+        std: per channel, the divisor.
     """
 
     offset: Tensor

@@ -1,4 +1,4 @@
-"""What a pretrained network is here: how to make it again without its hub, and how to read its weights."""
+"""Pretrained networks: how to rebuild them without their hub, and how to read their weights."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ _weights_follow: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
 
 class Network(ABC):
-    """A network that a library owns, described so fully that it can be made without that library's hub.
+    """A network that a library owns, described fully enough to be made without that library's hub.
 
     Attributes:
         width: size of its states.
-        library: the distribution that owns it; its version belongs to what the network computes.
+        library: the distribution that owns it; its version affects the network's output.
     """
 
     width: int
@@ -28,7 +28,7 @@ class Network(ABC):
 
     @abstractmethod
     def smallest(self) -> tuple[Tensor, ...]:
-        """The smallest input of the module, to look at what its output depends on."""
+        """The module's smallest input, for finding out which parameters its output depends on."""
 
     @abstractmethod
     def module(self) -> nn.Module:
@@ -39,7 +39,7 @@ class Network(ABC):
         """The network with the weights of `model`.
 
         Raises:
-            FileNotFoundError: they are not here and cannot be fetched; the message has the command that fetches them.
+            FileNotFoundError: they are not available locally and cannot be fetched; the message has the command for it.
             ValueError: they do not fit the network.
         """
 
@@ -48,17 +48,17 @@ class Network(ABC):
         return used_parameters(module, lambda shadow: shadow(*self.smallest()))
 
     def checkpoint(self, module: nn.Module) -> None:
-        """Let a module compute its inner states again in the backward pass instead of keeping them.
+        """Make a module recompute its inner states in the backward pass instead of keeping them.
 
         Raises:
-            ValueError: the library does not offer it for this network.
+            ValueError: the library does not support it for this network.
         """
         raise ValueError(f"{self.library} offers no gradient checkpointing for {type(self).__name__}")
 
 
 @contextmanager
 def weights_follow() -> Iterator[None]:
-    """Within it, encoders are made with random weights, because those of a saved model are loaded next."""
+    """A context in which encoders get random weights, because a saved model's weights are loaded next."""
     token = _weights_follow.set(True)
     try:
         yield
@@ -72,13 +72,13 @@ def weights_are_to_follow() -> bool:
 
 
 def make_module(network: Network, model: str, weights: str | None) -> nn.Module:
-    """The network's module: pretrained, or with random weights where those of a saved model follow."""
+    """The network's module: pretrained, or with random weights if a saved model's weights follow."""
     module = network.module() if _weights_follow.get() else network.pretrained(model, weights)
     return module.eval()
 
 
 def missing_weights(what: str, command: str, error: Exception) -> FileNotFoundError:
-    """The one message for weights that are neither here nor reachable."""
+    """The common error for weights that are neither local nor reachable."""
     reason = str(error).strip().split("\n")[0]
     return FileNotFoundError(
         f"found no {what} in the cache and could not fetch them ({reason}); fetch them where there is a network with: "
@@ -87,7 +87,7 @@ def missing_weights(what: str, command: str, error: Exception) -> FileNotFoundEr
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint file, `.safetensors` or what `torch.save` wrote; nothing else is unpickled.
+    """The tensors of a weights file, `.safetensors` or from `torch.save`; nothing else is unpickled.
 
     Raises:
         FileNotFoundError: no such file.
@@ -102,7 +102,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             found: object = load_file(path)
         else:
             found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a file that is something else, readers raise whatever they stumble over
+    except Exception as error:  # readers may raise anything on other files
         raise ValueError(f"{path}: unreadable weights ({error})") from error
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
         raise ValueError(f"{path}: found a {type(found).__name__}, expected a state dict: tensors by name")
@@ -110,12 +110,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor], known: frozenset[str], where: str) -> None:
-    """Load what the module has of the weights of a larger network.
+    """Load the weights of a larger network that the module needs.
 
     Args:
-        module: the part that is used.
+        module: the part of the network that is used.
         weights: tensors by name.
-        known: names of the whole network; its other parts, as its classes, are left aside.
+        known: names in the whole network; weights of its other parts, such as the classifier, are ignored.
         where: names the weights in the message.
 
     Raises:

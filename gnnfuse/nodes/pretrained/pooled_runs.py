@@ -1,7 +1,7 @@
-"""Runs of neighbours that share a node, where a sample has more slices than `max_nodes`.
+"""Runs of neighbours that share a node if a sample has more slices than `max_nodes`.
 
 A node then holds up to `max_pool` slices; a network still sees each slice, and the states of a run are averaged.
-How many slices a sample has is `nodes + dropped`, which the layout knows; runs are equal, the last may be shorter.
+A sample has `nodes + dropped` slices, both in the layout; runs have equal length, but the last may be shorter.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from gnnfuse.sample import Sample
 def limit_slices(
     nodes: NodeSet, max_nodes: int | None, overflow: Overflow, max_pool: int, *, sample: Sample, signal: str
 ) -> NodeSet:
-    """Keep slices within `max_nodes` as `limit_sequence` does, but pooling keeps them all: `[nodes, max_pool, ...]`.
+    """Limit slices to `max_nodes` as `limit_sequence` does, but pooling keeps them all: `[nodes, max_pool, ...]`.
 
     Raises:
         SignalError: too many slices.
@@ -49,7 +49,7 @@ def run_length(slices: int, max_nodes: int) -> int:
 def unpool(
     values: Shaped[Tensor, "nodes max_pool ..."], layout: Layout, max_nodes: int
 ) -> tuple[Shaped[Tensor, "slices ..."], list[int]]:
-    """All slices, and how many each sample has."""
+    """All slices, and their number per sample."""
     nodes, dropped = layout.offsets.diff().tolist(), layout.dropped.tolist()
     counts = [held + lost for held, lost in zip(nodes, dropped, strict=True)]
     parts = [

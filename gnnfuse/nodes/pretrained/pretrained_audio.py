@@ -1,4 +1,4 @@
-"""Recordings through a pretrained network: its output frames are nodes."""
+"""Recordings encoded by a pretrained network whose output frames are nodes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,29 +25,29 @@ from gnnfuse.sample.audio import EXPECTED, MAX_SECONDS
 class PretrainedAudio(PretrainedNodes):
     """A recording as the states of a pretrained network, one node per state.
 
-    Frame i is the samples from `i * hop` to `(i + 1) * hop`, and that is its time; the last is filled with silence. A
+    Frame i covers the samples from `i * hop` to `(i + 1) * hop`, which is its time; the last is padded with silence. A
     state of wav2vec 2.0, HuBERT or WavLM (hop 320) sees 400 samples around the middle of its frame: 40 more on either
-    side, silence at the ends, so that a recording of any length, however short, has one state per frame. Spectrogram
-    models (AST, hop 1600; Whisper, hop 320) take windows of one length; a longer recording is taken window by window.
+    side, silence at the ends, so that a recording of any length has one state per frame. Spectrogram models (AST, hop
+    1600; Whisper, hop 320) take windows of fixed length; longer recordings are processed window by window.
 
     Args:
         model: "torchaudio/" and the name of a pipeline ("torchaudio/WAV2VEC2_BASE"), else an audio model of
             transformers: its name on the hub or its folder.
-        signal: the signal it reads (see `gnnfuse.sample.read_audio` for what it may be).
+        signal: the signal it reads (see `gnnfuse.sample.read_audio` for accepted values).
         name: the type's name; the signal's by default.
-        weights: of torchaudio the path of a state dict (.safetensors, .pth); of transformers a revision on the hub.
-        frozen: only a projection to the size of the states is trained; otherwise all is.
-        gradient_checkpointing: compute inner states again in the backward pass (transformers, where the model can).
+        weights: for torchaudio, the path of a state dict (.safetensors, .pth); for transformers, a revision on the hub.
+        frozen: train only a projection to the size of the states; otherwise everything is trained.
+        gradient_checkpointing: recompute inner states in the backward pass (transformers, if the model supports it).
         max_nodes: most nodes per recording; None for no limit.
         overflow: "truncate" keeps the first frames, "pool" lets neighbouring frames share a node (the mean of their
             states), up to `max_pool` of them, "raise" refuses.
         max_pool: most frames in a node when pooling.
         augmentation: changes the waveform `[samples]` at random in training, given a generator.
-        max_seconds: longer recordings are refused before they are decoded (see `gnnfuse.sample.read_audio`).
-        architecture: what the network is; read from the library by default, and kept in saved models.
+        max_seconds: longer recordings are refused before decoding (see `gnnfuse.sample.read_audio`).
+        architecture: describes the network; read from the library by default, and kept in saved models.
 
     Raises:
-        FileNotFoundError: the model is not here and cannot be fetched; the message has the command that fetches it.
+        FileNotFoundError: the model is not available locally and cannot be fetched; the message has the command for it.
         ValueError: an unknown model, or a number out of range.
     """
 
@@ -88,7 +88,7 @@ class PretrainedAudio(PretrainedNodes):
 
     @property
     def network(self) -> Network:
-        """How to make the network."""
+        """Describes how to make the network."""
         return self._made.network
 
     @property
@@ -111,21 +111,21 @@ class PretrainedAudio(PretrainedNodes):
             waveform = F.layer_norm(waveform, waveform.shape, eps=made.epsilon)
         count = -(-len(waveform) // made.hop)
         slices = F.pad(waveform, (0, count * made.hop - len(waveform))).reshape(count, made.hop)
-        edges = (torch.arange(count + 1).double() * made.hop / made.sample_rate).float()  # from whole samples
+        edges = (torch.arange(count + 1).double() * made.hop / made.sample_rate).float()  # from sample counts
         nodes = NodeSet(slices, (count,), time=torch.stack([edges[:-1], edges[1:]], dim=1))
         return limit_slices(nodes, self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal)
 
     def content(self, sample: Sample) -> bytes | None:
-        """SHA-256 of the recording's file, or of its samples where it is in memory."""
+        """SHA-256 of the recording's file, or of its samples if it is in memory."""
         return media_digest(sample, self.signal, self._read, expected=EXPECTED)
 
     def around(self, module: nn.Module) -> AudioBackbone:
-        """Recordings put together, and the network over them."""
+        """The backbone that reassembles recordings and applies the network to them."""
         made = self._made
         return AudioBackbone(module, self.width, margin=made.margin, window=made.window, max_nodes=self._pooled)
 
     def projection(self, dim: int) -> NodeEncoder:
-        """A matrix, plus the time."""
+        """A linear map, plus the time."""
         return RowEncoder(self.width, dim, timed=True)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:

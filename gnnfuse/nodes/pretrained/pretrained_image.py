@@ -1,4 +1,4 @@
-"""Pictures through a pretrained network: the cells of its feature map, or its patches, are nodes."""
+"""Pictures encoded by a pretrained network whose feature-map cells or patches are nodes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,34 +25,33 @@ from gnnfuse.sample.image import EXPECTED, MAX_PIXELS
 class PretrainedImage(PretrainedNodes):
     """A picture as the states of a pretrained network.
 
-    A node is a square of `stride` pixels, as the network declares: a cell of the last feature map of a convolutional
-    network (32 pixels for a ResNet), a patch of a transformer. A picture is extended at its right and lower border,
-    its own last pixels repeated, until squares fill it. Transformers with learned positions get pictures of the size
-    they were trained on, stretched in both directions, so that nothing is cut off; other networks take pictures as
-    they are, unless `size` is given.
+    A node is a square with the network's `stride` as side: a cell of a convolutional network's last feature map (32
+    pixels for a ResNet), or a patch of a transformer. A picture is padded at its right and lower border, by repeating
+    its last pixels, until squares cover it. Transformers with learned positions get pictures stretched to the size they
+    were trained on, so that nothing is cut off; other networks take pictures at their own size unless `size` is given.
 
     Args:
         model: "torchvision/" and the name of a classification network ("torchvision/resnet50"), else a vision model of
             transformers: its name on the hub or its folder.
-        signal: the signal it reads (see `gnnfuse.sample.read_image` for what it may be).
+        signal: the signal it reads (see `gnnfuse.sample.read_image` for accepted values).
         name: the type's name; the signal's by default.
-        weights: of torchvision the name of listed weights ("IMAGENET1K_V1") or the path of a state dict (.safetensors,
-            .pth), by default those that torchvision recommends; of transformers a revision on the hub.
-        frozen: only a projection to the size of the states is trained; otherwise all is.
-        gradient_checkpointing: compute inner states again in the backward pass (transformers, where the model can).
-        size: one number makes the shorter side as long, the other in proportion; two numbers are height and width.
-        mean: per channel, taken off pixels in 0..1; by default what the weights were trained with.
-        std: per channel, divided by after that; by default what the weights were trained with.
+        weights: for torchvision, the name of listed weights ("IMAGENET1K_V1") or the path of a state dict
+            (.safetensors, .pth), by default the recommended ones; for transformers, a revision on the hub.
+        frozen: train only a projection to the size of the states; otherwise everything is trained.
+        gradient_checkpointing: recompute inner states in the backward pass (transformers, if the model supports it).
+        size: one number is the length of the shorter side, the other in proportion; two numbers are height and width.
+        mean: per channel, subtracted from pixels in 0..1; by default the value used in pretraining.
+        std: per channel, the divisor after that; by default the value used in pretraining.
         max_nodes: most nodes per picture; None for no limit.
-        overflow: "pool" averages the picture down by the smallest whole factor that fits, "truncate" keeps the first
+        overflow: "pool" downsamples the picture by the smallest whole factor that fits, "truncate" keeps the first
             rows of squares, "raise" refuses.
         augmentation: changes the pixels `[channels, height, width]` at random in training, given a generator.
-        max_pixels: larger pictures are refused before they are decoded (see `gnnfuse.sample.read_image`).
-        architecture: what the network is; read from the library by default, and kept in saved models.
+        max_pixels: larger pictures are refused before decoding (see `gnnfuse.sample.read_image`).
+        architecture: describes the network; read from the library by default, and kept in saved models.
 
     Raises:
-        FileNotFoundError: the model is not here and cannot be fetched; the message has the command that fetches it.
-        ValueError: an unknown model, a size that it does not take, or more nodes per picture than `max_nodes`.
+        FileNotFoundError: the model is not available locally and cannot be fetched; the message has the command for it.
+        ValueError: an unknown model, a size that it does not accept, or more nodes per picture than `max_nodes`.
     """
 
     modality: ClassVar[str] = "image"
@@ -106,14 +105,14 @@ class PretrainedImage(PretrainedNodes):
 
     @property
     def _target(self) -> tuple[int, int] | None:
-        """Height and width of every picture; of an integer size, of a square one."""
+        """Height and width of every picture; for an integer size, of a square one."""
         if isinstance(self.size, int):
             return self.size, self.size
         return self._made.size if self.size is None else self.size
 
     @property
     def network(self) -> Network:
-        """How to make the network."""
+        """Describes how to make the network."""
         return self._made.network
 
     def empty(self) -> NodeSet:
@@ -133,17 +132,17 @@ class PretrainedImage(PretrainedNodes):
         )
 
     def content(self, sample: Sample) -> bytes | None:
-        """SHA-256 of the picture's file, or of its pixels where it is in memory."""
+        """SHA-256 of the picture's file, or of its pixels if it is in memory."""
         return media_digest(sample, self.signal, self._read, expected=EXPECTED)
 
     def around(self, module: nn.Module) -> ImageBackbone:
-        """Pictures put together, and the network over them."""
+        """The backbone that reassembles pictures and applies the network to them."""
         made = self._made
         mean, std = (made.mean, made.std) if self.mean is None or self.std is None else (self.mean, self.std)
         return ImageBackbone(module, self.width, margin=made.margin, mean=mean, std=std)
 
     def projection(self, dim: int) -> NodeEncoder:
-        """A matrix, plus the place in the picture."""
+        """A linear map, plus the place in the picture."""
         return RowEncoder(self.width, dim, coordinates=2)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:

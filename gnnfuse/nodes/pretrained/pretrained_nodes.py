@@ -1,4 +1,4 @@
-"""What node types with pretrained encoders share."""
+"""The common base of node types with pretrained encoders."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
 from gnnfuse.nodes.pretrained.network import Network, make_module, weights_are_to_follow
 from gnnfuse.sample import Sample
 
-FEATURES = 1  # raised when backbones give other features for the same weights and arguments
+FEATURES = 1  # increased when backbones compute other features from the same weights and arguments
 AUGMENTING = frozenset({"augmentation", "word_dropout"})  # arguments that change signals at random in training
 NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "gradient_checkpointing"}) | AUGMENTING
 
@@ -27,9 +27,9 @@ class PretrainedNodes(NodeType):
         model: names the network and the library that owns it.
         weights: which of its weights.
         frozen: only the projection is trained.
-        gradient_checkpointing: inner states are computed again in the backward pass.
+        gradient_checkpointing: inner states are recomputed in the backward pass.
         modality: "image", "audio" or "text".
-        readers: the distributions that decode its signals; their versions belong to what a signal becomes.
+        readers: the distributions that decode its signals; their versions affect the decoded values.
     """
 
     modality: ClassVar[str]
@@ -43,11 +43,11 @@ class PretrainedNodes(NodeType):
     @property
     @abstractmethod
     def network(self) -> Network:
-        """How to make the network."""
+        """Describes how to make the network."""
 
     @property
     def width(self) -> int:
-        """Features per node that the backbone gives."""
+        """The backbone's features per node."""
         return self.network.width
 
     @property
@@ -56,13 +56,13 @@ class PretrainedNodes(NodeType):
         return any(getattr(self, f.name) for f in dataclasses.fields(self) if f.name in AUGMENTING)  # type: ignore[arg-type]
 
     def without_augmentation(self) -> Self:
-        """The same node type, whose signals do not change at random in training: its features can be cached."""
+        """The same node type without random changes in training, so that its features can be cached."""
         own = {f.name: f.default for f in dataclasses.fields(self) if f.name in AUGMENTING}  # type: ignore[arg-type]
         return dataclasses.replace(self, **own)  # type: ignore[type-var]
 
     @abstractmethod
     def content(self, sample: Sample) -> bytes | None:
-        """SHA-256 of what the signal holds, read but not decoded; None where it is absent.
+        """SHA-256 of the signal's undecoded content; None where it is absent.
 
         Raises:
             SignalError: it cannot be read.
@@ -70,7 +70,7 @@ class PretrainedNodes(NodeType):
 
     @abstractmethod
     def projection(self, dim: int) -> NodeEncoder:
-        """A new module from features `[nodes, width]` to states, which is trained."""
+        """A new trainable module from features `[nodes, width]` to states."""
 
     @abstractmethod
     def around(self, module: nn.Module) -> Backbone:
@@ -80,7 +80,7 @@ class PretrainedNodes(NodeType):
         """The pretrained network alone, in evaluation mode: slices in, features `[nodes, width]` out.
 
         Raises:
-            FileNotFoundError: its weights are not here and cannot be fetched.
+            FileNotFoundError: its weights are not available locally and cannot be fetched.
             ValueError: its weights do not fit.
         """
         module = make_module(self.network, self.model, self.weights)
@@ -97,13 +97,14 @@ class PretrainedNodes(NodeType):
         return PretrainedEncoder(self.backbone(), self.projection(dim), frozen=self.frozen)
 
     def fingerprint(self, backbone: Backbone | None = None) -> str:
-        """What a frozen backbone's features depend on beside the signal: SHA-256 over weights, versions and arguments.
+        """SHA-256 over everything besides the signal that a frozen backbone's features depend on: weights, versions and
+        arguments.
 
         Args:
-            backbone: of this node type, where it is already there; read otherwise.
+            backbone: this node type's backbone, if already loaded; otherwise it is read.
 
         Raises:
-            ValueError: the backbone is trained, so that its features change.
+            ValueError: the backbone is trained, so its features change.
         """
         if not self.frozen:
             raise ValueError(f"node type {self.name!r}: only a frozen backbone has features that stay the same")
@@ -119,7 +120,7 @@ class PretrainedNodes(NodeType):
 
 
 def refuse_to_fetch(name: str, entry: str) -> None:
-    """Refuse to look for a part of a saved model elsewhere.
+    """Refuse to fetch anything for a saved model from elsewhere.
 
     Raises:
         ValueError: a saved model is being built; names the node type and the entry of its config.
@@ -129,7 +130,7 @@ def refuse_to_fetch(name: str, entry: str) -> None:
 
 
 def check_training(name: str, *, frozen: bool, gradient_checkpointing: bool) -> None:
-    """Refuse gradient checkpointing where there are no gradients.
+    """Refuse gradient checkpointing without gradients.
 
     Raises:
         ValueError: names the node type.

@@ -1,4 +1,4 @@
-"""Texts through a pretrained network: its sub-word tokens are nodes."""
+"""Texts encoded by a pretrained network whose sub-word tokens are nodes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from gnnfuse.sample import Sample, SignalError, read_text, text_digest
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ONE_TOKEN = ("a", "1", "e", "the", "0", ".")  # texts, one of which every vocabulary has
+ONE_TOKEN = ("a", "1", "e", "the", "0", ".")  # every vocabulary contains one of these texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,21 +36,21 @@ class PretrainedText(PretrainedNodes):
         signal: the signal it reads.
         name: the type's name; the signal's by default.
         weights: a revision on the hub.
-        frozen: only a projection to the size of the states is trained; otherwise all is.
-        gradient_checkpointing: compute inner states again in the backward pass, where the model can.
+        frozen: train only a projection to the size of the states; otherwise everything is trained.
+        gradient_checkpointing: recompute inner states in the backward pass, if the model supports it.
         special_tokens: "keep" makes nodes of the tokens that the tokenizer puts around a text ([CLS], </s>); "drop"
-            does not, but the network still sees them, as it was trained to.
+            does not, but the network still sees them, as in its training.
         max_nodes: most nodes per text; None for no limit but the network's own.
         overflow: "truncate" keeps the first tokens (special ones always stay), "raise" refuses, "pool" lets
-            neighbouring tokens share a node (the mean of their states), up to `max_pool` of them; what the network
-            itself cannot take is cut off when truncating, and refused otherwise.
+            neighbouring tokens share a node (the mean of their states), up to `max_pool` of them; text beyond the
+            network's own limit is cut off when truncating, and refused otherwise.
         max_pool: most tokens in a node when pooling.
         word_dropout: when augmenting, each character is left out with this probability (never all of them).
         tokenizer: the model's own by default; a folder, a name, or a tokenizer.
-        architecture: what the network is; read from the library by default, and kept in saved models.
+        architecture: describes the network; read from the library by default, and kept in saved models.
 
     Raises:
-        FileNotFoundError: the model is not here and cannot be fetched; the message has the command that fetches it.
+        FileNotFoundError: the model is not available locally and cannot be fetched; the message has the command for it.
         ValueError: an unknown model, or a number out of range.
     """
 
@@ -113,7 +113,7 @@ class PretrainedText(PretrainedNodes):
 
     @property
     def network(self) -> Network:
-        """How to make the network."""
+        """Describes how to make the network."""
         return self._made.network
 
     @property
@@ -123,8 +123,8 @@ class PretrainedText(PretrainedNodes):
 
     @property
     def _taken(self) -> int:
-        """Most tokens of the text itself that the network takes."""
-        longest: int = self._files.tokenizer().model_max_length  # a huge number where the tokenizer knows none
+        """Most tokens of the text itself that the network accepts."""
+        longest: int = self._files.tokenizer().model_max_length  # a huge number if the tokenizer has no limit
         return min(longest, longest if self._made.limit is None else self._made.limit) - self._specials
 
     @property
@@ -172,19 +172,19 @@ class PretrainedText(PretrainedNodes):
         return text_digest(sample, self.signal)
 
     def token_texts(self, ids: Int[Tensor, "tokens"]) -> list[str]:
-        """What each token reads as, for drawings and explanations."""
+        """The text of each token, for drawings and explanations."""
         tokenizer = self._files.tokenizer()
         return [tokenizer.decode([token]) for token in ids.tolist()]
 
     def around(self, module: nn.Module) -> TextBackbone:
-        """Texts with their special tokens, and the network over them."""
+        """The backbone that adds special tokens to texts and applies the network to them."""
         before, after = special_ids(self._files) if self.special_tokens == "drop" else ((), ())
         self._check_ids((*before, *after))
         padded = self._made.padded
         return TextBackbone(module, self.width, before=before, after=after, padded=padded, max_nodes=self._pooled)
 
     def projection(self, dim: int) -> NodeEncoder:
-        """A matrix, plus the place in the text."""
+        """A linear map, plus the place in the text."""
         return RowEncoder(self.width, dim, ordered=True)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
@@ -194,10 +194,10 @@ class PretrainedText(PretrainedNodes):
 
 @cache
 def special_ids(files: TokenizerFiles) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The ids that a tokenizer puts before and behind a text.
+    """The ids that a tokenizer puts before and after a text.
 
     Raises:
-        ValueError: it does not leave the text's own ids as they are.
+        ValueError: it changes the text's own ids.
     """
     tokenizer = files.tokenizer()
     for text in ONE_TOKEN:

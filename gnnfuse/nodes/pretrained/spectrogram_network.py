@@ -1,4 +1,4 @@
-"""Audio models of transformers on spectrograms of one fixed length: AST and the encoder of Whisper."""
+"""Audio models of transformers on spectrograms of fixed length: AST and Whisper's encoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from gnnfuse.nodes.pretrained.used_parameters import used_parameters
 
 @dataclass(frozen=True, kw_only=True)
 class SpectrogramNetwork(TransformersNetwork):
-    """A model whose input its feature extractor makes from a waveform.
+    """A model whose feature extractor makes its input from a waveform.
 
     Args:
         config: the model's configuration.
-        extractor: the feature extractor's, with its class as "feature_extractor_type".
+        extractor: the feature extractor's configuration, with its class as "feature_extractor_type".
         width: size of its states.
-        samples: of the waveform, always as many.
-        prefix: states in front that stand for the whole.
-        bands: states per step in time, one for each range of frequencies; their mean is the step's.
+        samples: fixed length of the waveform.
+        prefix: leading states that stand for the whole.
+        bands: states per time step, one for each frequency range, to be averaged.
     """
 
     config: Mapping[str, Any]
@@ -37,18 +37,18 @@ class SpectrogramNetwork(TransformersNetwork):
         return SpectrogramStates(model, make_extractor(self.extractor), prefix=self.prefix, bands=self.bands)
 
     def smallest(self) -> tuple[Tensor, ...]:
-        """One silence."""
+        """One silent waveform."""
         return (torch.zeros(1, self.samples),)
 
     def used(self, module: nn.Module) -> list[nn.Parameter]:
-        """The extractor has none and runs on the CPU only."""
+        """The model's parameters; the extractor has none and runs only on the CPU."""
         assert isinstance(module, SpectrogramStates)
         features = module.features(*self.smallest())
         return used_parameters(module.columns, lambda shadow: shadow(features))
 
 
 class ColumnStates(nn.Module):
-    """States of steps in time, from states of patches of a spectrogram."""
+    """States of time steps, from states of spectrogram patches."""
 
     def __init__(self, model: nn.Module, *, prefix: int, bands: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class ColumnStates(nn.Module):
 
 
 class SpectrogramStates(nn.Module):
-    """States of steps in time, from waveforms."""
+    """States of time steps, from waveforms."""
 
     def __init__(self, model: nn.Module, extractor: Any, *, prefix: int, bands: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class SpectrogramStates(nn.Module):
         return states
 
     def features(self, waveforms: Float[Tensor, "recordings samples"]) -> Float[Tensor, "recordings ..."]:
-        """What the extractor makes of waveforms, on their device."""
+        """The extractor's features of waveforms, on their device."""
         rate = self.extractor.sampling_rate
         plain = [waveform.numpy() for waveform in waveforms.detach().cpu().float()]
         made = self.extractor(plain, sampling_rate=rate, return_tensors="pt")

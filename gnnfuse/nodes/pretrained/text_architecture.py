@@ -1,4 +1,4 @@
-"""Which texts a network takes, read from transformers."""
+"""The input of a text network, read from transformers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.transformers_library import make_config, make_model, read_config
 from gnnfuse.nodes.pretrained.transformers_network import TransformersTextNetwork
 
-# Model types for which a test shows that a text in a padded batch gets what it gets alone.
+# Model types for which a test shows that a text's states are the same in a padded batch as alone.
 EXACT_UNDER_A_MASK = ("bert", "distilbert", "electra", "gpt2", "roberta", "t5")
 
 
@@ -20,8 +20,8 @@ class TextArchitecture:
     """A network for texts.
 
     Args:
-        network: how to make it.
-        limit: most tokens it takes, special ones included; None for any number.
+        network: describes how to make it.
+        limit: most tokens that it accepts, special ones included; None for any number.
         padded: texts of different lengths may be run together under a mask.
     """
 
@@ -31,11 +31,11 @@ class TextArchitecture:
 
 
 def text_architecture(model: str, revision: str | None) -> TextArchitecture:
-    """What a text model of transformers is.
+    """The architecture of a transformers text model.
 
     Raises:
-        FileNotFoundError: the model's settings are not here and cannot be fetched.
-        ValueError: transformers knows no such model.
+        FileNotFoundError: the model's settings are not available locally and cannot be fetched.
+        ValueError: transformers has no such model.
     """
     config = read_config(model, revision, "text_config")
     return TextArchitecture(
@@ -53,4 +53,4 @@ def _limit(config: Mapping[str, Any]) -> int | None:
         parts = list(make_model(config).named_modules())
     tables = [part for name, part in parts if name.endswith("position_embeddings") and isinstance(part, nn.Embedding)]
     padding = [table.padding_idx for table in tables if table.padding_idx is not None]
-    return positions - (1 + padding[0] if padding else 0)  # RoBERTa's first positions stand for padding
+    return positions - (1 + padding[0] if padding else 0)  # RoBERTa reserves its first positions for padding

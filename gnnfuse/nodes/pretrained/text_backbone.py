@@ -1,4 +1,4 @@
-"""Token ids put together with the special tokens that a network was trained with, and the network over them."""
+"""Adds a network's special tokens to token ids and applies the network to them."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,11 @@ class TextBackbone(Backbone):
     Args:
         network: ids and mask `[texts, tokens]` -> `[texts, tokens, width]`.
         width: features per node.
-        before: special tokens that the network sees in front of every text and that are no nodes.
-        after: those behind it.
-        padded: texts of different lengths are run together under a mask, which this network is known to be exact
-            under; otherwise texts of equal length are.
-        max_nodes: where tokens share nodes (`pooled_runs`), most nodes per text; None where each has its own.
+        before: special tokens before every text, which the network sees but which are no nodes.
+        after: those after every text.
+        padded: texts of different lengths are run together under a mask, with which this network is known to be exact;
+            otherwise only texts of equal length are.
+        max_nodes: if tokens share nodes (`pooled_runs`), most nodes per text; None if each has its own.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""wav2vec 2.0, HuBERT and WavLM of torchaudio: waveforms in, one state per frame out."""
+"""torchaudio's wav2vec 2.0, HuBERT and WavLM: waveforms in, one state per frame out."""
 
 import sys
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ PREFIX = "torchaudio/"
 
 @dataclass(frozen=True, kw_only=True)
 class TorchaudioNetwork(Network):
-    """A network of torchaudio's pipelines without its letters.
+    """A network of torchaudio's pipelines, without its letter classifier.
 
     Args:
         kind: "Wav2Vec2" (HuBERT too) or "WavLM".
         parameters: of `torchaudio.models.wav2vec2_model` or `wavlm_model`.
         width: size of its states.
-        samples: the smallest number of samples it takes.
+        samples: the smallest number of samples that it accepts.
 
     Raises:
-        ValueError: another kind.
+        ValueError: an unknown kind.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class TorchaudioNetwork(Network):
             raise ValueError(f"kind must be 'Wav2Vec2' or 'WavLM', found {self.kind!r}")
 
     def smallest(self) -> tuple[Tensor, ...]:
-        """One short silence."""
+        """One short silent waveform."""
         return (torch.zeros(1, self.samples),)
 
     def module(self) -> nn.Module:
@@ -48,7 +48,7 @@ class TorchaudioNetwork(Network):
         return EncodedFrames(self._make({**self.parameters, "aux_num_out": None}))
 
     def pretrained(self, model: str, weights: str | None) -> nn.Module:
-        """With the weights of a pipeline or of a file."""
+        """The network with the weights of a pipeline or file."""
         module = self.module()
         network = module.get_submodule("network")
         known = frozenset(self._make(self.parameters).state_dict())
@@ -90,7 +90,7 @@ class EncodedFrames(nn.Module):
 
 
 def find_pipeline(model: str) -> Any:
-    """A pipeline by its name. Its parameters are torchaudio's private attributes; 2.11 is torchaudio's last version.
+    """A pipeline by name. Its parameters are private attributes of torchaudio, whose last version is 2.11.
 
     Raises:
         ValueError: torchaudio has no such pipeline.

@@ -1,4 +1,4 @@
-"""Classification networks of torchvision, cut before their pooling: pictures in, a map of features out."""
+"""torchvision's classification networks, cut before their pooling: pictures in, a feature map out."""
 
 import inspect
 import sys
@@ -15,7 +15,7 @@ from gnnfuse.nodes.pretrained.network import Network, load_weights, missing_weig
 
 PREFIX = "torchvision/"
 
-# Class of the network -> the module whose output is the last map of features, or the last tokens.
+# Class of the network -> the module whose output is the last feature map, or the last tokens.
 LAST_MAP: Mapping[str, str] = {
     "AlexNet": "features",
     "ConvNeXt": "features",
@@ -41,13 +41,13 @@ OF_ONE_SIZE = ("MaxVit", "VisionTransformer")  # made for pictures of one size
 
 @dataclass(frozen=True, kw_only=True)
 class TorchvisionNetwork(Network):
-    """A classification network of torchvision without its classes.
+    """A torchvision classification network without its classifier.
 
     Args:
-        name: as `torchvision.models.list_models` has it, or as registered by `register_model`.
+        name: its name in `torchvision.models.list_models`, or as registered by `register_model`.
         width: size of its states.
-        size: height and width of a small picture it takes.
-        arguments: of its builder, beside the defaults.
+        size: height and width of a small picture that it accepts.
+        arguments: of its builder, besides the defaults.
     """
 
     name: str
@@ -65,7 +65,7 @@ class TorchvisionNetwork(Network):
         return FeatureMap(extract(build(self.name, self.arguments)))
 
     def pretrained(self, model: str, weights: str | None) -> nn.Module:
-        """With the weights of a file, or with those that torchvision lists under a name (the default ones)."""
+        """The network with the weights of a file, or those that torchvision lists under a name (the default ones)."""
         whole = build(self.name, self.arguments)
         module = FeatureMap(extract(whole))
         found, where = self._read(weights)
@@ -88,7 +88,7 @@ class TorchvisionNetwork(Network):
 
 
 class FeatureMap(nn.Module):
-    """The features of a network as a map, also where the network gives tokens (ViT: its first one is no patch)."""
+    """A network's features as a map, even if it outputs tokens (ViT: its first one is no patch)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -118,16 +118,16 @@ def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     if "weights_backbone" in inspect.signature(get_model_builder(name)).parameters:
         raise ValueError(f"torchvision's {name!r} is no classification network, and would fetch one of its own")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of GoogLeNet and Inception, about how their weights are drawn
+        warnings.simplefilter("ignore", FutureWarning)  # from GoogLeNet and Inception, about weight initialisation
         network: nn.Module = get_model(name, weights=None, **arguments)
     return network
 
 
 def extract(whole: nn.Module) -> nn.Module:
-    """The part of a network that its last map of features needs.
+    """The part of a network that its last feature map needs.
 
     Raises:
-        ValueError: where that map is in a network of this class is not known.
+        ValueError: the location of that map is unknown for networks of this class.
     """
     from torchvision.models.feature_extraction import create_feature_extractor
 
@@ -141,10 +141,10 @@ def extract(whole: nn.Module) -> nn.Module:
 
 
 def listed_weights(name: str, weights: str | None) -> Any:
-    """The entry of torchvision's list of weights; None where `weights` is a file or nothing is listed.
+    """The entry in torchvision's list of weights; None if `weights` is a file or nothing is listed.
 
     Raises:
-        ValueError: torchvision knows no such network, or no weights of that name, and there is no such file.
+        ValueError: torchvision has no such network, or no weights of that name, and there is no such file.
     """
     from torchvision.models import get_model_weights, list_models
 
@@ -176,12 +176,12 @@ def needed_arguments(name: str, weights: str | None) -> dict[str, Any]:
 
 
 def of_one_size(whole: nn.Module) -> bool:
-    """Whether a network takes pictures of one size only."""
+    """Whether a network accepts pictures of one size only."""
     return type(whole).__name__ in OF_ONE_SIZE
 
 
 def build_without_memory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The whole network on the meta device, to look at its shapes."""
+    """The whole network on the meta device, to inspect its shapes."""
     try:
         with torch.device("meta"):
             return build(name, arguments).eval()

@@ -1,4 +1,4 @@
-"""Models of transformers: their configurations as plain values, made and loaded without code from elsewhere."""
+"""transformers models: configurations as plain values, models made and loaded without remote code."""
 
 import json
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ CHANGED: Mapping[str, Any] = {"apply_spec_augment": False, "use_cache": False}
 
 
 def quiet_loading() -> None:
-    """No bars of transformers' own while weights are loaded; for a command, whose process is its own."""
+    """Disable transformers' progress bars during loading; for commands, which own their process."""
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def read_config(model: str, revision: str | None, part: str | None = None) -> dict[str, Any]:
-    """A model's configuration, as JSON has it; of a model of several modalities, that of one part.
+    """A model's configuration as JSON values; for a model of several modalities, that of one of its models.
 
     Raises:
-        FileNotFoundError: it is not here and cannot be fetched.
-        ValueError: the model needs code of its own, or its kind is unknown.
+        FileNotFoundError: it is not available locally and cannot be fetched.
+        ValueError: the model needs remote code, or its kind is unknown.
     """
     from transformers import AutoConfig
 
@@ -39,10 +39,10 @@ def read_config(model: str, revision: str | None, part: str | None = None) -> di
 
 
 def make_config(described: Mapping[str, Any]) -> Any:
-    """The configuration as transformers' object.
+    """The configuration as a transformers object.
 
     Raises:
-        ValueError: it has no model type, one that transformers does not know, or values that it refuses.
+        ValueError: the model type is missing or unknown to transformers, or it refuses some values.
     """
     from transformers import CONFIG_MAPPING
 
@@ -54,15 +54,15 @@ def make_config(described: Mapping[str, Any]) -> Any:
         raise ValueError(f"transformers knows no model type {kind!r}, which this model is; a newer version may")
     try:
         return CONFIG_MAPPING[kind].from_dict(dict(described))
-    except Exception as error:  # its own validation, or whatever it stumbles over
+    except Exception as error:  # its own validation, or any other error
         raise ValueError(f"transformers takes no such configuration of a {kind!r} model: {error}") from error
 
 
 def make_model(described: Mapping[str, Any]) -> Any:
-    """The model with random weights; of an encoder and a decoder, the encoder.
+    """The model with random weights; for an encoder-decoder model, the encoder.
 
     Raises:
-        ValueError: as `make_config`, or transformers makes no model of the configuration.
+        ValueError: as `make_config`, or transformers makes no model from the configuration.
     """
     from transformers import AutoModel
 
@@ -78,7 +78,7 @@ def make_model(described: Mapping[str, Any]) -> Any:
 
 
 def load_model(described: Mapping[str, Any], model: str, revision: str | None) -> tuple[Any, list[nn.Parameter]]:
-    """The model with its weights, and the parameters for which there were none.
+    """The model with its weights, and the parameters without weights.
 
     Args:
         described: its configuration.
@@ -86,7 +86,7 @@ def load_model(described: Mapping[str, Any], model: str, revision: str | None) -
         revision: branch, tag or commit on the hub.
 
     Raises:
-        FileNotFoundError: the weights are not here and cannot be fetched.
+        FileNotFoundError: the weights are not available locally and cannot be fetched.
     """
     from transformers import AutoModel
 
@@ -105,10 +105,10 @@ def load_model(described: Mapping[str, Any], model: str, revision: str | None) -
 
 
 def read_processor(kind: str, model: str, revision: str | None) -> Mapping[str, Any]:
-    """What "AutoImageProcessor" or "AutoFeatureExtractor" is set to.
+    """The settings of "AutoImageProcessor" or "AutoFeatureExtractor".
 
     Raises:
-        FileNotFoundError: the settings are not here and cannot be fetched.
+        FileNotFoundError: the settings are not available locally and cannot be fetched.
     """
     import transformers
 
@@ -121,7 +121,7 @@ def read_tokenizer(model: str, revision: str | None) -> Any:
     """The tokenizer of a model.
 
     Raises:
-        FileNotFoundError: it is not here and cannot be fetched.
+        FileNotFoundError: it is not available locally and cannot be fetched.
     """
     from transformers import AutoTokenizer
 
@@ -139,7 +139,7 @@ def _fetch(kind: Any, model: str, revision: str | None, **arguments: Any) -> Any
             raise FileNotFoundError(f"folder {model!r} is no complete model of transformers: {error}") from error
         command = f"hf download {model}" + (f" --revision {revision}" if revision is not None else "")
         raise missing_weights(f"weights of {model!r}", command, error) from error
-    except Exception as error:  # of a model of another kind, a tokenizer asks for files that it never had
+    except Exception as error:  # for a model of another kind, a tokenizer looks for files that never existed
         reason = f"{type(error).__name__}: {error}"
         raise ValueError(
             f"transformers cannot read {model!r} by {kind.__name__} ({reason}), expected a model with one"
@@ -147,15 +147,15 @@ def _fetch(kind: Any, model: str, revision: str | None, **arguments: Any) -> Any
 
 
 def _is_path(model: str) -> bool:
-    """Whether a name can be no hub's: those are "model" or "owner/model"."""
+    """Whether a name cannot be a hub name, which is "model" or "owner/model"."""
     return model.startswith((".", "~", "/")) or model.count("/") > 1 or "\\" in model
 
 
 def _leave_file(model: nn.Module) -> None:
-    """Give a model memory of its own: what transformers loads lies in the weights' file, at any address.
+    """Copy a model's weights into its own memory: transformers maps the weights' file, at arbitrary addresses.
 
-    Matrix products add up in an order that depends on addresses, so the same weights elsewhere gave other last bits;
-    and a file that somebody writes anew would have changed a model that runs.
+    Matrix products sum in an order that depends on addresses, so the same weights elsewhere gave other last bits;
+    and overwriting the file would have changed a running model.
     """
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()

@@ -1,4 +1,4 @@
-"""Models of transformers as networks: pictures, waveforms or token ids in, states out."""
+"""transformers models as networks: pictures, waveforms or token ids in, states out."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from gnnfuse.nodes.pretrained.used_parameters import used_parameters
 
 
 class TransformersNetwork(Network):
-    """What the networks below share.
+    """The common base of the networks below.
 
     Attributes:
-        config: the model's configuration, as JSON has it.
+        config: the model's configuration as JSON values.
     """
 
     config: Mapping[str, Any]
@@ -29,11 +29,11 @@ class TransformersNetwork(Network):
         """The module around the library's model."""
 
     def module(self) -> nn.Module:
-        """With random weights."""
+        """The module with random weights."""
         return self.wrap(make_model(self.config))
 
     def pretrained(self, model: str, weights: str | None) -> nn.Module:
-        """With the weights of the hub or a folder; `weights` is a revision."""
+        """The module with the weights of the hub or a folder; `weights` is a revision."""
         loaded, missing = load_model(self.config, model, weights)
         module = self.wrap(loaded)
         names = {id(tensor): name for name, tensor in module.named_parameters()}
@@ -43,7 +43,7 @@ class TransformersNetwork(Network):
         return module
 
     def checkpoint(self, module: nn.Module) -> None:
-        """As transformers does it, without reentrance."""
+        """Gradient checkpointing by transformers, non-reentrant."""
         model: Any = module.model
         if not model.supports_gradient_checkpointing:
             super().checkpoint(module)
@@ -58,9 +58,9 @@ class TransformersImageNetwork(TransformersNetwork):
         config: its configuration.
         width: size of its states.
         stride: pixels from one patch to the next.
-        prefix: tokens in front of the patches that are none (classes, distillation, registers).
-        interpolates: the model can stretch its learned positions over pictures of other sizes.
-        size: height and width of a small picture it takes.
+        prefix: tokens before the patches (class, distillation, registers).
+        interpolates: the model can interpolate its learned positions for other picture sizes.
+        size: height and width of a small picture that it accepts.
     """
 
     config: Mapping[str, Any]
@@ -80,7 +80,7 @@ class TransformersImageNetwork(TransformersNetwork):
 
 
 class PatchStates(nn.Module):
-    """States of patches as a map, whatever the model gives."""
+    """States of patches as a map, whatever the model's output."""
 
     def __init__(self, model: nn.Module, *, stride: int, prefix: int, interpolates: bool) -> None:
         super().__init__()
@@ -108,12 +108,12 @@ class PatchStates(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformersSpeechNetwork(TransformersNetwork):
-    """A model of waveforms: wav2vec 2.0, HuBERT, WavLM and their kind.
+    """A model of waveforms: wav2vec 2.0, HuBERT, WavLM and similar ones.
 
     Args:
         config: its configuration.
         width: size of its states.
-        samples: the smallest number of samples it takes.
+        samples: the smallest number of samples that it accepts.
     """
 
     config: Mapping[str, Any]
@@ -125,7 +125,7 @@ class TransformersSpeechNetwork(TransformersNetwork):
         return FrameStates(model)
 
     def smallest(self) -> tuple[Tensor, ...]:
-        """One short silence."""
+        """One short silent waveform."""
         return (torch.zeros(1, self.samples),)
 
 
@@ -144,7 +144,7 @@ class FrameStates(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformersTextNetwork(TransformersNetwork):
-    """A text model, encoder or decoder; of an encoder and a decoder, the encoder.
+    """A text model, encoder or decoder; for an encoder-decoder model, the encoder.
 
     Args:
         config: its configuration.
@@ -163,7 +163,7 @@ class TransformersTextNetwork(TransformersNetwork):
         return (torch.zeros(1, 2, dtype=torch.int64),)
 
     def used(self, module: nn.Module) -> list[nn.Parameter]:
-        """Decoders look at numbers to make their masks."""
+        """Computes real numbers, since decoders read them to make their masks."""
         return used_parameters(module, lambda shadow: shadow(*self.smallest()), compute=True)
 
 
@@ -177,7 +177,7 @@ class TokenStates(nn.Module):
     def forward(
         self, ids: Int[Tensor, "texts tokens"], mask: Bool[Tensor, "texts tokens"] | None = None
     ) -> Float[Tensor, "texts tokens features"]:
-        """Token ids in, states out; no mask where nothing is padded."""
+        """Token ids in, states out; no mask if nothing is padded."""
         held = None if mask is None else mask.long()
         states: Tensor = self.model(input_ids=ids, attention_mask=held).last_hidden_state
         return states

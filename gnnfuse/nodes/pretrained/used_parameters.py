@@ -1,4 +1,4 @@
-"""Which parameters an output depends on: some networks carry poolers and mask tokens that no state depends on."""
+"""Finds the parameters that an output depends on: some networks have unused poolers and mask tokens."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,8 +14,8 @@ def used_parameters(
 
     Args:
         module: the network.
-        output: calls the module it is given on a small input.
-        compute: the module looks at numbers; otherwise shapes are enough, and nothing is computed.
+        output: calls a given module on a small input.
+        compute: the module reads numbers; otherwise shapes suffice, and nothing is computed.
 
     Example:
         >>> pair = nn.ModuleList([nn.Linear(2, 3), nn.Linear(2, 3)])
@@ -33,7 +33,7 @@ def used_parameters(
 
 
 class Shadowed(nn.Module):
-    """A module that runs on other tensors than its own."""
+    """A module that runs on tensors other than its own."""
 
     def __init__(self, module: nn.Module, tensors: Mapping[str, Tensor], device: torch.device) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def _leaves(output: Tensor) -> set[int]:
         if node is None or node in seen:
             continue
         seen.add(node)
-        variable = getattr(node, "variable", None)  # only where a gradient is accumulated
+        variable = getattr(node, "variable", None)  # only if a gradient is accumulated
         if variable is not None:
             leaves.add(id(variable))
         pending += [before for before, _ in node.next_functions]
