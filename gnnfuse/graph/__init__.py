@@ -1,4 +1,4 @@
-"""The fourth stage: samples become one batch of graphs."""
+"""The fourth stage: builds one batch of graphs from samples."""
 
 from gnnfuse.edges import Relation
 from gnnfuse.graph.batch_memory import BatchMemory

@@ -1,4 +1,4 @@
-"""A batch from plain parts and back: what exchange with other graph libraries needs."""
+"""Builds a batch from plain values and edge lists, and back, for exchange with other graph libraries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,12 +25,12 @@ def assemble(
     modalities: tuple[str, ...],
     present: Bool[Tensor, "graphs modalities"],
 ) -> GraphBatch:
-    """Make a batch of nodes and lists of edges; the lists may stand in any order, which the batch remembers.
+    """Make a batch of nodes and lists of edges; the lists may have any order, which the batch remembers.
 
     Args:
         values: node type -> `[nodes of the type, ...]`, in the order of numbering.
-        layout: node type -> where its nodes lie; float64 times and positions become float32, counted from the first of
-            their sample where that is far from 0, as a builder's do (`gnnfuse.graph.sample_graph.to_float32`).
+        layout: node type -> its nodes' layout; float64 times and positions become float32, relative to their sample's
+            first if that is far from 0, as in a builder (`gnnfuse.graph.sample_graph.to_float32`).
         edge_lists: relation -> (source, destination) numbers within the two types, in the order of numbering.
         target: `[graphs, ...]`, `Ragged` or None.
         ids: the samples' ids.
@@ -38,7 +38,7 @@ def assemble(
         present: `[graphs, modalities]`.
 
     Raises:
-        ValueError: an edge refers to a type or a node that is not there, or joins two samples.
+        ValueError: an edge refers to a type or a node that does not exist, or joins two samples.
     """
     first, start = {}, 0
     for name, rows in values.items():
@@ -60,7 +60,7 @@ def assemble(
     place = torch.arange(len(src), device=device) - (lengths.cumsum(0) - lengths)[number]
     edge_order: Tensor | None = place[order]
     if torch.equal(place[order][torch.argsort(edges.relation, stable=True)], place):
-        edge_order = None  # the lists stand in the batch's own order
+        edge_order = None  # the lists are in the batch's own order
     return GraphBatch(
         values=values,
         layout=layout,
@@ -77,9 +77,9 @@ def assemble(
 
 
 def list_edges(batch: GraphBatch) -> Mapping[Relation, Int[Tensor, "2 edges"]]:
-    """Relation -> (source, destination) numbers within the two types; in the order the batch remembers.
+    """Relation -> (source, destination) numbers within the two types, in the order that the batch remembers.
 
-    That is sorted by destination and source, unless the batch came from a library with an order of its own.
+    This is sorted by destination and source, unless the batch came from a library with its own order.
 
     Example:
         >>> from gnnfuse import edges, graph, nodes, sample
@@ -102,7 +102,7 @@ def list_edges(batch: GraphBatch) -> Mapping[Relation, Int[Tensor, "2 edges"]]:
 
 
 def as_values(found: Tensor, where: str) -> Tensor:
-    """Numbers of another library as encoders take them: float32, but one whole number per node is an id and stays one.
+    """Another library's numbers as encoder input: float32, but a single integer per node is an id and stays one.
 
     Raises:
         ValueError: complex numbers.
@@ -139,7 +139,7 @@ def _to_float32(layout: Mapping[str, Layout], graphs: int) -> dict[str, Layout]:
 
 
 def _origins(parts: Sequence[tuple[Tensor, Tensor]], graphs: int, axes: int) -> Float64[Tensor, "graphs axes"]:
-    """What is subtracted in each sample: the lowest number of each axis where that is far from 0, else 0."""
+    """The offset subtracted in each sample: the lowest number of each axis if that is far from 0, else 0."""
     if not parts:
         return torch.zeros(graphs, axes, dtype=torch.float64)
     numbers, graph_id = torch.cat([rows for _, rows in parts]), torch.cat([of for of, _ in parts])

@@ -1,4 +1,4 @@
-"""What is given as samples, checked."""
+"""Checks arguments that should be samples."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ def listed_samples(found: object) -> list[Sample]:
     """One sample or several as a list.
 
     Raises:
-        ValueError: names the kind of the first that is no sample.
+        ValueError: names the type of the first that is no sample.
     """
     if isinstance(found, Sample):
         return [found]
@@ -20,10 +20,10 @@ def listed_samples(found: object) -> list[Sample]:
 
 
 def checked_sample(found: object) -> Sample:
-    """What is found, if it is a sample.
+    """Return the argument if it is a sample.
 
     Raises:
-        ValueError: names its kind.
+        ValueError: names its type.
     """
     if not isinstance(found, Sample):
         hint = "; a batch is what a model or a task takes: model(batch)" if isinstance(found, GraphBatch) else ""

@@ -1,4 +1,4 @@
-"""Merging sample graphs into a batch: offsets and concatenation, nothing per node or edge in Python."""
+"""Merges sample graphs into a batch by offsets and concatenation, without Python loops over nodes or edges."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, pairwise
@@ -37,13 +37,13 @@ def collate(
     """Number the nodes of all samples type by type and merge their edges.
 
     Args:
-        graphs: the samples' graphs, with these node types (they may have more) and these relations.
+        graphs: the samples' graphs, with at least these node types and exactly these relations.
         empties: node type -> a set without nodes, in the order of numbering.
         modalities: the node types that are read from a signal.
         relations: in the order of numbering; none leaves the graphs' edges out.
-        join: makes one of the samples' targets (`TargetEncoding.collate`).
-        merge: `gnnfuse.ops.merge_edges`, or what gives the same.
-        memory: what the samples' values may have been written into.
+        join: joins the samples' targets (`TargetEncoding.collate`).
+        merge: `gnnfuse.ops.merge_edges`, or an equivalent.
+        memory: where the samples' values may have been written.
 
     Raises:
         ValueError: no sample, or only some of the samples have a target.
@@ -108,7 +108,7 @@ def _sizes(graphs: Sequence[SampleGraph], empties: Mapping[str, NodeSet]) -> dic
 
 
 def _graph_ids(counts: list[NDArray[np.int64]]) -> list[Tensor]:
-    """Each node's graph: of each type, and of all; they share their memory."""
+    """Each node's graph, per type and for all types; they share memory."""
     graphs = np.arange(len(counts[0]))
     everyone = np.concatenate([graphs] * len(counts)).repeat(np.concatenate(counts))
     ends = np.cumsum([0, *(of_type.sum() for of_type in counts)])
@@ -129,7 +129,7 @@ def _layout(found: Sequence[NodeSet], graph_id: Tensor, sizes: NDArray[np.int64]
 
 
 def _values(parts: Mapping[str, Sequence[Tensor]], memory: BatchMemory | None) -> dict[str, Tensor]:
-    """Each type's values end to end: copied there, where they do not lie so."""
+    """Each type's values end to end, copied if they are not already contiguous."""
     joined = {name: None if memory is None else memory.joined(name, tensors) for name, tensors in parts.items()}
     copied = iter(_cat([parts[name] for name, found in joined.items() if found is None]))
     return {name: next(copied) if found is None else found for name, found in joined.items()}

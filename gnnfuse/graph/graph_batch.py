@@ -22,18 +22,18 @@ class GraphBatch:
     Nodes are numbered type by type, within a type sample by sample: each type is one slice.
 
     Args:
-        values: node type -> what its encoder takes, `[nodes of the type, ...]`.
-        layout: node type -> where its nodes lie.
+        values: node type -> the input of its encoder, `[nodes of the type, ...]`.
+        layout: node type -> its nodes' layout.
         edges: the incoming edges of every node, all relations together.
-        relations: what each relation number in `edges` means.
+        relations: the relation for each relation number in `edges`.
         graph_id: `[nodes]`, each node's sample.
         num_graphs: number of samples.
         target: `[graphs, ...]`, encoded targets, or `Ragged`; None where no sample has one.
-        ids: the samples' ids; a sample without one is named by its place in the batch.
+        ids: the samples' ids; a sample without one is named by its position in the batch.
         modalities: node types that are read from a signal, in the order of `present`'s columns.
         present: `[graphs, modalities]`, whether the sample has the signal.
-        edge_order: `[edges]`, for batches that came from another library: where each edge stands in its relation's
-            list over there; None where the edges stand in the order of this batch.
+        edge_order: `[edges]`, for batches from another library: each edge's position in that library's list for its
+            relation; None if the edges are in the order of this batch.
     """
 
     values: Mapping[str, Tensor]
@@ -47,7 +47,7 @@ class GraphBatch:
     modalities: tuple[str, ...]
     present: Bool[Tensor, "graphs modalities"]
     edge_order: Int[Tensor, "edges"] | None = None
-    # What follows from the rest and was asked for. A plain dictionary: torch.compile cannot trace cached_property.
+    # Derived values, kept on first access. A plain dictionary: torch.compile cannot trace cached_property.
     _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -62,7 +62,7 @@ class GraphBatch:
 
     @property
     def slices(self) -> Mapping[str, slice]:
-        """Each type's place in the numbering."""
+        """Each type's slice of the numbering."""
         found, start = {}, 0
         for name, values in self.values.items():
             found[name] = slice(start, start + len(values))
@@ -71,7 +71,7 @@ class GraphBatch:
 
     @property
     def relation_spans(self) -> tuple[tuple[int, int], ...]:
-        """Per relation (start, stop), the nodes its edges come from; empty where there is none for them to go into."""
+        """Per relation (start, stop), the nodes of its source type; empty if there are no destination nodes."""
         slices = self.slices
         spans = []
         for relation in self.relations:
@@ -81,20 +81,20 @@ class GraphBatch:
 
     @property
     def relation_edges(self) -> Edges:
-        """The edges as they read one row per (relation, source node), for keys and values that differ by relation.
+        """The edges with one row per (relation, source node), for keys and values that differ by relation.
 
-        The rows of a relation are those of its span, relation after relation. Made when first asked for and kept, so
+        The rows of a relation are those of its span, relation after relation. Computed on first access and kept, so
         that all layers of a model share them.
         """
         if "relation_edges" not in self._kept:
-            with torch.inference_mode(False):  # what is kept may be used in training later
+            with torch.inference_mode(False):  # the kept tensors may be used in training later
                 self._kept["relation_edges"] = relation_rows(self.edges, self.relation_spans)
         edges: Edges = self._kept["relation_edges"]
         return edges
 
     @property
     def relation_degree(self) -> Int[Tensor, "edges"]:
-        """For each edge, how many edges of its relation go into its node; made when first asked for and kept."""
+        """For each edge, the number of its relation's edges into the same node; computed on first access and kept."""
         if "relation_degree" not in self._kept:
             relations = max(1, len(self.relations))
             with torch.inference_mode(False):
@@ -124,7 +124,7 @@ class GraphBatch:
             GraphBatch(2 graphs; nodes: text 5; edges: text-window-text 6; cpu)
         """
         nodes = listed([f"{name} {len(values)}" for name, values in self.values.items()])
-        if self.device.type == "meta":  # whose numbers nobody knows
+        if self.device.type == "meta":  # its values are unknown
             edges = f"{self.edges.num_edges}"
         else:
             counts = torch.bincount(self.edges.relation, minlength=len(self.relations)).tolist()
@@ -140,7 +140,7 @@ class GraphBatch:
     __hash__ = None  # type: ignore[assignment]  # tensors have no hash by content
 
     def __getstate__(self) -> dict[str, object]:
-        """The fields alone: what was derived from them and kept does not travel."""
+        """Only the fields, without kept derived values."""
         return {of.name: {} if of.name == "_kept" else getattr(self, of.name) for of in fields(self)}
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
@@ -159,15 +159,15 @@ class GraphBatch:
     ) -> Self:
         """The batch without some nodes, the edges at them, and some other edges.
 
-        What stays keeps its order. A sample that loses all its nodes of a type is then one without that type: `shape`
-        and `dropped` are 0, and `present` is False. One that loses some keeps the type's `shape`; `Layout.place` gives
-        the places of those that stay. A target per node loses the rows of its nodes. Times and positions stay as they
-        are, also those that are counted from a node that is gone. What does not change is shared with this batch.
+        The remaining nodes and edges keep their order. A sample that loses all nodes of a type becomes one without that
+        type: `shape` and `dropped` are 0, and `present` is False. One that loses some keeps the type's `shape`;
+        `Layout.place` gives the places of the remaining nodes. A target per node loses the same rows. Times and
+        positions are unchanged, even relative to a removed node. Unchanged tensors are shared with this batch.
 
-        On an accelerator it waits twice: for the numbers of nodes, and for that of edges.
+        On an accelerator it synchronises twice: for the number of nodes and for the number of edges.
 
         Args:
-            nodes: whether each node stays: `[nodes]`, or node type -> `[nodes of the type]`, other types staying whole.
+            nodes: whether each node stays: `[nodes]`, or node type -> `[nodes of the type]`; other types stay whole.
             edges: `[edges]`, whether each edge may stay.
 
         Raises:
@@ -183,12 +183,12 @@ class GraphBatch:
             >>> kept, kept.layout["text"].index.tolist(), kept.present.tolist()
             (GraphBatch(2 graphs; nodes: text 2; edges: text-window-text 2; cpu), [1, 2], [[True], [False]])
         """
-        from gnnfuse.graph.keep import keep  # which knows batches
+        from gnnfuse.graph.keep import keep  # that module imports this one
 
         return keep(self, nodes, edges)
 
     def without_edges(self) -> Self:
-        """The same nodes with no edge between them."""
+        """The same nodes without edges."""
         offsets = torch.zeros_like(self.edges.offsets)
         none = self.edges.src[:0]
         transpose = Transpose(torch.zeros_like(self.edges.transpose.offsets), none, none)

@@ -1,4 +1,4 @@
-"""From samples to one batch: nodes by type, edges by rule, each sample's edges made once."""
+"""Turns samples into one batch: nodes by type, edges by rule, each sample's edges made once."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,24 +28,24 @@ Extra = Literal["refuse", "ignore"]
 
 
 class GraphBuilder:
-    """Makes samples into graphs and graphs into batches.
+    """Turns samples into graphs and graphs into batches.
 
-    `builder(samples)` does all; loaders take the two halves apart: `builder.graph(sample)` in a worker (its result can
-    be kept and used again), `builder.collate(graphs)` per batch. Node types and relations are numbered by name, so the
+    `builder(samples)` does both; loaders call the two steps separately: `builder.graph(sample)` in a worker (its result
+    can be kept and reused), `builder.collate(graphs)` per batch. Node types and relations are numbered by name, so the
     order in which they are passed does not matter.
 
     Args:
-        node_types: what samples are made of.
-        edge_rules: what joins them; none for models that see no edges.
+        node_types: the node types that samples consist of.
+        edge_rules: the rules that join them; none for models that use no edges.
         target: how targets become numbers; None leaves them out.
-        signal_dropout: when augmenting, each signal of a sample is left out with this probability, never all of them:
-            a model learns to do without (after ModDrop, Neverova et al., 2016).
-        extra: "refuse" raises at a sample with a signal that no node type reads, as a misspelt one would be lost;
-            "ignore" leaves such signals aside.
+        signal_dropout: when augmenting, each signal of a sample is left out with this probability, never all of them,
+            so that a model learns to do without (after ModDrop, Neverova et al., 2016).
+        extra: "refuse" raises for a sample with a signal that no node type reads, as a misspelt one would be lost;
+            "ignore" ignores such signals.
 
     Raises:
         ValueError: no node types, two of one name, two rules of one name, a rule that joins nothing or names an unknown
-            node type, a node type that follows a signal no other reads, or an option out of range.
+            node type, a node type that follows a signal that no other reads, or an option out of range.
 
     Example:
         >>> from gnnfuse.edges import Window
@@ -100,15 +100,15 @@ class GraphBuilder:
         return f"GraphBuilder(node types: {types}; {joined}; target: {target})"
 
     def __call__(self, samples: Sample | Iterable[Sample], *, empty: bool = False) -> GraphBatch:
-        """A batch of samples, or of one; a sample without an id is named by its place.
+        """A batch of one or several samples; a sample without an id is named by its position.
 
         Args:
-            samples: what to make graphs of.
+            samples: the samples to make graphs of.
             empty: allow samples without any signal that a node type reads.
 
         Raises:
             ValueError: no samples, or something else among them; a sample with an unknown signal, or with none that a
-                node type reads; SignalError where a signal cannot be read.
+                node type reads; SignalError if a signal cannot be read.
         """
         listed = [sample.named(place) for place, sample in enumerate(listed_samples(samples))]
         if not empty:
@@ -117,11 +117,11 @@ class GraphBuilder:
         return self.collate(self.graphs(listed, memory=memory), memory=memory)
 
     def check_signals(self, samples: Sequence[Sample], read: Iterable[NodeType] = ()) -> None:
-        """Refuse samples with unknown signals, unless `extra` ignores them, and samples that have nothing to read.
+        """Refuse samples with unknown signals, unless `extra` ignores them, and samples with nothing to read.
 
         Args:
             samples: the samples.
-            read: node types of which each sample needs the signal of at least one; none allows empty samples.
+            read: each sample needs the signal of at least one of these node types; none allows empty samples.
 
         Raises:
             ValueError: names the sample and the signal, and suggests the nearest known one.
@@ -143,10 +143,10 @@ class GraphBuilder:
                 )
 
     def batch_memory(self, samples: int) -> BatchMemory:
-        """Memory for a batch of so many samples, for loaders that know the batch before they read its samples.
+        """Memory for a batch of this many samples, for loaders that know the batch before they read its samples.
 
-        Given to `graphs`, or to `graph` for each of them, and then to `collate`, it saves the copy that collating
-        otherwise makes: the graphs' values are then the batch's own memory, and are not to be kept.
+        Passed to `graphs`, or to `graph` for each sample, and then to `collate`, it saves the copy that collating
+        otherwise makes: the graphs' values are then the batch's own memory and must not be kept.
         """
         return BatchMemory(samples, self._usual)
 
@@ -157,8 +157,8 @@ class GraphBuilder:
 
         Args:
             sample: the sample.
-            augment: (seed, epoch, sample index) changes the signals at random as the node types say; the same three
-                numbers give the same change. None changes nothing.
+            augment: (seed, epoch, sample index): the node types change the signals at random; the same three numbers
+                give the same change. None changes nothing.
             memory: of the batch that the sample is read for.
 
         Raises:
@@ -172,8 +172,7 @@ class GraphBuilder:
     def graphs(self, samples: Sequence[Sample], *, memory: BatchMemory | None = None) -> list[SampleGraph]:
         """As `graph` for each sample, read type by type: all pictures, then all recordings.
 
-        A processor is faster where it goes on with what it did last: two decoders in turns took up to a third longer
-        than one after the other.
+        Decoding one type after the other keeps caches warm: alternating between two decoders took up to a third longer.
 
         Args:
             samples: as many as a batch has; their nodes are in memory together.
@@ -196,13 +195,13 @@ class GraphBuilder:
     ) -> GraphBatch:
         """Merge sample graphs into a batch.
 
-        Where all samples have the same edges, as pictures and clips of one size do, the batches of one length share
-        their merged edges: do not write into them.
+        If all samples have the same edges, as pictures and clips of one size do, batches of equal length share their
+        merged edges: do not write into them.
 
         Args:
-            graphs: what `graph` gave.
-            impl: of `gnnfuse.ops.merge_edges`; the batch is the same.
-            memory: what `graph` was given for these samples, in this order; with another the batch is the same.
+            graphs: the results of `graph`.
+            impl: of `gnnfuse.ops.merge_edges`; does not change the batch.
+            memory: the argument of `graph` for these samples, in this order; does not change the batch.
 
         Raises:
             ValueError: no graphs, or targets in only some of them.
@@ -216,16 +215,16 @@ class GraphBuilder:
         return stacked(targets) if self.target is None else self.target.collate(targets)
 
     def without(self, batch: GraphBatch, signals: Bool[Tensor, "graphs modalities"]) -> GraphBatch:
-        """The batch without some signals: bit for bit what this builder makes of the samples without them.
+        """The batch without some signals: bit for bit the batch that this builder makes from the samples without them.
 
-        Types that read the signal and types that follow it lose their nodes. Only times and positions that are counted
-        from the sample's first (where that is far from 0, see `gnnfuse.nodes.Layout`) keep that origin, even if the
-        first was of a signal that is left out. Of a target per node, the rows of such nodes go too.
+        Types that read the signal and types that follow it lose their nodes. The only difference: times and positions
+        relative to the sample's first (if that is far from 0, see `gnnfuse.nodes.Layout`) keep that origin, even if it
+        belonged to a signal that is left out. A target per node loses the rows of removed nodes.
 
         Args:
             batch: made by this builder.
-            signals: `[graphs, modalities]`, whether to leave a signal out; one that several types read goes if it is
-                to be left out for any of them. Samples that do not have it stay as they are.
+            signals: `[graphs, modalities]`, whether to leave a signal out; one that several types read is left out if
+                it is for any of them. Samples that lack it are unchanged.
 
         Raises:
             ValueError: signals of another shape, dtype or device, or a batch of other node types.
@@ -241,7 +240,7 @@ class GraphBuilder:
 
     @property
     def changing(self) -> tuple[str, ...]:
-        """The node types that change signals when augmenting: such samples are read anew in every epoch."""
+        """The node types that change signals when augmenting; their samples are read again in every epoch."""
         return tuple(node_type.name for node_type in self.node_types if node_type.augments)
 
     def drop_signals(self, batch: GraphBatch, augment: Sequence[tuple[int, int, int]]) -> GraphBatch:
@@ -252,13 +251,13 @@ class GraphBuilder:
             augment: (seed, epoch, sample index) of each sample.
 
         Raises:
-            ValueError: other numbers of samples and of `augment`, or a batch of other node types.
+            ValueError: different numbers of samples and of `augment`, or a batch of other node types.
         """
         generators = [self._dropout_generator(numbers) for numbers in augment]
         return self.without(batch, drawn_of_batch(batch, self.node_types, self.signal_dropout, generators))
 
     def no_samples(self) -> GraphBatch:
-        """A batch of no sample: for a process that has nothing to do in a step in which others have.
+        """A batch without samples, for a process without work in a step in which others have some.
 
         Example:
             >>> from gnnfuse.nodes import TextTokens
@@ -268,10 +267,10 @@ class GraphBuilder:
         return empty_batch(self.empties, self.modalities, self.relations)
 
     def fit(self, samples: Iterable[Sample]) -> "GraphBuilder":
-        """A builder whose node types have learned what they need (feature scales) from the training split.
+        """A builder whose node types are fitted to the training split (feature scales).
 
-        Each node type that learns something goes through the samples once; none are kept, unless they come from an
-        iterator that cannot be started again.
+        Each node type that learns something iterates over the samples once; none are kept, unless they come from an
+        iterator that cannot be restarted.
         """
         learning = [node_type for node_type in self.node_types if type(node_type).fit is not NodeType.fit]
         if len(learning) > 1 and isinstance(samples, Iterator):
@@ -280,7 +279,7 @@ class GraphBuilder:
         return self._again(fitted, self.edge_rules)
 
     def without_edges(self) -> "GraphBuilder":
-        """The same nodes without edges, for models that see none; hubs go too, as nothing reaches them."""
+        """The same nodes without edges, for models that use none; also without hubs, as nothing reaches them."""
         read = [node_type for node_type in self.node_types if node_type.signal is not None]
         return self._again(read, ())
 
@@ -289,7 +288,7 @@ class GraphBuilder:
         return GraphBuilder(node_types, edge_rules, target=self.target, **options)
 
     def _refuse_unknown_names(self) -> None:
-        """Refuse rules that name node types, and node types that follow signals, that are not there."""
+        """Refuse rules that name missing node types, and node types that follow missing signals."""
         types = [node_type.name for node_type in self.node_types]
         for rule in self.edge_rules:
             for name in rule.named_types():

@@ -1,4 +1,4 @@
-"""A batch without some of its nodes or edges: masks and cumulative sums, nothing per node or edge in Python."""
+"""Removes nodes or edges from a batch by masks and cumulative sums, without Python loops over nodes or edges."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,10 +29,10 @@ def keep(
     """As `GraphBatch.keep`.
 
     Args:
-        batch: what to take from.
+        batch: the batch.
         nodes: as there.
         edges: as there.
-        absent: node type -> samples that do not have the type afterwards; needed where they had it without any node.
+        absent: node type -> samples that lack the type afterwards; needed if they had it with no nodes.
 
     Raises:
         ValueError: as there.
@@ -61,13 +61,13 @@ def keep(
 
 
 class Part(NamedTuple):
-    """What stays of one node type.
+    """The remaining nodes of one type.
 
     Args:
-        rows: `[nodes]`, numbers within the type; None where all stay.
-        offsets: `[graphs + 1]` of what stays.
-        gone: `[graphs]`, the samples that no longer have the type; None where there is none.
-        partial: a sample lost some of its nodes and not all.
+        rows: `[nodes]`, numbers within the type; None if all stay.
+        offsets: `[graphs + 1]` of the remaining nodes.
+        gone: `[graphs]`, the samples that no longer have the type; None if there is none.
+        partial: some sample lost some but not all of its nodes.
     """
 
     rows: Int[Tensor, "nodes"] | None
@@ -76,12 +76,12 @@ class Part(NamedTuple):
     partial: bool
 
     def of(self, found: Tensor) -> Tensor:
-        """The rows that stay, of one row per node."""
+        """The remaining rows of a tensor with one row per node."""
         return found if self.rows is None else found.index_select(0, self.rows)
 
 
 def _parts(batch: GraphBatch, stays: Tensor, absent: Mapping[str, Tensor]) -> dict[str, Part]:
-    """What stays of each type; waits for the device once."""
+    """The remaining nodes of each type; synchronises with the device once."""
     masks = [stays[place] for place in batch.slices.values()]
     parts = {}
     for (name, layout), kept in zip(
@@ -124,7 +124,7 @@ def _present(batch: GraphBatch, parts: Mapping[str, Part]) -> Tensor:
 
 
 def _target(batch: GraphBatch, stays: Tensor, parts: Mapping[str, Part]) -> Tensor | Ragged | None:
-    """The target without the rows of nodes that go; a sample with too many or too few rows still has as many off."""
+    """The target without removed nodes' rows; a sample with too many or too few rows stays off by as many."""
     target = batch.target
     if not isinstance(target, Ragged) or target.of is None or target.of not in parts:
         return target
@@ -136,11 +136,11 @@ def _target(batch: GraphBatch, stays: Tensor, parts: Mapping[str, Part]) -> Tens
 
 
 def _edge_order(batch: GraphBatch, stays: Tensor) -> Tensor | None:
-    """Where each edge that stays stands in its relation's list over there; None where that is the batch's own order."""
+    """Each remaining edge's position in the other library's list for its relation; None for the batch's own order."""
     assert batch.edge_order is not None
     relation = batch.edges.relation.long()
     first = offsets_of(torch.bincount(relation, minlength=len(batch.relations)))
-    listed = first[relation] + batch.edge_order  # where it stands in all lists end to end
+    listed = first[relation] + batch.edge_order  # its position in all lists end to end
     staying = torch.empty_like(stays)
     staying[listed] = stays
     before = offsets_of(staying)
@@ -149,7 +149,7 @@ def _edge_order(batch: GraphBatch, stays: Tensor) -> Tensor | None:
 
 
 def _own_order(relation: Tensor, count: int) -> Tensor:
-    """Where each edge stands among those of its relation."""
+    """Each edge's position within its relation."""
     order = torch.argsort(relation, stable=True)
     first = offsets_of(torch.bincount(relation, minlength=count))
     place = torch.empty_like(order)
@@ -158,7 +158,7 @@ def _own_order(relation: Tensor, count: int) -> Tensor:
 
 
 def _node_mask(batch: GraphBatch, nodes: NodeMasks | None) -> Tensor:
-    """Whether each node stays, checked."""
+    """The checked mask of nodes that stay."""
     if isinstance(nodes, Tensor):
         _check_mask("nodes", nodes, batch.num_nodes, batch.device)
         return nodes

@@ -1,4 +1,4 @@
-"""To and from networkx: knowledge graphs in, graphs to look at out."""
+"""To and from networkx: imports knowledge graphs, exports graphs for inspection."""
 
 import operator
 from collections.abc import Hashable, Mapping, Sequence
@@ -18,7 +18,7 @@ from gnnfuse.nodes import Layout
 if TYPE_CHECKING:
     import networkx
 
-COMPANION = "gnnfuse"  # the graph attribute that carries what nodes and edges cannot
+COMPANION = "gnnfuse"  # the graph attribute for everything that nodes and edges cannot carry
 LARGEST = 2**63 - 1  # of int64
 
 
@@ -26,12 +26,12 @@ def to_networkx(batch: GraphBatch, *, values: bool = True) -> "networkx.MultiDiG
     """The batch as a directed multigraph.
 
     A node is named `(type, graph, index)` and has these as attributes, with `value` (a tensor), and `position` and
-    `time` (numbers) where its type has them. An edge has the attribute `relation` (the rule's name, also its key).
-    The graph attribute `gnnfuse` holds the rest, for the way back.
+    `time` (numbers) if its type has them. An edge has the attribute `relation` (the rule's name, also its key).
+    The graph attribute `gnnfuse` holds everything else, for the conversion back.
 
     Args:
         batch: one sample or several.
-        values: give the nodes their values; without them there is no way back.
+        values: give the nodes their values; without them it cannot be converted back.
 
     Example:
         >>> from gnnfuse import edges, graph, nodes, sample
@@ -86,20 +86,20 @@ def from_networkx(
     Any graph is accepted in which each node has a type and a value (numbers, of one shape per type) and each edge a
     relation (an attribute, or the key of a multigraph). Nodes may also have `graph` (the number of the sample, 0 by
     default), `position` (numbers) and `time` (start and end in seconds). Numbers may be Python's, numpy's or torch's.
-    They become float32, times and positions counted from the first of their sample where that is far from 0; a single
-    integer per node is an id and becomes int64. Nodes of a type keep the order of `graph.nodes` within their sample. An
+    They become float32, times and positions relative to their sample's first if that is far from 0; a single integer
+    per node is an id and becomes int64. Nodes of a type keep the order of `graph.nodes` within their sample. An
     undirected edge becomes two directed ones. Other attributes are dropped.
 
     Args:
-        graph: what to read.
+        graph: the graph to read.
         node_types: names of the types in the order of numbering; all that are found, sorted, by default.
         type_attribute: node attribute that names the type.
         value_attribute: node attribute with the value.
         relation_attribute: edge attribute that names the relation.
 
     Raises:
-        ValueError: no networkx graph, no nodes, a node or an edge without a needed attribute or with one that cannot be
-            used (the message names both), values of different shapes within a type, or an edge between samples.
+        ValueError: no networkx graph, no nodes, a node or an edge with a missing or unusable attribute (the message
+            names both), values of different shapes within a type, or an edge between samples.
 
     Example:
         >>> import networkx
@@ -164,7 +164,7 @@ def _needed(attributes: Mapping[str, Any], name: str, where: str) -> Any:
     if name not in attributes:
         raise ValueError(f"{where}: found no attribute {name!r}, expected one; it has {sorted(map(str, attributes))}")
     found = attributes[name]
-    if found is None or (isinstance(found, float | np.floating) and np.isnan(found)):  # a missing cell of pandas
+    if found is None or (isinstance(found, float | np.floating) and np.isnan(found)):  # a missing cell in pandas
         raise ValueError(f"{where}: found attribute {name!r} without a value ({found}), expected one")
     return found
 
@@ -191,10 +191,10 @@ def _stack(graph: "networkx.Graph", name: str, nodes: list[Hashable], attribute:
 
 
 def _tensor(found: object, node: Hashable, attribute: str) -> Tensor:
-    """Numbers of Python, numpy or torch as a tensor.
+    """Numbers from Python, numpy or torch as a tensor.
 
     Raises:
-        ValueError: no numbers, or whole ones beyond int64; names the node.
+        ValueError: no numbers, or integers beyond int64; names the node.
     """
     if isinstance(found, Tensor):
         return found
@@ -263,7 +263,7 @@ def _edge_lists(
         for one, other in both:
             (src_type, src_index), (dst_type, dst_index) = place[one], place[other]
             found.setdefault(Relation(src_type, str(rule), dst_type), []).append((src_index, dst_index))
-    # networkx has no order of edges to keep, so the batch's own is used.
+    # networkx keeps no order of edges, so the batch's own is used.
     ordered = found if relations is not None else {relation: found[relation] for relation in sorted(found)}
     lists = {}
     for relation, pairs in ordered.items():

@@ -19,9 +19,9 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class NodeTarget(TargetEncoding):
-    """A class for each node of one type, given in the order of the nodes; None, or the number -1, where it is unknown.
+    """A class for each node of one type, in the order of the nodes; None, or the number -1, if it is unknown.
 
-    A sample's target may be nested, such as rows of classes for the patches of a picture; it is read row after row.
+    A sample's target may be nested, such as rows of classes for the patches of a picture; it is read row by row.
     A sample without the nodes has an empty list.
 
     Args:
@@ -29,7 +29,7 @@ class NodeTarget(TargetEncoding):
         classes: the class names, in the order of the model's outputs.
 
     Raises:
-        ValueError: a name stands twice.
+        ValueError: a name occurs twice.
 
     Example:
         >>> NodeTarget("image", ("sky", "sea")).encode(Sample({}, target=[["sky", "sea"], ["sea", None]]))
@@ -51,7 +51,7 @@ class NodeTarget(TargetEncoding):
         return cls(of, ClassTarget.fit(found).classes)
 
     def encode(self, sample: Sample) -> Tensor:
-        """The classes' numbers: int64 `[nodes]`, -1 where unknown.
+        """The classes' numbers: int64 `[nodes]`, -1 if unknown.
 
         Raises:
             ValueError: an entry is none of the classes; names the sample and the entry.

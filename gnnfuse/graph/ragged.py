@@ -1,4 +1,4 @@
-"""Targets of different length per sample."""
+"""Targets whose length differs between samples."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class Ragged(NamedTuple):
     Args:
         values: `[items, ...]`.
         offsets: `[graphs + 1]`; the items of graph g are `offsets[g]:offsets[g + 1]`.
-        of: the node type that has one item per node; None where the items are no nodes.
+        of: the node type with one item per node; None if the items are not nodes.
     """
 
     values: Shaped[Tensor, "items ..."]

@@ -1,4 +1,4 @@
-"""A sample's edges, made once for repeated shapes, and those of a batch, merged once for repeated samples."""
+"""Makes a sample's edges once per repeated shape, and merges a batch's once per repeated set of samples."""
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
@@ -13,14 +13,14 @@ from gnnfuse.graph.sample_graph import sort_edges
 from gnnfuse.nodes import NodeSet, NodeType
 from gnnfuse.ops import Edges, PackedEdges, merge_edges
 
-KEPT_SHAPES = 1024  # edge lists kept for repeated shapes, the least recently used given up first
-KEPT_BATCHES = 4  # merged edges kept for batches of one shape: full and last ones, of training and validation
+KEPT_SHAPES = 1024  # edge lists kept for repeated shapes, evicting the least recently used
+KEPT_BATCHES = 4  # merged edges kept for batches of one shape: full and last ones, in training and validation
 
 MergeImpl = Literal["auto", "reference", "numba"]
 
 
 class SampleEdges:
-    """Makes edges by rules, and keeps what comes again.
+    """Makes edges by rules, and caches repeated ones.
 
     Args:
         node_types: of the samples, in the order of numbering.
@@ -30,7 +30,7 @@ class SampleEdges:
         ValueError: a rule that joins none of the node types.
 
     Attributes:
-        relations: what the rules make edges of, in the order of numbering.
+        relations: the relations of the rules' edges, in the order of numbering.
     """
 
     def __init__(self, node_types: Sequence[NodeType], edge_rules: Sequence[EdgeRule]) -> None:
@@ -54,13 +54,13 @@ class SampleEdges:
         self._merged: OrderedDict[tuple[PackedEdges, int, MergeImpl], Edges] = OrderedDict()
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_kept": OrderedDict(), "_merged": OrderedDict()}  # workers start with nothing kept
+        return {**self.__dict__, "_kept": OrderedDict(), "_merged": OrderedDict()}  # workers start with an empty cache
 
     def of(self, nodes: Mapping[str, NodeSet | None]) -> PackedEdges:
         """The edges of one sample's nodes.
 
         Raises:
-            ValueError: a rule gives something else than pairs of valid node numbers.
+            ValueError: a rule returns anything but pairs of valid node numbers.
         """
         ends = [(nodes[r.src], nodes[r.dst]) for r in self.relations]
         keys = [
@@ -102,7 +102,7 @@ class SampleEdges:
         return pairs
 
     def merged(self, edges: Sequence[PackedEdges], impl: MergeImpl = "auto") -> Edges:
-        """The edges of several samples side by side; where all are the same object, what was merged before."""
+        """The merged edges of several samples; cached if all are the same object."""
         if any(other is not edges[0] for other in edges):
             return merge_edges(edges, impl=impl)
         key = (edges[0], len(edges), impl)

@@ -1,4 +1,4 @@
-"""One sample's nodes and sorted edges, in its own numbering: what a loader worker makes and collating merges."""
+"""One sample's nodes and sorted edges, in its own numbering: made by a loader worker, merged by collating."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from gnnfuse.edges import Relation
 from gnnfuse.nodes import NodeSet
 from gnnfuse.ops import PackedEdges, edges_from_index, pack_edges
 
-OBJECTS = 1024  # bytes for a tensor as Python's object, or for a graph
-FAR = 2.0**14  # from here on float32 does not hold a thousandth
-NODES, PRESENT, DROPPED, SHAPE = range(4)  # columns of a type's sizes; its shape takes the rest
+OBJECTS = 1024  # bytes of Python overhead for a tensor or a graph
+FAR = 2.0**14  # from here on float32 does not resolve a thousandth
+NODES, PRESENT, DROPPED, SHAPE = range(4)  # columns of a type's sizes before its shape
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
@@ -27,7 +27,7 @@ class SampleGraph:
         edges: its edges, the nodes numbered type by type.
         target: the encoded target, or None.
         id: the sample's id.
-        sizes: `[numbers]`, what `measure` finds in the nodes: a batch then asks each sample for one array.
+        sizes: `[numbers]`, the result of `measure`, so that a batch reads one array per sample.
     """
 
     nodes: Mapping[str, NodeSet | None]
@@ -38,7 +38,7 @@ class SampleGraph:
 
     @property
     def num_bytes(self) -> int:
-        """Memory that it takes, that of a tensor it shares included: the numbers, and what Python adds."""
+        """Memory in bytes, including shared tensors and Python's overhead."""
         found = [node_set for node_set in self.nodes.values() if node_set is not None]
         tensors = [
             self.edges.numbers,
@@ -51,7 +51,7 @@ def measure(nodes: Mapping[str, NodeSet | None], axes: Mapping[str, int]) -> NDA
     """Per node type: number of nodes, whether they are present, how many were dropped, and their shape.
 
     Args:
-        nodes: node type -> nodes, at least for the types asked for.
+        nodes: node type -> nodes, at least for the types in `axes`.
         axes: node type -> length of its shape; the order is that of the result.
 
     Example:
@@ -68,9 +68,9 @@ def measure(nodes: Mapping[str, NodeSet | None], axes: Mapping[str, int]) -> NDA
 def to_float32(nodes: Mapping[str, NodeSet | None]) -> Mapping[str, NodeSet | None]:
     """The nodes of one sample with float32 times and positions, once edges have been made from float64 ones.
 
-    Where the sample's earliest time lies at `FAR` or beyond, all its times are counted from there. So are positions, by
-    axis, from the lowest of all types with as many coordinates. Encoders read differences of a few units; a time stamp
-    of today would have a grain of 128 seconds in float32.
+    If the sample's earliest time is at `FAR` or beyond, all its times are relative to it. Likewise positions, per axis,
+    to the lowest among all types with equally many coordinates. Encoders read differences of a few units; float32
+    resolves a present-day time stamp only to 128 seconds.
 
     Example:
         >>> nodes = NodeSet(torch.zeros(1, 1), (1,), time=torch.tensor([[1.7e9, 1.7e9 + 0.5]], dtype=torch.float64))
@@ -103,7 +103,7 @@ def _is_wide(nodes: NodeSet) -> bool:
 
 
 def _origin(parts: Sequence[Tensor]) -> Tensor:
-    """What is subtracted from each axis: the lowest number where that is far from 0, else 0."""
+    """The offset subtracted from each axis: the lowest number if that is far from 0, else 0."""
     filled = [part for part in parts if len(part)]
     if not filled:
         return torch.zeros(1)
@@ -120,7 +120,7 @@ def sort_edges(
     """Sort a sample's edges by node, relation and source, its nodes numbered type by type.
 
     Args:
-        found: per relation the (source, destination) pairs, None where an end is absent.
+        found: per relation the (source, destination) pairs; None if an end is absent.
         relations: per relation its ends.
         type_names: the node types in the order of numbering.
         counts: nodes of each type.

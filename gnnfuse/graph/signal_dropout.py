@@ -1,4 +1,4 @@
-"""Signals left out: which ones at random, and batches without them."""
+"""Drops signals: draws which ones at random, and removes them from batches."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ from gnnfuse.nodes import NodeType
 
 
 def drawn_signals(names: Iterable[str], probability: float, generator: torch.Generator) -> set[str]:
-    """Those of a sample's signals to leave out, each with this probability; one, drawn at random, always stays.
+    """The signals of a sample to leave out, each with this probability; one, drawn at random, always stays.
 
     Example:
         >>> drawn_signals({"text", "image"}, 0.99, torch.Generator().manual_seed(0))
@@ -58,7 +58,7 @@ def leave_out(
 def drawn_of_batch(
     batch: GraphBatch, node_types: Sequence[NodeType], probability: float, generators: Sequence[torch.Generator]
 ) -> Bool[Tensor, "graphs modalities"]:
-    """Which signals `drawn_signals` leaves out of each sample of a batch.
+    """The signals that `drawn_signals` leaves out of each sample of a batch.
 
     Args:
         batch: of samples that were not augmented.

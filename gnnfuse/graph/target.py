@@ -1,4 +1,4 @@
-"""How a sample's target becomes numbers; fitted on the training split, saved with the model."""
+"""Encodes a sample's target as numbers; fitted on the training split, saved with the model."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ SETS = (set, frozenset)
 
 
 class TargetEncoding(ABC):
-    """Turns a sample's target into a tensor: of one shape for all samples, unless `collate` joins others."""
+    """Turns a sample's target into a tensor, of one shape for all samples unless `collate` joins different ones."""
 
     @abstractmethod
     def encode(self, sample: Sample) -> Tensor:
@@ -33,11 +33,11 @@ class TargetEncoding(ABC):
         """
 
     def collate(self, encoded: Sequence[Tensor]) -> Tensor | Ragged:
-        """The targets of a batch's samples as one: `[graphs, ...]` by default, `Ragged` where they differ in length."""
+        """The targets of a batch's samples as one: `[graphs, ...]` by default, `Ragged` if they differ in length."""
         return torch.stack(list(encoded))
 
     def named(self, sample: Sample) -> object:
-        """The target by the names of its classes, where it has any: a name or a tuple of names.
+        """The target as class names, if it has classes: a name or a tuple of names.
 
         Raises:
             ValueError: as `encode`.
@@ -47,7 +47,7 @@ class TargetEncoding(ABC):
 
 @dataclass(frozen=True)
 class ClassTarget(TargetEncoding):
-    """One class out of several, given by name (or by number, where the names are not numbers themselves).
+    """One class out of several, given by name (or by number, if the names are not numbers themselves).
 
     Names are compared by value (`class_name`): "1", 1, 1.0, `np.int64(1)` and `torch.tensor([1])` are one class.
 
@@ -55,7 +55,7 @@ class ClassTarget(TargetEncoding):
         classes: the class names, in the order of the model's outputs.
 
     Raises:
-        ValueError: a name stands twice.
+        ValueError: a name occurs twice.
 
     Example:
         >>> ClassTarget(("cat", "dog")).encode(Sample({}, target="dog"))
@@ -72,7 +72,7 @@ class ClassTarget(TargetEncoding):
         """The classes found in the training split, sorted; whole numbers as numbers. Missing targets name none.
 
         Raises:
-            ValueError: a target is no class but a collection; names the sample.
+            ValueError: a target is a collection, not a class; names the sample.
         """
         return cls(in_order(_name(sample, sample.target) for sample in samples if not missing(sample.target)))
 
@@ -89,10 +89,10 @@ class ClassTarget(TargetEncoding):
 class MultiLabelTarget(TargetEncoding):
     """Any number of classes at once, given as a collection of names (or numbers, as for `ClassTarget`) or multi-hot.
 
-    A list, tuple, array or tensor of as many entries as there are classes, all of them true or false (1, 0, 1.0, 0.0,
-    True, False), is multi-hot: its entries are the classes' places. Of one or two whole numbers without a repetition,
-    such as [0, 1] for two classes, that is not certain, and they are refused, unless `fit` found multi-hot lists or
-    the classes themselves are whole numbers, whose names they then are. Sets are always names.
+    A list, tuple, array or tensor with as many entries as there are classes, all true or false (1, 0, 1.0, 0.0, True,
+    False), is multi-hot: each entry stands for the class at its position. One or two different whole numbers, such as
+    [0, 1] for two classes, are ambiguous and refused, unless `fit` found multi-hot lists or the class names themselves
+    are whole numbers; then they are names. Sets are always names.
 
     Args:
         classes: the class names, in the order of the model's outputs.
@@ -112,8 +112,8 @@ class MultiLabelTarget(TargetEncoding):
     def fit(cls, samples: Iterable[Sample]) -> Self:
         """The classes found in the training split, sorted; whole numbers as numbers.
 
-        Where all targets are multi-hot lists (`gnnfuse.sample.multi_hot.multi_hot_width`), the classes are their
-        places: "[0]", "[1]" and so on.
+        If all targets are multi-hot lists (`gnnfuse.sample.multi_hot.multi_hot_width`), the classes are named by their
+        positions: "[0]", "[1]" and so on.
 
         Example:
             >>> MultiLabelTarget.fit([Sample({}, target=[0, 1, 0]), Sample({}, target=[1, 1, 0])]).classes
@@ -130,7 +130,7 @@ class MultiLabelTarget(TargetEncoding):
         return cls(in_order({_name(sample, entry) for sample, entries in found for entry in entries}))
 
     def encode(self, sample: Sample) -> Tensor:
-        """One float per class, 1 where the sample has it."""
+        """One float per class, 1 if the sample has it."""
         entries = _entries(sample)
         ones = None if isinstance(sample.target, SETS) else _multi_hot(sample, entries, self.classes)
         if ones is not None:
@@ -150,17 +150,17 @@ class MultiLabelTarget(TargetEncoding):
 class NumberTarget(TargetEncoding):
     """One number or several.
 
-    Mean and scale are fitted, taken off and put back in float64: float32, which models compute in, has 24 bits, and a
-    time stamp of 1.7e9 seconds would be rounded to 128 seconds.
+    Mean and scale are fitted, applied and undone in float64: float32, in which models compute, has 24 bits, and would
+    round a time stamp of 1.7e9 seconds to 128 seconds.
 
     Args:
-        size: how many numbers.
-        mean: `size` numbers subtracted, as set by `fit`.
-        scale: `size` numbers divided by, as set by `fit`.
-        names: what the numbers are called in metrics and plots; by default their places, from 0.
+        size: number of numbers.
+        mean: `size` numbers to subtract, set by `fit`.
+        scale: `size` numbers to divide by, set by `fit`.
+        names: names of the numbers in metrics and plots; by default their positions, from 0.
 
     Raises:
-        ValueError: `mean`, `scale` or `names` are not `size` long, or a name stands twice.
+        ValueError: `mean`, `scale` or `names` are not `size` long, or a name occurs twice.
 
     Example:
         >>> NumberTarget(mean=(1.0,), scale=(2.0,)).encode(Sample({}, target=5))
@@ -199,7 +199,7 @@ class NumberTarget(TargetEncoding):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What the numbers are called.
+        """The names of the numbers.
 
         Example:
             >>> NumberTarget(2).labels, NumberTarget(2, names=("mass", "ratio")).labels
@@ -220,7 +220,7 @@ class NumberTarget(TargetEncoding):
         return decoded
 
     def _numbers(self, sample: Sample) -> Tensor:
-        """The target as it stands: float64 `[size]`."""
+        """The unscaled target: float64 `[size]`."""
         try:
             numbers = torch.as_tensor(sample.target, dtype=torch.float64).reshape(-1)
         except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -260,7 +260,7 @@ def _name(sample: Sample, value: object) -> str:
 
 
 def _multi_hot(sample: Sample, entries: Entries, classes: tuple[str, ...]) -> Float64[np.ndarray, "classes"] | None:
-    """The 0 or 1 at each class's place; None where the entries are names or numbers of classes."""
+    """The 0 or 1 at each class's position; None if the entries are names or numbers of classes."""
     if any(isinstance(entry, str) for entry in entries):
         return None
     found = truths(entries) if len(entries) == len(classes) else None
@@ -287,7 +287,7 @@ def _class_number(sample: Sample, target: object, classes: tuple[str, ...]) -> i
             number = numbers.get(name)
             if number is None and _is_index(target) and not any(known.isdigit() for known in classes):
                 number = int(name) if 0 <= int(name) < len(classes) else None
-        except ValueError:  # no single value, so no class
+        except ValueError:  # not a single value, hence no class
             number = None
     if number is not None:
         return number
@@ -301,7 +301,7 @@ def _class_number(sample: Sample, target: object, classes: tuple[str, ...]) -> i
 
 @lru_cache(maxsize=16)
 def _numbers_by_name(classes: tuple[str, ...]) -> dict[str, int]:
-    """The places of classes by their names and, where no class is called so, by their values: "1.0" is class "1"."""
+    """The positions of classes by name and, if no class has that name, by value: "1.0" is class "1"."""
     found = {name: place for place, name in enumerate(classes)}
     for place, name in enumerate(classes):
         found.setdefault(class_name(name), place)

@@ -1,4 +1,4 @@
-"""PyTorch Geometric: the one folder that knows `HeteroData` and `Data`."""
+"""PyTorch Geometric: the only folder that uses `HeteroData` and `Data`."""
 
 from gnnfuse.graph.pyg.batches import from_pyg, to_pyg
 from gnnfuse.graph.pyg.samples import samples_of

@@ -1,4 +1,4 @@
-"""To and from PyTorch Geometric: the one file that knows `HeteroData`."""
+"""To and from PyTorch Geometric's `HeteroData`."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,19 +15,19 @@ from gnnfuse.nodes import Layout
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
-COMPANION = "gnnfuse"  # the attribute that carries what HeteroData has no convention for
+COMPANION = "gnnfuse"  # the attribute for everything that HeteroData has no convention for
 NODE_ATTRIBUTES = frozenset({"x", "y", "pos", "time", "batch", "ptr", "num_nodes"})
 
 
 def to_pyg(batch: GraphBatch) -> "HeteroData":
     """The batch as `HeteroData`, under PyG's own names.
 
-    `data[type]` has `x` (the values `[nodes, ...]`), `batch`, `ptr`, and `pos` and `time` where the type has them;
-    `data[src, rule, dst].edge_index` `[2, edges]` numbers nodes within their type; `data.y` is the target. What PyG
-    has no name for (ids, which signals are present, the signals' shapes) goes along as `data.gnnfuse`, a dictionary.
+    `data[type]` has `x` (the values `[nodes, ...]`), `batch`, `ptr`, and `pos` and `time` if the type has them;
+    `data[src, rule, dst].edge_index` `[2, edges]` numbers nodes within their type; `data.y` is the target. Everything
+    without a PyG name (ids, which signals are present, the signals' shapes) is in the dictionary `data.gnnfuse`.
 
     Raises:
-        ValueError: a node type is called "y" or "gnnfuse", which `HeteroData` needs for itself here.
+        ValueError: a node type is called "y" or "gnnfuse", names that are reserved here.
 
     Example:
         >>> from gnnfuse import edges, graph, nodes, sample
@@ -69,18 +69,17 @@ def to_pyg(batch: GraphBatch) -> "HeteroData":
 def from_pyg(data: "HeteroData") -> GraphBatch:
     """`HeteroData` as a batch: `from_pyg(to_pyg(batch)) == batch`, bit for bit.
 
-    Any `HeteroData` is accepted, one graph (no `batch`) or several that PyG's `Batch` put together: `x` becomes the
-    values, `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target,
-    or `y` of one node type (`[nodes, ...]`); every node type counts as a modality, present in the samples that have
-    nodes of it. Numbers become float32 (times and positions counted from the first of their sample where that is far
-    from 0); integers of shape `[nodes]` (ids) and integer targets become int64. The batch remembers the order of the
-    edges, so that `to_pyg(from_pyg(data))` has them in the order of `data` (and `batch` and `ptr` even where `data` had
-    none).
+    Any `HeteroData` is accepted, one graph (no `batch`) or several joined by PyG's `Batch`: `x` becomes the values,
+    `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target, or `y`
+    of one node type (`[nodes, ...]`); every node type counts as a modality, present in the samples that have nodes of
+    it. Numbers become float32 (times and positions relative to their sample's first if that is far from 0); integers of
+    shape `[nodes]` (ids) and integer targets become int64. The batch remembers the order of the edges, so that
+    `to_pyg(from_pyg(data))` has them in the order of `data` (and has `batch` and `ptr` even if `data` has none).
 
     Raises:
-        ValueError: anything but one `HeteroData`, a type without `x`, nodes of a sample that do not stand
-            together, types that are batched for different numbers of samples, edges that do not fit, or an attribute
-            that a batch has no place for; the message names it.
+        ValueError: anything but one `HeteroData`, a type without `x`, nodes of a sample that are not contiguous,
+            types that are batched for different numbers of samples, edges that do not fit, or an attribute that a batch
+            cannot hold; the message names it.
 
     Example:
         >>> from torch_geometric.data import HeteroData
@@ -125,7 +124,7 @@ def _refuse_others(found: object) -> None:
 
 
 def _whole(numbers: Tensor) -> Tensor:
-    """Integers as int64; others unchanged, for later checks to refuse."""
+    """Integers as int64; other values unchanged, for later checks to refuse."""
     return numbers if numbers.is_floating_point() or numbers.dtype == torch.bool else numbers.long()
 
 
@@ -136,7 +135,7 @@ def _set_node_target(data: "HeteroData", target: Ragged) -> None:
 
 
 def _node_target(data: "HeteroData", layout: Mapping[str, Layout]) -> Ragged | None:
-    """One number or row per node of the one type that has `y`."""
+    """One number or row per node of the only type with `y`."""
     having = [name for name in data.node_types if "y" in data[name]]
     if not having:
         return None
@@ -236,7 +235,7 @@ def _layout(data: "HeteroData", name: str, num_graphs: int, companion: Mapping[s
 
 
 def _place(companion: Mapping[str, Any] | None, name: str, nodes: int) -> Tensor | None:
-    """The nodes' places in their signals, where some were left out; notes of earlier versions have none."""
+    """The nodes' places in their signals, if some were left out; data from earlier versions has none."""
     place: Tensor | None = None if companion is None else companion.get("place", {}).get(name)
     if place is not None and len(place) != nodes:
         raise ValueError(
@@ -247,7 +246,7 @@ def _place(companion: Mapping[str, Any] | None, name: str, nodes: int) -> Tensor
 
 
 def _wide(numbers: Tensor | None) -> Tensor | None:
-    """Times and positions with all their digits: float64, where float32 might lose some."""
+    """Times and positions at full precision: float64 if float32 might lose some."""
     narrow = numbers is not None and (numbers.is_floating_point() and numbers.dtype != torch.float64)
     return numbers if numbers is None else numbers.float() if narrow else numbers.double()
 

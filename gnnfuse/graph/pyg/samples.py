@@ -1,4 +1,4 @@
-"""A data set of PyTorch Geometric as samples, to be trained on like any others."""
+"""A PyTorch Geometric data set as samples, for training like any others."""
 
 import warnings
 from collections import Counter
@@ -24,18 +24,18 @@ Ends = tuple[str, str, str]
 def samples_of(
     dataset: "Iterable[HeteroData | Data]",
 ) -> tuple[list[Sample], tuple[NodeType, ...], tuple[EdgeRule, ...]]:
-    """Samples of a data set's graphs, with the node types and edge rules that make the same graphs of them.
+    """Samples from a data set's graphs, with the node types and edge rules that rebuild the same graphs.
 
-    Every node type is a signal, `Features` of its `x` (a column where it is `[nodes]`), with positions where all graphs
-    have `pos` and times where all have `time` (`[nodes, 2]`). A type without nodes in a graph is a missing signal.
-    Every edge type is a `GivenEdges` of its name, between the names of its ends where two edge types have one name. The
-    target is the graph's `y` (a number, or a list of several), or the `y` of one node type as a list.
+    Every node type is a signal, `Features` of its `x` (a column if it is `[nodes]`), with positions if all graphs have
+    `pos` and times if all have `time` (`[nodes, 2]`). A type without nodes in a graph is a missing signal. Every edge
+    type is a `GivenEdges` with its name, put between the names of its ends if two edge types share a name. The target
+    is the graph's `y` (a number, or a list of several), or the `y` of one node type as a list.
 
     Args:
         dataset: graphs of one kind; each `Data` has the node type "node" and the edge type "edge".
 
     Raises:
-        ValueError: no graphs, or a graph whose nodes have no `x` or another number of features; names the graph.
+        ValueError: no graphs, or a graph whose nodes lack `x` or have another number of features; names the graph.
 
     Warns:
         UserWarning: attributes that are not read, such as `edge_attr`.
@@ -70,7 +70,7 @@ def samples_of(
 
 class _Graph(NamedTuple):
     place: int
-    nodes: Mapping[str, Mapping[str, Any]]  # type -> attribute -> what PyG holds
+    nodes: Mapping[str, Mapping[str, Any]]  # type -> attribute -> PyG's value
     edges: Mapping[Ends, Tensor]
     target: object
     unread: frozenset[str]
@@ -105,7 +105,7 @@ def _plain(target: object) -> object:
 
 
 def _names(ends: Sequence[Ends]) -> dict[Ends, str]:
-    """What the edges of each edge type are called: as the type, with its ends where it is not the only one."""
+    """The edge name of each edge type: the type's name, with its ends if the name is not unique."""
     often = Counter(rule for _, rule, _ in ends)
     return {(src, rule, dst): rule if often[rule] == 1 else f"{src}_{rule}_{dst}" for src, rule, dst in ends}
 
