@@ -1,4 +1,4 @@
-"""Aligned: nodes of different types that happen at the same time, or at the same place of their sequences."""
+"""Aligned: joins nodes of different types at the same time, or at the same relative place in their sequences."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -13,27 +13,26 @@ from torch import Tensor
 from gnnfuse.edges.edge_rule import EdgeRule, TypeNames, expand_ranges, named
 from gnnfuse.nodes import NodeSet, NodeType
 
-PAIRS_AT_ONCE = 1 << 24  # bounds the memory of comparing spans in time
+PAIRS_AT_ONCE = 1 << 24  # bounds the memory for comparing spans in time
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aligned(EdgeRule):
     """Joins nodes of two types whose spans overlap, in seconds or as fractions of their sequences.
 
-    In time, two nodes are joined where their spans come within `margin` seconds of each other. In relative position,
-    node i of n spans i/n to (i+1)/n, widened by `margin` (a fraction) on both sides. Spans that only touch do not
-    overlap, but two moments without length do where they are equal. Gaps are compared with `margin` in float64, and are
-    within it up to the rounding of the times themselves.
+    By time, two nodes are joined if their spans come within `margin` seconds of each other. By order, node i of n spans
+    i/n to (i+1)/n, widened by `margin` (a fraction) on both sides. Spans that only touch do not overlap, but two equal
+    moments without length do. Gaps are compared with `margin` in float64, up to the rounding of the times themselves.
 
     Args:
         by: "time" joins types that provide "time"; "order" those that provide "order".
-        margin: how far apart spans may be, in seconds or as a fraction.
+        margin: largest gap between spans, in seconds or as a fraction.
         src: names of the source types; None for every type.
         dst: names of the destination types; None for every type.
         name: names the rule in relations.
 
     Raises:
-        ValueError: a margin below 0, or another word for `by`.
+        ValueError: a margin below 0, or an unknown `by`.
 
     Example:
         >>> frames, words = NodeSet(torch.zeros(4), (4,)), NodeSet(torch.zeros(2), (2,))
@@ -68,12 +67,12 @@ class Aligned(EdgeRule):
         return self._relative(src.num_nodes, dst.num_nodes)
 
     def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:
-        """Both lengths, where times do not matter."""
+        """Both lengths, if times do not matter."""
         return (src.num_nodes, dst.num_nodes) if self.by == "order" else None
 
     def _relative(self, num_src: int, num_dst: int) -> Int[Tensor, "2 edges"]:
         index = torch.arange(num_dst)
-        # In units of 1 / (num_src * num_dst) all ends are whole, so rounding the margin up changes no comparison.
+        # In units of 1 / (num_src * num_dst) all ends are integers, so rounding the margin up changes no comparison.
         slack = ceil(Fraction(str(min(self.margin, 1.0))) * num_src * num_dst)
         start, end = index * num_src - slack, (index + 1) * num_src + slack
         divisor = max(num_dst, 1)
@@ -97,5 +96,5 @@ def _overlaps(src: Float[Tensor, "src 2"], dst: Float[Tensor, "dst 2"], margin: 
 
 
 def _grain(time: Float[Tensor, "nodes 2"]) -> float:
-    """By how much rounding may have moved a time."""
+    """The largest rounding error of a time."""
     return torch.finfo(time.dtype).eps * float(time.abs().max()) if len(time) else 0.0

@@ -1,4 +1,4 @@
-"""Complete: everyone with everyone."""
+"""Complete: joins all pairs of nodes."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Complete(EdgeRule):
     joins: ClassVar[str] = "the types it names, different ones unless within=True"
 
     def applies(self, src: NodeType, dst: NodeType) -> bool:
-        """Types that are named; a type with itself only on request."""
+        """Named types; a type with itself only if `within` is set."""
         return named(self.src, src) and named(self.dst, dst) and (self.within or src.name != dst.name)
 
     def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
@@ -45,5 +45,5 @@ class Complete(EdgeRule):
         return without_self(edges) if src is dst else edges
 
     def key(self, src: NodeSet, dst: NodeSet) -> Hashable:
-        """Both sizes, and whether the two sets are one."""
+        """Both sizes, and whether the two sets are the same."""
         return src.num_nodes, dst.num_nodes, src is dst

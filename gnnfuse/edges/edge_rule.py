@@ -1,4 +1,4 @@
-"""What an edge rule is: it joins nodes of one type with nodes of another, or of the same."""
+"""The edge rule interface: joins nodes of one type with nodes of another, or of the same."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
@@ -14,12 +14,12 @@ TypeNames = str | tuple[str, ...] | None
 
 
 class Relation(NamedTuple):
-    """The type of an edge: known before any sample is seen.
+    """The type of an edge, known before any sample is read.
 
     Args:
-        src: name of the node type the message comes from.
+        src: name of the node type that the message comes from.
         rule: name of the rule that made the edge.
-        dst: name of the node type the message goes to.
+        dst: name of the node type that the message goes to.
     """
 
     src: str
@@ -31,11 +31,11 @@ class Relation(NamedTuple):
 
 
 class EdgeRule(ABC):
-    """A rule that makes edges. It asks what node types provide, never which class they are.
+    """A rule that makes edges. It checks what node types provide, never their class.
 
     Attributes:
-        name: names the rule in relations; two rules of one builder need two names.
-        joins: which types it joins, in words, for the message where it joins none.
+        name: names the rule in relations; unique within a builder.
+        joins: which types it joins, in words, for the error if it joins none.
     """
 
     name: str
@@ -47,14 +47,14 @@ class EdgeRule(ABC):
 
     @abstractmethod
     def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
-        """Edges as (source, destination) numbers within the two sets; the same set twice joins it with itself."""
+        """Edges as (source, destination) numbers within the two sets; passing one set twice joins it with itself."""
 
     def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:
-        """What the edges depend on: equal keys mean equal edges, made once and kept. None: make them anew."""
+        """Everything the edges depend on: edges of equal keys are equal, made once and cached. None disables the cache."""
         return None
 
     def named_types(self) -> tuple[str, ...]:
-        """Names of node types among its arguments, of which a builder must have each: `src`, `dst` and `types`."""
+        """The node types named in its arguments `src`, `dst` and `types`; a builder must have each."""
         found = (getattr(self, argument, None) for argument in ("src", "dst", "types"))
         return tuple(name for names in found for name in _names(names))
 
@@ -76,7 +76,7 @@ def named(type_names: TypeNames, node_type: NodeType) -> bool:
 
 
 def expand_ranges(first: Int[Tensor, "nodes"], last: Int[Tensor, "nodes"]) -> Int[Tensor, "2 edges"]:
-    """One edge into node i from every source in `first[i]:last[i]` (empty where last <= first).
+    """One edge into node i from every source in `first[i]:last[i]` (empty if last <= first).
 
     Example:
         >>> expand_ranges(torch.tensor([0, 1]), torch.tensor([2, 2])).tolist()

@@ -13,10 +13,10 @@ from gnnfuse.nodes import NodeSet, NodeType
 
 @dataclass(frozen=True, kw_only=True)
 class GivenEdges(EdgeRule):
-    """Joins nodes as the sample says: molecules, scene graphs, knowledge graphs.
+    """Joins nodes by the sample's own edges: molecules, scene graphs, knowledge graphs.
 
-    The nodes that edges go into list them in `NodeSet.extra["edges"]`, by source type and name, as
-    `Features(linked=True)` does with `Rows.edges`. Edges at nodes that `max_nodes` took away are left out.
+    Destination nodes list their edges in `NodeSet.extra["edges"]`, by source type and name, as `Features(linked=True)`
+    does with `Rows.edges`. Edges at nodes removed by `max_nodes` are left out.
 
     Args:
         src: name of the type that edges come from.
@@ -39,14 +39,14 @@ class GivenEdges(EdgeRule):
     joins: ClassVar[str] = "the two types it names, where the destination provides 'edges'"
 
     def applies(self, src: NodeType, dst: NodeType) -> bool:
-        """The two types, where the destination lists its edges."""
+        """The two types, if the destination lists its edges."""
         return (src.name, dst.name) == (self.src, self.dst) and "edges" in dst.provides
 
     def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
-        """What the destination lists.
+        """The edges that the destination lists.
 
         Raises:
-            ValueError: a source that is not there.
+            ValueError: a source that does not exist.
         """
         listed = dst.extra.get("edges")
         found = listed.get((self.src, self.name)) if isinstance(listed, dict) else None

@@ -18,9 +18,9 @@ class Grid(EdgeRule):
     """Joins neighbours of one type on its lattice, in any number of dimensions: patches, voxels, video cubes.
 
     Args:
-        radius: how many steps away a neighbour may be along each axis.
-        diagonal: 8 neighbours in a picture rather than 4 (steps may be taken along several axes).
-        types: names of the types it is for; None for every type that provides "grid".
+        radius: largest distance to a neighbour in steps along each axis.
+        diagonal: 8 neighbours in a picture rather than 4 (steps along several axes at once).
+        types: names of the types that it joins; None for every type that provides "grid".
         name: names the rule in relations.
 
     Raises:

@@ -10,24 +10,24 @@ from torch import Tensor
 from gnnfuse.edges.edge_rule import EdgeRule, TypeNames, named
 from gnnfuse.nodes import NodeSet, NodeType
 
-PAIRS_AT_ONCE = 1 << 24  # bounds the memory of the distances
+PAIRS_AT_ONCE = 1 << 24  # bounds the memory for the distances
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nearest(EdgeRule):
-    """Joins every node with the k nearest of the source type, by Euclidean distance; of equals, the first.
+    """Joins every node with the k nearest of the source type by Euclidean distance; the first wins ties.
 
     Args:
-        k: edges into every node; all there are where the source has fewer.
-        by: "position", or "features" (the rows the user gave).
+        k: edges into every node; fewer if the source has fewer nodes.
+        by: "position", or "features" (the user's rows).
         src: names of the source types; None for every type.
         dst: names of the destination types; None for every type.
         within: also join a type with itself (never a node with itself).
-        across: also join different types; their coordinates must then mean the same.
+        across: also join different types; their coordinates must then have the same meaning.
         name: names the rule in relations.
 
     Raises:
-        ValueError: k below 1, or another word for `by`.
+        ValueError: k below 1, or an unknown `by`.
 
     Example:
         >>> points = NodeSet(torch.zeros(3, 1), (3,), position=torch.tensor([[0.0], [1.0], [5.0]]))
@@ -56,7 +56,7 @@ class Nearest(EdgeRule):
             )
 
     def applies(self, src: NodeType, dst: NodeType) -> bool:
-        """Types that both provide coordinates, or features, of one length."""
+        """Types that both provide coordinates or features of the same length."""
         if not (self.by in src.provides and self.by in dst.provides and named(self.src, src) and named(self.dst, dst)):
             return False
         if src.name == dst.name:

@@ -14,11 +14,11 @@ from gnnfuse.nodes import NodeSet, NodeType
 
 @dataclass(frozen=True, kw_only=True)
 class Window(EdgeRule):
-    """Joins every node of a sequence with those at most `size` steps before and after it.
+    """Joins every node of a sequence with those at most `size` steps before or after it.
 
     Args:
         size: steps to each side.
-        types: names of the types it is for; None for every type that provides "order".
+        types: names of the types that it joins; None for every type that provides "order".
         name: names the rule in relations.
 
     Raises:
@@ -44,7 +44,7 @@ class Window(EdgeRule):
         return src.name == dst.name and "order" in src.provides and named(self.types, src)
 
     def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
-        """Edges to the nodes within the window, not to itself."""
+        """Edges between different nodes within the window."""
         center = torch.arange(src.num_nodes)
         first, last = (center - self.size).clamp(min=0), (center + self.size + 1).clamp(max=src.num_nodes)
         return without_self(expand_ranges(first, last))

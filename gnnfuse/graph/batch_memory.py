@@ -47,7 +47,7 @@ class BatchMemory:
             self._placed[name].append(values)
 
     def joined(self, name: str, parts: Sequence[Tensor]) -> Tensor | None:
-        """The parts end to end without a copy, if exactly these were written here."""
+        """The parts end to end without a copy, if exactly these were written here; else None."""
         nodes = sum(part.shape[0] for part in parts)
         self.usual[name] = max(FORGETTING * self.usual.get(name, 0.0), nodes / self.samples)
         placed = self._placed.get(name, [])

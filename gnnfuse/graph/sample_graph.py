@@ -15,7 +15,7 @@ from gnnfuse.ops import PackedEdges, edges_from_index, pack_edges
 
 OBJECTS = 1024  # bytes of Python overhead for a tensor or a graph
 FAR = 2.0**14  # from here on float32 does not resolve a thousandth
-NODES, PRESENT, DROPPED, SHAPE = range(4)  # columns of a type's sizes before its shape
+NODES, PRESENT, DROPPED, SHAPE = range(4)  # columns of a type's sizes; its shape fills the rest
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean

@@ -154,7 +154,7 @@ class NumberTarget(TargetEncoding):
     round a time stamp of 1.7e9 seconds to 128 seconds.
 
     Args:
-        size: number of numbers.
+        size: how many numbers.
         mean: `size` numbers to subtract, set by `fit`.
         scale: `size` numbers to divide by, set by `fit`.
         names: names of the numbers in metrics and plots; by default their positions, from 0.

@@ -1,4 +1,4 @@
-"""The eighth stage: what the fused vector is for."""
+"""The eighth stage: tasks, which turn fused vectors into predictions."""
 
 from gnnfuse.tasks.class_weights import balanced_weights, positive_weights
 from gnnfuse.tasks.classification import Classification

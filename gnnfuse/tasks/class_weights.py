@@ -1,20 +1,20 @@
-"""How much samples of each class count where classes are of unequal size."""
+"""Class weights for classes of unequal size."""
 
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-MOST = 10.0  # a class of one sample must not outweigh all others
+MOST = 10.0  # a class with one sample must not outweigh all others
 
 
 def balanced_weights(counts: Mapping[str, int], classes: Sequence[str], *, power: float = 1.0) -> tuple[float, ...]:
-    """Weights by which small classes count more, a sample 1 on average; none above 10 times another.
+    """Weights that increase the influence of small classes, 1 per sample on average; none above 10 times another.
 
     Args:
         counts: class -> training samples.
         classes: the classes, in order.
-        power: 1 lets all classes count alike in sum, 0 all samples; between them, both are heard.
+        power: 1 gives all classes equal total weight, 0 all samples equal weight; values between compromise.
 
     Example:
         >>> balanced_weights({"cat": 30, "dog": 10}, ("cat", "dog"))
@@ -27,7 +27,7 @@ def balanced_weights(counts: Mapping[str, int], classes: Sequence[str], *, power
 
 
 def positive_weights(counts: Mapping[str, int], classes: Sequence[str], samples: int) -> tuple[float, ...]:
-    """Weights by which having a label counts as much in sum as not having it; between 1 and 10.
+    """Weights that give having a label the same total weight as not having it; between 1 and 10.
 
     Args:
         counts: label -> training samples that have it.
@@ -43,7 +43,7 @@ def positive_weights(counts: Mapping[str, int], classes: Sequence[str], samples:
 
 
 def weights_tensor(weights: Sequence[float] | None) -> Tensor | None:
-    """The weights as a tensor `[classes]`; None where all count alike.
+    """The weights as a tensor `[classes]`; None if all are equal.
 
     Raises:
         ValueError: a weight that is not above 0 and finite.

@@ -27,8 +27,8 @@ class Classification(Task):
         model: fuses each graph into one vector.
         builder: with a `ClassTarget`.
         dropout: of the fused vector before the head.
-        objectives: what training minimises; `CrossEntropy()` by default. Probabilities are those of the first that
-            knows what its outputs stand for (`TargetObjective.probabilities`), else their softmax.
+        objectives: the terms that training minimises; `CrossEntropy()` by default. Probabilities come from the first
+            that defines them (`TargetObjective.probabilities`), else from the softmax of the outputs.
 
     Raises:
         ValueError: the builder's target is not a `ClassTarget`, or objectives that do not fit (`Task`).

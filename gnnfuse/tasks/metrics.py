@@ -12,7 +12,7 @@ WITHOUT_FLOAT64 = ("mps",)
 
 
 class Sums(Metric):
-    """A metric whose states are sums in float64; they stay on the CPU where a device has no such numbers."""
+    """A metric whose states are sums in float64; they stay on the CPU if the device lacks float64."""
 
     full_state_update = False
 
@@ -29,8 +29,8 @@ class Sums(Metric):
 class NumberErrors(Sums):
     """Mean absolute and root mean squared error of one number, or of each of several by its name.
 
-    Several numbers also have `normalized_mean_absolute_error`, by which models are selected: the mean over the numbers
-    of mean absolute error / standard deviation in training, as errors in different units cannot be averaged.
+    Several numbers also have `normalized_mean_absolute_error`, by which models are selected: the mean of each number's
+    mean absolute error / standard deviation in training, as errors in different units cannot be averaged.
 
     Args:
         names: of the numbers.
@@ -78,12 +78,12 @@ class NumberErrors(Sums):
 class LabelF1(Sums):
     """F1 over all decisions (`micro_f1`), and its mean over the labels (`macro_f1`).
 
-    The macro mean leaves out labels that occur in neither targets nor predictions, as torchmetrics' F1 of classes does
-    with absent classes: counted as 0 they would measure how small the split is. If all are left out, both are 0.
+    The macro mean ignores labels that occur in neither targets nor predictions, as torchmetrics' multiclass F1 does:
+    counted as 0 they would measure how small the split is. If all are ignored, both are 0.
 
     Args:
         decide: outputs `[graphs, labels]` -> which labels are predicted, a bool each.
-        labels: how many there are.
+        labels: number of labels.
 
     Example:
         >>> f1 = LabelF1(lambda outputs: outputs > 0, 3)
@@ -103,7 +103,7 @@ class LabelF1(Sums):
         self.add_sum("either", labels)
 
     def update(self, outputs: Float[Tensor, "graphs labels"], targets: Shaped[Tensor, "graphs labels"]) -> None:
-        """Add outputs of the head, and targets: 1 for every label that a sample has."""
+        """Add the head's outputs, and targets: 1 for every label that a sample has."""
         predicted, true = (each.to(self.right.device).double() for each in (self.decide(outputs), targets))
         self.right += (predicted * true).sum(dim=0)
         self.either += (predicted + true).sum(dim=0)
@@ -146,13 +146,13 @@ class CalibrationError(Sums):
         self.add_sum("count")
 
     def update(self, outputs: Float[Tensor, "graphs classes"], targets: Shaped[Tensor, "graphs *labels"]) -> None:
-        """Add outputs of the head, and targets: the classes' numbers, or 1 for every label that a sample has."""
+        """Add the head's outputs, and targets: class numbers, or 1 for every label that a sample has."""
         probabilities = self.probabilities(outputs)
         if targets.ndim == 1:
             probabilities, chosen = probabilities.max(dim=1)
             targets = chosen == targets
         certain = probabilities.flatten().to(self.off.device).double()
-        place = (certain * BINS).long().clamp(0, BINS - 1)  # NaN is no number: it makes the error NaN, in any bin
+        place = (certain * BINS).long().clamp(0, BINS - 1)  # NaN makes the error NaN in any bin
         self.off.index_add_(0, place, certain - targets.flatten().to(self.off.device).double())
         self.count += len(certain)
 

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class MultiLabel(Task):
-    """Decides for every class whether the sample has it, by binary cross-entropy.
+    """Predicts for every class whether the sample has it, by binary cross-entropy.
 
     The scores of a prediction are probabilities at the label frequencies of the training data: the effect of class
-    weights is removed (`gnnfuse.tasks.probabilities`). A label is predicted, for F1 too, where
-    `weight * p / (weight * p + 1 - p)` is at least the threshold: at .5, from the probability `1 / (1 + weight)` on.
-    Without weights p itself is compared with the threshold.
+    weights is removed (`gnnfuse.tasks.probabilities`). A label is predicted, also for F1, if
+    `weight * p / (weight * p + 1 - p)` is at least the threshold: for .5, if p is at least `1 / (1 + weight)`. Without
+    weights, p itself is compared with the threshold.
 
     Args:
         model: fuses each graph into one vector.
         builder: with a `MultiLabelTarget`.
         dropout: of the fused vector before the head.
-        threshold: weighted probability from which a class counts as predicted.
-        objectives: what training minimises; `BinaryCrossEntropy()` by default. Probabilities are those of the first
-            that knows what its outputs stand for (`TargetObjective.probabilities`), else the sigmoid of the outputs.
+        threshold: least weighted probability at which a class is predicted.
+        objectives: the terms that training minimises; `BinaryCrossEntropy()` by default. Probabilities come from the
+            first that defines them (`TargetObjective.probabilities`), else from the sigmoid of the outputs.
 
     Raises:
         ValueError: the builder's target is not a `MultiLabelTarget`, or objectives that do not fit (`Task`).
@@ -81,7 +81,7 @@ class MultiLabel(Task):
         )
 
     def score(self, prediction: Prediction, sample: Sample) -> float:
-        """1 where exactly the labels of the sample are predicted, else 0."""
+        """1 if exactly the sample's labels are predicted, else 0."""
         assert self.builder.target is not None
         expected = self.builder.target.named(sample)
         assert isinstance(prediction.label, tuple)

@@ -24,8 +24,8 @@ class NodeLabel(NamedTuple):
 
     Args:
         label: the class's name.
-        position: where the node is, as its type has it; None where the type has no positions.
-        time: its start and end in seconds; None where the type has no times.
+        position: the node's position in its type's units; None if the type has no positions.
+        time: its start and end in seconds; None if the type has no times.
     """
 
     label: str
@@ -37,14 +37,14 @@ class NodeClassification(Task):
     """Chooses one class for each node of a type, such as the patches of a picture.
 
     A prediction's label is a tuple with a `NodeLabel` for each node, in the order of the nodes. Models are selected by
-    the mean intersection over union: over classes, of nodes that have the class and are predicted to have it, as a
-    share of those that have it or are predicted to.
+    mean intersection over union: the mean over classes of (nodes that have the class and are predicted to have it) /
+    (nodes that have it or are predicted to).
 
     Args:
-        model: gives the states of the nodes (`FusionModel.gives`).
+        model: outputs the states of the nodes (`FusionModel.gives`).
         builder: with a `NodeTarget`.
         dropout: of the nodes' states before the head.
-        objectives: what training minimises; `NodeCrossEntropy()` by default.
+        objectives: the terms that training minimises; `NodeCrossEntropy()` by default.
 
     Raises:
         ValueError: the builder's target is not a `NodeTarget` of a node type that the model encodes, or objectives that
@@ -114,7 +114,7 @@ class NodeClassification(Task):
         return target
 
     def metrics(self) -> "MetricCollection":
-        """The mean intersection over union, and the share of nodes that are classified right."""
+        """The mean intersection over union, and the share of correctly classified nodes."""
         from torchmetrics import MetricCollection
         from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 
@@ -127,12 +127,12 @@ class NodeClassification(Task):
         )
 
     def measured(self, outputs: Tensor, target: Tensor | Ragged) -> tuple[Tensor, Tensor]:
-        """The outputs and classes of all nodes; -1 where unknown."""
+        """The outputs and classes of all nodes; -1 if unknown."""
         assert isinstance(target, Ragged)
         return outputs, target.values
 
     def score(self, prediction: Prediction, sample: Sample) -> float:
-        """The share of the sample's nodes of known class that are classified right; 1 where there are none."""
+        """The share of correctly classified nodes among the sample's nodes of known class; 1 if there are none."""
         assert isinstance(self.builder.target, NodeTarget)
         expected = self.builder.target.encode(sample)
         assert isinstance(prediction.label, tuple)

@@ -1,8 +1,8 @@
-"""Probabilities from outputs that were trained with class weights or label smoothing, whose effect is removed.
+"""Removes the effect of class weights and label smoothing in training from predicted probabilities.
 
 Cross-entropy is a proper scoring rule: at the optimum the softmax of the outputs is the distribution seen in training,
-which is known. Let `p_c` be the probability of class c given the sample, `w_c` the class's weight, `e`
-the share of the label that is spread over all K classes. The expected loss is
+which is known. Let `p_c` be the probability of class c given the sample, `w_c` the class's weight, and `e` the share of
+the label that is spread over all K classes. The expected loss is
 
     sum_c p_c w_c sum_j ((1 - e) [c = j] + e / K) (-log q_j),
 
@@ -33,7 +33,7 @@ def class_probabilities(
     becoming impossible, which preserves the order of the classes.
 
     Args:
-        outputs: of the head.
+        outputs: outputs of the head.
         weights: factor on the loss of each class's samples in training; 1 by default.
         smoothing: share of the label that was spread over all classes.
 
@@ -56,7 +56,7 @@ def label_probabilities(
     """The probability of having each label, in float32.
 
     Args:
-        outputs: of the head.
+        outputs: outputs of the head.
         weights: factor on the loss of having each label in training; 1 by default.
 
     Example:

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class Regression(Task):
-    """Predicts numbers, by squared error on the scaled target; predictions come back in the target's own unit.
+    """Predicts numbers, by squared error on the scaled target; predictions are in the target's own unit.
 
-    Scaling is undone in float64, and metrics are summed in float64: an offset of 1.7e9 changes neither. Several numbers
-    have separate metrics, called "mean_absolute_error.<name>"; models are then selected by
-    `normalized_mean_absolute_error`, the mean over the numbers of mean absolute error / standard deviation in training.
+    Scaling is undone and metrics are summed in float64: an offset of 1.7e9 changes neither. Several numbers have
+    separate metrics, called "mean_absolute_error.<name>"; models are then selected by `normalized_mean_absolute_error`,
+    the mean of each number's mean absolute error / standard deviation in training.
 
     Args:
         model: fuses each graph into one vector.
         builder: with a `NumberTarget`.
         dropout: of the fused vector before the head.
-        objectives: what training minimises; `SquaredError()` by default.
+        objectives: the terms that training minimises; `SquaredError()` by default.
 
     Raises:
         ValueError: the builder's target is not a `NumberTarget`, or objectives that do not fit (`Task`).
@@ -76,7 +76,7 @@ class Regression(Task):
         return self.target.decode(outputs), self.target.decode(target)
 
     def score(self, prediction: Prediction, sample: Sample) -> float:
-        """The absolute error; of several numbers the mean of absolute error / standard deviation in training."""
+        """The absolute error; for several numbers, the mean of absolute error / standard deviation in training."""
         found = torch.as_tensor(prediction.label, dtype=torch.float64).reshape(-1)
         expected = torch.as_tensor(sample.target, dtype=torch.float64).reshape(-1)
         error = (found - expected).abs()

@@ -1,4 +1,4 @@
-"""What a task is: a fusion model, a head and objectives; it gives losses, metrics and predictions."""
+"""The task interface: a fusion model, a head and objectives, which give losses, metrics and predictions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a task says of one sample.
+    """A task's prediction for one sample.
 
     Args:
-        id: the sample's id, or its place where it has none.
-        label: what is predicted: the class name, the tuple of class names, the number(s), or whatever the task gives.
-        scores: probability of each class; empty where there is none. Where classes are weighted, the label need not be
-            the most probable class (`Classification`, `MultiLabel`).
+        id: the sample's id, or its position if it has none.
+        label: the predicted class name, tuple of class names, number(s), or the task's own kind of value.
+        scores: probability of each class; empty if there are none. With class weights, the label need not be the most
+            probable class (`Classification`, `MultiLabel`).
     """
 
     id: str
@@ -44,22 +44,22 @@ class Task(nn.Module, Saveable, ABC):
 
     Args:
         model: fuses each graph into one vector.
-        builder: makes samples into batches; its target encoding says what the head predicts.
-        head: makes outputs of fused vectors.
+        builder: turns samples into batches; its target encoding defines what the head predicts.
+        head: turns fused vectors into outputs.
         objectives: training minimises the sum of weight times value.
-        judge: the objective that is logged, for training and validation alike, and compared between epochs: smoothed
-            labels and weights of classes change what is learned, and of two epochs they may call the surer one, right
-            as it is, the worse.
+        judge: the objective that is logged, in training and validation alike, and compared between epochs. Objectives
+            with smoothed labels or class weights change what is learned, and may rank a confident, correct epoch below
+            another.
 
     Raises:
-        ValueError: no objectives, two of one name, one that needs what the model does not give or another number of
-            outputs; a model that was made for another builder (`FusionModel.check_fits`).
+        ValueError: no objectives, two of one name, one that needs a missing model output or another number of outputs;
+            a model that was made for another builder (`FusionModel.check_fits`).
 
     Attributes:
-        monitor: name of the metric that early stopping and model selection watch.
+        monitor: name of the metric for early stopping and model selection.
         higher_is_better: whether a larger value of it is better.
-        of: the node type of whose nodes the outputs have a row each; None where they have one per graph.
-        sample_metric: what the mean of `score` over samples is called: "accuracy".
+        of: the node type with one row of outputs per node; None if outputs have one row per graph.
+        sample_metric: name of the mean of `score` over samples: "accuracy".
     """
 
     monitor: str
@@ -91,12 +91,12 @@ class Task(nn.Module, Saveable, ABC):
         return self.outputs_of(self.model.embed(batch), batch)
 
     def outputs_of(self, fused: Fused, batch: GraphBatch) -> Float[Tensor, "graphs ..."]:
-        """What the head makes of what the model gives; of the fused vectors by default."""
+        """The head's outputs for the model's result; by default for the fused vectors."""
         outputs: Tensor = self.head(fused.vector)
         return outputs
 
     def step(self, batch: GraphBatch, *, draw: tuple[int, int] | None = (0, 0)) -> Step:
-        """What objectives and metrics see of a batch.
+        """The input of objectives and metrics for a batch.
 
         Args:
             batch: with targets.
@@ -121,11 +121,11 @@ class Task(nn.Module, Saveable, ABC):
         return views
 
     def losses(self, step: Step, *, whole: bool = True) -> Mapping[str, Float[Tensor, ""]]:
-        """What training minimises the sum of: each objective times its weight, and the model's own losses, by name.
+        """The terms whose sum training minimises, by name: each objective times its weight, and the model's own losses.
 
         Args:
             step: of one batch.
-            whole: with the objectives over a whole batch, as where the step is not one of several parts.
+            whole: include objectives over a whole batch, as when the step is not one of several parts.
         """
         asked = [objective for objective in self.objectives if whole or objective.over == "samples"]
         return {objective.name: objective(step) * objective.weight for objective in asked} | dict(step.fused.losses)
@@ -135,18 +135,18 @@ class Task(nn.Module, Saveable, ABC):
         """New metrics; each is updated with `measured(outputs, target)`."""
 
     def measured(self, outputs: Tensor, target: Tensor | Ragged) -> tuple[Tensor, Tensor]:
-        """Outputs and encoded targets as the metrics take them; unchanged by default."""
+        """Outputs and encoded targets as input of the metrics; unchanged by default."""
         assert isinstance(target, Tensor)
         return outputs, target
 
     @abstractmethod
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs ..."]) -> list[Prediction]:
-        """The outputs in words, one prediction per graph."""
+        """The outputs as predictions, one per graph."""
 
     def score(self, prediction: Prediction, sample: Sample) -> float:
-        """How good the prediction for one sample with a target is, for reports by groups of samples.
+        """The quality of the prediction for one sample with a target, for reports by groups of samples.
 
-        By default 1 where the label is the target, by the names of its classes, and 0 elsewhere.
+        By default 1 if the label equals the target by class names, else 0.
         """
         encoding = self.builder.target
         return float(prediction.label == (sample.target if encoding is None else encoding.named(sample)))
@@ -165,12 +165,12 @@ class Task(nn.Module, Saveable, ABC):
     def predict(
         self, samples: Sample | Iterable[Sample], *, batch_size: int = 256, empty: bool = False
     ) -> list[Prediction]:
-        """Predictions for one sample or several, whatever modalities each has.
+        """Predictions for one or several samples, whatever modalities each has.
 
-        Targets are not needed and not looked at. The task is in evaluation mode during the call.
+        Targets are ignored. The task is in evaluation mode during the call.
 
         Args:
-            samples: what to predict for.
+            samples: the samples to predict for.
             batch_size: samples per batch.
             empty: allow samples without any signal that the model reads; the prediction is then a prior.
 
@@ -185,7 +185,7 @@ class Task(nn.Module, Saveable, ABC):
         if not listed:
             raise ValueError("found no samples, expected at least one")
         device = next(self.parameters()).device
-        modes = [(module, module.training) for module in self.modules()]  # frozen parts have a mode of their own
+        modes = [(module, module.training) for module in self.modules()]  # frozen modules keep their own mode
         self.eval()
         try:
             predictions = []
@@ -205,7 +205,7 @@ class Task(nn.Module, Saveable, ABC):
 
 
 def linear_head(dim: int, outputs: int, dropout: float) -> nn.Sequential:
-    """Dropout of the fused vector, then a linear map."""
+    """Dropout on the fused vector, then a linear map."""
     return nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, outputs))
 
 
@@ -222,10 +222,10 @@ def _check_objectives(objectives: Sequence[Objective], model: FusionModel) -> No
 
 
 def check_outputs(objectives: Iterable[Objective], outputs: int) -> None:
-    """Refuse objectives that are made for another number of outputs, such as weights of other classes.
+    """Refuse objectives made for another number of outputs, such as weights for other classes.
 
     Raises:
-        ValueError: names the objective, and both numbers.
+        ValueError: names the objective and both numbers.
     """
     for objective in objectives:
         if objective.outputs not in (None, outputs):
@@ -233,6 +233,6 @@ def check_outputs(objectives: Iterable[Objective], outputs: int) -> None:
 
 
 def probabilities_of(objectives: Iterable[Objective], outputs: Tensor) -> Tensor | None:
-    """The probabilities that outputs stand for, by the first objective that knows; None where none does."""
+    """The probabilities that outputs represent, from the first objective that defines them; None if none does."""
     known = (each.probabilities(outputs) for each in objectives if isinstance(each, TargetObjective))
     return next((found for found in known if found is not None), None)

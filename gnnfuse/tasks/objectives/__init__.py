@@ -1,4 +1,4 @@
-"""What training minimises, one objective per file."""
+"""Objectives, the terms that training minimises; one per file."""
 
 from gnnfuse.tasks.objectives.binary_cross_entropy import BinaryCrossEntropy
 from gnnfuse.tasks.objectives.cross_entropy import CrossEntropy

@@ -15,7 +15,7 @@ class BinaryCrossEntropy(TargetObjective):
     """The mean over samples and labels of the negative log-probability of having, or not having, the label.
 
     Args:
-        class_weights: factor on the loss of having each label, where not having it counts 1; 1 by default.
+        class_weights: factor on the loss of having each label, relative to not having it; 1 by default.
         weight: as for every `Objective`.
 
     Raises:

@@ -15,7 +15,7 @@ class CrossEntropy(TargetObjective):
     """The mean negative log-probability of the true class.
 
     Args:
-        label_smoothing: share of the target that is spread over all classes.
+        label_smoothing: share of the target to spread over all classes.
         class_weights: factor on the loss of each class's samples, in the order of the classes; 1 by default.
             `balanced_weights` makes them from counts.
         weight: as for every `Objective`.
@@ -46,11 +46,11 @@ class CrossEntropy(TargetObjective):
         self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
 
     def loss(self, outputs: Float[Tensor, "samples classes"], target: Int[Tensor, "samples"]) -> Float[Tensor, ""]:
-        """The mean over the samples, each times the weight of its class."""
+        """The mean over samples, each times the weight of its class."""
         smooth = self.label_smoothing
         if self.class_weight is None:
             return F.cross_entropy(outputs, target, label_smoothing=smooth)
-        # Not F.cross_entropy's weight=, which divides by the batch's own weights: parts of a step would not add up.
+        # Not F.cross_entropy's weight=, which divides by the batch's total weight: parts of a step would not add up.
         each = F.cross_entropy(outputs, target, label_smoothing=smooth, reduction="none")
         return (each * self.class_weight[target]).mean()
 

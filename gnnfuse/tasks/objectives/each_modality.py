@@ -1,4 +1,4 @@
-"""The loss of what each modality predicts alone."""
+"""The loss of each modality's own prediction."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -7,18 +7,18 @@ from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective
 
 
 class EachModality(Objective):
-    """The loss of the head's outputs for each modality's own contribution, summed over the modalities of a sample.
+    """The loss of the head's outputs for each modality alone, summed over a sample's modalities.
 
-    Without it the modality that is learned fastest keeps the others from learning: Wang, Tran and Feiszli, "What Makes
-    Training Multi-modal Classification Networks Hard?" (2020), https://arxiv.org/abs/1905.12681. The task's one head is
-    applied to every part of `Fused.parts`.
+    Without it, the modality that is learned fastest keeps the others from learning: Wang, Tran and Feiszli, "What Makes
+    Training Multi-modal Classification Networks Hard?" (2020), https://arxiv.org/abs/1905.12681. The task's single head
+    is applied to every part in `Fused.parts`.
 
     Args:
-        objective: the loss of one answer.
+        objective: the loss of one output.
         weight: factor on the sum; above 0.
 
     Raises:
-        ValueError: a weight that is not above 0, or an objective that is not one of outputs and targets alone.
+        ValueError: a weight that is not above 0, or an objective that needs more than outputs and targets.
     """
 
     needs = frozenset({"parts"})
@@ -35,9 +35,9 @@ class EachModality(Objective):
         self.name = f"{objective.name}_of_each_modality"
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
-        """The mean over samples of the sum over their modalities; 0 where no sample has any."""
+        """The mean over samples of the sum over their modalities; 0 if no sample has any."""
         parts, present = step.fused.parts, step.fused.present
-        assert parts is not None  # a task refuses models that do not give them
+        assert parts is not None  # a task refuses models without parts
         assert present is not None
         assert isinstance(step.target, Tensor)
         graph = present.nonzero()[:, 0]

@@ -12,7 +12,7 @@ from gnnfuse.tasks.objectives.objective import TargetObjective
 
 
 class FocalLoss(TargetObjective):
-    """Cross-entropy in which samples that are already classified with confidence count less.
+    """Cross-entropy that gives less weight to samples already classified with confidence.
 
         -(1 - p)^gamma log p, with p the probability of the true class
 
@@ -21,7 +21,7 @@ class FocalLoss(TargetObjective):
     (2017), https://arxiv.org/abs/1708.02002.
 
     Args:
-        gamma: how much less confident samples count; 0 or more.
+        gamma: how strongly confident samples are down-weighted; 0 or more.
         class_weights: factor on the loss of each class's samples, in the order of the classes; 1 by default.
         weight: as for every `Objective`.
 

@@ -12,10 +12,10 @@ from gnnfuse.tasks.objectives.objective import Objective, Step
 
 
 class NodeCrossEntropy(Objective):
-    """The mean over samples of the mean cross-entropy of a sample's nodes, where their class is known.
+    """The mean over samples of the mean cross-entropy of a sample's nodes with known class.
 
-    Every sample counts alike, however many nodes it has, so that the parts of a step add up; a sample of which no node
-    has a known class counts 0.
+    Every sample has equal weight, however many nodes it has, so that the parts of a step add up; the value of a sample
+    without nodes of known class is 0.
 
     Args:
         weight: as for every `Objective`.
@@ -30,7 +30,7 @@ class NodeCrossEntropy(Objective):
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """The mean over the samples of the batch."""
         target = step.target
-        assert isinstance(target, Ragged)  # a task that gives other targets gives other outputs too
+        assert isinstance(target, Ragged)  # a task with other targets has other outputs too
         known = target.values != UNKNOWN
         found = F.cross_entropy(step.outputs[known], target.values[known], reduction="none")
         graphs = len(target.offsets) - 1

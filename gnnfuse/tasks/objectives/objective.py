@@ -1,4 +1,4 @@
-"""What an objective is, and the step of training that it judges."""
+"""The objective interface, and the training step that an objective evaluates."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,15 +15,15 @@ from gnnfuse.readout.fused import Fused
 
 
 class Step(NamedTuple):
-    """What a batch became on its way through a task.
+    """One batch on its way through a task, with the results so far.
 
     Args:
         batch: the batch.
-        fused: what the model made of it.
-        outputs: `[graphs, ...]`, the head's.
+        fused: the model's result.
+        outputs: `[graphs, ...]`, of the head.
         target: `[graphs, ...]`, encoded, or `Ragged`.
-        head: of the task, for objectives that apply it to other vectors.
-        views: name of an objective -> what the model made of its view of the batch (`Objective.view`).
+        head: the task's head, for objectives that apply it to other vectors.
+        views: name of an objective -> the model's result for its view of the batch (`Objective.view`).
     """
 
     batch: GraphBatch
@@ -35,10 +35,10 @@ class Step(NamedTuple):
 
 
 class Objective(nn.Module, ABC):
-    """One term of what training minimises: `weight` times what `forward` returns.
+    """One term of the sum that training minimises: `weight` times the result of `forward`.
 
-    A constructor calls `super().__init__(weight)` and keeps each of its arguments under the argument's own name, so
-    that a task can be saved.
+    A constructor calls `super().__init__(weight)` and stores each argument under the argument's own name, so that a
+    task can be saved.
 
     Args:
         weight: factor on the value; above 0.
@@ -47,11 +47,11 @@ class Objective(nn.Module, ABC):
         ValueError: a weight that is not above 0 and finite.
 
     Attributes:
-        name: of the value, in logs and messages.
-        needs: what the model must give for it, of "parts" and "nodes" (`FusionModel.gives`).
+        name: name of the value in logs and messages.
+        needs: the model outputs it requires, of "parts" and "nodes" (`FusionModel.gives`).
         over: whether the value is a mean over the samples, which adds up over the parts of a step, or a function of the
             whole batch, such as a contrastive loss, which does not.
-        outputs: how many numbers per sample the head must give; None where any number will do.
+        outputs: required number of head outputs per sample; None for any number.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Objective(nn.Module, ABC):
 
 
 class TargetObjective(Objective):
-    """An objective of the head's outputs and the encoded targets alone: a mean over samples."""
+    """An objective on the head's outputs and the encoded targets alone: a mean over samples."""
 
     @abstractmethod
     def loss(self, outputs: Float[Tensor, "samples ..."], target: Shaped[Tensor, "samples ..."]) -> Float[Tensor, ""]:
@@ -98,23 +98,23 @@ class TargetObjective(Objective):
         return self.loss(step.outputs, step.target)
 
     def probabilities(self, outputs: Float[Tensor, "samples ..."]) -> Float[Tensor, "samples ..."] | None:
-        """The probabilities that outputs stand for if training minimised this loss; None where it is not known."""
+        """The probabilities that outputs represent after training with this loss; None if unknown."""
         return None
 
 
 class BatchObjective(Objective):
-    """An objective over the whole batch, such as a contrastive loss: its value is not a mean over the samples.
+    """An objective over the whole batch, such as a contrastive loss: its value is not a mean over samples.
 
     Training evaluates it once per step, on the vectors of all parts of the step (`FitConfig.accumulate`) and of all
-    processes, so that the gradient does not depend on how a step is divided. The parts of a step are then held until
-    its end: accumulating saves no memory.
+    processes, so that the gradient does not depend on how a step is divided. The parts of a step are then kept until
+    its end: accumulation saves no memory.
     """
 
     over: ClassVar[Literal["samples", "batch"]] = "batch"
 
     @abstractmethod
     def loss(self, fused: Fused, target: Shaped[Tensor, "graphs ..."]) -> Float[Tensor, ""]:
-        """The value of a whole batch, without the weight; `fused` has the vectors, `parts` and `present`."""
+        """The value for a whole batch, without the weight; `fused` has the vectors, `parts` and `present`."""
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """The value of one batch."""
