@@ -1,4 +1,4 @@
-"""The seventh stage: a batch of graphs becomes one vector per graph, by graph, attention or classical models."""
+"""The seventh stage: graph, attention and classical models fuse each graph of a batch into one vector."""
 
 from gnnfuse.fusion.attention import JointTransformer, ModalityAttention
 from gnnfuse.fusion.classical import Concat, Unimodal

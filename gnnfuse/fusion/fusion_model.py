@@ -1,4 +1,4 @@
-"""The one interface of all fusion models, graph, attention or classical."""
+"""The interface of all fusion models: graph, attention and classical."""
 
 import inspect
 from abc import ABC, abstractmethod
@@ -22,21 +22,21 @@ OTHER_BUILDER = "the model was made for another builder (make both of the same n
 class FusionModel(nn.Module, Saveable, ABC):
     """Fuses each graph of a batch into one vector.
 
-    A model encodes the nodes of every type by itself (`encoders`), then fuses their states (`fuse`). Every constructor
-    argument is kept under its own name, so that a model can be saved as its configuration.
+    A model encodes the nodes of each type separately (`encoders`), then fuses their states (`fuse`). Every constructor
+    argument is stored under its own name, so that a model can be saved as its configuration.
 
     Args:
-        node_types: what it encodes.
+        node_types: the node types to encode.
         dim: size of the states and of the fused vector.
 
     Raises:
-        ValueError: a node type's name or promises cannot be used, or a size below 1.
+        ValueError: a node type's name or promises are unusable, or a size below 1.
 
     Attributes:
-        family: what kind of model it is, for reports.
-        sees_edges: whether the model uses the batch's edges; others can be given batches without any.
-        gives: what `fuse` gives besides the vector: "parts" (with `present`), "nodes"; see `Fused`.
-        encoders: of all node types, for every model alike.
+        family: the kind of model, for reports.
+        sees_edges: whether the model uses the batch's edges; others accept batches without any.
+        gives: outputs of `fuse` besides the vector: "parts" (with `present`), "nodes"; see `Fused`.
+        encoders: of all node types; the same for every model.
     """
 
     family: ClassVar[Family]
@@ -60,7 +60,7 @@ class FusionModel(nn.Module, Saveable, ABC):
         """Encoded states of each node type in, in the batch's order of types; fused vectors out."""
 
     def embed(self, batch: GraphBatch) -> Fused:
-        """A batch in; fused vectors out, and what else the model gives. Tasks call this; `compile` compiles it.
+        """A batch in; fused vectors out, and everything in `gives`. Tasks call this; `compile` compiles it.
 
         Raises:
             ValueError: the batch was built with other node types or relations, or is on another device.
@@ -80,11 +80,11 @@ class FusionModel(nn.Module, Saveable, ABC):
         return self.embed(batch).vector
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile `embed` by `torch.compile`, which takes the arguments; `uncompile` undoes it."""
+        """Compile `embed` by `torch.compile`, which receives the arguments; `uncompile` undoes it."""
         self._compiled = torch.compile(self._traced, *args, **kwargs)
 
     def uncompile(self) -> None:
-        """Run as written again."""
+        """Run uncompiled again."""
         self._compiled = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -101,14 +101,14 @@ class FusionModel(nn.Module, Saveable, ABC):
         parameters: int | None = None,
         **options: Any,
     ) -> Self:
-        """A model for what a builder makes; all models are made alike.
+        """A model for a builder's batches; works alike for all models.
 
         Args:
             builder: makes the batches.
-            dim: size of the states and of the fused vector; the model's default where neither size is given.
-            depth: layers, or transformer blocks; the model's default where it is not given.
-            parameters: in place of `dim`: the size is the multiple of the heads whose trainable parameters, those of
-                encoders included, come nearest to this number.
+            dim: size of the states and of the fused vector; by default the model's own, unless `parameters` is given.
+            depth: layers, or transformer blocks; by default the model's own.
+            parameters: in place of `dim`: the size is the multiple of the heads whose number of trainable parameters,
+                including encoders, comes nearest to this.
             options: further arguments of the model.
 
         Raises:
@@ -136,17 +136,17 @@ class FusionModel(nn.Module, Saveable, ABC):
 
     @classmethod
     def made_from(cls, builder: GraphBuilder) -> Mapping[str, Any]:
-        """The arguments that the builder knows: `node_types` by default."""
+        """The arguments that the builder provides: `node_types` by default."""
         return {"node_types": builder.node_types}
 
     @classmethod
     def width_step(cls, options: Mapping[str, Any]) -> int:
-        """What a size must be a multiple of: the number of heads, where the model has any."""
+        """The number that a size must be a multiple of: that of the heads, if the model has any."""
         return heads_of(cls, options)
 
     @classmethod
     def variants(cls, modalities: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """Models that the class's name alone stands for, by name, with their options; none by default.
+        """The models that the class's name alone stands for, by name, with their options; none by default.
 
         Args:
             modalities: names of the node types that are read from a signal.
@@ -154,7 +154,7 @@ class FusionModel(nn.Module, Saveable, ABC):
         return {}
 
     def check_fits(self, builder: GraphBuilder) -> None:
-        """Refuse a builder whose batches the model cannot take; it may have more node types than the model encodes.
+        """Refuse a builder with unsuitable batches; it may have more node types than the model encodes.
 
         Raises:
             ValueError: the builder lacks a node type, or its nodes have values of another shape or dtype; names the
@@ -170,14 +170,14 @@ class FusionModel(nn.Module, Saveable, ABC):
 
 
 class NodeEncoders(nn.Module):
-    """The encoders of several node types, each named for its type.
+    """The encoders of several node types, each named after its type.
 
     Args:
         node_types: the types.
         dim: size of the states.
 
     Raises:
-        ValueError: a node type's name or promises cannot be used, or a size below 1.
+        ValueError: a node type's name or promises are unusable, or a size below 1.
     """
 
     def __init__(self, node_types: Sequence[NodeType], dim: int) -> None:
@@ -194,8 +194,8 @@ class NodeEncoders(nn.Module):
         """Each type's states, in the batch's order of types.
 
         Raises:
-            ValueError: the batch lacks a node type (one whose samples all lack the signal is there, and empty), or is
-                on another device than the encoders.
+            ValueError: the batch lacks a node type (one whose signal no sample has is present and empty), or is on a
+                different device from the encoders.
         """
         if not torch.compiler.is_compiling():
             self._check_device(batch)
@@ -211,7 +211,7 @@ class NodeEncoders(nn.Module):
         }
 
     def _check_device(self, batch: GraphBatch) -> None:
-        if all(parameter.device != batch.device for parameter in self.parameters()):  # ends at the first, as a rule
+        if all(parameter.device != batch.device for parameter in self.parameters()):  # usually ends at the first
             found, expected = str(batch.device), [str(parameter.device) for parameter in self.parameters()]
             if expected:
                 raise ValueError(
@@ -221,12 +221,12 @@ class NodeEncoders(nn.Module):
 
 
 def read_types(node_types: Sequence[NodeType]) -> tuple[NodeType, ...]:
-    """The node types that are read from a signal, by name: what models without edges fuse (a hub learns by edges)."""
+    """The node types that are read from a signal, by name, as models without edges fuse them (a hub needs edges)."""
     return tuple(sorted((t for t in node_types if t.signal is not None), key=lambda node_type: node_type.name))
 
 
 def heads_of(maker: Callable[..., object], options: Mapping[str, Any]) -> int:
-    """The `heads` that a class or `functools.partial` would be made with; 1 where it takes none."""
+    """The `heads` that a class or `functools.partial` would use; 1 if it has no such argument."""
     parameter = inspect.signature(maker).parameters.get("heads")
     default = 1 if parameter is None or parameter.default is parameter.empty else parameter.default
     return int(options.get("heads", default))

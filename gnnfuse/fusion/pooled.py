@@ -1,4 +1,4 @@
-"""One vector per modality, made by that modality's own transformer."""
+"""One vector per modality, from that modality's own transformer."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from gnnfuse.graph import GraphBatch
 
 
 class PooledModalities(nn.Module):
-    """Reads each modality out by itself, at a class token; absent ones give the bare class token.
+    """Reads out each modality separately, at a class token; absent ones give the bare class token.
 
     Args:
         modalities: names of their node types.
@@ -40,7 +40,7 @@ class PooledModalities(nn.Module):
     def forward(
         self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch
     ) -> tuple[Float[Tensor, "graphs modalities dim"], Bool[Tensor, "graphs modalities"]]:
-        """Encoded states in; one vector per graph and modality out, and whether the graph has any token of it."""
+        """Encoded states in; out one vector per graph and modality, and whether the graph has any token of it."""
         pooled = [self.transformers[name]({name: states[name]}, batch) for name in self.modalities]
         has_tokens = [batch.layout[name].offsets.diff() > 0 for name in self.modalities]
         return torch.stack(pooled, dim=1), torch.stack(has_tokens, dim=1)

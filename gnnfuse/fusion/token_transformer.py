@@ -1,4 +1,4 @@
-"""Dense self-attention over each graph's tokens: the engine of every model that sees no edges."""
+"""Dense self-attention over each graph's tokens, as used by every model without edges."""
 
 from collections.abc import Mapping
 
@@ -22,10 +22,10 @@ class TokenTransformer(nn.Module):
 
     Args:
         dim: size of the token states.
-        depth: how many blocks.
+        depth: number of blocks.
         heads: attention heads; must divide `dim`.
         expansion: width of the feed-forward block as a multiple of `dim`.
-        dropout: probability of dropping an entry of what a block adds.
+        dropout: probability of dropping an entry of a block's residual.
 
     Raises:
         ValueError: `heads` does not divide `dim`, or depth is below 1.
@@ -61,7 +61,7 @@ class TokenTransformer(nn.Module):
     def _mixed(
         self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch
     ) -> tuple[Float[Tensor, "graphs tokens dim"], Place]:
-        """All tokens after the last block, the class token first, and where the given states stand among the others."""
+        """All tokens after the last block, the class token first, and the positions of the given states among the others."""
         tokens, mask, place = pad_tokens(states, batch)
         tokens = torch.cat([self.class_token.expand(batch.num_graphs, 1, -1), tokens], dim=1)
         mask = F.pad(mask, (1, 0), value=True)
@@ -102,21 +102,21 @@ class _Block(nn.Module):
 def pad_tokens(
     states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch
 ) -> tuple[Float[Tensor, "graphs tokens dim"], Bool[Tensor, "graphs tokens"], Place]:
-    """The states of each graph in one row, type after type, zeros behind.
+    """The states of each graph in one row, type after type, padded with zeros.
 
     Args:
-        states: per node type its states.
-        batch: tells which graph each belongs to.
+        states: per node type, its states.
+        batch: defines the graph of each state.
 
     Returns:
-        The tokens; where there is one; and the graph and column of each state, in the order of `states`.
+        The tokens; the mask of real tokens; and the graph and column of each state, in the order of `states`.
     """
     graph_id = torch.cat([batch.layout[name].graph_id for name in states])
     counts = torch.stack([batch.layout[name].offsets.diff() for name in states]).sum(dim=0)
     order = graph_id.argsort(stable=True)
     place = torch.arange(len(graph_id), device=graph_id.device) - (counts.cumsum(0) - counts)[graph_id[order]]
     column = torch.empty_like(graph_id).scatter(0, order, place)
-    width = int(counts.max().clamp(min=1))  # a batch without a token has one that is masked: no size is then 0
+    width = int(counts.max().clamp(min=1))  # a batch without tokens has one that is masked, so that no size is 0
     torch._check(width >= 1)  # type: ignore[no-untyped-call]  # what torch.export must know of a size that it cannot see
     stacked = torch.cat(list(states.values()))
     tokens = stacked.new_zeros(batch.num_graphs, width, stacked.shape[1]).index_put((graph_id, column), stacked)

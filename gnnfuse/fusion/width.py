@@ -1,20 +1,20 @@
-"""The width of a model by its number of parameters."""
+"""Finds the width of a model from its number of parameters."""
 
 import math
 from collections.abc import Callable
 
-NEAR = 0.05  # of the number asked for
+NEAR = 0.05  # relative to the requested number
 
 
 def width_for(parameters: int, count: Callable[[int], int], *, step: int) -> int:
-    """The multiple of `step` whose number of parameters comes nearest to the one asked for.
+    """The multiple of `step` whose number of parameters comes nearest to the requested one.
 
-    The number grows about as the square of the width; the search brackets it and interpolates between square roots.
+    The number grows roughly with the square of the width; the search brackets it and interpolates square roots.
 
     Args:
-        parameters: how many there should be.
+        parameters: the requested number.
         count: width -> number of parameters; must grow with the width.
-        step: what the width must be a multiple of.
+        step: the width must be a multiple of it.
 
     Raises:
         ValueError: no width within 5%; names the two nearest.

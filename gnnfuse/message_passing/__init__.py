@@ -1,4 +1,4 @@
-"""The fifth stage: node states from those of their neighbours."""
+"""The fifth stage: updates node states from those of their neighbours."""
 
 from gnnfuse.message_passing.gatv2 import GATv2
 from gnnfuse.message_passing.hgt import HGT

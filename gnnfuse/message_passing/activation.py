@@ -1,4 +1,4 @@
-"""The element-wise functions that published layers end with."""
+"""The element-wise functions at the end of published layers."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
@@ -11,14 +11,14 @@ FUNCTIONS: Mapping[Activation, Callable[[Tensor], Tensor]] = {"relu": F.relu, "e
 
 
 def check_activation(activation: str | None) -> None:
-    """Raise ValueError for a name that is not known."""
+    """Raise ValueError for an unknown name."""
     if activation is not None and activation not in get_args(Activation):
         known = ", ".join(map(repr, get_args(Activation)))
         raise ValueError(f"activation must be one of {known} or None, found {activation!r}")
 
 
 def activate(activation: Activation | None, states: Tensor) -> Tensor:
-    """The states after the function; None leaves them as they are.
+    """The states after the function; None leaves them unchanged.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""What every layer asks of the states it is given."""
+"""Checks that every layer makes on its input states."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from torch import Tensor
 def check_states(states: Tensor, dim: int, layer: object) -> None:
     """Raise ValueError unless the states are `[nodes, dim]`.
 
-    The number of nodes is left to the operators: compared here, `torch.export` would hold it for fixed.
+    The operators check the number of nodes: a comparison here would make `torch.export` treat it as fixed.
     """
     if states.dim() != 2 or states.shape[1] != dim:
         expected = f"{type(layer).__name__}: states must be [nodes, {dim}]"
@@ -14,6 +14,6 @@ def check_states(states: Tensor, dim: int, layer: object) -> None:
 
 
 def check_dim(dim: int) -> None:
-    """Raise ValueError for states of no size."""
+    """Raise ValueError for states of size below 1."""
     if dim < 1:
         raise ValueError(f"dim must be at least 1, found {dim}")

@@ -22,15 +22,15 @@ from gnnfuse.ops.choose import check_impl
 class GATv2(MessageLayer):
     """Graph attention with the additive score, over the incoming edges of all relations together.
 
-    Every node type t has a map for its nodes as sources (S), as destinations (D), and for what a node keeps of
-    itself (V); every relation r and head has a score vector a. The heads' results stand side by side:
+    Every node type t has maps for its nodes as sources (S), as destinations (D), and for a node's own contribution
+    (V); every relation r and head has a score vector a. The heads' results are concatenated:
 
         s_ij = a_r . leaky_relu(D_t(i) x_i + S_t(j) x_j)
         x_i <- act(V_t(i) x_i + b_t(i) + sum_j softmax_j(s_ij) S_t(j) x_j)
 
-    The softmax runs over all edges into i. On batches of one relation and without activation, it is PyTorch
-    Geometric's `GATv2Conv(add_self_loops=False, residual=True)`. The published layer has an edge from each node to
-    itself instead of V; here V keeps the state of a node without edges, which gets act(V x + b).
+    The softmax runs over all edges into i. On batches with one relation and without activation, it equals PyTorch
+    Geometric's `GATv2Conv(add_self_loops=False, residual=True)`. The published layer has a self loop at each node
+    instead of V; here V keeps the state of a node without edges, which gets act(V x + b).
 
     Source: Brody, Alon and Yahav, "How Attentive are Graph Attention Networks?" (2022),
     https://arxiv.org/abs/2105.14491, equation 7; the skip connection and ELU after Velickovic et al., "Graph
@@ -43,12 +43,12 @@ class GATv2(MessageLayer):
         heads: attention heads; must divide `dim`.
         negative_slope: of the leaky ReLU in the score.
         dropout: probability of dropping an attention weight.
-        activation: "elu", as published, "relu", "gelu", or None for none.
+        activation: "elu", as published, "relu", "gelu", or None.
         impl: which `graph_attention` to use.
 
     Raises:
         ValueError: `heads` does not divide `dim`, dropout outside 0..1, or an unknown activation or `impl`; in
-            `forward`, a batch with node types or relations that the layer does not know.
+            `forward`, a batch with node types or relations unknown to the layer.
 
     Example:
         >>> layer = GATv2(8, ["text"], [Relation("text", "window", "text")], heads=2)

@@ -1,4 +1,4 @@
-"""What layers with attention heads ask of their options."""
+"""Checks the options of layers with attention heads."""
 
 
 def check_heads(dim: int, heads: int, dropout: float) -> None:

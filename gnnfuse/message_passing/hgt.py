@@ -1,4 +1,4 @@
-"""HGT: attention with keys and values of their own for every relation."""
+"""HGT: attention with separate keys and values for every relation."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, get_args
@@ -33,9 +33,9 @@ class HGT(MessageLayer):
         m_i = sum_j softmax_j(s_ij) (V_t(j) x_j) M_r
         x_i <- sigmoid(skip_t(i)) A_t(i) gelu(m_i) + (1 - sigmoid(skip_t(i))) x_i
 
-    Prior and scale are multiplied into W, and keys and values are made once per (relation, source), not per edge. A
-    node that no edge enters has m = 0. Nodes of a type that no relation of the layer enters keep their state (PyTorch
-    Geometric gives None for them).
+    Prior and scale are multiplied into W, and keys and values are computed once per (relation, source), not per edge. A
+    node without incoming edges has m = 0. Nodes of a type that no relation of the layer enters keep their state
+    (PyTorch Geometric returns None for them).
 
     Source: Hu, Dong, Wang and Sun, "Heterogeneous Graph Transformer" (2020), https://arxiv.org/abs/2003.01332,
     section 3; the skip weight as in the authors' code; no relative temporal encoding.
@@ -45,12 +45,12 @@ class HGT(MessageLayer):
         node_types: names of the node types.
         relations: the relations, in the order of their numbers.
         heads: attention heads; must divide `dim`.
-        dropout: probability of dropping an entry of what A gives.
+        dropout: probability of dropping an entry of A's output.
         impl: which `graph_attention` to use.
 
     Raises:
         ValueError: `heads` does not divide `dim` or an unknown `impl`; in `forward`, a batch with node types or
-            relations that the layer does not know.
+            relations unknown to the layer.
 
     Example:
         >>> layer = HGT(8, ["text"], [Relation("text", "window", "text")], heads=2)
@@ -121,13 +121,13 @@ class HGT(MessageLayer):
 
     @classmethod
     def from_pyg(cls, conv: "HGTConv", *, impl: Impl = "auto") -> Self:
-        """A layer with the weights of PyTorch Geometric's `HGTConv`, and its outputs and gradients.
+        """A layer with the weights, outputs and gradients of PyTorch Geometric's `HGTConv`.
 
-        Node types and relations are those of its metadata; a batch may number them in any order. What the layer gives
-        a type that no relation enters is said above.
+        Node types and relations are those of its metadata; a batch may number them in any order. The class docstring
+        describes types that no relation enters.
 
         Args:
-            conv: the layer to copy; it stays as it is.
+            conv: the layer to copy; it is not changed.
             impl: which `graph_attention` to use.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What a message-passing layer is."""
+"""The message-passing layer interface."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from gnnfuse.graph import GraphBatch, Relation
 class MessageLayer(nn.Module, ABC):
     """Updates the states of all nodes from those of their neighbours.
 
-    A layer is built for the node types and relations of one builder and takes any batch of it.
+    A layer is made for the node types and relations of one builder and accepts any of its batches.
     """
 
     @abstractmethod
@@ -21,4 +21,4 @@ class MessageLayer(nn.Module, ABC):
 
 
 LayerFactory = Callable[[int, Sequence[str], Sequence[Relation]], MessageLayer]
-"""Makes a layer from (dim, node type names, relations); the class itself, or a partial of it with its options."""
+"""Makes a layer from (dim, node type names, relations): the class itself, or a partial with its options."""

@@ -1,4 +1,4 @@
-"""The k nearest within each sample, block by block."""
+"""Searches the k nearest within each sample, block by block."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,16 +21,16 @@ def nearest(
 ) -> Int[Tensor, "2 edges"]:
     """(source, destination) of each destination's k nearest sources of its own sample, by Euclidean distance.
 
-    Of equally near sources the first are taken, so the result is one and the same everywhere. Each distance is computed
-    by itself, the same bits in a batch and alone. In memory are the distances of a block: all pairs of a few
-    small samples, or some destinations of a large one.
+    The first sources win ties, so the result is the same everywhere. Each distance is computed separately, with the
+    same bits in a batch and alone. Memory holds the distances of one block: all pairs of a few small samples, or some
+    destinations of a large one.
 
     Args:
         src: `[sources, dim]`, sample by sample.
         dst: `[targets, dim]`, sample by sample.
         src_offsets: `[graphs + 1]`, where each sample's sources begin.
         dst_offsets: `[graphs + 1]`, where each sample's destinations begin.
-        k: how many; all there are where a sample has fewer.
+        k: sources per destination; fewer if a sample has fewer.
         without_self: `src` and `dst` are the same nodes, and none is its own neighbour.
 
     Example:
@@ -54,7 +54,7 @@ def nearest(
 
 
 def chosen(distance: Float[Tensor, "rows columns"], k: int) -> Tensor:
-    """Booleans `[rows, columns]`: the k smallest finite entries of each row, of equal ones the first."""
+    """Booleans `[rows, columns]`: the k smallest finite entries of each row; the first win ties."""
     limit = distance.topk(min(k, distance.shape[1]), largest=False).values[:, -1:]
     below, equal = distance < limit, (distance == limit) & distance.isfinite()
     room = k - below.sum(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""NearestStates: a layer that also reads from the nodes whose states are nearest to a node's own."""
+"""NearestStates: a layer that also reads from the nodes with the nearest states."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ RULE = "nearest_states"
 
 
 class NearestStates(MessageLayer):
-    """A layer on the batch's edges and on edges from each node's k nearest, found anew in the states it is given.
+    """A layer on the batch's edges plus edges from each node's k nearest, searched again in its input states.
 
-    In every sample, each node gets an edge from the k nodes of a type whose states are nearest to its own by
-    Euclidean distance (of equals, the first; never from itself), for each type: relations (type, "nearest_states",
-    type) of the wrapped layer. No gradient flows through the choice. The search goes block by block; no matrix of all
-    pairs is in memory. A node alone in its sample gets no such edge. How many edges there are follows from the data, so
-    `torch.compile(fullgraph=True)` does not take this layer.
+    In every sample, each node gets edges from the k nodes of each type whose states are nearest to its own by Euclidean
+    distance (the first win ties; never from itself), as relations (type, "nearest_states", type) of the wrapped layer.
+    No gradient flows through the choice. The search goes block by block; no matrix of all pairs is in memory. A node
+    alone in its sample gets no such edge. The number of edges depends on the data, so `torch.compile(fullgraph=True)`
+    cannot compile this layer.
 
     Source: Wang et al., "Dynamic Graph CNN for Learning on Point Clouds" (2019), https://arxiv.org/abs/1801.07829,
     section 3.2.
@@ -33,14 +33,14 @@ class NearestStates(MessageLayer):
         dim: size of the states.
         node_types: names of the node types.
         relations: the batch's relations, in the order of their numbers.
-        k: edges into every node from every type; all there are where a sample has fewer.
-        layer: makes the wrapped layer from (dim, node type names, relations), these relations and the new ones.
+        k: edges into every node from every type; fewer if a sample has fewer nodes.
+        layer: makes the wrapped layer from (dim, node type names, relations), where relations include the new ones.
         within: join nodes with nodes of their own type.
         across: join nodes with nodes of other types.
 
     Raises:
-        ValueError: k below 1, neither `within` nor `across`, or a relation that is called "nearest_states" already; in
-            `forward`, a batch with other relations or with other node types.
+        ValueError: k below 1, neither `within` nor `across`, or a relation already named "nearest_states"; in
+            `forward`, a batch with other relations or other node types.
 
     Example:
         >>> layer = NearestStates(8, ["image", "text"], [], k=3, across=False)
@@ -90,7 +90,7 @@ class NearestStates(MessageLayer):
         return after
 
     def extended(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> GraphBatch:
-        """The batch with the edges from the nearest added."""
+        """The batch with edges from the nearest nodes added."""
         ends = [self._search(states.detach(), batch, relation) for relation in self.found]
         lengths = torch.tensor([pairs.shape[1] for pairs in ends], device=batch.device)
         number = torch.arange(len(ends), device=batch.device).repeat_interleave(lengths) + len(batch.relations)

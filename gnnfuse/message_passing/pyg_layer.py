@@ -18,16 +18,17 @@ from gnnfuse.message_passing.typed_linear import split_types
 
 
 class PyGLayer(MessageLayer):
-    """A convolution of PyTorch Geometric for every relation; what they give a node is added up.
+    """A PyTorch Geometric convolution for every relation; their outputs for a node are added.
 
         x_i <- sum_{r into t(i)} conv_r((x of src_r, x of dst_r), edges of r)_i
 
     as its `HeteroConv` does (aggr="sum"). Nodes of a type that no relation of the layer enters keep their state. For
-    comparison and for convolutions this library lacks: one launch per relation, and whatever `conv` holds per edge.
+    comparison and for convolutions that this library lacks: it needs one launch per relation, and the memory that
+    `conv` uses per edge.
 
-    Between two node types a self loop would join node i of one with node i of the other, in a batch nodes of different
-    samples. Convolutions that add self loops by default (`GATv2Conv`) get `add_self_loops=False` there, and every
-    convolution is tested on two small samples when the layer is made: one that mixes them is refused.
+    Between two node types a self loop would join node i of one with node i of the other, which in a batch belong to
+    different samples. Convolutions that add self loops by default (`GATv2Conv`) get `add_self_loops=False` there, and
+    each convolution is tested on two small samples when the layer is made: one that mixes them is refused.
 
     Args:
         dim: size of the states.
@@ -35,14 +36,13 @@ class PyGLayer(MessageLayer):
         relations: the relations, in the order of their numbers.
         conv: makes one convolution from `dim` to `dim`; called once per relation. A `functools.partial` of the class
             can be saved with the model (and needs the class in `from_pretrained(classes=)`), a lambda cannot.
-        joined: give the nodes of both types as one set, and take the destinations' part of the result: for a
-            convolution that takes no pair of sets, such as `GCNConv`. Otherwise it gets the pair where the types
-            differ.
+        joined: pass the nodes of both types as one set, and use the destinations' rows of the result: for a convolution
+            that accepts no pair of sets, such as `GCNConv`. Otherwise it gets the pair if the types differ.
 
     Raises:
-        ValueError: `conv` makes no module, or one that fails on a few nodes, gives another size than `dim`, mixes
-            samples, gives the same with and without edges, or shares parameters among relations; in `forward`, a batch
-            with relations that the layer does not know.
+        ValueError: `conv` makes no module, or one that fails on a few nodes, returns a size other than `dim`, mixes
+            samples, ignores edges, or shares parameters among relations; in `forward`, a batch with relations unknown
+            to the layer.
 
     Example:
         >>> from functools import partial
@@ -113,7 +113,7 @@ class PyGLayer(MessageLayer):
         return made
 
     def _make(self, relation: Relation) -> nn.Module:
-        """A convolution, tried on one edge: sizes that are open until the first call are settled, too."""
+        """A convolution, tried on one edge, which also initialises lazy sizes."""
         conv = self._called()
         pair = relation.src != relation.dst and not self.joined
         if pair:
@@ -147,7 +147,7 @@ class PyGLayer(MessageLayer):
         def noise(*shape: int) -> Tensor:
             return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu").to(device)
 
-        for parameter in probe.parameters():  # parameters that begin at 0 would hide what is mixed
+        for parameter in probe.parameters():  # parameters initialised to 0 would hide mixing
             parameter.add_(0.1 * noise(*parameter.shape))
         if relation.src == relation.dst:  # nodes 0 to 2 are one sample, 3 and 4 the other
             src = dst = noise(5, self.dim)
@@ -181,7 +181,7 @@ class PyGLayer(MessageLayer):
 
 
 def _shown(conv: object) -> str:
-    return " ".join(str(conv).split())  # a module of modules has a repr of several lines
+    return " ".join(str(conv).split())  # a nested module's repr has several lines
 
 
 def _hint(error: Exception, conv: nn.Module, pair: bool) -> str:
@@ -189,12 +189,12 @@ def _hint(error: Exception, conv: nn.Module, pair: bool) -> str:
     lacks_features = isinstance(error, AssertionError) or "None" in str(error)
     if lacks_features and "edge_attr" in inspect.signature(conv.forward).parameters:
         return "; edges have no features here: leave edge_dim= out, or take a convolution that needs none"
-    sizes = isinstance(error, RuntimeError)  # torch raises it for matrices whose sizes do not fit
+    sizes = isinstance(error, RuntimeError)  # torch raises it for matrices of mismatched sizes
     return "; where it takes no pair, joined=True helps" if pair and not sizes else ""
 
 
 def _refuse_shared(conv: Callable[[], nn.Module], made: Iterable[nn.Module]) -> None:
-    """Refuse parameters that several relations would share, and modules that several layers would."""
+    """Refuse parameters shared by several relations, and modules shared by several layers."""
     given = (*conv.args, *conv.keywords.values()) if isinstance(conv, functools.partial) else ()
     held = [type(each).__name__ for each in given if isinstance(each, nn.Module)]
     count = Counter(id(parameter) for each in made for parameter in each.parameters())

@@ -29,8 +29,7 @@ class RelationAttention(MessageLayer):
         x_i <- x_i + W_t(i) sum_j gate[r_ij] softmax_j(s_ij) v_j
         x_i <- x_i + feed_forward(norm(x_i))
 
-    A relation that carries nothing useful can be closed (gate to 0) without the others' weights changing, which a
-    bias alone cannot do. Source: node-typed projections and relation priors after Hu et al., "Heterogeneous Graph
+    A useless relation can be closed (gate to 0) without changing the others' weights, which a bias alone cannot do. Source: node-typed projections and relation priors after Hu et al., "Heterogeneous Graph
     Transformer" (2020); no relation-specific key and value matrices, so keys and values need one row per node.
 
     Args:
@@ -39,7 +38,7 @@ class RelationAttention(MessageLayer):
         relations: the relations, in the order of their numbers.
         heads: attention heads; must divide `dim`.
         expansion: width of the feed-forward block as a multiple of `dim`.
-        dropout: probability of dropping an entry of what is added to the states.
+        dropout: probability of dropping an entry of the residuals.
         impl: which `graph_attention` to use.
 
     Raises:
@@ -85,7 +84,7 @@ class RelationAttention(MessageLayer):
         """States before in, states after out.
 
         Raises:
-            ValueError: the batch has a relation that the layer does not know.
+            ValueError: the batch has a relation unknown to the layer.
         """
         check_states(states, self.dim, self)
         projected = self.project.split(self.attention_norm(states), batch.slices, 3)

@@ -1,4 +1,4 @@
-"""The mean of every node's neighbours along each relation, through the relation's own map, summed over relations."""
+"""The mean of every node's neighbours along each relation, mapped per relation and summed over relations."""
 
 import torch
 from jaxtyping import Float
@@ -16,18 +16,18 @@ def relation_mean(
     *,
     impl: Impl = "auto",
 ) -> Float[Tensor, "nodes out_dim"]:
-    r"""What SAGE and RGCN receive over all relations together.
+    r"""The neighbours' contribution in SAGE and RGCN, over all relations together.
 
     $$ o_i = \sum_r \frac{1}{|N_r(i)|} \sum_{j \in N_r(i)} x_j W_r $$
 
-    The states are projected first, one row per (relation, source), and read in one sum over all relations with a
-    weight of 1 / |N_r(i)| per edge. Aggregating first would take as many products where types are of equal size, and
-    one pass over the edges into a row per (relation, destination). A node without edges gets zeros.
+    The states are projected first, one row per (relation, source), and read in one sum over all relations with weight
+    1 / |N_r(i)| per edge. Aggregating first would take as many products if types have equal size, and one pass over the
+    edges into a row per (relation, destination). A node without edges gets zeros.
 
     Args:
         states: `[nodes, in_dim]`.
         weight: `[relations, in_dim, out_dim]`, in the batch's order of relations.
-        batch: whose edges to read along.
+        batch: provides the edges.
         impl: which `neighbor_sum` to use.
 
     Raises:

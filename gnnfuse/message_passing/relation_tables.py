@@ -9,17 +9,17 @@ from gnnfuse.graph import GraphBatch, Relation
 
 
 def in_batch_order(table: Tensor, relations: Sequence[Relation], batch: GraphBatch) -> Tensor:
-    """The rows `[relations, ...]` of a layer's table for the relations of a batch, in the batch's order.
+    """The rows `[relations, ...]` of a layer's table for a batch's relations, in the batch's order.
 
-    A batch may number its relations in another order than the layer, and lack some of them.
+    A batch may order its relations differently from the layer, and lack some of them.
 
     Args:
         table: one row per relation of the layer.
         relations: the layer's relations, in the table's order.
-        batch: whose order to take.
+        batch: defines the order.
 
     Raises:
-        ValueError: the batch has a relation that the layer does not know.
+        ValueError: the batch has a relation unknown to the layer.
 
     Example:
         >>> from gnnfuse.edges import Window

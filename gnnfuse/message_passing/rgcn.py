@@ -22,8 +22,8 @@ class RGCN(MessageLayer):
 
         x_i <- act(W_0 x_i + b + sum_r W_r mean_{j in N_r(i)} x_j),    W_r = sum_b c_rb B_b with `num_bases`
 
-    Node types play no part, as published. Without its activation it is PyTorch Geometric's `RGCNConv` (aggr="mean").
-    A node without edges gets act(W_0 x + b).
+    Node types are ignored, as published. Without activation it equals PyTorch Geometric's `RGCNConv` (aggr="mean"). A
+    node without edges gets act(W_0 x + b).
 
     Source: Schlichtkrull et al., "Modeling Relational Data with Graph Convolutional Networks" (2018),
     https://arxiv.org/abs/1703.06103, equations 2 and 3.
@@ -32,13 +32,13 @@ class RGCN(MessageLayer):
         dim: size of the states.
         node_types: names of the node types.
         relations: the relations, in the order of their numbers.
-        num_bases: how many matrices B the relations share; None gives each relation its own W.
-        activation: "relu", as published, "elu", "gelu", or None for none.
+        num_bases: number of matrices B that the relations share; None gives each relation its own W.
+        activation: "relu", as published, "elu", "gelu", or None.
         impl: which `neighbor_sum` to use.
 
     Raises:
-        ValueError: `num_bases` below 1 or an unknown activation or `impl`; in `forward`, a batch with relations that
-            the layer does not know.
+        ValueError: `num_bases` below 1 or an unknown activation or `impl`; in `forward`, a batch with relations
+            unknown to the layer.
 
     Example:
         >>> layer = RGCN(8, ["text"], [Relation("text", "window", "text")], num_bases=2)

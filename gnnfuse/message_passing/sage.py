@@ -23,8 +23,8 @@ class SAGE(MessageLayer):
 
         x_i <- act(V_t(i) x_i + b_t(i) + sum_r W_r mean_{j in N_r(i)} x_j)
 
-    Without its activation it is what PyTorch Geometric's `HeteroConv` of `SAGEConv`s gives (aggr="sum"), whose maps
-    of the node itself add up to one V per type. A node without edges gets act(V x + b).
+    Without activation it equals PyTorch Geometric's `HeteroConv` of `SAGEConv`s (aggr="sum"), whose maps of the node
+    itself add up to one V per type. A node without edges gets act(V x + b).
 
     Source: Hamilton, Ying and Leskovec, "Inductive Representation Learning on Large Graphs" (2017),
     https://arxiv.org/abs/1706.02216, algorithm 1; written for one relation, without the normalisation of its line 7.
@@ -33,12 +33,12 @@ class SAGE(MessageLayer):
         dim: size of the states.
         node_types: names of the node types.
         relations: the relations, in the order of their numbers.
-        activation: "relu", as published, "elu", "gelu", or None for none.
+        activation: "relu", as published, "elu", "gelu", or None.
         impl: which `neighbor_sum` to use.
 
     Raises:
-        ValueError: an unknown activation or `impl`; in `forward`, a batch with node types or relations that the layer
-            does not know.
+        ValueError: an unknown activation or `impl`; in `forward`, a batch with node types or relations unknown to the
+            layer.
 
     Example:
         >>> layer = SAGE(8, ["text"], [Relation("text", "window", "text")])

@@ -1,4 +1,4 @@
-"""SimMIM: one weighted sum of neighbours, each through the map of its type."""
+"""SimMIM: one weighted sum of neighbours, each mapped by its type's matrix."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -17,25 +17,25 @@ from gnnfuse.ops.choose import check_impl
 
 
 class SimMIM(MessageLayer):
-    """A simple interaction of modalities: a node adds what its neighbours say, weighted by how much they matter.
+    """A simple interaction of modalities: a node adds its neighbours' mapped states, weighted by their scores.
 
         x_i <- act(W x_i + b + sum_{j in N(i)} alpha(x_j) W_t(j) x_j)
         alpha(x_j) = exp(a_t(j) . x_j) / sum_{l in N(i)} exp(a_t(l) . x_l)
 
-    alpha asks the neighbour alone, not the node that listens; read as a share of the node's neighbourhood, so that
-    the sum stays of one size whatever the number of neighbours. W is one map for all nodes, W_t one per type of the
-    neighbour, whatever the relation. A node without neighbours gets act(W x + b). The summaries of the modalities are
-    joined by readouts: `JoinedReadout`, (x + y) / sqrt(2), and `InteractionReadout`, phi(x) + phi(y) + phi(G(x, y)).
+    The score in alpha depends only on the neighbour, not on the receiving node; alpha is normalised over the node's
+    neighbourhood, so that the sum's magnitude does not grow with the number of neighbours. W is one map for all nodes,
+    W_t one per neighbour type, whatever the relation. A node without neighbours gets act(W x + b). Readouts join the
+    modalities' summaries: `JoinedReadout`, (x + y) / sqrt(2), and `InteractionReadout`, phi(x) + phi(y) + phi(G(x, y)).
 
     Args:
         dim: size of the states.
         node_types: names of the node types.
-        relations: the relations; which of them an edge is of makes no difference.
-        activation: the function act: "relu", "elu", "gelu", or None for none.
+        relations: the relations; an edge's relation makes no difference.
+        activation: the function act: "relu", "elu", "gelu", or None.
         impl: which `graph_attention` to use.
 
     Raises:
-        ValueError: an unknown activation or `impl`; in `forward`, a batch with node types that the layer does not know.
+        ValueError: an unknown activation or `impl`; in `forward`, a batch with node types unknown to the layer.
 
     Example:
         >>> layer = SimMIM(8, ["image", "text"], [Relation("image", "aligned", "text")])

@@ -1,4 +1,4 @@
-"""One linear map per node type, over states that lie type by type."""
+"""One linear map per node type, over states ordered by type."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ class TypedLinear(nn.Module):
         in_dim: size of the states.
         out_dim: size of the result.
         node_types: names of the types.
-        bias: whether there is a b.
+        bias: whether to add b.
 
     Raises:
         ValueError: from `forward`, states of a type that is not among `node_types`.
@@ -47,7 +47,7 @@ class TypedLinear(nn.Module):
         """The same, cut into `parts` tensors of equal width.
 
         Raises:
-            ValueError: `parts` does not divide `out_dim`, or states of a type that is not there.
+            ValueError: `parts` does not divide `out_dim`, or states of an unknown type.
         """
         unknown = [name for name in slices if name not in self.linears]
         if unknown:
@@ -60,6 +60,6 @@ class TypedLinear(nn.Module):
 
 
 def split_types(states: Float[Tensor, "nodes dim"], slices: Mapping[str, slice]) -> dict[str, Tensor]:
-    """Each type's states; one split, whose gradient is written once, where every slice would fill a tensor of zeros."""
+    """Each type's states, by one split: its gradient is written once, whereas every slice would fill a zero tensor."""
     parts = torch.split(states, [place.stop - place.start for place in slices.values()])
     return dict(zip(slices, parts, strict=True))

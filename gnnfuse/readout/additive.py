@@ -17,11 +17,11 @@ class AdditiveReadout(Readout):
 
         z_g = 1/|M_g| sum_{m in M_g} (W_m mean_{i of m in g} x_i + b_m)
 
-    A linear head over z gives the mean of what it gives for each modality alone: for classes the geometric mean of the
-    modalities' predictions, as late fusion has it, over states that message passing has already mixed. It cannot learn
-    combinations by heart as a network over all of them can (`TypedReadout`): for tables of a few thousand rows or less.
-    Zero for a sample without any; hubs are no modality. Source: products of experts, Hinton, "Training Products of
-    Experts by Minimizing Contrastive Divergence" (2002), here of one weight each.
+    A linear head over z outputs the mean of its outputs for each modality alone: for classes, the geometric mean of the
+    modalities' predictions, as in late fusion, over states that message passing has already mixed. It cannot memorise
+    combinations as a network over all modalities can (`TypedReadout`): for tables of a few thousand rows or fewer. Zero
+    for a sample without modalities; hubs are no modality. Source: products of experts, Hinton, "Training Products of
+    Experts by Minimizing Contrastive Divergence" (2002), here with equal weights.
 
     Args:
         dim: size of the states.
@@ -50,10 +50,10 @@ class AdditiveReadout(Readout):
         self.maps = nn.ModuleDict({name: nn.Linear(dim, dim) for name in self.modalities})
 
     def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
-        """The vectors, and what each modality alone would make of them.
+        """The vectors, and those from each modality alone.
 
         Raises:
-            ValueError: the batch's modalities are others.
+            ValueError: the batch has other modalities.
         """
         if batch.modalities != self.modalities:
             raise ValueError(

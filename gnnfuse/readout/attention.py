@@ -10,7 +10,7 @@ from gnnfuse.readout.readout import Readout
 
 
 class AttentionReadout(Readout):
-    """Each head weighs a graph's nodes by a learned score and sums its part of their values.
+    """Each head weights a graph's nodes by a learned score and sums its share of their values.
 
     z_g = W concat_h sum_{i in g} softmax_i(u_h . x_i) V_h x_i; zero before W for a graph without nodes.
     Source: Li et al., "Gated Graph Sequence Neural Networks" (2016), equation 7, with a softmax over the nodes and
@@ -18,7 +18,7 @@ class AttentionReadout(Readout):
 
     Args:
         dim: size of the states.
-        heads: how many weighings; must divide `dim`.
+        heads: number of weightings; must divide `dim`.
 
     Raises:
         ValueError: `heads` does not divide `dim`.

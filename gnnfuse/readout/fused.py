@@ -1,4 +1,4 @@
-"""Fused: what a readout or a fusion model makes of a batch."""
+"""Fused: the result of a readout or a fusion model for a batch."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,16 +11,16 @@ NO_LOSSES: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Fused(NamedTuple):
-    """The fused vectors of a batch, and what else its maker gives (`Readout.gives`, `FusionModel.gives`).
+    """The fused vectors of a batch, and further outputs (`Readout.gives`, `FusionModel.gives`).
 
     Args:
         vector: `[graphs, dim]`, one vector per graph.
-        parts: `[graphs, modalities, dim]`, the contribution of each modality, in the order of their names; finite and
-            without meaning where the graph lacks the modality.
+        parts: `[graphs, modalities, dim]`, the contribution of each modality, in the order of their names; finite but
+            meaningless where the graph lacks the modality.
         present: `[graphs, modalities]`, whether the graph has nodes of the modality; given with `parts`.
-        nodes: `[nodes, dim]`, the states of the nodes after mixing, as the batch numbers its nodes; zero for nodes of
-            types that the model does not encode.
-        losses: scalars by name that the model itself asks training to minimise, such as a divergence.
+        nodes: `[nodes, dim]`, the states of the nodes after mixing, in the batch's numbering; zero for nodes of types
+            that the model does not encode.
+        losses: the model's own losses by name, scalars, such as a divergence.
     """
 
     vector: Float[Tensor, "graphs dim"]

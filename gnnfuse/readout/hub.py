@@ -11,10 +11,10 @@ from gnnfuse.readout.readout import Readout
 
 
 class HubReadout(Readout):
-    """The mean state of the nodes of some types, meant for hubs; zero for a graph that has none.
+    """The mean state of the nodes of some types, meant for hubs; zero for a graph without any.
 
     Args:
-        hubs: name of the hub type, or of several.
+        hubs: name of the hub type, or several names.
     """
 
     def __init__(self, hubs: str | tuple[str, ...] = "hub") -> None:
@@ -31,7 +31,7 @@ class HubReadout(Readout):
         missing = [name for name in names if name not in batch.values]
         if missing:
             raise ValueError(f"HubReadout reads node type {missing[0]!r}, found only {', '.join(batch.node_types)}")
-        kept = [name for name in batch.node_types if name in names]  # the order in which names are given is no matter
+        kept = [name for name in batch.node_types if name in names]  # the order of the given names does not matter
         hubs = torch.cat([states[batch.slices[name]] for name in kept])
         graph_id = torch.cat([batch.layout[name].graph_id for name in kept])
         return Fused(segment_reduce(hubs, graph_id, batch.num_graphs, reduce="mean"))

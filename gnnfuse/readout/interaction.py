@@ -1,4 +1,4 @@
-"""InteractionReadout: one term per modality, and one for what they have to do with each other."""
+"""InteractionReadout: one term per modality, and one for their interaction."""
 
 from typing import get_args
 
@@ -23,10 +23,10 @@ class InteractionReadout(Readout):
 
         phi(u) = W_2 gelu(W_1 u + b_1) + b_2
 
-    Of more modalities, each has its term, and G takes the cross-modal edges between any two of them. A term whose
-    modality has no node in the sample is left out, and so is the third without cross-modal edges. Edges to or from a
-    type that is read from no signal (a hub) are not cross-modal. No product is held per edge: every node's
-    neighbours are summed first.
+    With more modalities, each has its term, and G uses the cross-modal edges between any two of them. A term whose
+    modality has no node in the sample is left out, and so is phi(G) without cross-modal edges. Edges to or from a type
+    that is read from no signal (a hub) are not cross-modal. No product is stored per edge: every node's neighbours are
+    summed first.
 
     Args:
         dim: size of the states.

@@ -1,4 +1,4 @@
-"""JoinedReadout: the summaries of the modalities, added at equal variance."""
+"""JoinedReadout: the sum of the modalities' summaries at constant variance."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -12,9 +12,9 @@ from gnnfuse.readout.readout import Readout
 class JoinedReadout(Readout):
     """(x + y) / sqrt(2) for the summaries x and y of two modalities, the mean states of their nodes.
 
-    For M modalities in a sample, the sum divided by sqrt(M): what the sample lacks, or has no node of, does not
-    count. The sum of independent summaries of one variance has that variance, however many there are. Zero for a
-    sample without any. Types that are read from no signal (hubs) are no modality. It belongs to `SimMIM`.
+    For M modalities in a sample, the sum divided by sqrt(M); modalities without nodes in the sample do not count. For
+    independent summaries of equal variance, the result has that variance, however many there are. Zero for a sample
+    without any. Types that are read from no signal (hubs) are no modality. It belongs to `SimMIM`.
 
     Example:
         >>> from gnnfuse.nodes import TextTokens

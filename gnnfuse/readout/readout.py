@@ -1,4 +1,4 @@
-"""What a readout is."""
+"""The readout interface."""
 
 from abc import ABC, abstractmethod
 
@@ -13,14 +13,14 @@ class Readout(nn.Module, ABC):
     """One vector per graph from the states of its nodes.
 
     Attributes:
-        gives: what `read` gives besides the vector: "parts", the contribution of each modality, or nothing.
+        gives: outputs of `read` besides the vector: "parts", the contribution of each modality, or nothing.
     """
 
     gives: frozenset[str] = frozenset()
 
     @abstractmethod
     def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
-        """States in; out one vector per graph, defined and finite for a graph without nodes, and what `gives` names."""
+        """States in; out one vector per graph, defined and finite for a graph without nodes, and everything in `gives`."""
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """States in, one vector per graph out."""

@@ -13,11 +13,11 @@ from gnnfuse.readout.readout import Readout
 
 
 class TypedReadout(Readout):
-    """Pools each node type by itself and fuses the types' vectors.
+    """Pools each node type separately and fuses the types' vectors.
 
-    p_t = sum_{i of type t in g} softmax_i(u . x_i) x_i, zero for a type the graph lacks;
+    p_t = sum_{i of type t in g} softmax_i(u . x_i) x_i, zero for a type that the graph lacks;
     z_g = W_2 gelu(W_1 [p_1, ..., p_T]). Each softmax runs over the nodes of one type, so that a text of many tokens
-    does not outweigh the picture; the network is late fusion over what message passing made of the types.
+    does not outweigh the picture; the network is late fusion over the types' states after message passing.
 
     Args:
         dim: size of the states.
@@ -25,7 +25,7 @@ class TypedReadout(Readout):
         expansion: width of the hidden layer as a multiple of `dim`.
 
     Raises:
-        ValueError: no node types, or other than names.
+        ValueError: no node types, or entries that are not names.
     """
 
     def __init__(self, dim: int, node_types: Sequence[str], *, expansion: int = 4) -> None:

@@ -116,9 +116,7 @@ def read_audio_into(
         )
     else:
         (samples, found_rate), whole = _samples_and_rate(sample, signal, value), False
-    if (
-        samples.ndim not in (1, 2) or 0 < samples.shape[-1] < len(samples) // 4
-    ):  # [frames, channels], as in soundfile
+    if samples.ndim not in (1, 2) or 0 < samples.shape[-1] < len(samples) // 4:  # [frames, channels], as in soundfile
         raise SignalError(sample, signal, f"samples of shape {tuple(samples.shape)}", "[frames] or [channels, frames]")
     if samples.numel() == 0:
         raise SignalError(sample, signal, "an empty recording", "at least one sample")

@@ -1,4 +1,5 @@
 """The role of each column of a table."""
+
 from dataclasses import dataclass, fields, replace
 
 from gnnfuse.tables.error import TableError

@@ -16,21 +16,21 @@ from gnnfuse.readout import Fused
 
 
 class CrossAttention(FusionModel):
-    """Attention of each pooled modality to the other modalities of the sample.
+    """Attention of each pooled modality to the sample's other modalities.
 
     With x_i the vector of modality i and one set of maps for all modalities, for each head:
 
         z_i = x_i + W sum_{j != i} softmax_{j != i}(q_i . k_j / sqrt(d)) v_j,    q, k, v = maps of LayerNorm(x)
 
-    The fused vector is a small network over all z_i side by side, as in `Concat`. A modality without another one in the
-    sample keeps its own vector. Source: the cross-modal attention of Tsai et al., "Multimodal Transformer for Unaligned
+    The fused vector is a small network over the concatenated z_i, as in `Concat`. The only modality of a sample keeps
+    its own vector. Source: the cross-modal attention of Tsai et al., "Multimodal Transformer for Unaligned
     Multimodal Language Sequences" (2019), https://arxiv.org/abs/1906.00295, here over one vector per modality.
 
     Args:
-        node_types: what samples are made of; learned types (hubs) are left out.
+        node_types: the samples' node types; learned types (hubs) are left out.
         dim: size of the vectors.
         depth: transformer blocks within each modality.
-        heads: attention heads, of those and between modalities; must divide `dim`.
+        heads: attention heads, both in those blocks and between modalities; must divide `dim`.
         dropout: as in `TokenTransformer`.
 
     Raises:
@@ -62,7 +62,7 @@ class CrossAttention(FusionModel):
         scores = torch.einsum("gihd,gjhd->ghij", query, key) / math.sqrt(query.shape[-1])
         others = ~torch.eye(len(self.modalities), dtype=torch.bool, device=present.device) & present[:, None, :]
         any_other = others.any(dim=2, keepdim=True)
-        counted = others | ~any_other  # a softmax over nothing is not defined; what it weighs is left out below
+        counted = others | ~any_other  # a softmax over nothing is undefined; its result is left out below
         weights = scores.masked_fill(~counted[:, None], -torch.inf).softmax(dim=3)
         heard = torch.einsum("ghij,gjhd->gihd", weights, value).flatten(2)
         parts = vectors + self.output(heard) * any_other

@@ -17,13 +17,13 @@ from gnnfuse.readout import Fused
 class JointTransformer(FusionModel):
     """Self-attention over every token of every modality.
 
-    Tokens come from the same encoders as the graph's (which add positions), plus a learned vector per modality.
+    Tokens come from the same encoders as the graph's nodes (which add positions), plus a learned vector per modality.
     Source: joint tokens of several modalities after Kim et al., "ViLT" (2021).
 
     Args:
-        node_types: what samples are made of; learned types (hubs) are left out.
+        node_types: the samples' node types; learned types (hubs) are left out.
         dim: size of the token states and of the fused vector.
-        depth: how many blocks.
+        depth: number of blocks.
         heads: attention heads; must divide `dim`.
         dropout: as in `TokenTransformer`.
 

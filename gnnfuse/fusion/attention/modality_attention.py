@@ -19,15 +19,15 @@ class ModalityAttention(FusionModel):
     """Attention between pooled modalities.
 
     With x_i the vector of modality i: q_i, k_i, v_i = W_i x_i + b_i, e_ij = q_i . k_j / sqrt(d),
-    z_i = sum_j softmax_j(e_ij) v_j. The fused vector is a small network over all z_i side by side,
-    the same as `Concat` has over all x_i.
-    Modalities a sample lacks are left out of the softmax (all are in it where the sample has none).
+    z_i = sum_j softmax_j(e_ij) v_j. The fused vector is a small network over the concatenated z_i,
+    the same network that `Concat` applies to the x_i.
+    The softmax leaves out modalities that a sample lacks (it includes all if the sample has none).
 
     Args:
-        node_types: what samples are made of; learned types (hubs) are left out.
+        node_types: the samples' node types; learned types (hubs) are left out.
         dim: size of the vectors.
         depth: transformer blocks within each modality.
-        heads: attention heads of those; must divide `dim`.
+        heads: attention heads of those blocks; must divide `dim`.
         dropout: as in `TokenTransformer`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Fusion without attention between modalities: one alone, or side by side."""
+"""Fusion without attention between modalities: one modality alone, or all concatenated."""
 
 from gnnfuse.fusion.classical.concat import Concat
 from gnnfuse.fusion.classical.unimodal import Unimodal

@@ -1,4 +1,4 @@
-"""Late fusion: pooled modalities side by side."""
+"""Late fusion: concatenated pooled modalities."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -17,10 +17,10 @@ class Concat(FusionModel):
     """A small network over the concatenation of one vector per modality.
 
     Args:
-        node_types: what samples are made of; learned types (hubs) are left out.
+        node_types: the samples' node types; learned types (hubs) are left out.
         dim: size of the vectors.
         depth: transformer blocks within each modality.
-        heads: attention heads of those; must divide `dim`.
+        heads: attention heads of those blocks; must divide `dim`.
         expansion: width of the hidden layer as a multiple of `dim`.
         dropout: as in `TokenTransformer`.
 

@@ -1,4 +1,4 @@
-"""One modality alone: what fusion has to beat."""
+"""One modality alone: the baseline that fusion has to beat."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -17,10 +17,10 @@ class Unimodal(FusionModel):
     """A transformer over the tokens of one modality.
 
     Args:
-        node_types: what samples are made of; learned types (hubs) are left out.
-        modality: name of the node type to use; may be left out where only one reads a signal.
+        node_types: the samples' node types; learned types (hubs) are left out.
+        modality: name of the node type to use; optional if only one reads a signal.
         dim: size of the token states and of the fused vector.
-        depth: how many blocks.
+        depth: number of blocks.
         heads: attention heads; must divide `dim`.
         dropout: as in `TokenTransformer`.
 

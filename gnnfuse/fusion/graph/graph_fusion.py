@@ -19,17 +19,17 @@ class GraphFusion(FusionModel):
     """Fuses by message passing over the heterogeneous graph of each sample.
 
     Args:
-        node_types: what samples are made of (`builder.node_types`).
+        node_types: the samples' node types (`builder.node_types`).
         relations: the relations of their edges (`builder.relations`).
         dim: size of the node states and of the fused vector.
-        depth: how many layers.
+        depth: number of layers.
         layer: makes a layer from (dim, node type names, relations): `RelationAttention`, or
             `functools.partial(RelationAttention, heads=8)` for its options.
         readout: one vector per graph from the states; `TypedReadout` by default.
 
     Raises:
-        ValueError: a relation joins a node type that is not there, depth is below 1, or an argument is of another kind
-            (an edge rule for a relation, a layer for what makes it, a class for a readout, one for states of another
+        ValueError: a relation joins a missing node type, depth is below 1, or an argument has the wrong kind (an edge
+            rule for a relation, a layer for its constructor, a class for a readout, a readout for states of another
             size).
 
     Example:
@@ -74,7 +74,7 @@ class GraphFusion(FusionModel):
         self.gives = frozenset({"nodes"}) | self.readout.gives
 
     def fuse(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
-        """Encoded states in; fused vectors, the states of the nodes and what the readout gives out.
+        """Encoded states in; fused vectors, node states and the readout's other outputs out.
 
         Raises:
             ValueError: the batch was built with other node types or relations.
@@ -93,14 +93,14 @@ class GraphFusion(FusionModel):
 
     @classmethod
     def width_step(cls, options: Mapping[str, Any]) -> int:
-        """The number of heads of its layers, where they have any."""
+        """The number of heads of its layers, if they have any."""
         return heads_of(options.get("layer", RelationAttention), {})
 
     def check_fits(self, builder: GraphBuilder) -> None:
         """Refuse a builder of other node types or relations.
 
         Raises:
-            ValueError: as `FusionModel.check_fits`; a node type more than the model has, or another relation.
+            ValueError: as `FusionModel.check_fits`; a node type that the model lacks, or other relations.
         """
         super().check_fits(builder)
         found = [*map("node type {!r}".format, builder.empties), *map("relation {}".format, builder.relations)]
