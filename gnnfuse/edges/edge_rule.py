@@ -50,7 +50,7 @@ class EdgeRule(ABC):
         """Edges as (source, destination) numbers within the two sets; passing one set twice joins it with itself."""
 
     def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:
-        """Everything the edges depend on: equal keys mean equal edges, made once and cached. None disables the cache."""
+        """Everything the edges depend on: equal keys mean equal edges, made once and cached. None disables caching."""
         return None
 
     def named_types(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class TokenTransformer(nn.Module):
     def _mixed(
         self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch
     ) -> tuple[Float[Tensor, "graphs tokens dim"], Place]:
-        """All tokens after the last block, the class token first, and the positions of the given states among the others."""
+        """All tokens after the last block, the class token first, and the given states' positions among the others."""
         tokens, mask, place = pad_tokens(states, batch)
         tokens = torch.cat([self.class_token.expand(batch.num_graphs, 1, -1), tokens], dim=1)
         mask = F.pad(mask, (1, 0), value=True)

@@ -29,8 +29,9 @@ class RelationAttention(MessageLayer):
         x_i <- x_i + W_t(i) sum_j gate[r_ij] softmax_j(s_ij) v_j
         x_i <- x_i + feed_forward(norm(x_i))
 
-    A useless relation can be closed (gate to 0) without changing the others' weights, which a bias alone cannot do. Source: node-typed projections and relation priors after Hu et al., "Heterogeneous Graph
-    Transformer" (2020); no relation-specific key and value matrices, so keys and values need one row per node.
+    A useless relation can be closed (gate to 0) without changing the others' weights, which a bias alone cannot do.
+    Source: node-typed projections and relation priors after Hu et al., "Heterogeneous Graph Transformer" (2020); no
+    relation-specific key and value matrices, so keys and values need one row per node.
 
     Args:
         dim: size of the states.

@@ -1,4 +1,4 @@
-"""Tensor operators over compressed edge lists: they know no graph and no module."""
+"""Tensor operators over compressed edge lists, independent of graphs and modules."""
 
 from gnnfuse.ops.attention import graph_attention
 from gnnfuse.ops.check_edges import checked_indices

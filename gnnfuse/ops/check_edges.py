@@ -1,4 +1,4 @@
-"""What must hold of `Edges` before a kernel reads along them."""
+"""Checks that `Edges` are valid before a kernel reads along them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ CHECK_ON_DEVICE: ContextVar[bool] = ContextVar("gnnfuse_check_on_device", defaul
 
 @contextmanager
 def checked_indices() -> Iterator[None]:
-    """Within this context, indices on an accelerator are checked before every kernel, as those on the CPU always are.
+    """In this context, indices on an accelerator are checked before every kernel, as those on the CPU always are.
 
-    On any device it is checked too that a transpose is that of its edges. The checks wait for the device: for finding
-    a fault, not for training. Captured CUDA graphs cannot contain them.
+    On any device, the transpose is also checked against its edges. The checks synchronise with the device: use them for
+    debugging, not for training. Captured CUDA graphs cannot contain them.
 
     Example:
         >>> with checked_indices():

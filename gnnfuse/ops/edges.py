@@ -1,6 +1,6 @@
 """Typed edges as two compressed lists: by destination for the forward pass, by source for the backward.
 
-Offsets are int64; what stands once per edge is int32, as a kernel reads it for every edge: half the traffic.
+Offsets are int64; numbers per edge are int32, as kernels read them for every edge: half the traffic.
 """
 
 from typing import NamedTuple
@@ -14,12 +14,12 @@ MAX_COUNT = 2**31 - 1
 
 
 class Transpose(NamedTuple):
-    """The same edges sorted by (source row, relation): what a backward pass without atomics walks along.
+    """The same edges sorted by (source row, relation), for a backward pass without atomics.
 
     Args:
         offsets: `[rows + 1]`, int64; the edges out of source row r are `offsets[r]:offsets[r + 1]`.
-        edge: `[edges]`, int32; where each edge stands in the forward order.
-        dst: `[edges]`, int32; the node each edge goes into.
+        edge: `[edges]`, int32; each edge's position in the forward order.
+        dst: `[edges]`, int32; the node that each edge goes into.
     """
 
     offsets: Int[Tensor, "rows_plus_one"]
@@ -30,13 +30,13 @@ class Transpose(NamedTuple):
 class Edges(NamedTuple):
     """The incoming edges of every node, all relations together, in compressed sparse row form.
 
-    Within a node the edges are sorted by (relation, source), so equal edge sets are equal tensors. Whoever replaces
-    offsets or src needs a new transpose: gradients follow it (`checked_indices()` tells).
+    Within a node the edges are sorted by (relation, source), so equal edge sets are equal tensors. New offsets or src
+    require a new transpose: gradients follow it (`checked_indices()` detects a mismatch).
 
     Args:
         offsets: `[nodes + 1]`, int64; the edges into node i are `offsets[i]:offsets[i + 1]`.
-        src: `[edges]`, int32; row of the keys and values that each edge reads.
-        relation: `[edges]`, int32; number of each edge's relation.
+        src: `[edges]`, int32; the row of keys and values that each edge reads.
+        relation: `[edges]`, int32; the number of each edge's relation.
         transpose: the same edges sorted by (source row, relation).
     """
 
@@ -56,7 +56,7 @@ class Edges(NamedTuple):
         return self.src.numel()
 
     def dst(self) -> Int[Tensor, "edges"]:
-        """The node each edge goes into, in the forward order; int64."""
+        """The node that each edge goes into, in the forward order; int64."""
         return torch.repeat_interleave(self.offsets.diff(), output_size=self.num_edges)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Edges":
@@ -87,8 +87,8 @@ def edges_from_index(
         num_rows: number of key and value rows; `num_nodes` by default.
 
     Raises:
-        ValueError: lengths, shapes or dtypes are wrong, an index is out of range, or there are more than int32 can
-            count or 63 bits sort.
+        ValueError: lengths, shapes or dtypes are wrong, an index is out of range, or there are more edges than int32
+            can count or 63 bits can sort.
 
     Example:
         >>> edges = edges_from_index(torch.tensor([1, 0]), torch.tensor([0, 2]), num_nodes=3)

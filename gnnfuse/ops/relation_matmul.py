@@ -1,4 +1,4 @@
-"""States times matrices of their own for every relation and head, laid out as `relation_rows` numbers the rows."""
+"""Multiplies states by one matrix per relation and head; the rows are laid out as by `relation_rows`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ def relation_matmul(
 
     $$ o_{(r, j), h} = x_{j, h} W_{r, h} \quad \text{for every } j \in \text{start}_r : \text{stop}_r $$
 
-    Each product is written where its rows belong: nothing is gathered, concatenated or copied. Under autocast it
+    Each product is written directly to its rows: nothing is gathered, concatenated or copied. Under autocast it
     computes in autocast's dtype, as `torch.matmul` does. It has first derivatives only.
 
     Args:
@@ -31,7 +31,7 @@ def relation_matmul(
         spans: per relation (start, stop), as for `relation_rows`; empty for a relation that needs no row.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, or a span is not inside the nodes.
+        ValueError: shapes, dtypes or devices do not match, or a span is not inside the nodes.
 
     Example:
         >>> states, weight = torch.ones(3, 1, 2), torch.ones(2, 1, 2, 4)

@@ -1,4 +1,4 @@
-"""Edges that read one row per (relation, node) pair: for keys and values that differ by relation."""
+"""Edges that read one row per (relation, node) pair, for keys and values that differ by relation."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,11 @@ def relation_rows(edges: Edges, spans: Sequence[tuple[int, int]]) -> Edges:
     """The same edges, reading from rows laid out relation by relation.
 
     The rows of relation r are those of the nodes `start_r:stop_r`, after the rows of the relations before it. The
-    transpose is sorted by (relation, source), as the rows are. No sort: every edge's place follows from counts.
+    transpose is sorted by (relation, source), as the rows are. Nothing is sorted: counts give every edge's position.
 
     Args:
         edges: from nodes into nodes.
-        spans: per relation (start, stop), the nodes its sources lie among: their type's slice.
+        spans: per relation (start, stop), the nodes that contain its sources: their type's slice.
 
     Raises:
         ValueError: a span is not inside the nodes, there would be more rows than int32 can number, or an edge's

@@ -20,7 +20,7 @@ class Readout(nn.Module, ABC):
 
     @abstractmethod
     def read(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Fused:
-        """States in; out one vector per graph, defined and finite for a graph without nodes, and everything in `gives`."""
+        """States in; out one vector per graph, defined and finite for a graph without nodes, and all of `gives`."""
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """States in, one vector per graph out."""

@@ -87,7 +87,7 @@ def graph_attention(
     return_weights: bool = False,
     impl: Impl = "auto",
 ) -> Float[Tensor, "nodes heads value_dim"] | tuple[Tensor, Tensor]:
-    r"""Let every node read the values at its incoming edges, weighted by how well their keys match its query.
+    r"""For every node, sum the values at its incoming edges, weighted by how well their keys match its query.
 
     For an edge e of relation r from row j into node i, per head:
 
@@ -96,10 +96,10 @@ def graph_attention(
        o_i = \sum_{e \to i} g_r \, w_e \, v_j $$
 
     or, with `score="additive"`, $s_e = \text{scale} \cdot a_r \cdot \text{leaky\_relu}(q_i + k_j) + b_e + b_r$.
-    The softmax runs over all edges into i, whatever their relation. A node without edges, or with none but edges
-    silenced by a bias of -inf, gets zeros. float16 and bfloat16 are computed in float32 and given back in their own
-    dtype; biases, gates and score_weight may have any floating dtype and are converted to that of the computation.
-    Under `torch.autocast` query, key and value of several dtypes are brought to its own, unless float64 is among them.
+    The softmax runs over all edges into i, whatever their relation. A node without edges, or with only edges masked by
+    a bias of -inf, gets zeros. float16 and bfloat16 are computed in float32 and returned in their own dtype; biases,
+    gates and score_weight may have any floating dtype and are converted to that of the computation. Under
+    `torch.autocast`, query, key and value of different dtypes are converted to its dtype, unless one is float64.
 
     After Velickovic et al., Graph Attention Networks, 2018 (https://arxiv.org/abs/1710.10903), with the
     scaled dot product of Vaswani et al., 2017 (https://arxiv.org/abs/1706.03762) or the additive score of Brody et
@@ -108,36 +108,36 @@ def graph_attention(
 
     Args:
         query: `[nodes, heads, head_dim]`.
-        key: `[rows, heads, head_dim]`; a row is a node, or a (relation, node) pair where
-            keys differ by relation (`relation_rows` makes such edges).
+        key: `[rows, heads, head_dim]`; a row is a node, or a (relation, node) pair if keys differ by relation
+            (`relation_rows` makes such edges).
         value: `[rows, heads, value_dim]`.
         edges: from `rows` rows into `nodes` nodes.
         score: "dot" or "additive".
-        score_weight: `[relations, heads, head_dim]`, the vector a of each relation; with "additive" alone.
+        score_weight: `[relations, heads, head_dim]`, the vector a of each relation; only with "additive".
         edge_bias: `[edges, heads]`, added to the scores, in the order of `edges.src`; None means 0.
         relation_bias: `[relations, heads]`, added to the scores; None means 0.
         relation_gate: `[relations, heads]`, multiplied onto the messages after the softmax; None means 1.
         scale: factor of the scores before the biases; `head_dim ** -0.5` by default for "dot", 1 for "additive".
-        negative_slope: of the leaky ReLU; with "additive" alone.
-        dropout: probability with which a weight is dropped after the softmax; what stays is divided by 1 - dropout.
-        seed: what is dropped follows from it, the same for every implementation and device; a number, or an int64
-            tensor `[1]` on the device. None draws one from the device's generator of PyTorch.
-        graph_id: `[nodes]`, int64, the graph of each node, where no row feeds two graphs; None means one graph. "dense"
-            needs it to see which pairs there are, "auto" to see how many of them have an edge, and "numba" works graph
-            by graph: the result is the same up to rounding.
-        num_graphs: number of graphs; taken from graph_id by default, which waits for the device.
-        return_weights: give the weights w `[edges, heads]` too: before dropout and gate, without a gradient.
+        negative_slope: of the leaky ReLU; only with "additive".
+        dropout: probability of dropping a weight after the softmax; the remaining ones are divided by 1 - dropout.
+        seed: determines the dropped weights, identically for every implementation and device; a number, or an int64
+            tensor `[1]` on the device. None draws one from PyTorch's generator for the device.
+        graph_id: `[nodes]`, int64, the graph of each node, if no row feeds two graphs; None means one graph. "dense"
+            needs it to find the pairs, "auto" to count those that have an edge, and "numba" works graph by graph: the
+            result is the same up to rounding.
+        num_graphs: number of graphs; read from graph_id by default, which synchronises with the device.
+        return_weights: also return the weights w `[edges, heads]`: before dropout and gate, without a gradient.
         impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the
             same bits for any number of threads, "triton" fused kernels for CUDA with the same bits in every run, not
             for float64; both have first derivatives only. "dense" computes every pair of a graph's nodes by matrix
             products, for nearly complete graphs and the dot product; NaN in one row reaches its whole graph. "auto"
-            takes dense where `nearly_complete` says so, else numba for CPU tensors and triton for CUDA tensors where
-            they are installed, and else, or for float64 on CUDA, the reference.
+            chooses dense if `nearly_complete` holds, else numba for CPU tensors and triton for CUDA tensors if they
+            are installed, and otherwise, or for float64 on CUDA, the reference.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, a tensor is expanded, an index is out of range
-            (on accelerators: within `checked_indices()`), an option is out of its range, or `impl` is unknown or
-            cannot take these tensors.
+        ValueError: shapes, dtypes or devices do not match, a tensor is expanded, an index is out of range (on
+            accelerators: within `checked_indices()`), an option is out of its range, or `impl` is unknown or does not
+            support these tensors.
         RuntimeError: `impl` needs a package that is not installed.
 
     Example:

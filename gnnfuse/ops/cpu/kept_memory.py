@@ -103,7 +103,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def release_memory() -> None:
-    """Give back to the system what the results of CPU kernels left behind; at most 512 MiB is kept for the next ones.
+    """Return memory kept from results of CPU kernels to the system; at most 512 MiB is kept for the next ones.
 
     Example:
         >>> release_memory()

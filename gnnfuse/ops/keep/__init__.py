@@ -1,4 +1,4 @@
-"""What stays of rows and edges."""
+"""Removes rows and edges by masks."""
 
 from gnnfuse.ops.keep.keep_edges import keep_edges
 from gnnfuse.ops.keep.keep_rows import KeptRows, keep_rows

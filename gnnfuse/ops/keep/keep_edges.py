@@ -1,4 +1,4 @@
-"""A graph without some of its nodes or edges: what is left of its edge lists, renumbered."""
+"""Removes nodes or edges from a graph's edge lists and renumbers the rest."""
 
 from typing import Literal
 
@@ -18,16 +18,16 @@ Impl = Literal["auto", "reference", "numba"]
 def keep_edges(
     edges: Edges, nodes: Bool[Tensor, "nodes"], kept: Bool[Tensor, "edges"] | None = None, *, impl: Impl = "auto"
 ) -> Edges:
-    """The edges whose two nodes stay, with nodes and edges numbered anew in their old order.
+    """The edges between remaining nodes, with nodes and edges renumbered in their old order.
 
-    No edge is sorted again. On an accelerator it waits once, for the numbers of nodes and edges that stay.
+    No edge is sorted again. On an accelerator it synchronises once, for the numbers of remaining nodes and edges.
 
     Args:
         edges: from nodes into nodes.
         nodes: `[nodes]`, whether each node stays.
         kept: `[edges]`, in the forward order, whether each edge may stay; None for all.
         impl: "reference" is plain PyTorch, on any device. "numba" is one walk over the edges on the CPU. Both give the
-            same bits; "auto" takes numba on the CPU where it is installed.
+            same bits; "auto" chooses numba on the CPU if it is installed.
 
     Raises:
         ValueError: a mask of another dtype, length or device, edges of wrong lengths, an index out of range (on

@@ -1,4 +1,4 @@
-"""The rows of a mask that stay, group by group."""
+"""Selects rows by a mask, group by group."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -16,13 +16,13 @@ Impl = Literal["auto", "reference", "numba"]
 
 
 class KeptRows(NamedTuple):
-    """What stays of some rows that stand in groups.
+    """The remaining rows of some groups.
 
     Args:
-        rows: `[kept]`, int64; their numbers before, ascending.
-        offsets: `[groups + 1]`, int64; what stays of group g is `rows[offsets[g]:offsets[g + 1]]`.
-        partial: whether a group lost some of its rows and not all.
-        emptied: `[groups]`, whether each group had rows and lost all; None where none did.
+        rows: `[kept]`, int64; their old numbers, ascending.
+        offsets: `[groups + 1]`, int64; the remaining rows of group g are `rows[offsets[g]:offsets[g + 1]]`.
+        partial: whether some group lost some but not all of its rows.
+        emptied: `[groups]`, whether each group had rows and lost all; None if none did.
     """
 
     rows: Int[Tensor, "kept"]
@@ -34,16 +34,16 @@ class KeptRows(NamedTuple):
 def keep_rows(
     masks: Sequence[Bool[Tensor, "_"]], offsets: Sequence[Int[Tensor, "_"]], *, impl: Impl = "auto"
 ) -> list[KeptRows]:
-    """Which rows stay; of several masks at once, as an accelerator is waited for once in a call.
+    """The rows that stay, for several masks at once, as each call synchronises with an accelerator once.
 
     Args:
         masks: whether each row stays.
         offsets: for each mask `[groups + 1]`, int64, where its groups begin; the last entry is its length.
-        impl: as `keep_edges` takes it.
+        impl: as for `keep_edges`.
 
     Raises:
-        ValueError: a mask that is not bool or not on the device of its offsets, other numbers of masks and offsets, or
-            `impl` is unknown or for another device.
+        ValueError: a mask that is not bool or not on the device of its offsets, different numbers of masks and offsets,
+            or `impl` is unknown or for another device.
         RuntimeError: `impl` needs a package that is not installed.
 
     Example:

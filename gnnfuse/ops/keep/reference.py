@@ -53,7 +53,7 @@ def keep_edges_reference(edges: Edges, nodes: Bool[Tensor, "nodes"], kept: Bool[
 def edges_between(
     edges: Edges, nodes: Bool[Tensor, "nodes"], kept: Bool[Tensor, "edges"] | None = None
 ) -> Bool[Tensor, "edges"]:
-    """Whether each edge stays, in the forward order: both its nodes do, and so does itself.
+    """Whether each edge stays, in the forward order: its two nodes and the edge itself must stay.
 
     Example:
         >>> from gnnfuse.ops import edges_from_index

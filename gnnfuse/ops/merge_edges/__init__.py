@@ -1,4 +1,4 @@
-"""Many graphs' edges merged into one graph's."""
+"""Merges many graphs' edges into one graph's."""
 
 from gnnfuse.ops.merge_edges.merge_edges import merge_edges
 from gnnfuse.ops.merge_edges.packed_edges import PackedEdges, pack_edges

@@ -1,4 +1,4 @@
-"""Graphs side by side: their edges as those of one graph."""
+"""Merges the edges of several graphs into those of one graph."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -15,15 +15,14 @@ Impl = Literal["auto", "reference", "numba"]
 
 
 def merge_edges(graphs: Sequence[PackedEdges], *, impl: Impl = "auto") -> Edges:
-    """Number the nodes of all graphs type by type, within a type graph by graph, and their edges accordingly.
+    """Merge graphs: number nodes type by type, within a type graph by graph, and edges accordingly.
 
-    No edge is sorted again: within a node, and within a row of the transpose, the order of one graph's edges is that
-    of the merged ones.
+    No edge is sorted again: within a node, and within a row of the transpose, merged edges keep their graph's order.
 
     Args:
-        graphs: with one number of types; an object may stand there many times.
+        graphs: graphs with equal numbers of types; the same object may occur many times.
         impl: "reference" is plain PyTorch. "numba" is one pass over the numbers. Both give the same bits; "auto"
-            takes numba where it is installed.
+            chooses numba if it is installed.
 
     Raises:
         ValueError: no graphs, other objects among them, different numbers of types, more nodes or edges than int32

@@ -1,4 +1,4 @@
-"""One graph's edges as a single tensor: merging then reads one address per graph."""
+"""One graph's edges as a single tensor, so that merging reads one address per graph."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from gnnfuse.ops.edges import Edges, Transpose
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
 class PackedEdges:
-    """One graph's edges, its nodes numbered type by type; `pack_edges` makes it.
+    """One graph's edges, with nodes numbered type by type; `pack_edges` makes it.
 
     The numbers are those of `Edges`, end to end: `bounds [types + 1]` (each type's first node), `offsets [nodes + 1]`,
     `transpose.offsets [nodes + 1]`, `src [edges]`, `relation [edges]`, `transpose.edge [edges]`,
@@ -25,7 +25,7 @@ class PackedEdges:
         numbers: `[types + 1 + 2 * (nodes + 1) + 4 * edges]`, int32, on the CPU.
 
     Raises:
-        ValueError: no types, or the numbers have another dtype, device or length, or point beside each other.
+        ValueError: no types, or the numbers have another dtype, device or length, or are inconsistent.
     """
 
     nodes: tuple[int, ...]
@@ -73,7 +73,7 @@ def pack_edges(edges: Edges, nodes: Sequence[int]) -> PackedEdges:
         nodes: nodes of each type, in the order of their numbers.
 
     Raises:
-        ValueError: the edges are not of so many nodes, or an index is out of range.
+        ValueError: the edges have another number of nodes, or an index is out of range.
 
     Example:
         >>> from gnnfuse.ops import edges_from_index

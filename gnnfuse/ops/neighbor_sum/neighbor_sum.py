@@ -1,4 +1,4 @@
-"""What every node receives over its incoming edges: a weighted sum, a mean or a maximum of its neighbours' values."""
+"""Reduces the values at every node's incoming edges to a weighted sum, mean or maximum."""
 
 from typing import Literal, get_args
 
@@ -33,8 +33,8 @@ def neighbor_sum(
        o_i = \frac{1}{\max(1, |e \to i|)} \sum_{e \to i} w_e v_{j(e)}, \qquad
        o_i = \max_{e \to i} w_e v_{j(e)} $$
 
-    What GCN, GraphSAGE and RGCN need, without a tensor of edges x dim. A node without edges gets zeros. The maximum
-    is taken per column; of equal ones the first edge gets the gradient.
+    GCN, GraphSAGE and RGCN need this; it stores no tensor of edges x dim. A node without edges gets zeros. The maximum
+    is taken per column; among equal maxima, the first edge gets the gradient.
 
     Args:
         value: `[rows, dim]`.
@@ -43,10 +43,10 @@ def neighbor_sum(
         reduce: "sum", "mean" or "max".
         impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the same
             bits for any number of threads; "triton" is one for CUDA with the same bits in every run. Both have first
-            derivatives only. "auto" takes numba on the CPU and triton on CUDA, where installed, else the reference.
+            derivatives only. "auto" chooses numba on the CPU and triton on CUDA, if installed, else the reference.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, a tensor is expanded, an index is out of range (on
+        ValueError: shapes, dtypes or devices do not match, a tensor is expanded, an index is out of range (on
             accelerators: within `checked_indices()`), or `reduce` or `impl` is unknown or for another device.
         RuntimeError: `impl` needs a package that is not installed.
 

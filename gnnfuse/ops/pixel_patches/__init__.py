@@ -1,4 +1,4 @@
-"""Pictures of bytes cut into patches of floats."""
+"""Cuts pictures of bytes into patches of floats."""
 
 from gnnfuse.ops.pixel_patches.pixel_patches import pixel_patches
 

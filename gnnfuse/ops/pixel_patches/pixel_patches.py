@@ -1,4 +1,4 @@
-"""A decoded picture as patches, its bytes as floats or as they are."""
+"""Cuts a decoded picture into patches of floats or bytes."""
 
 from typing import Literal
 
@@ -25,16 +25,16 @@ def pixel_patches(
     """The square patches of a picture row by row: float32 with 255 as 1, or bytes.
 
     Args:
-        pixels: red, green, blue and a byte that is not looked at, as Pillow keeps colours; an array, as torch takes no
-            memory that must not be written. Patches fill it.
+        pixels: red, green, blue and an ignored byte, as Pillow stores colours, in a size that patches fill; an array,
+            as torch accepts no read-only memory.
         patch: side of a patch.
         stride: pixels from one patch to the next.
-        out: where they go: float32 or uint8 without gaps; new float32 by default.
-        impl: "reference" is plain PyTorch. "numba" is one pass over the pixels. Both give the same bits; "auto" takes
-            numba where it is installed.
+        out: output: contiguous float32 or uint8; new float32 by default.
+        impl: "reference" is plain PyTorch. "numba" is one pass over the pixels. Both give the same bits; "auto" chooses
+            numba if it is installed.
 
     Raises:
-        ValueError: pixels of another kind, sizes that patches do not fill, another `out`, or `impl` is unknown.
+        ValueError: pixels of another kind, a size that patches do not fill, an unsuitable `out`, or `impl` is unknown.
         RuntimeError: `impl` needs a package that is not installed.
 
     Example:

@@ -1,4 +1,4 @@
-"""Reductions and softmax over segments, which an unsorted index or sorted offsets name."""
+"""Reductions and softmax over segments, given by an unsorted index or sorted offsets."""
 
 from gnnfuse.ops.segment.segment import segment_reduce, segment_softmax
 

@@ -1,4 +1,4 @@
-"""Reductions and softmax over segments: items that bear one number in an index, or stand between two offsets."""
+"""Reductions and softmax over segments: items with the same number in an index, or between two offsets."""
 
 from typing import Literal, get_args
 
@@ -33,23 +33,23 @@ def segment_reduce(
 ) -> Float[Tensor, "num_segments ..."]:
     """Reduce the items of every segment to one, out[s] = reduce of values[i] over all i with index[i] = s.
 
-    A segment without items gives 0, but for "logsumexp", the logarithm of the sum of exponentials: -inf. float16 and
-    bfloat16 are computed in float32 and given back in their own dtype. Of equal extremes the first item gets the
+    A segment without items gives 0, or -inf for "logsumexp", the logarithm of the sum of exponentials. float16 and
+    bfloat16 are computed in float32 and returned in their own dtype. Among equal extremes, the first item gets the
     gradient of "min" and "max"; torch_scatter gives it to any one of them.
 
     Args:
         values: `[items, ...]`, floating.
         index: `[items]`, int64 or int32, the segment of each item, in any order.
         num_segments: number of segments; every index is below it.
-        offsets: `[segments + 1]`, int64, in place of index and num_segments where items are sorted: the items of
+        offsets: `[segments + 1]`, int64, in place of index and num_segments if items are sorted: the items of
             segment s are `offsets[s]:offsets[s + 1]`.
         reduce: "sum", "mean", "min", "max" or "logsumexp".
         impl: "reference" is plain PyTorch. "torch_scatter" is the package of that name
             (https://github.com/rusty1s/pytorch_scatter). "triton" is a kernel for CUDA with the same bits in every
-            run and first derivatives only. "auto" takes triton on CUDA where it is installed, else the reference.
+            run and first derivatives only. "auto" chooses triton on CUDA if it is installed, else the reference.
 
     Raises:
-        ValueError: shapes, dtypes or devices do not go together, values are expanded, an index is out of range or
+        ValueError: shapes, dtypes or devices do not match, values are expanded, an index is out of range or
             offsets do not ascend (on accelerators: within `checked_indices()`), not exactly one of index and offsets
             is given, or `reduce` or `impl` is unknown or for another device.
         RuntimeError: `impl` needs a package that is not installed.
@@ -89,13 +89,13 @@ def segment_softmax(
 ) -> Float[Tensor, "items ..."]:
     """Turn the scores of every segment into weights that sum to 1, w_i = exp s_i / (sum of exp s_j).
 
-    Where all scores of a segment are -inf its weights are 0; torch_scatter gives NaN there.
+    If all scores of a segment are -inf, its weights are 0; torch_scatter gives NaN there.
 
     Args:
-        scores: `[items, ...]`, floating; each of the trailing places has a softmax of its own.
+        scores: `[items, ...]`, floating; each trailing position has its own softmax.
         index: `[items]`, int64 or int32, the segment of each item, in any order.
         num_segments: number of segments; every index is below it.
-        offsets: `[segments + 1]`, in place of index and num_segments where items are sorted.
+        offsets: `[segments + 1]`, in place of index and num_segments if items are sorted.
         impl: as in `segment_reduce`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""One linear map per type, over rows that lie type by type."""
+"""One linear map per type, over rows ordered by type."""
 
 from gnnfuse.ops.typed_linear.typed_linear import typed_linear
 

@@ -1,4 +1,4 @@
-"""Linear maps of rows that lie type by type, each type by a map of its own."""
+"""Linear maps of rows ordered by type, with one map per type."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -26,23 +26,23 @@ def typed_linear(
 ) -> tuple[Tensor, ...]:
     r"""Map every row by its type's weight and bias, $y_i = W_{t(i)} x_i + b_{t(i)}$, and cut the result into parts.
 
-    Query, key and value of an attention are the three parts of one map; each comes as a tensor of its own, which an
-    operator that gathers rows reads faster than a third of a wider one. Under `torch.autocast` in its dtype.
+    An attention's query, key and value are the three parts of one map; each is a separate tensor, which an operator
+    that gathers rows reads faster than a third of a wider one. Under `torch.autocast`, it computes in that dtype.
 
     Args:
         values: `[rows, in_dim]`: the first type's rows, then the second's, and so on.
         weights: per type `[out_dim, in_dim]`.
         biases: per type `[out_dim]`.
-        counts: per type its number of rows.
-        parts: into how many tensors of equal width the result is cut.
-        impl: "reference" is plain PyTorch. "in_place" writes every matrix product where its result belongs, forward
-            and backward, so that nothing is concatenated; it has first derivatives only. "auto" takes "in_place".
+        counts: per type, its number of rows.
+        parts: number of tensors of equal width into which the result is cut.
+        impl: "reference" is plain PyTorch. "in_place" writes every matrix product directly to its result, forward and
+            backward, so that nothing is concatenated; it has first derivatives only. "auto" chooses "in_place".
 
     Returns:
         `parts` tensors `[rows, out_dim / parts]`.
 
     Raises:
-        ValueError: shapes, dtypes, devices or counts do not go together, or `impl` is unknown.
+        ValueError: shapes, dtypes, devices or counts do not match, or `impl` is unknown.
 
     Example:
         >>> weights, biases = [torch.eye(2), -torch.eye(2)], [torch.zeros(2), torch.ones(2)]
