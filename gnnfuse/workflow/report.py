@@ -220,7 +220,7 @@ def _data_lines(results: Results) -> list[str]:
     lines += [f"- {role}: {listed([*map(code, names)])}" for role, names in results["columns"].items()]
     train = results["present"].get("train", {})
     total = splits["train"]
-    for signal, count in train.items():
+    for signal, count in sorted(train.items()):
         lines.append(f"- {code(signal)} is there in {count:,} of {total:,} training rows")
     lines += [
         f"- {code(each['signal'])} is read by {code(each['model'])}, {_how(each)}"
