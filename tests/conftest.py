@@ -1,5 +1,6 @@
 """What every test runs under: types and shapes are checked at run time; and what several test files share."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -35,6 +36,11 @@ def _checked_modules() -> list[str]:
 install(_checked_modules())  # before anything imports the package
 
 torch.set_num_threads(1)  # tiny tensors: more threads only wait for each other, forty times as long on a busy machine
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and tests out of every later search for garbage."""
+    gc.freeze()
 
 
 @pytest.fixture

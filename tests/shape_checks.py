@@ -17,26 +17,27 @@ with patch("random.getrandbits", random.Random(0).getrandbits):
 
 P = ParamSpec("P")
 R = TypeVar("R")
+SIZES = jaxtyping.jaxtyped
 INT_IS_FLOAT = BeartypeConf(is_pep484_tower=True)  # as type checkers have it
 
 
 def install(modules: list[str]) -> None:
     """Check every call of what these modules define; before anything imports them.
 
-    jaxtyping's own decorator binds every call's arguments and checks them twice, which was a third of the suite's
-    processor time. It is left to the functions that name shapes.
+    jaxtyping's own decorator binds every call's arguments and checks them twice, which was more than a third of the
+    suite's processor time. Here beartype checks arguments and result, once each; sizes by name are remembered, in
+    jaxtyping's context, for the functions that name shapes.
     """
-    with_shapes = jaxtyping.jaxtyped
 
     def decorated(*, typechecker: Callable[..., Any]) -> Callable[[Any], Any]:
         def decorate(what: Any) -> Any:
             made = vars(what).get("__init__") if inspect.isclass(what) and is_dataclass(what) else what
-            if not inspect.isfunction(made) or any(map(names_shapes, resolved(made).values())):
-                return with_shapes(what, typechecker=typechecker)
+            if not inspect.isfunction(made):
+                return what
             if made is what:
-                return without_shapes(made)
+                return switchable(made)
             if not hasattr(made, "__wrapped__"):  # the class's own `__init__` has been decorated as a function
-                what.__init__ = without_shapes(made)
+                what.__init__ = switchable(made)
             return what
 
         return decorate
@@ -68,8 +69,8 @@ def names_shapes(hint: Any) -> bool:
     return any(map(names_shapes, get_args(hint)))
 
 
-def without_shapes(function: Callable[P, R]) -> Callable[P, R]:
-    """Types only, and like jaxtyping's decorator no check while `jaxtyping_disable` is set."""
+def switchable(function: Callable[P, R]) -> Callable[P, R]:
+    """The function with its calls checked, like jaxtyping's not while `jaxtyping_disable` is set."""
     typed = checked(function)
     config = jaxtyping.config
 
@@ -77,7 +78,14 @@ def without_shapes(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         return (function if config.jaxtyping_disable else typed)(*args, **kwargs)
 
-    return call
+    @functools.wraps(function)
+    def call_with_shapes(*args: P.args, **kwargs: P.kwargs) -> R:
+        if config.jaxtyping_disable:
+            return function(*args, **kwargs)
+        with SIZES("context"):
+            return typed(*args, **kwargs)
+
+    return call_with_shapes if any(map(names_shapes, resolved(function).values())) else call
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:

@@ -58,6 +58,7 @@ for (call, *tensors), ours in zip(calls, found):
 """
 
 
+@pytest.mark.long
 def test_kernels_without_private_names() -> None:
     """Takes as long as numba compiles attention, which cannot be kept on disk here: 15 seconds."""
     pytest.importorskip("numba")
