@@ -35,6 +35,7 @@ from gnnfuse.edges import Nearest as Nearest
 from gnnfuse.edges import Relation as Relation
 from gnnfuse.edges import Window as Window
 from gnnfuse.fusion import Concat as Concat
+from gnnfuse.fusion import CrossAttention as CrossAttention
 from gnnfuse.fusion import Fused as Fused
 from gnnfuse.fusion import FusionModel as FusionModel
 from gnnfuse.fusion import GraphFusion as GraphFusion

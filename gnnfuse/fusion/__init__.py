@@ -1,6 +1,6 @@
 """The seventh stage: graph, attention and classical models fuse each graph of a batch into one vector."""
 
-from gnnfuse.fusion.attention import JointTransformer, ModalityAttention
+from gnnfuse.fusion.attention import CrossAttention, JointTransformer, ModalityAttention
 from gnnfuse.fusion.classical import Concat, Unimodal
 from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
 from gnnfuse.fusion.graph import GraphFusion
@@ -9,6 +9,7 @@ from gnnfuse.readout import Fused
 
 __all__ = [
     "Concat",
+    "CrossAttention",
     "Family",
     "Fused",
     "FusionModel",

@@ -162,6 +162,10 @@ def _node_mask(batch: GraphBatch, nodes: NodeMasks | None) -> Tensor:
     if isinstance(nodes, Tensor):
         _check_mask("nodes", nodes, batch.num_nodes, batch.device)
         return nodes
+    given: object = nodes
+    if given is not None and not isinstance(given, Mapping):
+        expected = f"a tensor torch.bool [{batch.num_nodes}] or masks by node type"
+        raise ValueError(f"nodes: found a {type(given).__name__}, expected {expected}")
     slices = batch.slices
     mask = torch.ones(batch.num_nodes, dtype=torch.bool, device=batch.device)
     for name, of_type in ({} if nodes is None else nodes).items():
@@ -174,6 +178,8 @@ def _node_mask(batch: GraphBatch, nodes: NodeMasks | None) -> Tensor:
 
 
 def _check_mask(name: str, mask: Tensor, length: int, device: torch.device) -> None:
+    if not isinstance(mask, Tensor):
+        raise ValueError(f"{name}: found a {type(mask).__name__}, expected a tensor torch.bool [{length}] on {device}")
     if mask.dtype != torch.bool or mask.shape != (length,) or mask.device != device:
         raise ValueError(
             f"{name}: found {mask.dtype} {list(mask.shape)} on {mask.device}, expected torch.bool [{length}] on "

@@ -287,3 +287,14 @@ def test_on_a_device_the_same_bits_and_it_is_waited_for_twice(seed: int) -> None
         torch.cuda.set_sync_debug_mode("default")
     assert len(waits) == 2
     assert kept.to("cpu") == batch.keep(nodes=nodes, edges=edges)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_masks_that_are_no_tensors_are_refused() -> None:
+    batch = GraphBuilder([TextTokens()])([Sample({"text": "abc"})])
+    with pytest.raises(ValueError, match=r"nodes: found a list, expected a tensor torch.bool \[3\] or masks"):
+        batch.keep(nodes=[True] * 3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"nodes\['text'\]: found a list, expected a tensor torch.bool \[3\]"):
+        batch.keep(nodes={"text": [True] * 3})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=r"edges: found a list, expected a tensor torch.bool \[0\]"):
+        batch.keep(edges=[])  # type: ignore[arg-type]

@@ -89,6 +89,12 @@ def test_without_a_draw_there_are_no_views() -> None:
     assert made.step(made.builder(samples(), empty=True), draw=None).views == {}
 
 
+@pytest.mark.usefixtures("unchecked")
+def test_only_objectives_of_outputs_and_targets_take_a_second_look() -> None:
+    with pytest.raises(ValueError, match="LeftOut: found a LeftOut, expected an objective of outputs and targets"):
+        LeftOut(LeftOut(CrossEntropy()))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("probability", [0.0, 1.0, -0.1])
 def test_a_probability_that_leaves_all_or_nothing_is_refused(probability: float) -> None:
     with pytest.raises(ValueError, match=f"LeftOut: found probability={probability}, expected one above 0 and below 1"):

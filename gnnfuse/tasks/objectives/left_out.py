@@ -25,11 +25,16 @@ class LeftOut(Objective):
         weight: as for every `Objective`.
 
     Raises:
-        ValueError: a probability outside (0, 1), or a weight that is not above 0.
+        ValueError: an objective of another kind, a probability outside (0, 1), or a weight that is not above 0.
     """
 
     def __init__(self, objective: TargetObjective, *, probability: float = 0.5, weight: float = 1.0) -> None:
         super().__init__(weight)
+        if not isinstance(objective, TargetObjective):
+            raise ValueError(
+                f"LeftOut: found a {type(objective).__name__}, expected an objective of outputs and targets alone, "
+                "such as CrossEntropy()"
+            )
         if not 0 < probability < 1:
             raise ValueError(f"LeftOut: found probability={probability}, expected one above 0 and below 1")
         self.objective = objective
