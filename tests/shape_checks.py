@@ -29,7 +29,7 @@ def install(modules: list[str]) -> None:
     jaxtyping's context, for the functions that name shapes.
     """
 
-    def decorated(*, typechecker: Callable[..., Any]) -> Callable[[Any], Any]:
+    def decorated(*, typechecker: object) -> Callable[[Any], Any]:
         def decorate(what: Any) -> Any:
             made = vars(what).get("__init__") if inspect.isclass(what) and is_dataclass(what) else what
             if not inspect.isfunction(made):
@@ -43,7 +43,7 @@ def install(modules: list[str]) -> None:
         return decorate
 
     jaxtyping.jaxtyped = decorated  # type: ignore[assignment]  # the name that the hook writes into modules
-    jaxtyping.install_import_hook(modules, f"{checked.__module__}.{checked.__name__}")
+    jaxtyping.install_import_hook(modules, typechecker=None)
 
 
 def resolved(function: Callable[..., Any]) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def names_shapes(hint: Any) -> bool:
 
 def switchable(function: Callable[P, R]) -> Callable[P, R]:
     """The function with its calls checked, like jaxtyping's not while `jaxtyping_disable` is set."""
-    typed = checked(function)
+    hints = resolved(function)
+    typed = checked(function, hints)
     config = jaxtyping.config
 
     @functools.wraps(function)
@@ -85,20 +86,20 @@ def switchable(function: Callable[P, R]) -> Callable[P, R]:
         with SIZES("context"):
             return typed(*args, **kwargs)
 
-    return call_with_shapes if any(map(names_shapes, resolved(function).values())) else call
+    return call_with_shapes if any(map(names_shapes, hints.values())) else call
 
 
-def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """Check a function's arguments and result against its annotations.
+def checked(function: Callable[P, R], hints: dict[str, Any]) -> Callable[P, R]:
+    """Check a function's arguments and result against its hints.
 
     Not checked are `Self`, names that cannot be found yet, and functions with a protocol that is not for run-time
     checks among their annotations.
     """
-    hints = function.__annotations__
-    function.__annotations__ = resolved(function)
+    annotations = function.__annotations__
+    function.__annotations__ = hints
     try:
         return beartype(conf=INT_IS_FLOAT)(function)
     except BeartypeDecorHintPep3119Exception:
         return function
     finally:
-        function.__annotations__ = hints
+        function.__annotations__ = annotations

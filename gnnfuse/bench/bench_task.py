@@ -1,6 +1,6 @@
 """A benchmark task: data, graphs for it, and one training budget for every model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,26 +11,17 @@ from gnnfuse.edges import EdgeRule
 from gnnfuse.fusion import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import NodeType
-from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
+from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig
+from gnnfuse.workflow.targets.tasks import TASKS
 
 MakeModelTask = Callable[[FusionModel, GraphBuilder, float], Task]
 """(model, builder, dropout) -> task."""
 
-# By `Dataset.target`: the target encoding, and the task made from a model.
-KINDS: dict[str, tuple[Callable[[Dataset], TargetEncoding], MakeModelTask]] = {
-    "classification": (
-        lambda dataset: ClassTarget(dataset.classes),
-        lambda model, builder, dropout: Classification(model, builder, dropout=dropout),
-    ),
-    "multilabel": (
-        lambda dataset: MultiLabelTarget(dataset.classes),
-        lambda model, builder, dropout: MultiLabel(model, builder, dropout=dropout),
-    ),
-    "regression": (
-        lambda dataset: NumberTarget.fit(dataset.train, size=_numbers(dataset)),
-        lambda model, builder, dropout: Regression(model, builder, dropout=dropout),
-    ),
+ENCODINGS: Mapping[str, Callable[[Dataset], TargetEncoding]] = {  # by `Dataset.target`
+    "classification": lambda dataset: ClassTarget(dataset.classes),
+    "multilabel": lambda dataset: MultiLabelTarget(dataset.classes),
+    "regression": lambda dataset: NumberTarget.fit(dataset.train, size=_numbers(dataset)),
 }
 
 
@@ -66,13 +57,15 @@ class BenchTask:
 
     def builder(self) -> GraphBuilder:
         """The builder of all models' batches, with what it learns from the training split."""
-        target = KINDS[self.dataset.target][0](self.dataset) if self.target is None else self.target
+        target = ENCODINGS[self.dataset.target](self.dataset) if self.target is None else self.target
         return GraphBuilder(self.node_types, self.edge_rules, target=target).fit(self.dataset.train)
 
     def task(self, model: FusionModel, builder: GraphBuilder) -> Task:
         """The task to train and examine for one model."""
-        make = KINDS[self.dataset.target][1] if self.make is None else self.make
-        return make(model, builder, self.dropout)
+        if self.make is not None:
+            return self.make(model, builder, self.dropout)
+        made: Task = TASKS[self.dataset.target].make(model, builder, dropout=self.dropout)
+        return made
 
 
 def _numbers(dataset: Dataset) -> int:

@@ -141,7 +141,7 @@ def _speed(results: Results) -> Figure:
     figure, axes = _figure(8, 4.5)
     for model in results.models():
         family, rows = _family(results, model), results.of(model)
-        speed, score = mean(row.samples_per_second for row in rows), mean(results.scores(model))
+        speed, score = mean(row.samples_per_second for row in rows), results.score(model)
         axes.plot(speed, score, MARKERS[family], color=COLORS[family], markersize=9)
         axes.annotate(model, (speed, score), xytext=(8, 4), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gnnfuse.bench.results import Results, Spread, columns, in_words, summary
+from gnnfuse.bench.results import Results, columns, in_words, summary
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import plain
 
@@ -65,7 +65,7 @@ def _best(results: Results) -> str:
         others = [model for model in families if families[model] == family and family != "graph"]
         if others:
             other = results.best(others)
-            difference = Spread.of(results.scores(graph)).mean - Spread.of(results.scores(other)).mean
+            difference = results.score(graph) - results.score(other)
             lines.append(f"- {graph} - {other} (best {family} model): {difference:+.3f}")
     return "\n".join(lines)
 
@@ -85,7 +85,7 @@ def _groups(results: Results) -> str:
         for value in values
     ]
     if ceilings:
-        overall = [f"{Spread.of(results.scores(model)).mean:.3f}" for model in models]
+        overall = [f"{results.score(model):.3f}" for model in models]
         rows.append(["all", *overall, *(f"{found['all']:.3f}" for found in ceilings.values())])
     measure = in_words(results.sample_metric)
     text = f"## By {plain(results.group)}\n\nTest {measure}, mean over seeds."

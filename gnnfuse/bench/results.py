@@ -99,10 +99,14 @@ class Results:
         """A model's metric by seed, on the test split or a further one."""
         return [(row.test if split is None else row.other_tests[split])[self.metric] for row in self.of(model)]
 
+    def score(self, model: str) -> float:
+        """The mean of `scores` on the test split."""
+        return mean(self.scores(model))
+
     def best(self, models: Sequence[str]) -> str:
         """The model whose mean on the test split is best."""
         choose = max if self.higher_is_better else min
-        return choose(models, key=lambda model: mean(self.scores(model)))
+        return choose(models, key=self.score)
 
     def other_tests(self) -> list[str]:
         """Names of the further test splits."""

@@ -54,9 +54,11 @@ class TokenTransformer(nn.Module):
         mixed: Tensor = self.norm(tokens[:, 1:][place])
         parts = torch.split(mixed, [len(found) for found in states.values()])
         by_type = dict(zip(states, parts, strict=True))
-        missing = {name: mixed.new_zeros(len(values), self.dim) for name, values in batch.values.items()}
-        nodes = torch.cat([by_type.get(name, missing[name]) for name in batch.node_types])
-        return Fused(self._read(tokens), nodes=nodes)
+        nodes = [
+            by_type[name] if name in by_type else mixed.new_zeros(len(values), self.dim)
+            for name, values in batch.values.items()
+        ]
+        return Fused(self._read(tokens), nodes=torch.cat(nodes))
 
     def _mixed(
         self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch

@@ -9,7 +9,7 @@ from torch import Tensor
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
 from gnnfuse.tasks.objectives import CrossEntropy, Objective
-from gnnfuse.tasks.task import Prediction, Task, check_outputs, linear_head, probabilities_of
+from gnnfuse.tasks.task import Prediction, Task, linear_head, probabilities_of
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -60,10 +60,10 @@ class Classification(Task):
             model,
             builder,
             head=linear_head(model.dim, len(classes), dropout),
+            outputs=len(classes),
             objectives=[CrossEntropy()] if objectives is None else objectives,
             judge=CrossEntropy(),
         )
-        check_outputs(self.objectives, len(classes))
         self.dropout = dropout
         self.classes = classes
 

@@ -12,7 +12,7 @@ from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, MultiLabelTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tasks.objectives import BinaryCrossEntropy, Objective
-from gnnfuse.tasks.task import Prediction, Task, check_outputs, linear_head, probabilities_of
+from gnnfuse.tasks.task import Prediction, Task, linear_head, probabilities_of
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -59,10 +59,10 @@ class MultiLabel(Task):
             model,
             builder,
             head=linear_head(model.dim, len(classes), dropout),
+            outputs=len(classes),
             objectives=[BinaryCrossEntropy()] if objectives is None else objectives,
             judge=BinaryCrossEntropy(),
         )
-        check_outputs(self.objectives, len(classes))
         self.dropout = dropout
         self.threshold = threshold
         self.classes = classes

@@ -13,7 +13,7 @@ from gnnfuse.graph.node_target import UNKNOWN
 from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
 from gnnfuse.tasks.objectives import NodeCrossEntropy, Objective
-from gnnfuse.tasks.task import Prediction, Task, check_outputs, linear_head
+from gnnfuse.tasks.task import Prediction, Task, linear_head
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -82,10 +82,10 @@ class NodeClassification(Task):
             model,
             builder,
             head=linear_head(model.dim, len(target.classes), dropout),
+            outputs=len(target.classes),
             objectives=[NodeCrossEntropy()] if objectives is None else objectives,
             judge=NodeCrossEntropy(),
         )
-        check_outputs(self.objectives, len(target.classes))
         self.dropout = dropout
         self.of = target.of
         self.classes = target.classes

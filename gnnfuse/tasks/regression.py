@@ -11,7 +11,7 @@ from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget, Ragged
 from gnnfuse.sample import Sample
 from gnnfuse.tasks.objectives import Objective, SquaredError
-from gnnfuse.tasks.task import Prediction, Task, check_outputs, linear_head
+from gnnfuse.tasks.task import Prediction, Task, linear_head
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -53,10 +53,10 @@ class Regression(Task):
             model,
             builder,
             head=linear_head(model.dim, size, dropout),
+            outputs=size,
             objectives=[SquaredError()] if objectives is None else objectives,
             judge=SquaredError(),
         )
-        check_outputs(self.objectives, size)
         self.dropout = dropout
         self.target = builder.target
         if size > 1:

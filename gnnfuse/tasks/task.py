@@ -17,7 +17,7 @@ from gnnfuse.graph.signal_dropout import seed_of
 from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable
-from gnnfuse.tasks.objectives import Objective, Step, TargetObjective
+from gnnfuse.tasks.objectives import BatchObjective, Objective, Step, TargetObjective
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -46,6 +46,7 @@ class Task(nn.Module, Saveable, ABC):
         model: fuses each graph into one vector.
         builder: turns samples into batches; its target encoding defines what the head predicts.
         head: turns fused vectors into outputs.
+        outputs: numbers per row of the outputs, for objectives that are made for some number; None to check nothing.
         objectives: training minimises the sum of weight times value.
         judge: the objective that is logged, in training and validation alike, and compared between epochs. Objectives
             with smoothed labels or class weights change what is learned, and may rank a confident, correct epoch below
@@ -74,12 +75,13 @@ class Task(nn.Module, Saveable, ABC):
         builder: GraphBuilder,
         *,
         head: nn.Module,
+        outputs: int | None = None,
         objectives: Sequence[Objective],
         judge: Objective,
     ) -> None:
         super().__init__()
         model.check_fits(builder)
-        _check_objectives(objectives, model)
+        _check_objectives(objectives, model, outputs)
         self.model = model
         self.builder = builder if model.sees_edges else builder.without_edges()
         self.head = head
@@ -127,7 +129,7 @@ class Task(nn.Module, Saveable, ABC):
             step: of one batch.
             whole: include objectives over a whole batch, as when the step is not one of several parts.
         """
-        asked = [objective for objective in self.objectives if whole or objective.over == "samples"]
+        asked = [objective for objective in self.objectives if whole or not isinstance(objective, BatchObjective)]
         return {objective.name: objective(step) * objective.weight for objective in asked} | dict(step.fused.losses)
 
     @abstractmethod
@@ -209,7 +211,7 @@ def linear_head(dim: int, outputs: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, outputs))
 
 
-def _check_objectives(objectives: Sequence[Objective], model: FusionModel) -> None:
+def _check_objectives(objectives: Sequence[Objective], model: FusionModel, outputs: int | None) -> None:
     names = [objective.name for objective in objectives]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"found the objectives {', '.join(names) or 'none'}, expected one or more of different names")
@@ -219,16 +221,7 @@ def _check_objectives(objectives: Sequence[Objective], model: FusionModel) -> No
             raise ValueError(
                 f"objective {objective.name!r} needs {', '.join(lacking)}, {type(model).__name__} gives {gives}"
             )
-
-
-def check_outputs(objectives: Iterable[Objective], outputs: int) -> None:
-    """Refuse objectives made for another number of outputs, such as weights for other classes.
-
-    Raises:
-        ValueError: names the objective and both numbers.
-    """
-    for objective in objectives:
-        if objective.outputs not in (None, outputs):
+        if outputs is not None and objective.outputs not in (None, outputs):
             raise ValueError(f"objective {objective.name!r} is made for {objective.outputs} outputs, found {outputs}")
 
 

@@ -106,7 +106,7 @@ class LightningTask(lightning.LightningModule):
             weight = self.train_batches.weight(number)
             loss = torch.stack([*losses.values()]).sum() if losses else None
             loss = loss if loss is None or weight == 1.0 else loss * weight
-        if not any(objective.over == "batch" for objective in self.task.objectives):
+        if not any(isinstance(objective, BatchObjective) for objective in self.task.objectives):
             if loss is None or self.task.of is not None:  # such a task does not need all outputs of the model
                 return self._nothing() if loss is None else loss + self._nothing()
             return loss

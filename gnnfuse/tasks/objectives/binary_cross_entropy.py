@@ -6,12 +6,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from gnnfuse.tasks.class_weights import weights_tensor
-from gnnfuse.tasks.objectives.objective import TargetObjective
+from gnnfuse.tasks.objectives.objective import ClassWeighted
 from gnnfuse.tasks.probabilities import label_probabilities
 
 
-class BinaryCrossEntropy(TargetObjective):
+class BinaryCrossEntropy(ClassWeighted):
     """The mean over samples and labels of the negative log-probability of having, or not having, the label.
 
     Args:
@@ -23,13 +22,9 @@ class BinaryCrossEntropy(TargetObjective):
     """
 
     name = "binary_cross_entropy"
-    class_weight: Tensor | None
 
     def __init__(self, *, class_weights: Sequence[float] | None = None, weight: float = 1.0) -> None:
-        super().__init__(weight)
-        self.class_weights = None if class_weights is None else tuple(class_weights)
-        self.outputs = None if class_weights is None else len(class_weights)
-        self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
+        super().__init__(class_weights, weight)
 
     def loss(
         self, outputs: Float[Tensor, "samples labels"], target: Float[Tensor, "samples labels"]

@@ -6,12 +6,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from gnnfuse.tasks.class_weights import weights_tensor
-from gnnfuse.tasks.objectives.objective import TargetObjective
+from gnnfuse.tasks.objectives.objective import ClassWeighted
 from gnnfuse.tasks.probabilities import class_probabilities
 
 
-class CrossEntropy(TargetObjective):
+class CrossEntropy(ClassWeighted):
     """The mean negative log-probability of the true class.
 
     Args:
@@ -30,7 +29,6 @@ class CrossEntropy(TargetObjective):
     """
 
     name = "cross_entropy"
-    class_weight: Tensor | None
 
     def __init__(
         self,
@@ -39,11 +37,8 @@ class CrossEntropy(TargetObjective):
         class_weights: Sequence[float] | None = None,
         weight: float = 1.0,
     ) -> None:
-        super().__init__(weight)
+        super().__init__(class_weights, weight)
         self.label_smoothing = label_smoothing
-        self.class_weights = None if class_weights is None else tuple(class_weights)
-        self.outputs = None if class_weights is None else len(class_weights)
-        self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
 
     def loss(self, outputs: Float[Tensor, "samples classes"], target: Int[Tensor, "samples"]) -> Float[Tensor, ""]:
         """The mean over samples, each times the weight of its class."""

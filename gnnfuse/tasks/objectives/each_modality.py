@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective
+from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective, refuse_other_kinds
 
 
 class EachModality(Objective):
@@ -25,11 +25,7 @@ class EachModality(Objective):
 
     def __init__(self, objective: TargetObjective, *, weight: float = 1.0) -> None:
         super().__init__(weight)
-        if not isinstance(objective, TargetObjective):
-            raise ValueError(
-                f"EachModality: found a {type(objective).__name__}, expected an objective of outputs and targets "
-                "alone, such as CrossEntropy()"
-            )
+        refuse_other_kinds("EachModality", objective)
         self.objective = objective
         self.outputs = objective.outputs
         self.name = f"{objective.name}_of_each_modality"

@@ -7,11 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from gnnfuse.tasks.class_weights import weights_tensor
-from gnnfuse.tasks.objectives.objective import TargetObjective
+from gnnfuse.tasks.objectives.objective import ClassWeighted
 
 
-class FocalLoss(TargetObjective):
+class FocalLoss(ClassWeighted):
     """Cross-entropy that gives less weight to samples already classified with confidence.
 
         -(1 - p)^gamma log p, with p the probability of the true class
@@ -36,18 +35,14 @@ class FocalLoss(TargetObjective):
     """
 
     name = "focal_loss"
-    class_weight: Tensor | None
 
     def __init__(
         self, *, gamma: float = 2.0, class_weights: Sequence[float] | None = None, weight: float = 1.0
     ) -> None:
-        super().__init__(weight)
+        super().__init__(class_weights, weight)
         if gamma < 0:
             raise ValueError(f"FocalLoss: found gamma={gamma}, expected 0 or more")
         self.gamma = gamma
-        self.class_weights = None if class_weights is None else tuple(class_weights)
-        self.outputs = None if class_weights is None else len(class_weights)
-        self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
 
     def loss(self, outputs: Float[Tensor, "samples classes"], target: Int[Tensor, "samples"]) -> Float[Tensor, ""]:
         """The mean over the samples."""

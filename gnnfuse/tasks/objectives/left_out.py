@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.graph.signal_dropout import drawn_of_batch
-from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective
+from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective, refuse_other_kinds
 
 
 class LeftOut(Objective):
@@ -30,11 +30,7 @@ class LeftOut(Objective):
 
     def __init__(self, objective: TargetObjective, *, probability: float = 0.5, weight: float = 1.0) -> None:
         super().__init__(weight)
-        if not isinstance(objective, TargetObjective):
-            raise ValueError(
-                f"LeftOut: found a {type(objective).__name__}, expected an objective of outputs and targets alone, "
-                "such as CrossEntropy()"
-            )
+        refuse_other_kinds("LeftOut", objective)
         if not 0 < probability < 1:
             raise ValueError(f"LeftOut: found probability={probability}, expected one above 0 and below 1")
         self.objective = objective

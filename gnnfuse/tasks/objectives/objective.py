@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Shaped
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, GraphBuilder, Ragged
 from gnnfuse.readout.fused import Fused
+from gnnfuse.tasks.class_weights import weights_tensor
 
 
 class Step(NamedTuple):
@@ -49,14 +50,11 @@ class Objective(nn.Module, ABC):
     Attributes:
         name: name of the value in logs and messages.
         needs: the model outputs it requires, of "parts" and "nodes" (`FusionModel.gives`).
-        over: whether the value is a mean over the samples, which adds up over the parts of a step, or a function of the
-            whole batch, such as a contrastive loss, which does not.
         outputs: required number of head outputs per sample; None for any number.
     """
 
     name: str
     needs: frozenset[str] = frozenset()
-    over: ClassVar[Literal["samples", "batch"]] = "samples"
     outputs: int | None = None
 
     def __init__(self, weight: float = 1.0) -> None:
@@ -102,6 +100,42 @@ class TargetObjective(Objective):
         return None
 
 
+def refuse_other_kinds(owner: str, objective: object) -> None:
+    """Refuse an objective that needs more than outputs and targets, for one that applies it to other outputs.
+
+    Raises:
+        ValueError: names the owner and the kind that was found.
+    """
+    if not isinstance(objective, TargetObjective):
+        raise ValueError(
+            f"{owner}: found a {type(objective).__name__}, expected an objective of outputs and targets alone, such as "
+            "CrossEntropy()"
+        )
+
+
+class ClassWeighted(TargetObjective):
+    """A loss over classes or labels with a factor for each.
+
+    Args:
+        class_weights: the factors, in the order of the classes; None for 1.
+        weight: as for every `Objective`.
+
+    Raises:
+        ValueError: a weight that is not above 0.
+
+    Attributes:
+        class_weight: `[classes]`, the factors on the device of the task; None for 1.
+    """
+
+    class_weight: Tensor | None
+
+    def __init__(self, class_weights: Sequence[float] | None, weight: float) -> None:
+        super().__init__(weight)
+        self.class_weights = None if class_weights is None else tuple(class_weights)
+        self.outputs = None if class_weights is None else len(class_weights)
+        self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
+
+
 class BatchObjective(Objective):
     """An objective over the whole batch, such as a contrastive loss: its value is not a mean over samples.
 
@@ -109,8 +143,6 @@ class BatchObjective(Objective):
     processes, so that the gradient does not depend on how a step is divided. The parts of a step are then kept until
     its end: accumulation saves no memory.
     """
-
-    over: ClassVar[Literal["samples", "batch"]] = "batch"
 
     @abstractmethod
     def loss(self, fused: Fused, target: Shaped[Tensor, "graphs ..."]) -> Float[Tensor, ""]:
