@@ -101,8 +101,9 @@ class LightningTask(lightning.LightningModule):
             step = self.task.step(batch, draw=(self.config.seed, self.current_epoch))
             losses = self.task.losses(step, whole=False)
             self._check_finite(losses, batch, number)
+            judged = self._judged(step)
             for mean in (self._train_loss, self._step_loss):
-                mean.add(self._judged(step), len(batch))
+                mean.add(judged, len(batch))
             weight = self.train_batches.weight(number)
             loss = torch.stack([*losses.values()]).sum() if losses else None
             loss = loss if loss is None or weight == 1.0 else loss * weight
