@@ -60,7 +60,7 @@ def export(dataset: Dataset, folder: Path) -> Path:
 
 def fit(table: Path, out: Path, seed: int) -> dict[str, Any]:
     """Run the command; what it found on the test rows, and its seconds."""
-    command = [sys.executable, "-m", "gnnfuse.cli", "fit", str(table), "--out", str(out), "--seed", str(seed)]
+    command = [sys.executable, "-m", "gnnfuse", "fit", str(table), "--out", str(out), "--seed", str(seed)]
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     seconds = time.perf_counter() - started

@@ -88,7 +88,7 @@ def test_wrong_input_is_one_line(words: tuple[str, ...], parts: tuple[str, ...],
 
 
 def test_a_fresh_process_exits_with_two_and_no_traceback(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "gnnfuse.cli", "bench", "--task", "digit"]
+    words = [sys.executable, "-m", "gnnfuse", "bench", "--task", "digit"]
     finished = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     refused(Finished(finished.returncode, finished.stdout, finished.stderr), "did you mean 'digits'")
 

@@ -187,7 +187,7 @@ def test_numbers_of_training_reach_it(words: Path, run: Run, monkeypatch: pytest
 def test_two_processes_write_one_model(words: Path, more: tuple[str, ...]) -> None:
     out = words.parent / "model"
     asked = ("fit", words, "--out", out, *SMALL, "--text", "word", "--devices", 2, "--strategy", "ddp", *more)
-    command = [sys.executable, "-m", "gnnfuse.cli", *map(str, asked)]
+    command = [sys.executable, "-m", "gnnfuse", *map(str, asked)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert found.returncode == 0, found.stderr
     assert set(json.loads((out / "results.json").read_text())["metrics"]) == {"valid", "test"}
