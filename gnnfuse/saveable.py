@@ -5,7 +5,7 @@ when a method is called, so that importing a model does not import it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import torch
@@ -37,10 +37,10 @@ class Saveable:
         Raises:
             ValueError: it is of another class; also as `gnnfuse.saving.from_pretrained`.
         """
-        own = () if cls.__module__.startswith("gnnfuse.") else (cls,)  # calling its own method implies trust in it
+        own = [] if cls.__module__.startswith("gnnfuse.") else [cls]  # calling its own method implies trust in it
         found = _saving("from_pretrained")(
             source,
-            classes=(*classes, *own),
+            classes=[*checked_classes(classes), *own],
             device=device,
             revision=revision,
             cache_dir=cache_dir,
@@ -64,6 +64,28 @@ class Saveable:
         """Save it to a repository of the Hugging Face hub; see `gnnfuse.saving.push_to_hub`."""
         address: str = _saving("push_to_hub")(self, repo_id, card=card, private=private, revision=revision, token=token)
         return address
+
+
+def checked_classes(classes: object) -> tuple[type, ...]:
+    """The classes that a caller passed as `classes=`, once each is known to be one.
+
+    Raises:
+        ValueError: no list or tuple, or an entry that is no class.
+
+    Example:
+        >>> checked_classes(int)
+        Traceback (most recent call last):
+        ...
+        ValueError: found classes=<class 'int'>, expected a list of classes, such as classes=[int]
+    """
+    if isinstance(classes, str | bytes) or not isinstance(classes, Iterable):
+        such = f", such as classes=[{classes.__name__}]" if isinstance(classes, type) else ""
+        raise ValueError(f"found classes={classes!r}, expected a list of classes{such}")
+    found = tuple(classes)
+    for each in found:
+        if not isinstance(each, type):
+            raise ValueError(f"found {each!r} in classes=, expected classes: import it and pass the class itself")
+    return found
 
 
 def _saving(name: str) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 
 from gnnfuse import catalog
+from gnnfuse.saveable import checked_classes
 from gnnfuse.saving.describe import Json, place_of, places_in, short_name
 from gnnfuse.saving.within_bounds import BoundsError
 
@@ -35,10 +36,7 @@ def build(described: Json, *, classes: Sequence[type] = ()) -> object:
         ...
         ValueError: class os:system is not listed in the catalogue; if you trust it, pass it in classes=
     """
-    strangers = [found for found in classes if not isinstance(found, type)]
-    if strangers:
-        raise ValueError(f"found {strangers[0]!r} in classes=, expected classes: import it and pass the class itself")
-    return _build(described, _by_place(described, classes))
+    return _build(described, _by_place(described, checked_classes(classes)))
 
 
 def _by_place(described: Json, classes: Sequence[type]) -> Mapping[str, type]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gnnfuse.fusion import FusionModel
 from gnnfuse.model_card import ModelCard
+from gnnfuse.saveable import checked_classes
 from gnnfuse.saving.build import build
 from gnnfuse.saving.card import card_text, is_untouched
 from gnnfuse.saving.config import CONFIG, config_of, listing_in, read_config
@@ -112,6 +113,7 @@ def from_pretrained(
             of another shape or altered, a config and weights of different saves, a config that describes a far larger
             model than the weights, or parts that would have to be downloaded.
     """
+    classes = checked_classes(classes)
     folder = local_folder(source, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
     config, weights, path = _read(folder)
     listed = listing_in(config)

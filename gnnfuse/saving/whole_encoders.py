@@ -8,6 +8,7 @@ import torch
 
 from gnnfuse.fusion import FusionModel
 from gnnfuse.nodes import CachedNodes
+from gnnfuse.saveable import checked_classes
 from gnnfuse.saving.build import build
 from gnnfuse.saving.describe import Json, describe, place_of
 from gnnfuse.tasks import Task
@@ -44,7 +45,7 @@ def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool 
         ...
         ValueError: Concat: found no node type that reads cached features
     """
-    found: dict[str, CachedNodes] = {}
+    classes, found = checked_classes(classes), dict[str, CachedNodes]()
     described = _without_cache(describe(module), classes, found)
     if not found:
         raise ValueError(f"{type(module).__name__}: found no node type that reads cached features")

@@ -8,6 +8,7 @@ from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.readout import Readout
 from gnnfuse.sample import Sample
+from gnnfuse.saveable import checked_classes
 from gnnfuse.saving.build import build
 from gnnfuse.saving.describe import describe
 from gnnfuse.testing.properties import check_batches, check_defined, check_parameters, make_seeded, probe, widened
@@ -57,6 +58,6 @@ def check_readout(
 
 def _again(readout: Readout, classes: Sequence[type]) -> Readout:
     with torch.random.fork_rng(devices=[]):
-        built = build(describe(readout), classes=[type(readout), *classes])
+        built = build(describe(readout), classes=[type(readout), *checked_classes(classes)])
     assert isinstance(built, Readout), "a description names the object's own class"
     return built

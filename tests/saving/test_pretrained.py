@@ -3,9 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,9 +18,9 @@ from gnnfuse.message_passing import RelationAttention
 from gnnfuse.nodes import Features
 from gnnfuse.readout import AttentionReadout, HubReadout
 from gnnfuse.sample import Sample
-from gnnfuse.saving import from_pretrained, lost_arguments, save_pretrained
+from gnnfuse.saving import from_pretrained, lost_arguments, save_pretrained, uncached
 from gnnfuse.tasks import Classification, CrossEntropy, Regression, Task
-from gnnfuse.testing import example_builder, random_samples
+from gnnfuse.testing import check_readout, example_builder, random_samples
 
 DIM = 8
 
@@ -273,6 +274,28 @@ def test_who_loads_by_a_class_of_their_own_allows_it(tmp_path: Path) -> None:
     assert torch.equal(Halved.from_pretrained(tmp_path)(batch), saved(batch))
     with pytest.raises(ValueError, match=r"class .*test_pretrained:Halved is not listed in the catalogue"):
         FusionModel.from_pretrained(tmp_path)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_class_in_place_of_a_list_of_classes_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    own: Any = type("Own", (GraphFusion,), {"__module__": "elsewhere"})
+    builder = example_builder()
+    calls: list[Callable[[Any], object]] = [
+        lambda classes: from_pretrained(tmp_path, classes=classes),
+        lambda classes: GraphFusion.from_pretrained(tmp_path, classes=classes),
+        lambda classes: own.from_pretrained(tmp_path, classes=classes),
+        lambda classes: uncached(task(), classes=classes),
+        lambda classes: check_readout(AttentionReadout(16), builder, random_samples(seeded()), classes=classes),
+    ]
+    for call in calls:
+        with pytest.raises(
+            (ValueError, AssertionError), match=r"expected a list of classes, such as classes=\[Features\]$"
+        ):
+            call(Features)
+        with pytest.raises(
+            (ValueError, AssertionError), match=r"found classes='Features', expected a list of classes$"
+        ):
+            call("Features")
 
 
 def test_loading_changes_no_seed_and_ends_in_evaluation_mode(tmp_path: Path) -> None:
