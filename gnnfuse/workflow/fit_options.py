@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from gnnfuse import fit_defaults
+from gnnfuse.catalog import unknown
 from gnnfuse.data.rejects import OnError, check_on_error
 from gnnfuse.fit_defaults import Kind
 from gnnfuse.tables.split_keys import Fractions, check_fractions
 from gnnfuse.tables.target_kind import KINDS
+from gnnfuse.workflow.models import ModelName
 from gnnfuse.workflow.table_model import ReadoutName
 from gnnfuse.workflow.table_nodes import Encoders
 
@@ -36,8 +38,8 @@ class FitOptions:
             samples of the smallest.
 
     Raises:
-        ValueError: an unknown policy or readout, a readout for another model, a separator without lists of labels, or
-            invalid fractions.
+        ValueError: an unknown model, kind, policy or readout, a readout for another model, a separator without lists
+            of labels, or invalid fractions.
 
     Example:
         >>> FitOptions(model="concat").depth
@@ -58,6 +60,9 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
+        ModelName.of(self.model)
+        if self.kind is not None and self.kind not in KINDS:
+            raise ValueError(unknown("kind of target", str(self.kind), KINDS))
         if self.readout is not None and (self.readout not in get_args(ReadoutName) or self.model != "graph"):
             raise ValueError(
                 f"found readout {self.readout!r} for model {self.model!r}, expected one of "

@@ -55,7 +55,6 @@ def even(number: int) -> str:
     [
         (lambda _: "yes", {}, r"found 1 class \('yes'\) in the training rows, expected at least two"),
         (lambda _: [], {"kind": "multilabel"}, "found no label in any of the training rows"),
-        (even, {"model": "grahp"}, "did you mean 'graph'"),
         (even, {"model": "unimodal"}, "means 2 models, expected one of unimodal:keys, unimodal:size|unimodal:features"),
         (even, {"model": "unimodal:kyes"}, "unknown signal 'kyes', did you mean 'keys'"),
         (even, {"dim": 7}, "7"),
@@ -69,6 +68,22 @@ def test_what_cannot_be_trained_is_refused_before_files_are_read(
         run(tmp_path / "model", words(label), observer, **options)
     assert "reading rows" not in observer.counted
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"model": "grahp"}, "unknown model 'grahp', did you mean 'graph'"),
+        ({"model": "unimdal:keys"}, "unknown model 'unimdal', did you mean 'unimodal'"),
+        ({"model": "concat:keys"}, "model 'concat' has no variants, found 'concat:keys'"),
+        ({"model": "unimodal", "kind": "regresion"}, "unknown kind of target 'regresion', did you mean 'regression'"),
+        ({"model": Features}, "found .* among the models, expected names"),
+    ],
+)
+def test_options_without_meaning_are_refused_before_there_is_a_table(options: dict[str, Any], part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        FitOptions(**options)
 
 
 def test_classes_that_unreadable_rows_take_along_are_refused_after_reading(tmp_path: Path) -> None:
