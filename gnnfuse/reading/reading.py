@@ -24,7 +24,7 @@ class Reading:
     number: int
     id: str | None
     bad: tuple[tuple[str, str, str], ...]
-    present: frozenset[str]
+    present: tuple[str, ...]
     target: object
     wrong_target: tuple[str | None, str] | None
 
@@ -38,7 +38,7 @@ def read_once(builder: GraphBuilder, number: int, sample: Sample) -> Reading:
     named = sample.named(number)
     builder.check_signals([named])
     bad: list[tuple[str, str, str]] = []
-    present: set[str] = set()
+    present: list[str] = []
     for signal, readers in _readers(builder).items():
         rest, left = named, True
         while left:
@@ -49,10 +49,10 @@ def read_once(builder: GraphBuilder, number: int, sample: Sample) -> Reading:
                 rest = with_rest_of(rest, signal)
                 left = signal in rest.signals
             else:
-                present |= {signal} if any(found) else set()
+                present += [signal] if any(found) else []
                 left = False
     wrong = _wrong_with_target(builder, named)
-    return Reading(number, sample.id, tuple(bad), frozenset(present), None if wrong else _named(builder, named), wrong)
+    return Reading(number, sample.id, tuple(bad), tuple(present), None if wrong else _named(builder, named), wrong)
 
 
 def _readers(builder: GraphBuilder) -> dict[str, list[NodeType]]:

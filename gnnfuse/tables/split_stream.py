@@ -75,7 +75,7 @@ def split_stream(
     targets = () if target is None else target.columns
     given, moved, missing = array("b"), array("b"), array("q")
     homes: dict[str, str] = {}
-    for row, cells in enumerate(table.each({*rule.columns, *targets})):
+    for row, cells in enumerate(table.each(dict.fromkeys([*rule.columns, *targets]))):
         split = rule.split_of(row, cells)
         given.append(NAMES.index(split))
         if rule.column is not None:

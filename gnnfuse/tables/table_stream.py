@@ -71,7 +71,9 @@ class TableStream(SampleStream):
 
     def _wanted(self, rows: RowSignals) -> Iterator[tuple[int, Cells, FeatureRow | None]]:
         split = None if self.rule is None else self.split
-        used = rows.used if self.rule is None or split is None else tuple({*rows.used, *self.rule.columns})
+        used = (
+            rows.used if self.rule is None or split is None else tuple(dict.fromkeys([*rows.used, *self.rule.columns]))
+        )
         for row, (cells, features) in enumerate(self._each(used)):
             if self.rule is None or split is None or self.rule.split_of(row, cells) == split:
                 yield row, cells, features

@@ -43,7 +43,10 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
         },
         "rows": {"in": plan.rows.survey.rows_in, "left_out": rows_left_out(plan.rows.rejects)},
         "cells_taken_for_empty": sum(not reject.left_out for reject in plan.rows.rejects),
-        "present": {split: dict(found) for split, found in plan.rows.survey.present.items()},
+        "present": {
+            split: {signal: found.get(signal, 0) for signal in plan.request.columns.signals}
+            for split, found in plan.rows.survey.present.items()
+        },
         "model": {
             "name": plan.request.options.model,
             "dim": plan.request.options.dim,
@@ -220,7 +223,7 @@ def _data_lines(results: Results) -> list[str]:
     lines += [f"- {role}: {listed([*map(code, names)])}" for role, names in results["columns"].items()]
     train = results["present"].get("train", {})
     total = splits["train"]
-    for signal, count in sorted(train.items()):
+    for signal, count in train.items():
         lines.append(f"- {code(signal)} is there in {count:,} of {total:,} training rows")
     lines += [
         f"- {code(each['signal'])} is read by {code(each['model'])}, {_how(each)}"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -96,6 +97,14 @@ def test_the_folder_holds_model_report_and_results(fitted: Fitted) -> None:
     report = (fitted.folder / "report.md").read_text()
     assert f"{fitted.metrics['test']['accuracy']:.4g}" in report
     assert "![" in report
+
+
+def test_signals_are_counted_in_the_order_of_the_columns(fitted: Fitted) -> None:
+    """Not in that of a set, which changes from process to process."""
+    for counts in json.loads((fitted.folder / "results.json").read_text())["present"].values():
+        assert list(counts) == ["photo", "clip", "word", "features"]
+    report = (fitted.folder / "report.md").read_text()
+    assert re.findall(r"^- `(\w+)` is there in \d+ of", report, flags=re.MULTILINE) == list(counts)
 
 
 def test_a_saved_model_says_what_the_fitted_one_says(fitted: Fitted, media: Path, tmp_path: Path) -> None:

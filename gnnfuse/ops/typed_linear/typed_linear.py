@@ -51,7 +51,7 @@ def typed_linear(
         [[1.0, 2.0], [-2.0, -3.0]]
     """
     check(values, weights, biases, counts, parts)
-    kind, given = values.device.type, {tensor.dtype for tensor in (values, *weights, *biases)}
+    kind, given = values.device.type, dict.fromkeys(tensor.dtype for tensor in (values, *weights, *biases))
     if kind != "meta" and torch.is_autocast_enabled(kind) and torch.float64 not in given:
         dtype = torch.get_autocast_dtype(values.device.type)
         values, weights, biases = values.to(dtype), [w.to(dtype) for w in weights], [b.to(dtype) for b in biases]
