@@ -1,8 +1,11 @@
 """Data sets of PyTorch Geometric as samples."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data, HeteroData
+from torch_geometric.data import Batch, Data, HeteroData
 
 from gnnfuse.fusion import GraphFusion
 from gnnfuse.graph import ClassTarget, GraphBuilder, NodeTarget, NumberTarget
@@ -98,3 +101,140 @@ def test_edges_beside_the_nodes_name_the_sample() -> None:
     samples, node_types, rules = samples_of([data])
     with pytest.raises(ValueError, match=r"edges user likes film: found source 5, expected 0\.\.1"):
         GraphBuilder(node_types, rules)(samples)
+
+
+def labelled(*sizes: int, y: Any) -> list[Data]:
+    """Graphs without edges, of these sizes, with `y(size)`."""
+    return [Data(x=torch.ones(size, 2), y=y(size)) for size in sizes]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "targets"),
+    [
+        (labelled(3, 1, 2, y=torch.arange), [[0, 1, 2], [0], [0, 1]]),  # one per node, also where there is one node
+        (labelled(3, 1, y=lambda size: torch.zeros(size, 1)), [[0.0, 0.0, 0.0], [0.0]]),
+        (labelled(2, 1, y=lambda size: torch.eye(2)[:size]), [[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0]]]),
+        (labelled(2, 1, y=lambda size: ["a", "b"][:size]), [["a", "b"], ["a"]]),
+        (labelled(1, 1, y=lambda _: torch.tensor([4])), [4, 4]),  # of the graph, as no graph has two nodes
+        (labelled(3, 1, y=lambda _: torch.tensor([4])), [4, 4]),
+        (labelled(3, 1, y=lambda _: torch.ones(1, 3)), [[1.0] * 3] * 2),
+        (labelled(3, 2, y=lambda _: torch.ones(3)), [[1.0] * 3] * 2),
+        (labelled(3, 2, y=lambda _: np.array([0.5, 2.0])), [[0.5, 2.0]] * 2),
+        (labelled(3, 2, y=lambda _: "cat"), ["cat", "cat"]),
+        (labelled(3, 2, y=lambda _: 7), [7, 7]),
+        ([*labelled(3, y=torch.arange), *labelled(2, y=lambda _: None)], [[0, 1, 2], None]),
+    ],
+)
+def test_what_y_belongs_to_is_decided_for_the_data_set(dataset: list[Data], targets: list[object]) -> None:
+    found = [sample.target for sample in samples_of(dataset)[0]]
+    assert found == targets
+    assert [type(target) for target in found] == [type(target) for target in targets]
+
+
+def test_y_of_a_node_type_is_one_label_per_node_even_if_there_is_one() -> None:
+    def one(users: int, y: object) -> HeteroData:
+        data = HeteroData()
+        data["user"].x, data["user"].y, data["film"].x = torch.ones(users, 1), y, torch.ones(2, 1)
+        return data
+
+    dataset = [one(1, torch.tensor([5])), one(0, torch.zeros(0)), one(2, [1, 0])]
+    assert [sample.target for sample in samples_of(dataset)[0]] == [[5], [], [1, 0]]
+    with pytest.raises(ValueError, match=r"^graph 1: found y of 3 labels for 2 nodes of type 'user', expected one per"):
+        samples_of([one(1, [5]), one(2, [1, 0, 1])])
+    data, other = one(2, [1, 0]), one(2, [1, 0])
+    data["film"].y = torch.zeros(2)
+    with pytest.raises(ValueError, match=r"^graph 0: found y of node type 'film', and of node type 'user' in graph 0"):
+        samples_of([data])
+    other.y = torch.ones(1)
+    with pytest.raises(ValueError, match=r"graph 1: found y of the graph, and of node type 'user' in graph 0"):
+        samples_of([one(1, [5]), other])
+
+
+def test_a_y_of_changing_size_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^graph 1: found y of 4 numbers for 2 nodes, expected 3 as in graph 0, or"):
+        samples_of([*labelled(3, y=torch.arange), *labelled(2, y=lambda _: torch.ones(4))])
+
+
+def test_arrays_and_lists_count_as_the_tensors_that_they_hold() -> None:
+    tensors = Data(
+        x=torch.tensor([[1.0], [2.0]]), pos=torch.tensor([[0.0], [3.0]]), edge_index=torch.tensor([[0], [1]]), y=4
+    )
+    arrays = Data(
+        x=np.array([[1.0], [2.0]], dtype=np.float32), pos=np.array([0.0, 3.0]), edge_index=np.array([[0], [1]]),
+        y=np.array([4]),
+    )  # fmt: skip
+    lists = Data(x=[[1.0], [2.0]], pos=[0.0, 3.0], edge_index=[[0], [1]], y=[4])
+    samples, node_types, rules = samples_of([tensors, arrays, lists])
+    assert [sample.target for sample in samples] == [4, 4, 4]
+    builder = GraphBuilder(node_types, rules, target=NumberTarget())
+    first, *others = [to_pyg(builder([sample])) for sample in samples]
+    assert first["node"].pos.tolist() == [[0.0], [3.0]]
+    for other in others:
+        assert torch.equal(other["node"].x, first["node"].x)
+        assert torch.equal(other["node"].pos, first["node"].pos)
+        assert torch.equal(other["node", "edge", "node"].edge_index, torch.tensor([[0], [1]]))
+    assert samples_of([Data(x=[1.0, 2.0], edge_index=[[], []])])[0][0].signals["node"].edges[  # type: ignore[attr-defined]
+        "node", "edge"
+    ].tolist() == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            Data(x=[["red"]]),
+            r"sample '1', signal 'node': found x as list \(<U3 is not a type of numbers\), expected an",
+        ),
+        (Data(x=[[1.0], [1.0, 2.0]]), "sample '1', signal 'node': found x as list"),
+        (Data(x=[1.0, 2.0], pos=["a", "b"]), "sample '1', signal 'node': found pos as list"),
+        (Data(x=torch.tensor(1.0)), r"graph 1: found x of shape \[\] of type 'node', expected \[nodes, ...\]"),
+        (
+            Data(x=[1.0, 2.0], edge_index=[[0, 1], [1, 0], [0, 0]]),
+            r"graph 1: found edge_index of shape \[3, 2\] of type",
+        ),
+        (Data(x=[1.0], edge_index=[["a"], ["b"]]), "sample '1', signal 'node edge node': found edge_index as list"),
+        (Data(edge_index=[[0], [1]]), "graph 1: found 1 edges 'node edge node', expected none: there are no nodes of"),
+        (Data(num_nodes=2), r"graph 1: nodes of type 'node' have no x, .* such as Constant\(\) or OneHotDegree\(\)"),
+    ],
+)
+def test_a_graph_that_cannot_be_read_is_named(data: Data, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}") as raised:
+        samples_of([ring(3), data])
+    assert "\n" not in str(raised.value)
+
+
+def test_positions_of_other_dimensions_are_refused_and_those_of_some_graphs_are_left_out() -> None:
+    flat, deep, bare = (
+        Data(x=torch.ones(2, 1), **pos) for pos in ({"pos": torch.ones(2, 2)}, {"pos": torch.ones(2, 3)}, {})
+    )
+    with pytest.raises(ValueError, match="graph 1: found 3 coordinates pos of type 'node', expected 2 as in graph 0"):
+        samples_of([flat, deep])
+    with pytest.warns(UserWarning, match="not read: pos of 'node', which not all graphs have"):
+        _, (node_type,), _ = samples_of([flat, bare])
+    assert "position" not in node_type.provides
+
+
+def test_graphs_may_have_different_types_of_nodes_and_edges() -> None:
+    users, pages = HeteroData(), HeteroData()
+    users["user"].x, users["user", "knows", "user"].edge_index = torch.ones(2, 1), torch.tensor([[0], [1]])
+    pages["page"].x, pages["page", "links", "page"].edge_index = torch.ones(3, 4), torch.tensor([[2], [0]])
+    pages["page", "by", "ghost"].edge_index = torch.zeros(2, 0, dtype=torch.int64)
+    samples, node_types, rules = samples_of([users, pages])
+    assert [sorted(sample.signals) for sample in samples] == [["user"], ["page"]]
+    batch = GraphBuilder(node_types, rules)(samples)
+    assert batch.num_nodes == 5
+    assert [str(relation) for relation in batch.relations] == ["page-links-page", "user-knows-user"]
+    pages["page", "by", "ghost"].edge_index = torch.tensor([[0], [0]])
+    with pytest.raises(ValueError, match=r"graph 1: found 1 edges 'page by ghost', expected none: .* 'ghost'"):
+        samples_of([users, pages])
+
+
+def test_a_graph_and_batches_count_as_their_graphs() -> None:
+    rings = [ring(size, near=size % 2 == 0) for size in (3, 4, 5)]
+    expected = [(sample.id, sample.target) for sample in samples_of(rings)[0]]
+    for dataset in (Batch.from_data_list(rings), [Batch.from_data_list(rings[:2]), rings[2]], (one for one in rings)):
+        assert [(sample.id, sample.target) for sample in samples_of(dataset)[0]] == expected
+    assert [sample.target for sample in samples_of(rings[1])[0]] == [1]
+    wrong: Any = None
+    with pytest.raises(ValueError, match="found a NoneType, expected graphs: torch_geometric's Data or HeteroData"):
+        samples_of(wrong)

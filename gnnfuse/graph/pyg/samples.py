@@ -2,43 +2,46 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from gnnfuse.edges import EdgeRule
 from gnnfuse.edges.given import GivenEdges
+from gnnfuse.graph.pyg.labels import targets_of
+from gnnfuse.graph.pyg.read_graph import Ends, PygGraph, read_graph
 from gnnfuse.nodes import Features, NodeType
 from gnnfuse.sample import Rows, Sample
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
-NODE, EDGE = "node", "edge"  # the types of a `Data`, which has one of each
-READ = {"x", "pos", "time", "y", "edge_index", "num_nodes", "batch", "ptr"}
-Ends = tuple[str, str, str]
-
 
 def samples_of(
-    dataset: "Iterable[HeteroData | Data]",
+    dataset: "Iterable[HeteroData | Data] | HeteroData | Data",
 ) -> tuple[list[Sample], tuple[NodeType, ...], tuple[EdgeRule, ...]]:
     """Samples from a data set's graphs, with the node types and edge rules that rebuild the same graphs.
 
     Every node type is a signal, `Features` of its `x` (a column if it is `[nodes]`), with positions if all graphs have
     `pos` and times if all have `time` (`[nodes, 2]`). A type without nodes in a graph is a missing signal. Every edge
-    type is a `GivenEdges` with its name, put between the names of its ends if two edge types share a name. The target
-    is the graph's `y` (a number, or a list of several), or the `y` of one node type as a list.
+    type is a `GivenEdges` with its name, put between the names of its ends if two edge types share a name. Tensors,
+    arrays and nested lists count alike.
+
+    The target is the graph's `y` (a number, or a list of several), or the `y` of one node type as a list of one label
+    per node. The `y` of a `Data` belongs to its nodes if every graph has as many entries as nodes, and not all graphs
+    have a single node.
 
     Args:
-        dataset: graphs of one kind; each `Data` has the node type "node" and the edge type "edge".
+        dataset: graphs; each `Data` has the node type "node" and the edge type "edge". A batch counts as its graphs,
+            and a single graph as a data set of one.
 
     Raises:
-        ValueError: no graphs, or a graph whose nodes lack `x` or have another number of features; names the graph.
+        ValueError: no graphs; nodes that lack `x` or have another number of features, or edges without nodes; or a `y`
+            that is neither of graphs nor of the nodes of one type. Names the graph.
 
     Warns:
-        UserWarning: attributes that are not read, such as `edge_attr`.
+        UserWarning: attributes that are not read, such as `edge_attr`, or `pos` that only some graphs have.
 
     Example:
         >>> import torch
@@ -49,59 +52,32 @@ def samples_of(
         >>> GraphBuilder(node_types, edge_rules, target=NumberTarget())(samples)
         GraphBatch(1 graphs; nodes: node 3; edges: node-edge-node 3; cpu)
     """
-    graphs = [_graph(place, data) for place, data in enumerate(dataset)]
+    graphs = [read_graph(place, data) for place, data in enumerate(_each(dataset))]
     if not graphs:
         raise ValueError("found no graphs, expected at least one")
     names = _names(sorted({ends for graph in graphs for ends in graph.edges}))
     types = sorted({name for graph in graphs for name in graph.nodes})
+    if not types:
+        raise ValueError("found no nodes with features x in any graph, expected some")
+    names = {ends: name for ends, name in names.items() if {ends[0], ends[2]} <= set(types)}  # the others are empty
     node_types = tuple(_node_type(name, graphs, names) for name in types)
     samples = [
-        Sample(
-            {of.name: _rows(of, graph, names) for of in node_types if _has_nodes(graph, of.name)},
-            graph.target,
-            str(graph.place),
-        )
-        for graph in graphs
+        Sample({of.name: _rows(of, graph, names) for of in node_types if of.name in graph.nodes}, y, str(graph.place))
+        for graph, y in zip(graphs, targets_of(graphs), strict=True)
     ]
     rules = tuple(GivenEdges(src=ends[0], dst=ends[2], name=name) for ends, name in names.items())
-    _warn(graphs)
+    _warn(graphs, node_types)
     return samples, node_types, rules
 
 
-class _Graph(NamedTuple):
-    place: int
-    nodes: Mapping[str, Mapping[str, Any]]  # type -> attribute -> PyG's value
-    edges: Mapping[Ends, Tensor]
-    target: object
-    unread: frozenset[str]
+def _each(dataset: "Iterable[HeteroData | Data] | HeteroData | Data") -> "Iterator[HeteroData | Data]":
+    """The graphs of a data set, of a batch, or of batches such as a loader gives; a single graph itself."""
+    from torch_geometric.data import Batch, Data, HeteroData
 
-
-def _graph(place: int, data: "HeteroData | Data") -> _Graph:
-    from torch_geometric.data import Data, HeteroData
-
-    if isinstance(data, HeteroData):
-        nodes = {name: dict(data[name].items()) for name in data.node_types}
-        edges = {ends: dict(data[ends].items()) for ends in data.edge_types}
-        target = data._global_store.get("y")
-    elif isinstance(data, Data):
-        held = dict(data._store.items())
-        of_edges = {name: held.pop(name) for name in data.edge_attrs()}
-        of_graph = held.pop("y", None) if "y" not in data.node_attrs() else None
-        nodes, edges, target = {NODE: held}, {(NODE, EDGE, NODE): of_edges} if of_edges else {}, of_graph
-    else:
-        raise ValueError(f"graph {place}: found a {type(data).__name__}, expected torch_geometric's Data or HeteroData")
-    labels = [store["y"] for store in nodes.values() if store.get("y") is not None]
-    found = {*chain(*nodes.values()), *chain(*edges.values())}
-    listed = {ends: store["edge_index"] for ends, store in edges.items() if "edge_index" in store}
-    target = target if target is not None else labels[0] if labels else None
-    return _Graph(place, nodes, listed, _plain(target), frozenset(found - READ))
-
-
-def _plain(target: object) -> object:
-    """A number, or a list of several; None stays."""
-    if not isinstance(target, Tensor):
-        return target
-    return target.item() if target.numel() == 1 else target.squeeze(0).tolist()
+    if not isinstance(dataset, Iterable):
+        raise ValueError(f"found a {type(dataset).__name__}, expected graphs: torch_geometric's Data or HeteroData")
+    for data in [dataset] if isinstance(dataset, Data | HeteroData) else dataset:
+        yield from data.to_data_list() if isinstance(data, Batch) else [data]
 
 
 def _names(ends: Sequence[Ends]) -> dict[Ends, str]:
@@ -110,51 +86,56 @@ def _names(ends: Sequence[Ends]) -> dict[Ends, str]:
     return {(src, rule, dst): rule if often[rule] == 1 else f"{src}_{rule}_{dst}" for src, rule, dst in ends}
 
 
-def _has_nodes(graph: _Graph, name: str) -> bool:
-    x = graph.nodes.get(name, {}).get("x")
-    if x is None and graph.nodes.get(name, {}).get("num_nodes", 0):
-        raise ValueError(f"graph {graph.place}: nodes of type {name!r} have no x, expected features [nodes, ...]")
-    return x is not None and len(x) > 0
-
-
-def _node_type(name: str, graphs: Sequence[_Graph], names: Mapping[Ends, str]) -> Features:
-    having = [graph for graph in graphs if _has_nodes(graph, name)]
-    if not having:
-        raise ValueError(f"found no nodes of type {name!r} with features x in any graph, expected some")
+def _node_type(name: str, graphs: Sequence[PygGraph], names: Mapping[Ends, str]) -> Features:
+    having = [graph for graph in graphs if name in graph.nodes]
     stores = [graph.nodes[name] for graph in having]
-    widths = [_column(store["x"]).shape[1] for store in stores]
-    if (other := next((place for place, width in enumerate(widths) if width != widths[0]), None)) is not None:
-        raise ValueError(
-            f"graph {having[other].place}: found {widths[other]} features of type {name!r}, expected {widths[0]} as in "
-            f"graph {having[0].place}"
-        )
-    placed = all(store.get("pos") is not None for store in stores)
+    placed = all("pos" in store for store in stores)
     return Features(
         signal=name,
-        width=widths[0],
-        timed=all(store.get("time") is not None for store in stores),
-        coordinates=stores[0]["pos"].shape[1] if placed else 0,
+        width=_width(having, name, "x", "features"),
+        timed=all("time" in store for store in stores),
+        coordinates=_width(having, name, "pos", "coordinates pos") if placed else 0,
         linked=any(dst == name for _, _, dst in names),
         max_nodes=None,
     )
 
 
-def _rows(of: Features, graph: _Graph, names: Mapping[Ends, str]) -> Rows:
+def _width(graphs: Sequence[PygGraph], name: str, attribute: str, what: str) -> int:
+    """The number of columns of an attribute, the same in all graphs."""
+    widths = [_columns(graph.nodes[name][attribute]).shape[1] for graph in graphs]
+    for graph, width in zip(graphs, widths, strict=True):
+        if width != widths[0]:
+            raise ValueError(
+                f"graph {graph.place}: found {width} {what} of type {name!r}, expected {widths[0]} as in graph "
+                f"{graphs[0].place}"
+            )
+    return widths[0]
+
+
+def _rows(of: Features, graph: PygGraph, names: Mapping[Ends, str]) -> Rows:
     store = graph.nodes[of.name]
-    into = {ends: name for ends, name in names.items() if ends[2] == of.name and ends in graph.edges}
     return Rows(
-        _column(store["x"]),
+        _columns(store["x"]),
         store["time"] if of.timed else None,
-        store["pos"] if of.coordinates else None,
-        {(ends[0], name): graph.edges[ends] for ends, name in into.items()},
+        _columns(store["pos"]) if of.coordinates else None,
+        {
+            (ends[0], name): graph.edges[ends]["edge_index"]  # beside it: edge_attr, edge_weight
+            for ends, name in names.items()
+            if ends[2] == of.name and ends in graph.edges
+        },
     )
 
 
-def _column(x: Tensor) -> Tensor:
-    return x.unsqueeze(1) if x.ndim == 1 else x.flatten(1)
+def _columns(values: Tensor) -> Tensor:
+    return values.unsqueeze(1) if values.ndim == 1 else values.flatten(1)
 
 
-def _warn(graphs: Sequence[_Graph]) -> None:
+def _warn(graphs: Sequence[PygGraph], node_types: Sequence[Features]) -> None:
     unread = sorted(frozenset().union(*(graph.unread for graph in graphs)))
+    for of in node_types:
+        read = {"pos": of.coordinates > 0, "time": of.timed}
+        found = {attribute for graph in graphs for attribute in graph.nodes.get(of.name, {})}
+        partly = [attribute for attribute, is_read in read.items() if attribute in found and not is_read]
+        unread += [f"{attribute} of {of.name!r}, which not all graphs have" for attribute in partly]
     if unread:
         warnings.warn(f"attributes that are not read: {', '.join(unread)}", stacklevel=3)
