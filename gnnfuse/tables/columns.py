@@ -7,6 +7,17 @@ from gnnfuse.tables.table import Table
 
 FEATURES = "features"
 SIGNALS = ("image", "audio", "text", "text_file", "rows")
+CELLS = {  # role -> what its cells hold, in words
+    "image": "pictures",
+    "audio": "recordings",
+    "text": "texts",
+    "text_file": "paths of texts",
+    "rows": "lists of numbers",
+    "features": "numbers",
+}
+NO_SIGNAL = "found no column to read, expected one of " + ", ".join(
+    f"{cells} (--{role.replace('_', '-')})" for role, cells in CELLS.items()
+)
 
 
 @dataclass(frozen=True, kw_only=True)

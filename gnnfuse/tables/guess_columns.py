@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gnnfuse.catalog import listed
 from gnnfuse.tables.column_evidence import MOSTLY, Evidence, gather
-from gnnfuse.tables.columns import Columns
+from gnnfuse.tables.columns import NO_SIGNAL, Columns
 from gnnfuse.tables.error import TableError
 from gnnfuse.tables.named_files import LOOK as FILES
 from gnnfuse.tables.named_files import NamedFiles, named_files
@@ -79,10 +79,8 @@ class Guess:
             return
         unused = [f"{found.column}: {found.reason}" for found in self.account if found.role == UNUSED]
         more = f"; and {len(unused) - 5} more" if len(unused) > 5 else ""
-        why = f" ({'; '.join(unused[:5])}{more})" if unused else ""
-        raise TableError(
-            f"found no column with pictures, recordings, texts or numbers{why}; name one, such as --text NAME"
-        )
+        why = f"; {'; '.join(unused[:5])}{more}" if unused else ""
+        raise TableError(f"{NO_SIGNAL}{why}")
 
 
 def _as_one(several: list[ColumnGuess]) -> ColumnGuess:

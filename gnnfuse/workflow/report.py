@@ -12,7 +12,6 @@ from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import code, plain
-from gnnfuse.tables.columns import FEATURES
 from gnnfuse.tasks import Task
 from gnnfuse.train import Evaluation, FitReport
 from gnnfuse.workflow.brief_metrics import brief, spelt
@@ -244,7 +243,7 @@ def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, 
     )
     more = {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
     if plan.request.columns.features:
-        more[f"numbers in {FEATURES}, in this order"] = listed(plan.request.columns.features, 100)
+        more["columns of features, in this order"] = listed(plan.request.columns.features, 100)
     return ModelCard(
         data=f"{_table_name(plan)}: {plan.rows.sizes['train']:,} training rows; {plan.split.splits.rule}",
         metrics=brief(metrics[split]),

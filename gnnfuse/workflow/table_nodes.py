@@ -19,6 +19,7 @@ from gnnfuse.nodes.patch_encoders import ConvPatches
 from gnnfuse.nodes.pretrained import PretrainedAudio, PretrainedImage, PretrainedText
 from gnnfuse.sample import Audio, Sample
 from gnnfuse.tables import Columns
+from gnnfuse.tables.columns import NO_SIGNAL
 
 HUB = "hub"
 READ_BY = {"image": ("image",), "audio": ("audio",), "text": ("text", "text_file")}  # columns by encoder
@@ -100,7 +101,7 @@ def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders)
         ['caption', 'hub']
     """
     if not columns.signals:
-        raise ValueError("found no column with pictures, recordings, texts or numbers; name one, such as --text NAME")
+        raise ValueError(NO_SIGNAL)
     for modality, of_modality in READ_BY.items():
         if getattr(encoders, modality) is not None and not any(columns.of(role) for role in of_modality):
             raise ValueError(

@@ -1,3 +1,5 @@
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +180,11 @@ def test_many_alike_columns_are_shown_as_one() -> None:
     assert [guess.blank for guess in found.summary] == pytest.approx([0, 1 / 3, 0])
     few = guess_columns(open_table([{f"gene{n}": row * row / 7 for n in range(60)} for row in range(30)]))
     assert few.summary == few.account
+
+
+def test_whoever_names_no_signal_learns_the_option_of_every_role() -> None:
+    roles = [role for role, default in asdict(Columns()).items() if default == () and role != "target"]
+    with pytest.raises(ValueError, match="found no column to read") as raised:
+        guess_columns(open_table([{"species": "cat"}, {"species": "dog"}] * 9)).refuse_none()
+    assert re.findall(r"--([a-z-]+)", str(raised.value)) == [role.replace("_", "-") for role in roles]
+    assert str(raised.value).endswith("; species: a category of 2 values; name it as text or target to use it")

@@ -184,5 +184,5 @@ def test_only_some_files_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_table_without_inputs_gives_the_reasons(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="is unused"):
         found = guess(tmp_path, ["a/1.m4a", "a/2.m4a"], features=[])
-    with pytest.raises(ValueError, match=r"found no column with .* \(photo: 2 of 2 .* convert it, .*name one"):
+    with pytest.raises(ValueError, match=r"found no column to read, .*numbers \(--features\); photo: 2 of 2 .*convert"):
         found.refuse_none()

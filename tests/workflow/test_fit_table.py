@@ -504,7 +504,7 @@ def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_card_says_the_order_of_numbers(fitted: Fitted) -> None:
-    assert "| numbers in features, in this order | weight |" in (fitted.folder / "README.md").read_text()
+    assert "| columns of features, in this order | weight |" in (fitted.folder / "README.md").read_text()
     assert "base_model" not in (fitted.folder / "README.md").read_text()
 
 
