@@ -228,7 +228,7 @@ def _data_lines(results: Results) -> list[str]:
         f"- {code(each['signal'])} is read by {code(each['model'])}, {_how(each)}"
         for each in results["model"]["encoders"]
     ]
-    lines += [f"- {code(signal)} was read from cached features" for signal in results["training"]["cached"]]
+    lines += [f"- {code(signal)} was read from the cache" for signal in results["training"]["cached"]]
     left, cells = results["rows"]["left_out"], results["cells_taken_for_empty"]
     lines.append(f"- {left:,} of {results['rows']['in']:,} rows were left out and {cells:,} cells taken for empty")
     lines[-1] += " (rejects.csv)." if left or cells else "."

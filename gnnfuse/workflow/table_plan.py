@@ -53,10 +53,10 @@ class TablePlan:
         """What augmentation changes if it cannot act on cached features, in words."""
         cached = ", ".join(self.cached)
         if not self.augments:
-            return f"cached features ({cached}) are not changed at random, nor is anything else"
+            return f"cached signals ({cached}) are not changed at random, nor is anything else"
         acts = ["leaves out whole signals"] if self.task.builder.signal_dropout else []
         acts += [f"changes {', '.join(self.changing)}"] if self.changing else []
-        return f"augmentation {' and '.join(acts)}; it cannot change cached features ({cached})"
+        return f"augmentation {' and '.join(acts)}; it cannot change cached signals ({cached})"
 
     @property
     def changing(self) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def test_encoders_run_once_and_the_saved_model_needs_no_cache(
     ]  # by name
     assert f"`photo` is read by `{image}`, frozen" in (outs[0] / "report.md").read_text()
     assert f"| encoder of caption | {text}, frozen |" in (outs[2] / "README.md").read_text()
-    assert "`photo` was read from cached features" in (outs[0] / "report.md").read_text()
+    assert "`photo` was read from the cache" in (outs[0] / "report.md").read_text()
 
 
 def test_features_of_the_cache_command_are_read_and_stale_ones_are_not(tiny: Path, table: Path, run: Run) -> None:
@@ -108,14 +108,12 @@ def test_what_augmentation_still_changes_is_said(tiny: Path, table: Path, run: R
     some = ("--image-encoder", image, "--image", "photo", "--cache", folder)
     code, shown, told = run("fit", table, *some, *SMALL, "--out", table.parent / "both", "--text", "caption")
     assert code == 0, told
-    assert (
-        "augmentation leaves out whole signals and changes caption; it cannot change cached features (photo)" in shown
-    )
+    assert "augmentation leaves out whole signals and changes caption; it cannot change cached signals (photo)" in shown
     out = table.parent / "one"
     table.write_text(table.read_text().replace(",,", ",0.png,"))
     code, shown, told = run("fit", table, *some, *SMALL, "--out", out, "--text", "", "--augment")
     assert code == 0, told
-    assert "cached features (photo) are not changed at random, nor is anything else" in shown
+    assert "cached signals (photo) are not changed at random, nor is anything else" in shown
     assert json.loads((out / "results.json").read_text())["training"]["augment"] is False
 
 
@@ -181,7 +179,7 @@ def test_cached_features_are_read_once_and_lose_whole_signals_in_the_batch(
         assert code == 0, told
         said.append(shown)
     assert ["train rows are read in every epoch" in shown for shown in said] == [False, True]
-    assert "augmentation leaves out whole signals; it cannot change cached features (photo, caption)" in said[0]
+    assert "augmentation leaves out whole signals; it cannot change cached signals (photo, caption)" in said[0]
     one, other = ((table.parent / name / "model.safetensors").read_bytes() for name in ("kept", "anew"))
     assert one == other
 
