@@ -25,7 +25,8 @@ def main() -> None:
     torch.manual_seed(0)
     task = gf.Classification(gf.GraphFusion(builder.node_types, builder.relations, dim=48, depth=2), builder)
     report = gf.fit_task(task, dataset.train, dataset.valid, gf.FitConfig(epochs=2, progress=False))
-    print(f"validation accuracy {report.best['valid_accuracy']:.2f} after {report.epochs} short epochs")
+    found = f"validation accuracy {report.best['valid_accuracy']:.2f}, {len(dataset.classes)} classes"
+    print(f"{found}, after {report.epochs} short epochs: `gnnfuse bench` trains longer, on more")
 
     result = gf.evaluate(task, dataset.tests["test"].open("example"))
     print(f"test accuracy {result.metrics['accuracy']:.2f}; the split cannot be opened a second time by this run")
@@ -39,7 +40,8 @@ def main() -> None:
     for missing in ((), ("audio",), ("audio", "image")):
         rest = {name: signal for name, signal in sample.signals.items() if name not in missing}
         answer = loaded.predict(gf.Sample(rest, id=sample.id))[0]
-        print(f"{sample.signals['text']} without {' and '.join(missing) or 'nothing'}: {answer.label}")
+        given = f"{sample.signals['text']!r} ({sample.target}), without {' and '.join(missing) or 'nothing'}"
+        print(f"{given}: {answer.label}, probability {max(answer.scores.values()):.2f}")
 
 
 if __name__ == "__main__":
