@@ -35,6 +35,7 @@ def graph_attention(
     score: Score = "dot",
     score_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
+    edge_gate: Tensor | None = None,
     relation_bias: Tensor | None = None,
     relation_gate: Tensor | None = None,
     scale: float | None = None,
@@ -56,6 +57,7 @@ def graph_attention(
     score: Score = "dot",
     score_weight: Tensor | None = None,
     edge_bias: Tensor | None = None,
+    edge_gate: Tensor | None = None,
     relation_bias: Tensor | None = None,
     relation_gate: Tensor | None = None,
     scale: float | None = None,
@@ -76,6 +78,7 @@ def graph_attention(
     score: Score = "dot",
     score_weight: Float[Tensor, "relations heads head_dim"] | None = None,
     edge_bias: Float[Tensor, "edges heads"] | None = None,
+    edge_gate: Float[Tensor, "edges heads"] | None = None,
     relation_bias: Float[Tensor, "relations heads"] | None = None,
     relation_gate: Float[Tensor, "relations heads"] | None = None,
     scale: float | None = None,
@@ -93,7 +96,7 @@ def graph_attention(
 
     $$ s_e = \text{scale} \cdot q_i \cdot k_j + b_e + b_r, \qquad
        w_e = \frac{\exp s_e}{\sum_{e' \to i} \exp s_{e'}}, \qquad
-       o_i = \sum_{e \to i} g_r \, w_e \, v_j $$
+       o_i = \sum_{e \to i} g_e \, g_r \, w_e \, v_j $$
 
     or, with `score="additive"`, $s_e = \text{scale} \cdot a_r \cdot \text{leaky\_relu}(q_i + k_j) + b_e + b_r$.
     The softmax runs over all edges into i, whatever their relation. A node without edges, or with only edges masked by
@@ -115,8 +118,9 @@ def graph_attention(
         score: "dot" or "additive".
         score_weight: `[relations, heads, head_dim]`, the vector a of each relation; only with "additive".
         edge_bias: `[edges, heads]`, added to the scores, in the order of `edges.src`; None means 0.
+        edge_gate: `[edges, heads]`, multiplied onto the messages after the softmax, in the same order; None means 1.
         relation_bias: `[relations, heads]`, added to the scores; None means 0.
-        relation_gate: `[relations, heads]`, multiplied onto the messages after the softmax; None means 1.
+        relation_gate: `[relations, heads]`, likewise for all edges of a relation; None means 1.
         scale: factor of the scores before the biases; `head_dim ** -0.5` by default for "dot", 1 for "additive".
         negative_slope: of the leaky ReLU; only with "additive".
         dropout: probability of dropping a weight after the softmax; the remaining ones are divided by 1 - dropout.
@@ -126,7 +130,7 @@ def graph_attention(
             needs it to find the pairs, "auto" to count those that have an edge, and "numba" works graph by graph: the
             result is the same up to rounding.
         num_graphs: number of graphs; read from graph_id by default, which synchronises with the device.
-        return_weights: also return the weights w `[edges, heads]`: before dropout and gate, without a gradient.
+        return_weights: also return the weights w `[edges, heads]`: before dropout and gates, without a gradient.
         impl: "reference" is plain PyTorch and runs anywhere. "numba" is a fused kernel for the CPU with the
             same bits for any number of threads, "triton" fused kernels for CUDA with the same bits in every run, not
             for float64; both have first derivatives only. "dense" computes every pair of a graph's nodes by matrix
@@ -154,7 +158,7 @@ def graph_attention(
     check_score(score, score_weight)
     tables = {"score_weight": score_weight, "relation_bias": relation_bias, "relation_gate": relation_gate}
     relations = check_tables(query, tables)
-    check_edge_bias(query, edges, edge_bias)
+    check_per_edge(query, edges, {"edge_bias": edge_bias, "edge_gate": edge_gate})
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout must be at least 0 and below 1, found {dropout}")
     num_graphs = check_graphs(query, graph_id, num_graphs)
@@ -171,6 +175,7 @@ def graph_attention(
         edge_bias,
         relation_bias,
         relation_gate,
+        edge_gate,
         seed_tensor(seed, query.device) if dropout > 0 else None,
         float(scale),
         float(negative_slope),
@@ -191,7 +196,7 @@ def run(inputs: AttentionInputs, impl: str) -> tuple[Tensor, Tensor]:
     """Call the implementation with the dtypes that it computes in; the output has the query's own."""
     dtype = inputs.query.dtype
     compute_dtype = torch.float32 if dtype in SIXTEEN_BIT else dtype
-    floats = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate")
+    floats = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate", "edge_gate")
     given = {name: getattr(inputs, name) for name in floats}
     widened: dict[str, Any] = {name: t if t is None else t.to(compute_dtype) for name, t in given.items()}
     implementations = {
@@ -294,15 +299,16 @@ def check_tables(query: Tensor, tables: dict[str, Tensor | None]) -> int | None:
     return sizes.pop() if sizes else None
 
 
-def check_edge_bias(query: Tensor, edges: Edges, edge_bias: Tensor | None) -> None:
-    """Raise ValueError unless the bias has one number per edge and head."""
-    if edge_bias is None:
-        return
+def check_per_edge(query: Tensor, edges: Edges, tensors: dict[str, Tensor | None]) -> None:
+    """Raise ValueError unless each tensor has one number per edge and head."""
     shape = (edges.num_edges, query.shape[1])
-    if edge_bias.shape != shape or not edge_bias.is_floating_point():
-        found = f"{edge_bias.dtype} {tuple(edge_bias.shape)}"
-        raise ValueError(f"edge_bias must be floating [{shape[0]}, {shape[1]}], one row per edge; found {found}")
-    check_tensor("edge_bias", edge_bias, query.device)
+    for name, tensor in tensors.items():
+        if tensor is None:
+            continue
+        if tensor.shape != shape or not tensor.is_floating_point():
+            found = f"{tensor.dtype} {tuple(tensor.shape)}"
+            raise ValueError(f"{name} must be floating [{shape[0]}, {shape[1]}], one row per edge; found {found}")
+        check_tensor(name, tensor, query.device)
 
 
 def check_graphs(query: Tensor, graph_id: Tensor | None, num_graphs: int | None) -> int:

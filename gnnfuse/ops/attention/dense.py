@@ -28,7 +28,7 @@ def graph_attention_dense(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     lists = [edges.offsets, edges.src, edges.relation, edges.transpose.offsets, edges.transpose.dst]
     result: tuple[Tensor, Tensor] = forward(
         inputs.query, inputs.key, inputs.value, inputs.edge_bias, inputs.relation_bias, inputs.relation_gate,
-        inputs.seed, inputs.graph_id, lists, inputs.num_graphs, inputs.scale, inputs.dropout, inputs.return_weights,
+        inputs.edge_gate, inputs.seed, inputs.graph_id, lists, inputs.num_graphs, inputs.scale, inputs.dropout, inputs.return_weights,
     )  # fmt: skip
     return result
 
@@ -41,6 +41,7 @@ class PairNumbers:
         edge_bias: `[edges, heads]` or None.
         relation_bias: `[relations, heads]` or None.
         relation_gate: `[relations, heads]` or None.
+        edge_gate: `[edges, heads]` or None.
         stays: `[edges, heads]`, what dropout multiplies the weights with, or None.
     """
 
@@ -50,12 +51,14 @@ class PairNumbers:
         edge_bias: Tensor | None,
         relation_bias: Tensor | None,
         relation_gate: Tensor | None,
+        edge_gate: Tensor | None,
         stays: Tensor | None,
     ) -> None:
         self.relation, self.edge_bias, self.stays = relation, edge_bias, stays
+        self.factor = combined(stays, edge_gate, torch.mul)
         self.bias = None if relation_bias is None else with_row(relation_bias, -torch.inf)
         self.gate = None if relation_gate is None else with_row(relation_gate, 0.0)
-        tables = edge_bias, relation_bias, relation_gate
+        tables = edge_bias, relation_bias, relation_gate, edge_gate
         self.grads = [None if table is None else torch.zeros_like(table) for table in tables]
 
     def relations(self, piece: DensePiece) -> Tensor:
@@ -75,19 +78,24 @@ class PairNumbers:
         bias = combined(of_relation, of_edge, torch.add)
         if bias is None:
             bias = piece.place(like.new_zeros(len(self.relation), 1), -torch.inf)
-        stays = None if self.stays is None else piece.place(self.stays, 0.0)
-        return bias, combined(gate, stays, torch.mul)
+        of_edge = None if self.factor is None else piece.place(self.factor, 0.0)
+        return bias, combined(gate, of_edge, torch.mul)
 
     def collect(self, piece: DensePiece, relations: Tensor, grad_bias: Tensor, grad_factor: Tensor | None) -> None:
         """Add the gradients `[heads, nodes, rows]` of what `read` gave to those of the tables."""
-        of_edge, of_bias, of_gate = self.grads
+        of_edge, of_bias, of_gate, of_edge_gate = self.grads
         if of_edge is not None:
             of_edge[piece.edge] = piece.take(grad_bias)
         if of_bias is not None:
             of_bias += sum_by_relation(grad_bias, relations, len(of_bias))
         if of_gate is not None and grad_factor is not None:
-            grad_gate = grad_factor if self.stays is None else grad_factor * piece.place(self.stays, 0.0)
+            grad_gate = grad_factor if self.factor is None else grad_factor * piece.place(self.factor, 0.0)
             of_gate += sum_by_relation(grad_gate, relations, len(of_gate))
+        if of_edge_gate is not None and grad_factor is not None:
+            grad_edge = piece.take(grad_factor)
+            grad_edge = grad_edge if self.stays is None else grad_edge * self.stays[piece.edge]
+            gate = None if self.gate is None else self.gate.T[self.relation[piece.edge]]
+            of_edge_gate[piece.edge] = grad_edge if gate is None else grad_edge * gate
 
 
 def with_row(table: Tensor, fill: float) -> Tensor:
@@ -127,7 +135,7 @@ def softmax(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
 
 def prepare(
     states: Sequence[Tensor],
-    tables: tuple[Tensor | None, Tensor | None, Tensor | None],
+    tables: tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None],
     seed: Tensor | None,
     graph_id: Tensor | None,
     edges: Sequence[Tensor],
@@ -152,6 +160,7 @@ def forward(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     graph_id: Tensor | None,
     edges: Sequence[Tensor],
@@ -168,7 +177,7 @@ def forward(
     out = query.new_zeros(heads, nodes, value.shape[2])
     weights = query.new_zeros(len(edges[1]) if wants_weights else 0, heads)
     with torch.autocast(query.device.type, enabled=False):
-        tables = edge_bias, relation_bias, relation_gate
+        tables = edge_bias, relation_bias, relation_gate, edge_gate
         states = query * scale, key, value
         pieces, numbers, (queries, keys, values) = prepare(states, tables, seed, graph_id, edges, num_graphs, dropout)
         for piece in pieces:
@@ -190,6 +199,7 @@ def backward(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     graph_id: Tensor | None,
     edges: Sequence[Tensor],
@@ -197,9 +207,9 @@ def backward(
     scale: float,
     dropout: float,
 ) -> list[Tensor]:
-    """Gradients of query, key, value, edge_bias, relation_bias and relation_gate; an empty one for what is None."""
+    """Gradients of query, key, value, edge_bias, relation_bias, relation_gate and edge_gate; an empty one for what is None."""
     with torch.autocast(query.device.type, enabled=False):
-        tables = edge_bias, relation_bias, relation_gate
+        tables = edge_bias, relation_bias, relation_gate, edge_gate
         states = query * scale, key, value
         pieces, numbers, by_graph = prepare(states, tables, seed, graph_id, edges, num_graphs, dropout)
         queries, keys, values = by_graph
@@ -234,7 +244,7 @@ def back(by_graph: Tensor, order: Tensor) -> Tensor:
 @forward.register_fake
 def forward_fake(query: Tensor, key: Tensor, value: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
     """Shapes and dtypes of `forward`'s results."""
-    edges, wants_weights = others[5], others[-1]
+    edges, wants_weights = others[6], others[-1]
     rows = edges[1].shape[0] if wants_weights else 0
     return query.new_empty(*query.shape[:2], value.shape[2]), query.new_empty(rows, query.shape[1])
 
@@ -242,7 +252,7 @@ def forward_fake(query: Tensor, key: Tensor, value: Tensor, *others: Any) -> tup
 @backward.register_fake
 def backward_fake(grad_out: Tensor, *others: Any) -> list[Tensor]:
     """Shapes and dtypes of `backward`'s results."""
-    return [grad_out.new_empty((0,) if tensor is None else tensor.shape) for tensor in others[:6]]
+    return [grad_out.new_empty((0,) if tensor is None else tensor.shape) for tensor in others[:7]]
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -254,9 +264,9 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, T
 
 def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
     """The gradients that are needed, None for the others."""
-    tensors, edges = ctx.saved_tensors[:8], list(ctx.saved_tensors[8:])
+    tensors, edges = ctx.saved_tensors[:9], list(ctx.saved_tensors[9:])
     grads = backward(grad_out, *tensors, edges, ctx.num_graphs, ctx.scale, ctx.dropout)
-    wanted = [grad if needed else None for grad, needed in zip(grads, ctx.needs_input_grad[:6], strict=True)]
+    wanted = [grad if needed else None for grad, needed in zip(grads, ctx.needs_input_grad[:7], strict=True)]
     return *wanted, None, None, [None] * len(edges), None, None, None, None
 
 

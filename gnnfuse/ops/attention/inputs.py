@@ -19,6 +19,7 @@ class AttentionInputs(NamedTuple):
         edge_bias: `[edges, heads]`.
         relation_bias: `[relations, heads]`.
         relation_gate: `[relations, heads]`.
+        edge_gate: `[edges, heads]`.
         seed: int64 `[1]` where dropout is above 0.
         scale: factor of the scores before the biases.
         negative_slope: of the additive score's leaky ReLU.
@@ -36,6 +37,7 @@ class AttentionInputs(NamedTuple):
     edge_bias: Tensor | None
     relation_bias: Tensor | None
     relation_gate: Tensor | None
+    edge_gate: Tensor | None
     seed: Tensor | None
     scale: float
     negative_slope: float

@@ -12,7 +12,7 @@ from gnnfuse.ops.cpu.short_way import register
 from gnnfuse.ops.edges import Edges, Transpose
 
 Floats = Sequence[Tensor | None]
-"""query, key, value, score_weight, edge_bias, relation_bias, relation_gate."""
+"""query, key, value, score_weight, edge_bias, relation_bias, relation_gate, edge_gate."""
 
 Numbers = Sequence[float]
 """scale, negative_slope, dropout."""
@@ -23,7 +23,7 @@ def graph_attention_numba(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
     numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
-    out: tuple[Tensor, Tensor] = call(*inputs[:3], *inputs[4:9], inputs.graph_id, lists, numbers)
+    out: tuple[Tensor, Tensor] = call(*inputs[:3], *inputs[4:10], inputs.graph_id, lists, numbers)
     return out
 
 
@@ -36,6 +36,7 @@ def forward(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     graph_id: Tensor | None,
     edges: Sequence[Tensor],
@@ -48,7 +49,11 @@ def forward(
     from gnnfuse.ops.attention import numba_launch
 
     inputs = joined(
-        [query, key, value, score_weight, edge_bias, relation_bias, relation_gate], seed, graph_id, edges, numbers
+        [query, key, value, score_weight, edge_bias, relation_bias, relation_gate, edge_gate],
+        seed,
+        graph_id,
+        edges,
+        numbers,
     )
     tables = [len(table) for table in (score_weight, relation_bias, relation_gate) if table is not None]
     check_indices(inputs.edges, nodes=len(query), rows=len(key), relations=min(tables, default=None))
@@ -64,6 +69,7 @@ def forward_fake(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     graph_id: Tensor | None,
     edges: Sequence[Tensor],
@@ -121,23 +127,7 @@ def joined(
     assert value is not None
     offsets, src, relation, *transpose = edges
     lists = Edges(offsets, src, relation, Transpose(*transpose))
-    score_weight, edge_bias, relation_bias, relation_gate = tables
-    scale, negative_slope, dropout = numbers
-    return AttentionInputs(
-        query,
-        key,
-        value,
-        lists,
-        score_weight,
-        edge_bias,
-        relation_bias,
-        relation_gate,
-        seed,
-        scale,
-        negative_slope,
-        dropout,
-        graph_id,
-    )
+    return AttentionInputs(query, key, value, lists, *tables, seed, *numbers, graph_id)
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

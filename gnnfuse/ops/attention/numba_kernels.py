@@ -40,7 +40,7 @@ def attention_forward_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     query: Floats, query_stride: Size, key: Floats, key_stride: Size, value: Floats, value_stride: Size,
     heads: Size, dim: Size, value_dim: Size, has_scores: bool, scale: Number, edge_bias: Floats, bias: Floats,
-    gate: Floats, seed: Size, least: Size, keep_scale: Number, drops: bool, nowhere: Ints,
+    gate: Floats, edge_gate: Floats, seed: Size, least: Size, keep_scale: Number, drops: bool, nowhere: Ints,
     weights: Floats, highest: Floats, total: Floats, out: Floats,
 ) -> None:
     """The weights, and the output of each piece, its highest scores and sums of exponentials.
@@ -60,8 +60,8 @@ def attention_forward_kernel(
             first, last, relation, scale, edge_bias, bias, heads, weights, piece * heads, highest, total,
         )
         message_piece(
-            first, last, first, relation, weights, gate, gate.shape[0] > 0, seed, least, keep_scale, drops, heads,
-            words, message,
+            first, last, first, relation, weights, gate, edge_gate, True, seed, least, keep_scale, drops, heads, words,
+            message,
         )
         out_row = row_at(out, piece, width, width)
         weighted_piece(out_row, first, last, first, nowhere, src, value, value_stride, message, heads, value_dim)
@@ -95,10 +95,10 @@ def attention_additive_score_kernel(
 def attention_backward_destination_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, order: Ints, row: Ints, src: Ints, relation: Ints,
     grad_out: Floats, grad_stride: Size, value: Floats, value_stride: Size, key: Floats, key_stride: Size,
-    heads: Size, dim: Size, value_dim: Size, scale: Number, gate: Floats, seed: Size, least: Size,
+    heads: Size, dim: Size, value_dim: Size, scale: Number, gate: Floats, edge_gate: Floats, seed: Size, least: Size,
     keep_scale: Number, drops: bool, nowhere: Ints, weights: Floats, before_mean: bool, after_mean: bool,
-    grad: Floats, message: Floats, mean: Floats, grad_gate: Floats, grad_edge_bias: Floats, grad_bias: Floats,
-    grad_query: Floats,
+    grad: Floats, message: Floats, mean: Floats, grad_gate: Floats, grad_edge_gate: Floats, grad_edge_bias: Floats,
+    grad_bias: Floats, grad_query: Floats,
 ) -> None:
     """Per edge, `grad` of the unscaled scores and `message`, what its value is multiplied by; `grad_query` per piece.
 
@@ -116,10 +116,13 @@ def attention_backward_destination_kernel(
                 grad_row = row_at(grad_out, row[piece], grad_stride, heads * value_dim)
                 dot_piece(grad_row, first, last, src, value, value_stride, heads, value_dim, grad)
                 message_piece(
-                    first, last, Size(0), relation, weights, gate, False, seed, least, keep_scale, drops, heads, words,
-                    message,
+                    first, last, Size(0), relation, weights, gate, edge_gate, False, seed, least, keep_scale, drops,
+                    heads, words, message,
                 )
-                weight_piece(first, last, relation, gate, heads, grad, message, piece * heads, mean, gate_sums)
+                weight_piece(
+                    first, last, relation, gate, edge_gate, heads, grad, message, piece * heads, mean, gate_sums,
+                    grad_edge_gate,
+                )
             if after_mean:
                 score_piece(
                     first, last, relation, scale, weights, row[piece] * heads, mean, heads, grad, grad_edge_bias,

@@ -27,6 +27,7 @@ class Needs(NamedTuple):
     edge_bias: bool
     relation_bias: bool
     relation_gate: bool
+    edge_gate: bool
 
 
 class FlatRows(NamedTuple):
@@ -67,7 +68,8 @@ def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
         numba_kernels.attention_forward_kernel, work, work.order, work.row, index(edges.src), index(edges.relation),
         query.flat, query.stride, key.flat, key.stride, value.flat, value.stride, query.heads, query.dim, value.dim,
         inputs.score_weight is not None, number(inputs.scale, weights), flat(inputs.edge_bias, weights),
-        flat(inputs.relation_bias, weights), flat(inputs.relation_gate, weights), *dropping(inputs, weights), NOWHERE,
+        flat(inputs.relation_bias, weights), flat(inputs.relation_gate, weights), flat(inputs.edge_gate, weights),
+        *dropping(inputs, weights), NOWHERE,
         *(numbers.numpy().reshape(-1) for numbers in (weights, highest, total, out)),
     )  # fmt: skip
     if work.starts is not None:
@@ -136,7 +138,7 @@ def destination_gradients(
     work: Work,
     memory: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:
-    """Gradients of query, biases and gate.
+    """Gradients of query, biases and gates.
 
     `memory["scores"]` gets the gradients of the unscaled scores, `memory["messages"]` what values are multiplied by.
     """
@@ -151,16 +153,18 @@ def destination_gradients(
             ("relation_bias", inputs.relation_bias, needs.relation_bias),
         )
     }
-    edge_bias = new_memory(weights, *weights.shape) if needs.edge_bias else weights[:0]
+    edge_bias, edge_gate = (
+        new_memory(weights, *weights.shape) if needed else weights[:0] for needed in (needs.edge_bias, needs.edge_gate)
+    )
 
     def run(before_mean: bool, after_mean: bool) -> None:
         spread(
             numba_kernels.attention_backward_destination_kernel, work, work.order, work.row, index(edges.src),
             index(edges.relation), rows.flat, rows.stride, value.flat, value.stride, key.flat, key.stride,
             key.heads, key.dim, value.dim, number(inputs.scale, weights), flat(inputs.relation_gate, weights),
-            *dropping(inputs, weights), NOWHERE, weights.numpy().reshape(-1), before_mean, after_mean,
+            flat(inputs.edge_gate, weights), *dropping(inputs, weights), NOWHERE, weights.numpy().reshape(-1), before_mean, after_mean,
             memory["scores"].numpy().reshape(-1), memory["messages"].numpy().reshape(-1), mean.numpy().reshape(-1),
-            tables["relation_gate"].flatten(1).numpy(), edge_bias.numpy().reshape(-1),
+            tables["relation_gate"].flatten(1).numpy(), edge_gate.numpy().reshape(-1), edge_bias.numpy().reshape(-1),
             tables["relation_bias"].flatten(1).numpy(), query.numpy().reshape(-1),
         )  # fmt: skip
 
@@ -171,7 +175,8 @@ def destination_gradients(
         mean = work.sum_rows(mean)
         run(before_mean=False, after_mean=True)
     found = {name: sums.sum(0) for name, sums in tables.items()}
-    return found | {"edge_bias": edge_bias, "query": work.sum_rows(query) if len(query) else query}
+    found |= {"edge_bias": edge_bias, "edge_gate": edge_gate}
+    return found | {"query": work.sum_rows(query) if len(query) else query}
 
 
 def source_gradient(inputs: AttentionInputs, work: Work, rows: Tensor, weight: Tensor, out: Tensor) -> Tensor:

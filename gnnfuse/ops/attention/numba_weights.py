@@ -86,14 +86,16 @@ def message_of(lanes: int) -> Callable[..., None]:
 
     @inlined
     def message_lanes(
-        first: Size, last: Size, base: Size, relation: Ints, weights: Floats, gate: Floats, has_gate: bool,
-        heads: Size, message: Floats,
+        first: Size, last: Size, base: Size, relation: Ints, weights: Floats, gate: Floats, edge_gate: Floats,
+        gates: bool, heads: Size, message: Floats,
     ) -> None:
         for edge in range(first, last):
             for head in range(ZERO, heads, width):
                 weight = vector_at(weights, edge * heads + head, lanes)
-                if has_gate:
+                if gates and gate.shape[0]:
                     weight *= vector_at(gate, Size(relation[edge]) * heads + head, lanes)
+                if gates and edge_gate.shape[0]:
+                    weight *= vector_at(edge_gate, edge * heads + head, lanes)
                 put(message, (edge - base) * heads + head, weight)
 
     return message_lanes
@@ -104,14 +106,14 @@ message_4, message_1 = message_of(LANES), message_of(1)
 
 @inlined
 def message_piece(
-    first: Size, last: Size, base: Size, relation: Ints, weights: Floats, gate: Floats, has_gate: bool,
+    first: Size, last: Size, base: Size, relation: Ints, weights: Floats, gate: Floats, edge_gate: Floats, gates: bool,
     seed: Size, least: Size, keep_scale: Number, drops: bool, heads: Size, words: Ints, message: Floats,
 ) -> None:
-    """The weights, times `keep_scale` where the random word is at least `least`, else 0, and times the gate."""
+    """The weights, times `keep_scale` where the random word is at least `least`, else 0; with `gates` times the gates."""
     if heads % FOUR == ZERO:
-        message_4(first, last, base, relation, weights, gate, has_gate, heads, message)
+        message_4(first, last, base, relation, weights, gate, edge_gate, gates, heads, message)
     else:
-        message_1(first, last, base, relation, weights, gate, has_gate, heads, message)
+        message_1(first, last, base, relation, weights, gate, edge_gate, gates, heads, message)
     if drops:
         for edge in range(first, last):
             for head in range(heads):
@@ -126,20 +128,27 @@ def weight_of(lanes: int) -> Callable[..., None]:
 
     @inlined
     def weight_lanes(
-        first: Size, last: Size, relation: Ints, gate: Floats, heads: Size, grad: Floats, message: Floats,
-        here: Size, mean: Floats, grad_gate: Floats,
+        first: Size, last: Size, relation: Ints, gate: Floats, edge_gate: Floats, heads: Size, grad: Floats,
+        message: Floats, here: Size, mean: Floats, grad_gate: Floats, grad_edge_gate: Floats,
     ) -> None:
         for edge in range(first, last):
             for head in range(ZERO, heads, width):
                 change = vector_at(grad, edge * heads + head, lanes)
                 weight = vector_at(message, edge * heads + head, lanes)
-                row = Size(relation[edge]) * heads + head
+                row, place = Size(relation[edge]) * heads + head, edge * heads + head
+                own = weight
+                if edge_gate.shape[0]:
+                    own *= vector_at(edge_gate, place, lanes)
                 if grad_gate.shape[0]:
-                    put(grad_gate, row, vector_at(grad_gate, row, lanes) + weight * change)
+                    put(grad_gate, row, vector_at(grad_gate, row, lanes) + own * change)
                 if gate.shape[0]:
-                    weight *= vector_at(gate, row, lanes)
-                put(message, edge * heads + head, weight)
-                put(grad, edge * heads + head, change * weight)
+                    of_relation = vector_at(gate, row, lanes)
+                    weight *= of_relation
+                    own *= of_relation
+                if grad_edge_gate.shape[0]:
+                    put(grad_edge_gate, place, weight * change)
+                put(message, place, own)
+                put(grad, place, change * own)
         for head in range(ZERO, heads, width):
             whole = all_lanes(grad.dtype.type(0), lanes)
             for edge in range(first, last):
@@ -154,17 +163,21 @@ weight_4, weight_1 = weight_of(LANES), weight_of(1)
 
 @inlined
 def weight_piece(
-    first: Size, last: Size, relation: Ints, gate: Floats, heads: Size, grad: Floats, message: Floats, here: Size,
-    mean: Floats, grad_gate: Floats,
+    first: Size, last: Size, relation: Ints, gate: Floats, edge_gate: Floats, heads: Size, grad: Floats,
+    message: Floats, here: Size, mean: Floats, grad_gate: Floats, grad_edge_gate: Floats,
 ) -> None:
-    """`message` times the gate, `grad` times that, the sum of it in `mean` from `here` on, and the gate's gradient.
+    """`message` times the gates, `grad` times that, its sum in `mean` from `here` on, and the gates' gradients.
 
     Products are stored before they are summed: with one edge, their difference is exactly 0.
     """
     if heads % FOUR == ZERO:
-        weight_4(first, last, relation, gate, heads, grad, message, here, mean, grad_gate)
+        weight_4(
+            first, last, relation, gate, edge_gate, heads, grad, message, here, mean, grad_gate, grad_edge_gate,
+        )
     else:
-        weight_1(first, last, relation, gate, heads, grad, message, here, mean, grad_gate)
+        weight_1(
+            first, last, relation, gate, edge_gate, heads, grad, message, here, mean, grad_gate, grad_edge_gate,
+        )
 
 
 def score_of(lanes: int) -> Callable[..., None]:

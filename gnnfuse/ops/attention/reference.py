@@ -14,7 +14,7 @@ from gnnfuse.ops.attention.inputs import AttentionInputs
 
 def graph_attention_reference(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     """The formula, one line after the other, on any device and in one floating dtype: output and softmax weights."""
-    query, key, value, edges, score_weight, edge_bias, relation_bias, relation_gate, seed, *_ = inputs
+    query, key, value, edges, score_weight, edge_bias, relation_bias, relation_gate, edge_gate, seed, *_ = inputs
     scale, negative_slope, dropout = inputs.scale, inputs.negative_slope, inputs.dropout
     nodes, heads, _ = query.shape
     dst, src, relation = edges.dst(), edges.src, edges.relation
@@ -43,5 +43,7 @@ def graph_attention_reference(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
         message_EH = message_EH * kept(seed, edges.num_edges, heads, dropout) / (1 - dropout)
     if relation_gate is not None:
         message_EH = message_EH * relation_gate.index_select(0, relation)
+    if edge_gate is not None:
+        message_EH = message_EH * edge_gate
     message_EHD = message_EH[:, :, None] * value.index_select(0, src)
     return message_EHD.new_zeros(nodes, heads, value.shape[2]).index_add(0, dst, message_EHD), weight_EH

@@ -26,7 +26,7 @@ def graph_attention_triton(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
     numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
-    out: tuple[Tensor, ...] = call(*inputs[:3], *inputs[4:9], lists, numbers, inputs.return_weights)
+    out: tuple[Tensor, ...] = call(*inputs[:3], *inputs[4:10], lists, numbers, inputs.return_weights)
     return out[0], out[1]
 
 
@@ -37,18 +37,17 @@ def on_device(tensor: Tensor) -> AbstractContextManager[Any]:
 
 def gather(tensors: Sequence[Tensor | None], lists: Sequence[Tensor], numbers: Sequence[float]) -> AttentionInputs:
     """The inputs as one, from what an operator takes; raises ValueError where indices are looked at and wrong."""
-    query, key, value, score_weight, edge_bias, relation_bias, relation_gate, seed = tensors
+    query, key, value, *floats, seed = tensors
     assert query is not None
     assert key is not None
     assert value is not None
     offsets, src, relation, *transpose = lists
     edges = Edges(offsets, src, relation, Transpose(*transpose))
+    score_weight, _, relation_bias, relation_gate, _ = floats
     tables = [table for table in (score_weight, relation_bias, relation_gate) if table is not None]
     relations = tables[0].shape[0] if tables else None
     check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
-    scale, negative_slope, dropout = numbers
-    floats = (score_weight, edge_bias, relation_bias, relation_gate)
-    return AttentionInputs(query, key, value, edges, *floats, seed, scale, negative_slope, dropout)
+    return AttentionInputs(query, key, value, edges, *floats, seed, *numbers)
 
 
 @torch.library.custom_op("gnnfuse::graph_attention_triton", mutates_args=())
@@ -60,6 +59,7 @@ def forward(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
@@ -68,7 +68,7 @@ def forward(
     """The output, the weights if asked for, and of the softmax the highest score and the sum `[nodes, heads]`."""
     from gnnfuse.ops.attention.triton_forward import attend
 
-    tensors = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate, seed)
+    tensors = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate, edge_gate, seed)
     with on_device(query):
         return attend(gather(tensors, edges, numbers), return_weights)
 
@@ -82,6 +82,7 @@ def forward_fake(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
@@ -104,6 +105,7 @@ def backward(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
@@ -111,10 +113,10 @@ def backward(
     total: Tensor,
     needs: Sequence[bool],
 ) -> list[Tensor]:
-    """Gradients of the seven floating inputs in their order; an empty one where `needs` says no."""
+    """Gradients of the eight floating inputs in their order; an empty one where `needs` says no."""
     from gnnfuse.ops.attention.triton_backward import differentiate
 
-    tensors = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate, seed)
+    tensors = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate, edge_gate, seed)
     with on_device(query):
         grads = differentiate(grad_out, gather(tensors, edges, numbers), highest, total, needs)
     return [query.new_empty(0) if grad is None else grad for grad in grads]
@@ -130,6 +132,7 @@ def backward_fake(
     edge_bias: Tensor | None,
     relation_bias: Tensor | None,
     relation_gate: Tensor | None,
+    edge_gate: Tensor | None,
     seed: Tensor | None,
     edges: Sequence[Tensor],
     numbers: Sequence[float],
@@ -138,7 +141,7 @@ def backward_fake(
     needs: Sequence[bool],
 ) -> list[Tensor]:
     """Shapes and dtypes of `backward`'s results."""
-    inputs = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate)
+    inputs = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate, edge_gate)
     return [
         query.new_empty(0) if tensor is None or not needed else tensor.new_empty(tensor.shape)
         for tensor, needed in zip(inputs, needs, strict=True)
@@ -156,8 +159,8 @@ def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, .
 def call_backward(ctx: Any, run: Callable[..., list[Tensor]], grad_out: Tensor, *_: Tensor | None) -> tuple[Any, ...]:
     """The gradients that are needed, None for the others."""
     saved = ctx.saved_tensors
-    tensors, edges, (highest, total) = saved[:8], saved[8:-2], saved[-2:]
-    needs = list(ctx.needs_input_grad[:7])
+    tensors, edges, (highest, total) = saved[:9], saved[9:-2], saved[-2:]
+    needs = list(ctx.needs_input_grad[:8])
     grads = run(grad_out, *tensors, list(edges), ctx.numbers, highest, total, needs)
     wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
     return *wanted, None, [None] * len(edges), None, None

@@ -42,7 +42,9 @@ class PerNode(NamedTuple):
 def differentiate(
     grad_out: Tensor, inputs: AttentionInputs, highest: Tensor, total: Tensor, needs: Sequence[bool]
 ) -> list[Tensor | None]:
-    """Gradients of query, key, value, score_weight, edge_bias, relation_bias and relation_gate; None: not needed."""
+    """Gradients of query, key, value, score_weight, edge_bias, relation_bias, relation_gate and edge_gate.
+
+    None: not needed."""
     query, key, value = needs[:3]
     work = plan(inputs, grad_out, BACKWARD)
     per_node = PerNode(highest, total, torch.empty_like(highest))
@@ -50,12 +52,12 @@ def differentiate(
     grad_query = inputs.query.new_empty(inputs.query.shape) if query else None
     by_destination(work, inputs, per_node, per_edge, grad_query)
     grad_key, grad_value = by_source(work, inputs, per_node, per_edge, key, value)
-    tables: tuple[Tensor | None, ...] = (None,) * 4
+    tables: tuple[Tensor | None, ...] = (None,) * 5
     if per_edge is not None and any(needs[3:]):
-        edge_bias, bias, gate = by_relation(work, inputs, per_edge, per_node.mean, needs[4:])
+        others = by_relation(work, inputs, per_edge, per_node.mean, needs[4:])
         weight = by_score_weight(work, inputs, per_edge, per_node.mean) if needs[3] else None
-        tables = (weight, edge_bias, bias, gate)
-    floats = (inputs.score_weight, inputs.edge_bias, inputs.relation_bias, inputs.relation_gate)
+        tables = (weight, *others)
+    floats = inputs[4:9]
     cast = [
         None if grad is None or like is None else grad.to(like.dtype) for grad, like in zip(tables, floats, strict=True)
     ]

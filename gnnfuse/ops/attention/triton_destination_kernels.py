@@ -22,7 +22,7 @@ def or_one(mass: Tile) -> Tile:
 def attention_backward_destination_kernel(
     query_ptr: Pointer, key_ptr: Pointer, value_ptr: Pointer, grad_out_ptr: Pointer, offsets_ptr: Pointer,
     src_ptr: Pointer, relation_ptr: Pointer, score_weight_ptr: Pointer, edge_bias_ptr: Pointer,
-    relation_bias_ptr: Pointer, gate_ptr: Pointer, seed_ptr: Pointer, pieces_ptr: Pointer,
+    relation_bias_ptr: Pointer, gate_ptr: Pointer, edge_gate_ptr: Pointer, seed_ptr: Pointer, pieces_ptr: Pointer,
     rows: Scalar, halvings: Scalar, num_edges: Scalar, scale: Scalar, negative_slope: Scalar,
     threshold: Scalar, kept_scale: Scalar, highest_ptr: Pointer, total_ptr: Pointer,
     weight_ptr: Pointer, edge_grad_ptr: Pointer, edge_dst_ptr: Pointer, grad_query_ptr: Pointer, mean_ptr: Pointer,
@@ -34,7 +34,7 @@ def attention_backward_destination_kernel(
     HEAD_PAD: tl.constexpr, VALUE_PAD: tl.constexpr, ROWS: tl.constexpr, BLOCK_E: tl.constexpr,
     PIECE: tl.constexpr, IN_PIECES: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Per row D `[rows, heads]` and dq; per edge its row, and per head its weight and, gate aside, that's gradient.
+    """Per row D `[rows, heads]` and dq; per edge its row, and per head its weight and, gates aside, that's gradient.
 
     A pointer of None: not needed. With IN_PIECES the sums of `attention_backward_merge_kernel` are written per slot.
     """
@@ -74,7 +74,7 @@ def attention_backward_destination_kernel(
             if edge_dst_ptr is not None:
                 is_first = valid & (tl.program_id(1) == 0)
                 tl.store(edge_dst_ptr + edge, tl.broadcast_to(row[None, :], edge.shape), mask=is_first)
-        grad = gated(grad, relation, head, gate_ptr, HEADS, HEADS_BLOCK)
+        grad = gated(grad, edge, relation, head, gate_ptr, edge_gate_ptr, HEADS, HEADS_BLOCK)
         block_mass = tl.sum(weight, 0)
         block_mean = tl.sum(weight * grad, 0) / or_one(block_mass)
         center = tl.where(mass == 0, block_mean, center)  # the first mean that there is

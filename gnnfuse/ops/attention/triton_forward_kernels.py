@@ -29,8 +29,8 @@ def inverse_of(total: Tile) -> Tile:
 def attention_forward_kernel(
     query_ptr: Pointer, key_ptr: Pointer, value_ptr: Pointer, offsets_ptr: Pointer, src_ptr: Pointer,
     relation_ptr: Pointer, score_weight_ptr: Pointer, edge_bias_ptr: Pointer, relation_bias_ptr: Pointer,
-    gate_ptr: Pointer, seed_ptr: Pointer, pieces_ptr: Pointer, rows: Scalar, halvings: Scalar, num_edges: Scalar,
-    scale: Scalar, negative_slope: Scalar, threshold: Scalar, kept_scale: Scalar,
+    gate_ptr: Pointer, edge_gate_ptr: Pointer, seed_ptr: Pointer, pieces_ptr: Pointer, rows: Scalar, halvings: Scalar,
+    num_edges: Scalar, scale: Scalar, negative_slope: Scalar, threshold: Scalar, kept_scale: Scalar,
     out_ptr: Pointer, highest_ptr: Pointer, total_ptr: Pointer,
     QUERY_STRIDE: tl.constexpr, QUERY_HEAD_STRIDE: tl.constexpr, KEY_STRIDE: tl.constexpr,
     KEY_HEAD_STRIDE: tl.constexpr, VALUE_STRIDE: tl.constexpr, VALUE_HEAD_STRIDE: tl.constexpr,
@@ -65,7 +65,7 @@ def attention_forward_kernel(
         weight = tl.exp(score - or_zero(higher)[None, :, :])
         highest = higher
         total = total * shrink + tl.sum(weight, 0)
-        message = gated(weight, relation, head, gate_ptr, HEADS, HEADS_BLOCK)
+        message = gated(weight, edge, relation, head, gate_ptr, edge_gate_ptr, HEADS, HEADS_BLOCK)
         message = dropped(message, edge, head, seed_ptr, threshold, kept_scale, HEADS_BLOCK)
         out = out * shrink[:, :, None] + tl.sum(message[:, :, :, None] * value, 0)
     out = tl.where((total == 0)[:, :, None], 0.0, out)  # a tile may hold others' NaN times 0

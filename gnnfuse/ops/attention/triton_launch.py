@@ -141,6 +141,7 @@ def tables_of(inputs: AttentionInputs) -> dict[str, Tensor | None]:
         "edge_bias_ptr": inputs.edge_bias,
         "relation_bias_ptr": inputs.relation_bias,
         "gate_ptr": inputs.relation_gate,
+        "edge_gate_ptr": inputs.edge_gate,
         "seed_ptr": inputs.seed,
         "offsets_ptr": inputs.edges.offsets,
         "src_ptr": inputs.edges.src,

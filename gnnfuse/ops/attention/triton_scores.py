@@ -59,11 +59,14 @@ def scores(
 
 @triton.jit
 def gated(
-    tile: Tile, relation: Tile, head: Tile, gate_ptr: Pointer, HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr
-) -> Tile:
-    """Times the gate of each edge's relation."""
+    tile: Tile, edge: Tile, relation: Tile, head: Tile, gate_ptr: Pointer, edge_gate_ptr: Pointer,
+    HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr,
+) -> Tile:  # fmt: skip
+    """Times each edge's gate and that of its relation."""
     if gate_ptr is not None:
         tile *= load_heads(gate_ptr, relation, head, HEADS, HEADS_BLOCK)
+    if edge_gate_ptr is not None:
+        tile *= load_heads(edge_gate_ptr, edge, head, HEADS, HEADS_BLOCK)
     return tile
 
 

@@ -15,8 +15,8 @@ from gnnfuse.ops.cuda.triton_spans import COUNTS, Pointer, Scalar, edges_at, hub
 @triton.jit(do_not_specialize=COUNTS)
 def attention_backward_source_kernel(
     query_ptr: Pointer, key_ptr: Pointer, grad_out_ptr: Pointer, offsets_ptr: Pointer, edge_ptr: Pointer,
-    dst_ptr: Pointer, relation_ptr: Pointer, score_weight_ptr: Pointer, gate_ptr: Pointer, seed_ptr: Pointer,
-    pieces_ptr: Pointer, rows: Scalar, halvings: Scalar, num_edges: Scalar, scale: Scalar, negative_slope: Scalar,
+    dst_ptr: Pointer, relation_ptr: Pointer, score_weight_ptr: Pointer, gate_ptr: Pointer, edge_gate_ptr: Pointer,
+    seed_ptr: Pointer, pieces_ptr: Pointer, rows: Scalar, halvings: Scalar, num_edges: Scalar, scale: Scalar, negative_slope: Scalar,
     threshold: Scalar, kept_scale: Scalar, weight_ptr: Pointer, edge_grad_ptr: Pointer, mean_ptr: Pointer,
     grad_key_ptr: Pointer, grad_value_ptr: Pointer,
     QUERY_STRIDE: tl.constexpr, QUERY_HEAD_STRIDE: tl.constexpr, KEY_STRIDE: tl.constexpr,
@@ -45,7 +45,7 @@ def attention_backward_source_kernel(
                 query_ptr, dst, QUERY_STRIDE, QUERY_HEAD_STRIDE, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD
             )  # fmt: skip
             grad = load_heads(edge_grad_ptr, edge, head, HEADS, HEADS_BLOCK)
-            grad = gated(grad, relation, head, gate_ptr, HEADS, HEADS_BLOCK)
+            grad = gated(grad, edge, relation, head, gate_ptr, edge_gate_ptr, HEADS, HEADS_BLOCK)
             change = weight * (grad - load_heads(mean_ptr, dst, head, HEADS, HEADS_BLOCK))
             if score_weight_ptr is not None:
                 slope = joined_slope(query + key[None, :, :, :], negative_slope)
@@ -56,7 +56,7 @@ def attention_backward_source_kernel(
                 grad_out_ptr, dst, GRAD_OUT_STRIDE, GRAD_OUT_HEAD_STRIDE, HEADS, HEADS_BLOCK, VALUE_DIM, VALUE_PAD
             )
             message = dropped(weight, edge, head, seed_ptr, threshold, kept_scale, HEADS_BLOCK)
-            message = gated(message, relation, head, gate_ptr, HEADS, HEADS_BLOCK)
+            message = gated(message, edge, relation, head, gate_ptr, edge_gate_ptr, HEADS, HEADS_BLOCK)
             grad_value += tl.sum(message[:, :, :, None] * grad_out, 0)
     has_edges = (stop > start)[:, None, None]  # else a tile may hold others' NaN times 0
     if grad_key_ptr is not None:

@@ -26,19 +26,29 @@ def edges_of(begin: Scalar, stop: Scalar, relation_ptr: Pointer, edge_dst_ptr: P
 @triton.jit
 def changes(
     edge: Tile, valid: Tile, relation: Tile, dst: Tile, head: Tile, weight_ptr: Pointer, edge_grad_ptr: Pointer,
-    mean_ptr: Pointer, gate_ptr: Pointer, HEADS: tl.constexpr,
+    mean_ptr: Pointer, gate_ptr: Pointer, edge_gate_ptr: Pointer, HEADS: tl.constexpr,
 ) -> Any:  # fmt: skip
-    """Gradient of the score, and an edge's term of its gate's gradient `[BLOCK_E, HEADS_BLOCK]`; 0 where not valid."""
+    """Gradients of the score and of the edge's gate, and the edge's term of its relation's gate's; 0 where not valid.
+
+    All `[BLOCK_E, HEADS_BLOCK]`.
+    """
     mask = valid[:, None] & (head < HEADS)[None, :]
     at = edge.to(tl.int64)[:, None] * HEADS + head[None, :]
     weight = tl.load(weight_ptr + at, mask=mask, other=0.0)
     grad = tl.load(edge_grad_ptr + at, mask=mask, other=0.0)
     mean = tl.load(mean_ptr + dst.to(tl.int64)[:, None] * HEADS + head[None, :], mask=mask, other=0.0)
-    term = weight * grad
+    of_edge = weight * grad
+    term = of_edge
+    if edge_gate_ptr is not None:
+        gate = tl.load(edge_gate_ptr + at, mask=mask, other=0.0).to(tl.float32)
+        grad *= gate
+        term *= gate
     if gate_ptr is not None:
         at = relation.to(tl.int64)[:, None] * HEADS + head[None, :]
-        grad *= tl.load(gate_ptr + at, mask=mask, other=0.0).to(tl.float32)
-    return weight * (grad - mean), term
+        gate = tl.load(gate_ptr + at, mask=mask, other=0.0).to(tl.float32)
+        grad *= gate
+        of_edge *= gate
+    return weight * (grad - mean), of_edge, term
 
 
 @triton.jit
@@ -71,11 +81,11 @@ def add_by_relation(total: Tile, is_of: Tile, terms: Tile) -> Tile:
 @triton.jit(do_not_specialize=COUNTS)
 def attention_backward_tables_kernel(
     relation_ptr: Pointer, edge_dst_ptr: Pointer, weight_ptr: Pointer, edge_grad_ptr: Pointer, mean_ptr: Pointer,
-    gate_ptr: Pointer, num_edges: Scalar, edges_per_program: Scalar, relations: Scalar,
-    grad_bias_ptr: Pointer, grad_gate_ptr: Pointer, grad_edge_bias_ptr: Pointer,
+    gate_ptr: Pointer, edge_gate_ptr: Pointer, num_edges: Scalar, edges_per_program: Scalar, relations: Scalar,
+    grad_bias_ptr: Pointer, grad_gate_ptr: Pointer, grad_edge_bias_ptr: Pointer, grad_edge_gate_ptr: Pointer,
     HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr, RELATIONS_BLOCK: tl.constexpr, BLOCK_E: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Sums per relation `[stretches, relations, heads]`, and the edge bias's gradient `[edges, heads]`."""
+    """Sums per relation `[stretches, relations, heads]`, and gradients per edge `[edges, heads]`."""
     head = group_of_heads(HEADS_BLOCK)
     wanted = relations_of(RELATIONS_BLOCK)
     bias = tl.zeros([RELATIONS_BLOCK, HEADS_BLOCK], tl.float32)
@@ -84,12 +94,15 @@ def attention_backward_tables_kernel(
     stop = tl.minimum(start + edges_per_program, num_edges)
     for begin in range(start, stop, BLOCK_E):
         edge, valid, relation, dst = edges_of(begin, stop, relation_ptr, edge_dst_ptr, BLOCK_E)
-        change, term = changes(
-            edge, valid, relation, dst, head, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, HEADS
+        change, of_edge, term = changes(
+            edge, valid, relation, dst, head, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, edge_gate_ptr, HEADS
         )  # fmt: skip
+        mask = valid[:, None] & (head < HEADS)[None, :]
+        at = edge.to(tl.int64)[:, None] * HEADS + head[None, :]
         if grad_edge_bias_ptr is not None:
-            mask = valid[:, None] & (head < HEADS)[None, :]
-            tl.store(grad_edge_bias_ptr + edge.to(tl.int64)[:, None] * HEADS + head[None, :], change, mask=mask)
+            tl.store(grad_edge_bias_ptr + at, change, mask=mask)
+        if grad_edge_gate_ptr is not None:
+            tl.store(grad_edge_gate_ptr + at, of_edge, mask=mask)
         is_of = (relation[None, :] == wanted[:, None]).to(tl.float32)
         if grad_bias_ptr is not None:
             bias = add_by_relation(bias, is_of, change)
@@ -106,7 +119,7 @@ def attention_backward_tables_kernel(
 @triton.jit(do_not_specialize=COUNTS)
 def attention_backward_score_weight_kernel(
     query_ptr: Pointer, key_ptr: Pointer, src_ptr: Pointer, relation_ptr: Pointer, edge_dst_ptr: Pointer,
-    weight_ptr: Pointer, edge_grad_ptr: Pointer, mean_ptr: Pointer, gate_ptr: Pointer,
+    weight_ptr: Pointer, edge_grad_ptr: Pointer, mean_ptr: Pointer, gate_ptr: Pointer, edge_gate_ptr: Pointer,
     scale: Scalar, negative_slope: Scalar, num_edges: Scalar, edges_per_program: Scalar, relations: Scalar,
     grad_ptr: Pointer,
     QUERY_STRIDE: tl.constexpr, QUERY_HEAD_STRIDE: tl.constexpr, KEY_STRIDE: tl.constexpr,
@@ -121,7 +134,9 @@ def attention_backward_score_weight_kernel(
     stop = tl.minimum(start + edges_per_program, num_edges)
     for begin in range(start, stop, BLOCK_E):
         edge, valid, relation, dst = edges_of(begin, stop, relation_ptr, edge_dst_ptr, BLOCK_E)
-        change, _ = changes(edge, valid, relation, dst, head, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, HEADS)
+        change, _, _ = changes(
+            edge, valid, relation, dst, head, weight_ptr, edge_grad_ptr, mean_ptr, gate_ptr, edge_gate_ptr, HEADS
+        )  # fmt: skip
         src = tl.load(src_ptr + edge)
         query = load_rows(query_ptr, dst, QUERY_STRIDE, QUERY_HEAD_STRIDE, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)
         key = load_rows(key_ptr, src, KEY_STRIDE, KEY_HEAD_STRIDE, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)

@@ -28,7 +28,7 @@ class PerEdge(NamedTuple):
 
     Args:
         weight: `[edges, heads]` in float32, of the softmax.
-        grad: likewise; of the weight, before the gate.
+        grad: likewise; of the weight, before the gates.
         dst: `[edges]`, int32; None where no table is asked for.
     """
 
@@ -44,22 +44,23 @@ class PerEdge(NamedTuple):
 def by_relation(
     work: LaunchPlan, inputs: AttentionInputs, per_edge: PerEdge, mean: Tensor, needs: Sequence[bool]
 ) -> list[Tensor | None]:
-    """Gradients of edge_bias, relation_bias and relation_gate, in float32; None: not needed."""
+    """Gradients of edge_bias, relation_bias, relation_gate and edge_gate, in float32; None: not needed."""
     if not any(needs):
-        return [None, None, None]
+        return [None] * 4
     heads, num_edges = inputs.query.shape[1], inputs.edges.num_edges
     tables = (inputs.relation_bias, inputs.relation_gate)
-    needed = [table for table, need in zip(tables, needs[1:], strict=True) if need and table is not None]
+    needed = [table for table, need in zip(tables, needs[1:3], strict=True) if need and table is not None]
     relations = len(needed[0]) if needed else 1
     stretches, length = cut(num_edges)
-    edge_bias = float32(mean, num_edges, heads) if needs[0] else None
-    bias, gate = (float32(mean, stretches, relations, heads) if need else None for need in needs[1:])
+    edge_bias, edge_gate = (float32(mean, num_edges, heads) if need else None for need in (needs[0], needs[3]))
+    bias, gate = (float32(mean, stretches, relations, heads) if need else None for need in needs[1:3])
     block = min(max(power_of_two(heads), FEWEST_HEADS), MOST_HEADS)
     sizes = {"HEADS_BLOCK": block, "BLOCK_E": EDGES_AT_ONCE}
     grads = {"grad_edge_bias_ptr": edge_bias, "grad_bias_ptr": bias, "grad_gate_ptr": gate}
+    grads["grad_edge_gate_ptr"] = edge_gate
     given = work.arguments | per_edge.arguments() | {"mean_ptr": mean, "edges_per_program": length} | sizes | grads
     launch(attention_backward_tables_kernel, stretches, relations, MOST_RELATIONS, WARPS, given)
-    return [edge_bias, *(None if grad is None else grad.sum(0) for grad in (bias, gate))]
+    return [edge_bias, *(None if grad is None else grad.sum(0) for grad in (bias, gate)), edge_gate]
 
 
 def by_score_weight(work: LaunchPlan, inputs: AttentionInputs, per_edge: PerEdge, mean: Tensor) -> Tensor | None:

@@ -17,7 +17,7 @@ from tests.ops.tolerance import cpu_forms
 Impl = Literal["reference", "numba"]
 
 IMPLS: list[Impl] = ["reference", "numba"]
-FLOATS = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate")
+FLOATS = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate", "edge_gate")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Case:
     grad_out: Tensor
     score_weight: Tensor | None = None
     edge_bias: Tensor | None = None
+    edge_gate: Tensor | None = None
     dropout: float = 0.0
 
     @property
@@ -71,6 +72,7 @@ def make(
     tables: bool = True,
     additive: bool = False,
     edge_bias: bool = False,
+    edge_gate: bool = False,
     dropout: float = 0.0,
 ) -> Case:
     generator = torch.Generator().manual_seed(len(src))
@@ -89,6 +91,7 @@ def make(
         grad_out=normal(nodes, heads, value_dim),
         score_weight=normal(relations, heads, head_dim) if additive else None,
         edge_bias=normal(len(src), heads) if edge_bias else None,
+        edge_gate=normal(len(src), heads) if edge_gate else None,
         dropout=dropout,
     )
 
@@ -122,11 +125,15 @@ CASES = {
     "additive_odd": random_case(200, additive=True, heads=5, head_dim=7, value_dim=5, tables=False),
     "edge_bias": random_case(200, edge_bias=True, heads=4),
     "edge_bias_alone": random_case(200, edge_bias=True, tables=False),
+    "edge_gate": random_case(200, edge_gate=True, heads=4),
+    "edge_gate_alone": random_case(200, edge_gate=True, tables=False, heads=3),
     "dropout": random_case(200, dropout=0.4),
     "dropout_odd": random_case(200, dropout=0.1, heads=7, tables=False),
-    "everything": random_case(300, additive=True, edge_bias=True, dropout=0.3, heads=8, head_dim=32, value_dim=16),
+    "everything": random_case(
+        300, additive=True, edge_bias=True, edge_gate=True, dropout=0.3, heads=8, head_dim=32, value_dim=16
+    ),
     "no_edges": random_case(0),
-    "no_edges_everything": random_case(0, additive=True, edge_bias=True, dropout=0.3),
+    "no_edges_everything": random_case(0, additive=True, edge_bias=True, edge_gate=True, dropout=0.3),
     "no_nodes": make(torch.empty(0).long(), torch.empty(0).long(), nodes=0, rows=0),
     "rows_without_nodes": make(torch.empty(0).long(), torch.empty(0).long(), nodes=0, rows=3),
     "hub": hub_case(),
@@ -141,10 +148,10 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("impl", IMPLS)
 def test_by_double_loop(impl: Impl) -> None:
-    case = random_case(60, nodes=12, rows=14, value_dim=3)
+    case = random_case(60, nodes=12, rows=14, value_dim=3, edge_gate=True)
     assert case.relation_bias is not None
     assert case.relation_gate is not None
-    query, key, value, bias, gate = (tensor.tolist() for tensor in case.floats().values())
+    query, key, value, bias, gate, edge_gate = (tensor.tolist() for tensor in case.floats().values())
     out = graph_attention(**case.floats(), edges=case.edges, impl=impl)
     offsets, src, relation = (t.tolist() for t in (case.edges.offsets, case.edges.src, case.edges.relation))
     for node in range(12):
@@ -159,7 +166,10 @@ def test_by_double_loop(impl: Impl) -> None:
             }
             total = math.fsum(exponentials.values())
             for d in range(3):
-                terms = [gate[relation[e]][head] * exponentials[e] / total * value[src[e]][head][d] for e in incoming]
+                terms = [
+                    edge_gate[e][head] * gate[relation[e]][head] * exponentials[e] / total * value[src[e]][head][d]
+                    for e in incoming
+                ]
                 assert float(out[node, head, d]) == pytest.approx(math.fsum(terms), rel=1e-12, abs=1e-13)
 
 
@@ -250,7 +260,8 @@ def test_memory_that_was_not_empty(name: str) -> None:
         {"tables": False},
         {"additive": True},
         {"edge_bias": True, "dropout": 0.5},
-        {"additive": True, "edge_bias": True, "dropout": 0.2, "heads": 5},
+        {"edge_gate": True},
+        {"additive": True, "edge_bias": True, "edge_gate": True, "dropout": 0.2, "heads": 5},
     ],
 )
 def test_gradcheck(options: dict[str, Any], impl: Impl) -> None:
@@ -286,6 +297,7 @@ def test_one_table_alone(impl: Impl) -> None:
     for absent, neutral in (
         (replace(case, relation_bias=None), replace(case, relation_bias=zeros)),
         (replace(case, relation_gate=None), replace(case, relation_gate=ones)),
+        (case, replace(case, edge_gate=torch.ones(200, 2, dtype=torch.float64))),
     ):
         found, expected = absent.results(impl), neutral.results(impl)
         for name, tensor in found.items():
@@ -516,7 +528,7 @@ def test_opcheck(name: str) -> None:
     torch.library.opcheck(forward, (*floats, *others))
     detached = [t.detach() if isinstance(t, Tensor) else t for t in floats]
     out, weights = forward(*detached, *others)
-    for needs in ([True] * 7, [name == "value" for name in FLOATS]):
+    for needs in ([True] * 8, [name == "value" for name in FLOATS]):
         given = [need and tensor is not None for need, tensor in zip(needs, floats, strict=True)]
         backward = torch.ops.gnnfuse.graph_attention_numba_backward.default
         torch.library.opcheck(backward, (torch.ones_like(out), detached, *others, weights, given))
@@ -618,6 +630,8 @@ WRONG_INPUTS = [
         r"score_weight must be floating \[relations, 1, 3\], found torch.float32 \(1, 3\)",
     ),
     ({"edge_bias": torch.ones(3, 1)}, r"edge_bias must be floating \[2, 1\], one row per edge; found .* \(3, 1\)"),
+    ({"edge_gate": torch.ones(2)}, r"edge_gate must be floating \[2, 1\], one row per edge; found .* \(2,\)"),
+    ({"edge_gate": torch.ones(2, 1).int()}, "edge_gate must be floating .*; found torch.int32"),
     ({"scale": float("nan")}, "scale must be finite, found nan"),
     ({"scale": float("-inf")}, "scale must be finite, found -inf"),
     ({"negative_slope": float("nan")}, "negative_slope must be finite, found nan"),

@@ -17,7 +17,7 @@ from gnnfuse.ops.attention.inputs import AttentionInputs
 Impl = Literal["reference", "dense"]
 SIZES = (5, 20, 0, 1, 40, 3, 33, 19)
 HEADS, RELATIONS = 3, 4
-TABLES = ("edge_bias", "relation_bias", "relation_gate")
+TABLES = ("edge_bias", "relation_bias", "relation_gate", "edge_gate")
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def make(
         "edge_bias": normal(edges.num_edges, HEADS),
         "relation_bias": normal(RELATIONS, HEADS),
         "relation_gate": normal(RELATIONS, HEADS),
+        "edge_gate": normal(edges.num_edges, HEADS),
     }
     return Batch(floats, edges, graph_id, normal(nodes, HEADS, dim + 2))
 
@@ -105,30 +106,38 @@ def silenced(batch: Batch) -> Batch:
     return replace(batch, floats=batch.floats | {"edge_bias": edge_bias, "relation_bias": relation_bias})
 
 
+def only(batch: Batch, table: str) -> Batch:
+    return batch.without(*(name for name in TABLES if name != table))
+
+
+PER_EDGE = ("edge_bias", "edge_gate")
 PLAIN, TWICE = make(), make(twice=True)
 BATCHES = {
     "mask alone": PLAIN.without(*TABLES),
-    "edge bias": PLAIN.without("relation_bias", "relation_gate"),
-    "relation bias": PLAIN.without("edge_bias", "relation_gate"),
-    "relation gate": PLAIN.without("edge_bias", "relation_bias"),
-    "tables": PLAIN.without("edge_bias"),
+    "edge bias": only(PLAIN, "edge_bias"),
+    "relation bias": only(PLAIN, "relation_bias"),
+    "relation gate": only(PLAIN, "relation_gate"),
+    "edge gate": only(PLAIN, "edge_gate"),
+    "edge gate, dropout": replace(only(PLAIN, "edge_gate"), dropout=0.3),
+    "tables": PLAIN.without(*PER_EDGE),
     "all": PLAIN,
     "all, dropout": replace(PLAIN, dropout=0.3),
     "all, weights": replace(PLAIN, return_weights=True),
-    "tables, weights": replace(PLAIN, return_weights=True).without("edge_bias"),
+    "tables, weights": replace(PLAIN, return_weights=True).without(*PER_EDGE),
     "mask, weights": replace(PLAIN, return_weights=True).without(*TABLES),
     "dropout alone": replace(PLAIN, dropout=0.3).without(*TABLES),
     "twice, mask alone": TWICE.without(*TABLES),
-    "twice, edge bias": TWICE.without("relation_bias", "relation_gate"),
-    "twice, tables": TWICE.without("edge_bias"),
+    "twice, edge bias": only(TWICE, "edge_bias"),
+    "twice, edge gate": only(TWICE, "edge_gate"),
+    "twice, tables": TWICE.without(*PER_EDGE),
     "twice, everything": replace(TWICE, dropout=0.3, return_weights=True),
     "silenced": silenced(PLAIN),
     "silenced, twice": silenced(TWICE),
     "rows by relation": make(twice=True, by_relation=True),
-    "rows by relation, tables": make(by_relation=True).without("edge_bias"),
-    "complete": make(1.0).without("edge_bias"),
+    "rows by relation, tables": make(by_relation=True).without(*PER_EDGE),
+    "complete": make(1.0).without(*PER_EDGE),
     "sparse": make(0.02),
-    "wide": make(dim=33).without("edge_bias"),
+    "wide": make(dim=33).without(*PER_EDGE),
     "width one": make(dim=1),
     "no edges": make(0.0),
     "no nodes": make(sizes=(0, 0, 0)),
@@ -357,7 +366,7 @@ def test_wrong_inputs(way: str, change: dict[str, Any], message: str) -> None:
 
 def inputs_of(batch: Batch, graph_id: Tensor | None, num_graphs: int, **changes: Any) -> AttentionInputs:
     query, key, value = (batch.floats[name] for name in ("query", "key", "value"))
-    nothing = (None,) * 5
+    nothing = (None,) * 6
     inputs = AttentionInputs(query, key, value, batch.edges, *nothing, 1.0, 0.2, 0.0, graph_id, num_graphs, False)
     return inputs._replace(**changes)
 

@@ -123,7 +123,7 @@ def test_compiled_ahead_of_time_next_to_nothing_is_spilled(
     inputs = inputs_of(dtype, *sizes, **options)
     additive = inputs.score_weight is not None
     out, _, highest, total = attend(inputs, return_weights=True)
-    differentiate(out, inputs, highest, total, [True, True, True, additive, True, True, True])
+    differentiate(out, inputs, highest, total, [True, True, True, additive, True, True, True, True])
     assert len(compile_only) == 12 + additive
     for name, cubin in compile_only.items():
         used = resources(cubin, tmp_path)
@@ -149,6 +149,7 @@ def inputs_of(
         empty(1100, heads),
         empty(16, heads),
         empty(16, heads),
+        empty(1100, heads),
         torch.ones(1, dtype=torch.int64) if dropout else None,
         0.5,
         0.2,

@@ -22,7 +22,7 @@ from gnnfuse.ops.attention.triton_launch import EDGES_PER_PIECE, plan
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = torch.device("cpu" if INTERPRETED else "cuda")
 DTYPES = [torch.float32] if INTERPRETED else [torch.float32, torch.bfloat16, torch.float16]
-FLOATS = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate")
+FLOATS = ("query", "key", "value", "score_weight", "edge_bias", "relation_bias", "relation_gate", "edge_gate")
 
 on_device = pytest.mark.skipif(INTERPRETED, reason="the interpreter stands for no device")
 
@@ -92,6 +92,7 @@ def make(
     relations: int = 3,
     tables: bool = True,
     edge_bias: bool = False,
+    edge_gate: bool = False,
     piece: int = EDGES_PER_PIECE,
     **options: Any,
 ) -> Case:
@@ -107,6 +108,8 @@ def make(
         floats["score_weight"] = normal(relations, heads, head_dim)
     if edge_bias:
         floats["edge_bias"] = normal(len(src), heads)
+    if edge_gate:
+        floats["edge_gate"] = normal(len(src), heads)
     if tables:
         floats |= {"relation_bias": normal(relations, heads), "relation_gate": normal(relations, heads)}
     edges = edges_from_index(src, dst, relation, num_nodes=nodes, num_rows=rows)
@@ -152,13 +155,15 @@ CASES: dict[str, Callable[[], Case]] = {
     "no_edges": lambda: random_case(0),
     "no_nodes": lambda: make(torch.empty(0).long(), torch.empty(0).long(), nodes=0, rows=3),
     "edge_bias": lambda: random_case(edge_bias=True),
-    "additive": lambda: random_case(score="additive", edge_bias=True),
+    "edge_gate": lambda: random_case(edge_gate=True),
+    "edge_gate_alone": lambda: random_case(edge_gate=True, tables=False, heads=5, dropout=0.4, seed=3),
+    "additive": lambda: random_case(score="additive", edge_bias=True, edge_gate=True),
     "many_relations": lambda: random_case(90, relations=70, edge_bias=True),
     "many_relations_additive": lambda: random_case(30, relations=20, score="additive"),
     "dropout": lambda: random_case(heads=5, dropout=0.4, seed=2**40 + 3),
     "hubs": hub_case,
     "hubs_and_all": lambda: hub_case(
-        heads=3, head_dim=3, value_dim=5, edge_bias=True, score="additive", dropout=0.3, seed=5
+        heads=3, head_dim=3, value_dim=5, edge_bias=True, edge_gate=True, score="additive", dropout=0.3, seed=5
     ),
     "hub_at_the_start_of_a_piece": lambda: make(torch.arange(10), 0 * torch.arange(10), piece=4),
     "silenced": silenced_case,
@@ -242,7 +247,7 @@ def test_same_bits_in_memory_that_was_not_empty(name: str) -> None:
 
 
 def test_one_gradient_alone() -> None:
-    case = random_case(9, nodes=4, rows=4, score="additive", edge_bias=True, piece=3)
+    case = random_case(9, nodes=4, rows=4, score="additive", edge_bias=True, edge_gate=True, piece=3)
     together = case.results("triton", torch.float32)
     for wanted in FLOATS:
         alone = case.results("triton", torch.float32, (wanted,))
@@ -263,7 +268,7 @@ def test_one_packed_projection_is_read_in_place(axis: int) -> None:
     edges = random_case(12, nodes=6, rows=6).edges.to(DEVICE)
     packed = torch.randn(6, *((3, 2) if axis == 1 else (2, 3)), 4, device=DEVICE)
     query, key, value = packed.unbind(axis)
-    inputs = AttentionInputs(query, key, value, edges, None, None, None, None, None, 1.0, 0.2, 0.0)
+    inputs = AttentionInputs(query, key, value, edges, *[None] * 6, 1.0, 0.2, 0.0)
     arguments = plan(inputs).arguments
     for name, tensor in {"query": query, "key": key, "value": value}.items():
         assert arguments[f"{name}_ptr"] is tensor, name
@@ -290,7 +295,7 @@ def test_a_gradient_that_is_expanded() -> None:
 
 
 def operator_inputs() -> tuple[Any, ...]:
-    case = random_case(9, nodes=4, rows=4, edge_bias=True, score="additive")
+    case = random_case(9, nodes=4, rows=4, edge_bias=True, edge_gate=True, score="additive")
     floats = [case.floats[name].to(DEVICE).float().requires_grad_() for name in FLOATS]
     edges = case.edges.to(DEVICE)
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
@@ -302,7 +307,7 @@ def test_opcheck() -> None:
     torch.library.opcheck(torch.ops.gnnfuse.graph_attention_triton.default, inputs)
     *detached, lists, numbers, weights = [t.detach() if isinstance(t, Tensor) else t for t in inputs]
     out, _, highest, total = torch.ops.gnnfuse.graph_attention_triton.default(*detached, lists, numbers, weights)
-    for needs in ([True] * 7, [False, False, True, False, False, False, False]):
+    for needs in ([True] * 8, [False, False, True, False, False, False, False, False]):
         arguments = (torch.ones_like(out), *detached, lists, numbers, highest, total, needs)
         torch.library.opcheck(torch.ops.gnnfuse.graph_attention_triton_backward.default, arguments)
 
