@@ -127,7 +127,7 @@ def to_data(made: GraphBuilder, graph: SampleGraph) -> HeteroData:
     data, alone = HeteroData(), made.collate([graph])
     for name, values in alone.values.items():
         data[name].x = values
-    for relation, pairs in list_edges(alone).items():
+    for relation, (pairs, *_) in list_edges(alone).items():
         data[relation.src, relation.rule, relation.dst].edge_index = pairs
     return data
 
@@ -139,7 +139,7 @@ def refuse_difference(ours: GraphBatch, theirs: HeteroData) -> None:
             raise RuntimeError(f"the two batches have different nodes of type {name!r}")
         if not torch.equal(ours.layout[name].graph_id, theirs[name].batch):
             raise RuntimeError(f"the two batches share the nodes of type {name!r} out differently")
-    for relation, pairs in list_edges(ours).items():
+    for relation, (pairs, *_) in list_edges(ours).items():
         found = theirs[relation.src, relation.rule, relation.dst].edge_index
         if not all(torch.equal(*sides) for sides in zip(ordered(pairs), ordered(found), strict=True)):
             raise RuntimeError(f"the two batches have different edges of relation {relation}")

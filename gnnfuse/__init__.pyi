@@ -28,6 +28,7 @@ from gnnfuse.diagnosis import doctor as doctor
 from gnnfuse.draw import draw_sample as draw_sample
 from gnnfuse.edges import Aligned as Aligned
 from gnnfuse.edges import Complete as Complete
+from gnnfuse.edges import EdgeList as EdgeList
 from gnnfuse.edges import EdgeRule as EdgeRule
 from gnnfuse.edges import GivenEdges as GivenEdges
 from gnnfuse.edges import Grid as Grid

@@ -44,7 +44,7 @@ def pyg_hgt_layer(problem: Problem) -> Any:
     """PyG's HGTConv for the problem's types and relations, with priors and skips that are not all ones."""
     from torch_geometric.nn import HGTConv
 
-    metadata = (list(problem.batch.node_types), [tuple(relation) for relation in problem.batch.relations])
+    metadata = (list(problem.batch.node_types), [relation.triple for relation in problem.batch.relations])
     layer = HGTConv(problem.dim, problem.dim, metadata, heads=problem.heads)
     for table in (layer.p_rel, layer.skip):
         for parameter in table.parameters():
@@ -56,7 +56,7 @@ def pyg_block(problem: Problem, module: nn.Module, operations: float) -> Block:
     """A layer that takes dictionaries: a tensor per type goes in, one per type comes out."""
     batch, states, gradient = problem.batch, problem.states(), problem.gradient()
     inputs = {name: states[place].clone().requires_grad_() for name, place in batch.slices.items()}
-    edges = {tuple(relation): pairs.contiguous() for relation, pairs in list_edges(batch).items()}
+    edges = {relation.triple: listed.index.contiguous() for relation, listed in list_edges(batch).items()}
 
     def forward() -> list[Tensor]:
         out: dict[str, Tensor] = module(inputs, edges)
@@ -95,7 +95,7 @@ class PygGATv2(nn.Module):
             conv: nn.Module = GATv2Conv((dim, dim), dim // heads, heads, add_self_loops=False)
             return conv
 
-        self.convs = HeteroConv({tuple(relation): one() for relation in problem.batch.relations})
+        self.convs = HeteroConv({relation.triple: one() for relation in problem.batch.relations})
         self.output = nn.ModuleDict({name: nn.Linear(dim, dim) for name in problem.batch.node_types})
 
     def forward(self, states: dict[str, Tensor], edges: dict[tuple[str, ...], Tensor]) -> dict[str, Tensor]:

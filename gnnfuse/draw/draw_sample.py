@@ -74,7 +74,7 @@ def draw_sample(
     _heading(canvas, sample, batch)
     drawn = {panel.node_type.name: _draw_panel(canvas, panel, footer) for panel in panels}
     styles = looks(builder.relations)
-    edge_lists = list_edges(batch)
+    edge_lists = {relation: listed.index for relation, listed in list_edges(batch).items()}
     counts = {}
     for relation in chosen:
         pairs, src, dst = edge_lists[relation], drawn[relation.src], drawn[relation.dst]

@@ -7,5 +7,6 @@ from gnnfuse.edges.given import GivenEdges
 from gnnfuse.edges.grid import Grid
 from gnnfuse.edges.nearest import Nearest
 from gnnfuse.edges.window import Window
+from gnnfuse.sample import EdgeList
 
-__all__ = ["Aligned", "Complete", "EdgeRule", "GivenEdges", "Grid", "Nearest", "Relation", "Window"]
+__all__ = ["Aligned", "Complete", "EdgeList", "EdgeRule", "GivenEdges", "Grid", "Nearest", "Relation", "Window"]

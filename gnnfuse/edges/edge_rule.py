@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from gnnfuse.nodes import NodeSet, NodeType
+from gnnfuse.sample import EdgeList
 
 TypeNames = str | tuple[str, ...] | None
 
@@ -20,11 +21,18 @@ class Relation(NamedTuple):
         src: name of the node type that the message comes from.
         rule: name of the rule that made the edge.
         dst: name of the node type that the message goes to.
+        features: numbers that each edge carries, for layers to learn from.
     """
 
     src: str
     rule: str
     dst: str
+    features: int = 0
+
+    @property
+    def triple(self) -> tuple[str, str, str]:
+        """(source, rule, destination), as PyTorch Geometric names an edge type."""
+        return self[:3]
 
     def __str__(self) -> str:
         return f"{self.src}-{self.rule}-{self.dst}"
@@ -36,18 +44,28 @@ class EdgeRule(ABC):
     Attributes:
         name: names the rule in relations; unique within a builder.
         joins: which types it joins, in words, for the error if it joins none.
+        weighted: its edges carry weights.
+        features: numbers that each of its edges carries.
+        given: its edges are those that samples list under its name (`Rows.edges`).
     """
 
     name: str
     joins: ClassVar[str] = ""
+    weighted: bool = False
+    features: int = 0
+    given: ClassVar[bool] = False
 
     @abstractmethod
     def applies(self, src: NodeType, dst: NodeType) -> bool:
         """Whether the rule joins these two types, in this direction."""
 
     @abstractmethod
-    def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
-        """Edges as (source, destination) numbers within the two sets; passing one set twice joins it with itself."""
+    def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"] | EdgeList:
+        """Edges as (source, destination) numbers within the two sets; passing one set twice joins it with itself.
+
+        An `EdgeList` if they carry weights (`weighted`) or features (`features`), both float32; where there are no
+        edges, it needs neither.
+        """
 
     def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:
         """Everything the edges depend on: equal keys mean equal edges, made once and cached. None disables caching."""

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from gnnfuse.edges.edge_rule import EdgeRule
 from gnnfuse.nodes import NodeSet, NodeType
+from gnnfuse.sample import EdgeList
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +21,11 @@ class GivenEdges(EdgeRule):
         src: name of the type that edges come from.
         dst: name of the type that they go into.
         name: names the rule in relations, and the edges in the sample.
+        weighted: the edges carry weights.
+        features: numbers that each edge carries.
+
+    Raises:
+        ValueError: a negative number of features.
 
     Example:
         >>> from gnnfuse.nodes import Features
@@ -29,20 +33,27 @@ class GivenEdges(EdgeRule):
         >>> atom = Features(signal="atom", width=1, linked=True)
         >>> bonds = {("atom", "bond"): torch.tensor([[0, 1], [1, 0]])}
         >>> nodes = atom.nodes(Sample({"atom": Rows(torch.zeros(2, 1), edges=bonds)}))
-        >>> GivenEdges(src="atom", dst="atom", name="bond").edges(nodes, nodes).tolist()
+        >>> GivenEdges(src="atom", dst="atom", name="bond").edges(nodes, nodes).index.tolist()
         [[0, 1], [1, 0]]
     """
 
     src: str
     dst: str
     name: str
+    weighted: bool = False
+    features: int = 0
+    given: ClassVar[bool] = True
     joins: ClassVar[str] = "the two types it names, where the destination provides 'edges'"
+
+    def __post_init__(self) -> None:
+        if self.features < 0:
+            raise ValueError(f"edge rule {self.name!r}: features must be at least 0, found {self.features}")
 
     def applies(self, src: NodeType, dst: NodeType) -> bool:
         """The two types, if the destination lists its edges."""
         return (src.name, dst.name) == (self.src, self.dst) and "edges" in dst.provides
 
-    def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"]:
+    def edges(self, src: NodeSet, dst: NodeSet) -> EdgeList:
         """The edges that the destination lists.
 
         Raises:
@@ -51,12 +62,12 @@ class GivenEdges(EdgeRule):
         listed = dst.extra.get("edges")
         found = listed.get((self.src, self.name)) if isinstance(listed, dict) else None
         if found is None or not src.num_nodes:
-            return torch.zeros(2, 0, dtype=torch.int64)
-        if found.numel() and int(found[0].max()) >= src.num_nodes + src.dropped:
+            return EdgeList(torch.zeros(2, 0, dtype=torch.int64))
+        index, *carried = found
+        if index.numel() and int(index[0].max()) >= src.num_nodes + src.dropped:
             raise ValueError(
-                f"edges {self.src} {self.name} {self.dst}: found source {int(found[0].max())}, expected "
+                f"edges {self.src} {self.name} {self.dst}: found source {int(index[0].max())}, expected "
                 f"0..{src.num_nodes + src.dropped - 1}"
             )
-        kept = (found[0] < src.num_nodes) & (found[1] < dst.num_nodes)
-        inside: Tensor = found[:, kept]
-        return inside
+        kept = (index[0] < src.num_nodes) & (index[1] < dst.num_nodes)
+        return EdgeList(index[:, kept], *(None if of_edge is None else of_edge[kept] for of_edge in carried))

@@ -1,6 +1,6 @@
 """The fourth stage: builds one batch of graphs from samples."""
 
-from gnnfuse.edges import Relation
+from gnnfuse.edges import EdgeList, Relation
 from gnnfuse.graph.batch_memory import BatchMemory
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.graph_builder import GraphBuilder
@@ -12,6 +12,7 @@ from gnnfuse.graph.target import ClassTarget, MultiLabelTarget, NumberTarget, Ta
 __all__ = [
     "BatchMemory",
     "ClassTarget",
+    "EdgeList",
     "GraphBatch",
     "GraphBuilder",
     "MultiLabelTarget",

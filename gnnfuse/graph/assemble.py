@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from gnnfuse.edges import Relation
+from gnnfuse.edges import EdgeList, Relation
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_graph import FAR
@@ -18,7 +18,7 @@ from gnnfuse.ops import edges_from_index
 def assemble(
     values: Mapping[str, Tensor],
     layout: Mapping[str, Layout],
-    edge_lists: Mapping[Relation, Int[Tensor, "2 edges"]],
+    edge_lists: Mapping[Relation, EdgeList],
     *,
     target: Tensor | Ragged | None,
     ids: tuple[str, ...],
@@ -31,7 +31,8 @@ def assemble(
         values: node type -> `[nodes of the type, ...]`, in the order of numbering.
         layout: node type -> its nodes' layout; float64 times and positions become float32, relative to their sample's
             first if that is far from 0, as in a builder (`gnnfuse.graph.sample_graph.to_float32`).
-        edge_lists: relation -> (source, destination) numbers within the two types, in the order of numbering.
+        edge_lists: relation -> its edges, numbered within the two types, with as many features as the relation tells;
+            relations in the order of numbering. If any has weights, the edges of the others get 1.
         target: `[graphs, ...]`, `Ragged` or None.
         ids: the samples' ids.
         modalities: node types that are read from a signal.
@@ -44,14 +45,15 @@ def assemble(
     for name, rows in values.items():
         first[name] = start
         start += len(rows)
-    for relation, pairs in edge_lists.items():
-        _check_pairs(relation, pairs, layout)
+    for relation, listed in edge_lists.items():
+        _check_pairs(relation, listed.index, layout)
+        _check_data(relation, listed)
     device, layout = present.device, _to_float32(layout, len(ids))
     none = torch.zeros(2, 0, dtype=torch.int64, device=device)
-    lengths = torch.tensor([pairs.shape[1] for pairs in edge_lists.values()], dtype=torch.int64, device=device)
+    lengths = torch.tensor([listed.index.shape[1] for listed in edge_lists.values()], dtype=torch.int64, device=device)
     moved = [
-        torch.stack([pairs[0] + first[relation.src], pairs[1] + first[relation.dst]])
-        for relation, pairs in edge_lists.items()
+        torch.stack([listed.index[0] + first[relation.src], listed.index[1] + first[relation.dst]])
+        for relation, listed in edge_lists.items()
     ]
     src, dst = torch.cat([none, *moved], dim=1)
     number = torch.repeat_interleave(lengths)
@@ -72,33 +74,62 @@ def assemble(
         ids=ids,
         modalities=modalities,
         present=present,
+        edge_weight=_edge_weight(edge_lists, order),
+        edge_features=_edge_features(edge_lists, place[order], number[order]),
         edge_order=edge_order,
     )
 
 
-def list_edges(batch: GraphBatch) -> Mapping[Relation, Int[Tensor, "2 edges"]]:
-    """Relation -> (source, destination) numbers within the two types, in the order that the batch remembers.
+def _edge_weight(edge_lists: Mapping[Relation, EdgeList], order: Tensor) -> Tensor | None:
+    """`[edges]` in the batch's order, `order` being each edge's place in the lists end to end."""
+    if all(listed.weight is None for listed in edge_lists.values()):
+        return None
+    parts = [
+        torch.ones(listed.index.shape[1], device=order.device) if listed.weight is None else listed.weight.float()
+        for listed in edge_lists.values()
+    ]
+    return torch.cat(parts)[order]
 
-    This is sorted by destination and source, unless the batch came from a library with its own order.
+
+def _edge_features(edge_lists: Mapping[Relation, EdgeList], place: Tensor, number: Tensor) -> dict[Relation, Tensor]:
+    """Of each edge in the batch's order, `place` is that in the list of its relation and `number` the relation's."""
+    return {
+        relation: listed.features.float()[place[number == which]]
+        for which, (relation, listed) in enumerate(edge_lists.items())
+        if listed.features is not None and relation.features
+    }
+
+
+def list_edges(batch: GraphBatch) -> Mapping[Relation, EdgeList]:
+    """Relation -> its edges, numbered within the two types, in the order that the batch remembers.
+
+    This is sorted by destination and source, unless the batch came from a library with its own order. Weights are
+    those of the batch, so either all lists have some or none.
 
     Example:
         >>> from gnnfuse import edges, graph, nodes, sample
         >>> builder = graph.GraphBuilder([nodes.TextTokens()], [edges.Window(size=1)])
-        >>> {str(r): pairs.tolist() for r, pairs in list_edges(builder([sample.Sample({"text": "abc"})])).items()}
+        >>> {str(r): e.index.tolist() for r, e in list_edges(builder([sample.Sample({"text": "abc"})])).items()}
         {'text-window-text': [[1, 0, 2, 1], [0, 1, 1, 2]]}
     """
     edges, dst = batch.edges, batch.edges.dst()
     relation = edges.relation.long()
-    order = torch.argsort(relation, stable=True)
+    own = torch.argsort(relation, stable=True)
+    order = own
     if batch.edge_order is not None:
         order = torch.argsort(relation * max(1, edges.num_edges) + batch.edge_order)
     counts = torch.bincount(relation, minlength=len(batch.relations)).tolist()[: len(batch.relations)]
-    pairs = torch.stack([edges.src[order].long(), dst[order]])
-    starts = {name: place.start for name, place in batch.slices.items()}
-    return {
-        relation: part - torch.tensor([[starts[relation.src]], [starts[relation.dst]]], device=part.device)
-        for relation, part in zip(batch.relations, pairs.split_with_sizes(counts, dim=1), strict=True)
-    }
+    pairs = torch.stack([edges.src[order].long(), dst[order]]).split_with_sizes(counts, dim=1)
+    weights = [None] * len(counts) if batch.edge_weight is None else batch.edge_weight[order].split_with_sizes(counts)
+    slices = batch.slices
+    found = {}
+    for number, of in enumerate(batch.relations):
+        first = torch.tensor([[slices[of.src].start], [slices[of.dst].start]], device=batch.device)
+        features = batch.edge_features.get(of)
+        if features is not None and batch.edge_order is not None:
+            features = features[torch.argsort(batch.edge_order[own][relation[own] == number])]
+        found[of] = EdgeList(pairs[number] - first, weights[number], features)
+    return found
 
 
 def as_values(found: Tensor, where: str) -> Tensor:
@@ -166,3 +197,16 @@ def _check_pairs(relation: Relation, pairs: Tensor, layout: Mapping[str, Layout]
     src_graph, dst_graph = layout[relation.src].graph_id[pairs[0]], layout[relation.dst].graph_id[pairs[1]]
     if not torch.equal(src_graph, dst_graph):
         raise ValueError(f"relation {relation}: found edges between samples, expected none")
+
+
+def _check_data(relation: Relation, listed: EdgeList) -> None:
+    count = listed.index.shape[1]
+    for what, found, shape in (
+        ("weights", listed.weight, (count,)),
+        ("features", listed.features, (count, relation.features)),
+    ):
+        if found is not None and (found.shape != shape or found.is_complex()):
+            raise ValueError(
+                f"relation {relation}: found {what} of shape {list(found.shape)} and {found.dtype}, expected "
+                f"{list(shape)} real numbers, one row per edge"
+            )

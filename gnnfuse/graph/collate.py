@@ -61,10 +61,11 @@ def collate(
     }
     values = _values({name: [nodes.values for nodes in sets] for name, sets in found.items()}, memory)
     present = np.array([sizes[name][PRESENT] for name in modalities], dtype=bool).reshape(-1, len(graphs))
+    edges = merge([graph.edges for graph in graphs]) if relations else _no_edges(len(graph_ids[-1]))
     return GraphBatch(
         values=values,
         layout=layouts,
-        edges=merge([graph.edges for graph in graphs]) if relations else _no_edges(len(graph_ids[-1])),
+        edges=edges,
         relations=relations,
         graph_id=graph_ids[-1],
         num_graphs=len(graphs),
@@ -72,6 +73,8 @@ def collate(
         ids=tuple([str(place) if graph.id is None else graph.id for place, graph in enumerate(graphs)]),
         modalities=modalities,
         present=torch.from_numpy(np.ascontiguousarray(present.T)),
+        edge_weight=_edge_weight(graphs, edges, relations),
+        edge_features=_edge_features(graphs, relations),
     )
 
 
@@ -95,6 +98,7 @@ def empty_batch(
         ids=(),
         modalities=modalities,
         present=torch.zeros(0, len(modalities), dtype=torch.bool),
+        edge_features=_edge_features((), relations),
     )
 
 
@@ -155,6 +159,28 @@ def _merge_targets(
         without = next(graph.id for graph in graphs if graph.target is None)
         raise ValueError(f"sample {without!r}: found no target, expected one, as other samples of the batch have")
     return join(targets)
+
+
+def _edge_weight(graphs: Sequence[SampleGraph], edges: Edges, relations: tuple[Relation, ...]) -> Tensor | None:
+    """`[edges]`; None if no relation has weights. A relation's edges are in the order of the graphs, as in theirs."""
+    numbers = range(len(relations))
+    weighted = [number for number in numbers if (of := graphs[0].edge_data.get(number)) and of.weight is not None]
+    if not weighted:
+        return None
+    weight = torch.ones(edges.num_edges)
+    for number in weighted:
+        weight[edges.relation == number] = torch.cat([cast(Tensor, graph.edge_data[number].weight) for graph in graphs])
+    return weight
+
+
+def _edge_features(graphs: Sequence[SampleGraph], relations: tuple[Relation, ...]) -> dict[Relation, Tensor]:
+    return {
+        relation: torch.cat(
+            [torch.zeros(0, relation.features), *(cast(Tensor, graph.edge_data[number].features) for graph in graphs)]
+        )
+        for number, relation in enumerate(relations)
+        if relation.features
+    }
 
 
 def _no_edges(nodes: int) -> Edges:

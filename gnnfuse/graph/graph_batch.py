@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gnnfuse.catalog import listed
@@ -32,6 +32,9 @@ class GraphBatch:
         ids: the samples' ids; a sample without one is named by its position in the batch.
         modalities: node types that are read from a signal, in the order of `present`'s columns.
         present: `[graphs, modalities]`, whether the sample has the signal.
+        edge_weight: `[edges]`, a factor on each edge's message; None means 1. Layers differentiate by it.
+        edge_features: relation -> `[edges of the relation, features]`, in the order of its edges, for each relation
+            whose edges carry features.
         edge_order: `[edges]`, for batches from another library: each edge's position in that library's list for its
             relation; None if the edges are in the order of this batch.
     """
@@ -46,6 +49,8 @@ class GraphBatch:
     ids: tuple[str, ...]
     modalities: tuple[str, ...]
     present: Bool[Tensor, "graphs modalities"]
+    edge_weight: Float[Tensor, "edges"] | None = None
+    edge_features: Mapping[Relation, Float[Tensor, "_ _"]] = field(default_factory=dict)
     edge_order: Int[Tensor, "edges"] | None = None
     # Derived values, kept on first access. A plain dictionary: torch.compile cannot trace cached_property.
     _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -192,7 +197,13 @@ class GraphBatch:
         offsets = torch.zeros_like(self.edges.offsets)
         none = self.edges.src[:0]
         transpose = Transpose(torch.zeros_like(self.edges.transpose.offsets), none, none)
-        return replace(self, edges=Edges(offsets, none, none, transpose), edge_order=None)
+        return replace(
+            self,
+            edges=Edges(offsets, none, none, transpose),
+            edge_weight=None if self.edge_weight is None else self.edge_weight[:0],
+            edge_features={relation: found[:0] for relation, found in self.edge_features.items()},
+            edge_order=None,
+        )
 
     def _map(self, move: Callable[[Tensor], Tensor]) -> Self:
         def moved(layout: Layout) -> Layout:
@@ -217,6 +228,8 @@ class GraphBatch:
             graph_id=move(self.graph_id),
             target=_moved_target(self.target, move),
             present=move(self.present),
+            edge_weight=None if self.edge_weight is None else move(self.edge_weight),
+            edge_features={relation: move(found) for relation, found in self.edge_features.items()},
             edge_order=None if self.edge_order is None else move(self.edge_order),
         )
 

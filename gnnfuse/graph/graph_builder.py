@@ -319,7 +319,11 @@ class GraphBuilder:
 
     def _graph(self, sample: Sample, nodes: dict[str, NodeSet | None]) -> SampleGraph:
         target = None if self.target is None or sample.target is None else self.target.encode(sample)
-        return SampleGraph(to_float32(nodes), self._edges.of(nodes), target, sample.id, measure(nodes, self._axes))
+        try:
+            edges, data = self._edges.of(nodes)
+        except ValueError as error:
+            raise ValueError(f"sample {sample.id!r}, {error}") from error
+        return SampleGraph(to_float32(nodes), edges, target, sample.id, measure(nodes, self._axes), data)
 
     def _nodes(self, node_type: NodeType, sample: Sample, memory: BatchMemory | None) -> NodeSet | None:
         nodes_of: Any = node_type.nodes

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Int
@@ -43,20 +43,18 @@ def keep(
     if nodes is None and edges is None:
         return batch
     kept = keep_edges(batch.edges, stays, edges)
-    order = None if batch.edge_order is None else _edge_order(batch, edges_between(batch.edges, stays, edges))
+    batch = replace(batch, edges=kept, **_edge_data(batch, stays, edges))
     if nodes is None:
-        return replace(batch, edges=kept, edge_order=order)
+        return batch
     parts = _parts(batch, stays, absent or {})
     layout = {name: _layout(batch.layout[name], part) for name, part in parts.items()}
     return replace(
         batch,
         values={name: parts[name].of(values) for name, values in batch.values.items()},
         layout=layout,
-        edges=kept,
         graph_id=torch.cat([of_type.graph_id for of_type in layout.values()]),
         target=_target(batch, stays, parts),
         present=_present(batch, parts),
-        edge_order=order,
     )
 
 
@@ -133,6 +131,22 @@ def _target(batch: GraphBatch, stays: Tensor, parts: Mapping[str, Part]) -> Tens
         raise ValueError(f"target: found {found} rows for the nodes of type {target.of!r}, expected {expected}")
     before = offsets_of(stays[batch.slices[target.of]])
     return Ragged(parts[target.of].of(target.values), before[target.offsets], target.of)
+
+
+def _edge_data(batch: GraphBatch, nodes: Tensor, edges: Tensor | None) -> dict[str, Any]:
+    """Everything that stands per edge, for the remaining ones."""
+    if batch.edge_weight is None and batch.edge_order is None and not batch.edge_features:
+        return {}
+    stays = edges_between(batch.edges, nodes, edges)
+    numbers = {relation: number for number, relation in enumerate(batch.relations)}
+    return {
+        "edge_weight": None if batch.edge_weight is None else batch.edge_weight[stays],
+        "edge_features": {
+            relation: found[stays[batch.edges.relation == numbers[relation]]]
+            for relation, found in batch.edge_features.items()
+        },
+        "edge_order": None if batch.edge_order is None else _edge_order(batch, stays),
+    }
 
 
 def _edge_order(batch: GraphBatch, stays: Tensor) -> Tensor | None:

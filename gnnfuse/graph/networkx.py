@@ -4,13 +4,13 @@ import operator
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gnnfuse.edges import Relation
+from gnnfuse.edges import EdgeList, Relation
 from gnnfuse.graph.assemble import as_values, assemble, list_edges
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.nodes import Layout
@@ -26,7 +26,8 @@ def to_networkx(batch: GraphBatch, *, values: bool = True) -> "networkx.MultiDiG
     """The batch as a directed multigraph.
 
     A node is named `(type, graph, index)` and has these as attributes, with `value` (a tensor), and `position` and
-    `time` (numbers) if its type has them. An edge has the attribute `relation` (the rule's name, also its key).
+    `time` (numbers) if its type has them. An edge has the attributes `relation` (the rule's name, also its key),
+    `weight` if the batch has weights, and `features` (a tensor) if its relation has them.
     The graph attribute `gnnfuse` holds everything else, for the conversion back.
 
     Args:
@@ -55,13 +56,17 @@ def to_networkx(batch: GraphBatch, *, values: bool = True) -> "networkx.MultiDiG
             if values:
                 attributes["value"] = batch.values[name][row]
             graph.add_node(names[name][row], **attributes)
-    for relation, pairs in list_edges(batch).items():
-        for src, dst in pairs.T.tolist():
+    for relation, (pairs, weight, features) in list_edges(batch).items():
+        for place, (src, dst) in enumerate(pairs.T.tolist()):
             ends = names[relation.src][src], names[relation.dst][dst]
             key = None if graph.has_edge(*ends, relation.rule) else relation.rule  # None: a second edge, any free key
-            graph.add_edge(*ends, key=key, relation=relation.rule)
+            carried: dict[str, object] = {} if weight is None else {"weight": float(weight[place])}
+            if features is not None:
+                carried["features"] = features[place]
+            graph.add_edge(*ends, key=key, relation=relation.rule, **carried)
     graph.graph[COMPANION] = {
         "relations": batch.relations,
+        "weighted": batch.edge_weight is not None,
         "target": batch.target,
         "ids": batch.ids,
         "modalities": batch.modalities,
@@ -88,7 +93,8 @@ def from_networkx(
     default), `position` (numbers) and `time` (start and end in seconds). Numbers may be Python's, numpy's or torch's.
     They become float32, times and positions relative to their sample's first if that is far from 0; a single integer
     per node is an id and becomes int64. Nodes of a type keep the order of `graph.nodes` within their sample. An
-    undirected edge becomes two directed ones. Other attributes are dropped.
+    undirected edge becomes two directed ones. Edges may have a `weight` (1 by default) and, all edges of a relation or
+    none, `features` (numbers). Other attributes are dropped.
 
     Args:
         graph: the graph to read.
@@ -124,7 +130,7 @@ def from_networkx(
         empty = None if companion is None else companion["empty"][name]
         values[name] = _stack(graph, name, nodes, value_attribute, empty)
         layout[name] = _layout(graph, name, nodes, num_graphs, None if companion is None else companion["layout"][name])
-    edge_lists = _edge_lists(graph, by_type, relation_attribute, None if companion is None else companion["relations"])
+    edge_lists = _edge_lists(graph, by_type, relation_attribute, companion)
     if companion is not None:
         kept = {field: companion[field] for field in ("target", "ids", "modalities", "present")}
         batch, order = assemble(values, layout, edge_lists, **kept), companion["edge_order"]
@@ -172,7 +178,7 @@ def _needed(attributes: Mapping[str, Any], name: str, where: str) -> Any:
 def _stack(graph: "networkx.Graph", name: str, nodes: list[Hashable], attribute: str, empty: Tensor | None) -> Tensor:
     rows: list[Tensor] = []
     for node in nodes:
-        row = _tensor(_needed(graph.nodes[node], attribute, f"node {node!r}"), node, attribute)
+        row = _tensor(_needed(graph.nodes[node], attribute, f"node {node!r}"), f"node {node!r}", attribute)
         if rows and row.shape != rows[0].shape:
             raise ValueError(
                 f"node {node!r}: found {attribute} of shape {list(row.shape)}, expected {list(rows[0].shape)}, as "
@@ -190,11 +196,11 @@ def _stack(graph: "networkx.Graph", name: str, nodes: list[Hashable], attribute:
     return stacked.to(empty.dtype)
 
 
-def _tensor(found: object, node: Hashable, attribute: str) -> Tensor:
+def _tensor(found: object, where: str, attribute: str) -> Tensor:
     """Numbers from Python, numpy or torch as a tensor.
 
     Raises:
-        ValueError: no numbers, or integers beyond int64; names the node.
+        ValueError: no numbers, or integers beyond int64; names the node or edge.
     """
     if isinstance(found, Tensor):
         return found
@@ -203,7 +209,7 @@ def _tensor(found: object, node: Hashable, attribute: str) -> Tensor:
     except ValueError:  # lists of different lengths
         array = np.array(None)
     if array.dtype.kind not in "biuf" or (array.dtype == np.uint64 and bool((array > LARGEST).any())):
-        raise ValueError(f"node {node!r}: found {attribute} {found!r}, expected numbers, whole ones up to {LARGEST}")
+        raise ValueError(f"{where}: found {attribute} {found!r}, expected numbers, whole ones up to {LARGEST}")
     wide = {"f": np.float64, "b": np.bool_}.get(array.dtype.kind, np.int64)
     return torch.from_numpy(array.astype(wide))
 
@@ -236,7 +242,7 @@ def _numbers(
     for node, numbers in zip(nodes, found, strict=True):
         if numbers is None:
             raise ValueError(f"node {node!r}: found no {field}, expected one, as other nodes of type {name!r} have")
-        row = _tensor(numbers, node, field)
+        row = _tensor(numbers, f"node {node!r}", field)
         if row.ndim != 1 or len(row) == 0 or len(row) != (size or len(row)):
             raise ValueError(f"node {node!r}: found {field} {numbers!r}, expected {expected}")
         if size is None:
@@ -245,28 +251,62 @@ def _numbers(
     return torch.stack(rows).to(torch.float64 if known is None else known.dtype)
 
 
+class _Edge(NamedTuple):
+    src: int
+    dst: int
+    weight: float | None
+    features: Tensor | None
+
+
 def _edge_lists(
     graph: "networkx.Graph",
     by_type: Mapping[str, Sequence[Hashable]],
     attribute: str,
-    relations: Sequence[Relation] | None,
-) -> dict[Relation, Tensor]:
+    companion: Mapping[str, Any] | None,
+) -> dict[Relation, EdgeList]:
+    """networkx keeps no order of edges, so the batch's own is used; parallel edges keep theirs."""
     place = {node: (name, index) for name, nodes in by_type.items() for index, node in enumerate(nodes)}
-    found: dict[Relation, list[tuple[int, int]]] = {relation: [] for relation in relations or ()}
+    known: Sequence[Relation] = () if companion is None else companion["relations"]
+    found: dict[tuple[str, str, str], list[_Edge]] = {relation.triple: [] for relation in known}
     multiple = graph.is_multigraph()
     for edge in graph.edges(keys=True, data=True) if multiple else graph.edges(data=True):
         src, dst, attributes = edge[0], edge[1], edge[-1]
         if attribute not in attributes and multiple and isinstance(edge[2], str):
-            attributes = {attribute: edge[2]}
-        rule = _needed(attributes, attribute, f"edge {src!r} to {dst!r}")
+            attributes = {**attributes, attribute: edge[2]}
+        where = f"edge {src!r} to {dst!r}"
+        rule, carried = _needed(attributes, attribute, where), _carried(attributes, where)
         both = [(src, dst)] if graph.is_directed() or src == dst else [(src, dst), (dst, src)]
         for one, other in both:
             (src_type, src_index), (dst_type, dst_index) = place[one], place[other]
-            found.setdefault(Relation(src_type, str(rule), dst_type), []).append((src_index, dst_index))
-    # networkx keeps no order of edges, so the batch's own is used.
-    ordered = found if relations is not None else {relation: found[relation] for relation in sorted(found)}
-    lists = {}
-    for relation, pairs in ordered.items():
-        index = torch.tensor(sorted(pairs, key=lambda pair: (pair[1], pair[0])), dtype=torch.int64)
-        lists[relation] = index.reshape(-1, 2).T.contiguous()
-    return lists
+            found.setdefault((src_type, str(rule), dst_type), []).append(_Edge(src_index, dst_index, *carried))
+    widths = {relation.triple: relation.features for relation in known}
+    weighted = any(edge.weight is not None for edges in found.values() for edge in edges)
+    weighted = weighted or (companion is not None and companion["weighted"])
+    ordered = found if known else {triple: found[triple] for triple in sorted(found)}
+    return dict(_edge_list(triple, edges, weighted, widths.get(triple)) for triple, edges in ordered.items())
+
+
+def _carried(attributes: Mapping[str, Any], where: str) -> tuple[float | None, Tensor | None]:
+    weight, features = attributes.get("weight"), attributes.get("features")
+    row = None if features is None else _tensor(features, where, "features")
+    number = None if weight is None else _tensor(weight, where, "weight")
+    if number is not None and number.numel() != 1:
+        raise ValueError(f"{where}: found weight {weight!r}, expected a number")
+    return None if number is None else float(number), row
+
+
+def _edge_list(
+    triple: tuple[str, str, str], edges: Sequence[_Edge], weighted: bool, width: int | None
+) -> tuple[Relation, EdgeList]:
+    edges = sorted(edges, key=lambda edge: (edge.dst, edge.src))
+    rows = [edge.features for edge in edges if edge.features is not None]
+    width = (rows[0].numel() if rows else 0) if width is None else width
+    relation = Relation(*triple, features=width)
+    if len(rows) not in (0, len(edges)) or any(row.shape != (width,) for row in rows) or (edges and width and not rows):
+        shapes = sorted({str(None if e.features is None else list(e.features.shape)) for e in edges})
+        expected = f"expected {[width]} of each edge" if width else "expected numbers in a list"
+        raise ValueError(f"relation {relation}: found features of shapes {', '.join(shapes)}, {expected}")
+    index = torch.tensor([(edge.src, edge.dst) for edge in edges], dtype=torch.int64).reshape(-1, 2).T.contiguous()
+    weight = torch.tensor([1.0 if edge.weight is None else edge.weight for edge in edges]) if weighted else None
+    features = torch.stack([row.float() for row in rows]) if rows else torch.zeros(0, width) if width else None
+    return relation, EdgeList(index, weight, features)

@@ -1,17 +1,17 @@
 """One sample's nodes and sorted edges, in its own numbering: made by a loader worker, merged by collating."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.edges import Relation
 from gnnfuse.nodes import NodeSet
 from gnnfuse.ops import PackedEdges, edges_from_index, pack_edges
+from gnnfuse.sample import EdgeList
 
 OBJECTS = 1024  # bytes of Python overhead for a tensor or a graph
 FAR = 2.0**14  # from here on float32 does not resolve a thousandth
@@ -28,6 +28,7 @@ class SampleGraph:
         target: the encoded target, or None.
         id: the sample's id.
         sizes: `[numbers]`, the result of `measure`, so that a batch reads one array per sample.
+        edge_data: relation number -> what its edges carry, for relations with weights or features.
     """
 
     nodes: Mapping[str, NodeSet | None]
@@ -35,6 +36,7 @@ class SampleGraph:
     target: Tensor | None
     id: str | None
     sizes: NDArray[np.int64]
+    edge_data: Mapping[int, EdgeList] = field(default_factory=dict)
 
     @property
     def num_bytes(self) -> int:
@@ -42,6 +44,7 @@ class SampleGraph:
         found = [node_set for node_set in self.nodes.values() if node_set is not None]
         tensors = [
             self.edges.numbers,
+            *(each for listed in self.edge_data.values() for each in (listed.weight, listed.features)),
             *(each for nodes in found for each in (nodes.values, nodes.position, nodes.time)),
         ]
         return OBJECTS + sum(OBJECTS + each.untyped_storage().nbytes() for each in tensors if each is not None)
@@ -112,26 +115,39 @@ def _origin(parts: Sequence[Tensor]) -> Tensor:
 
 
 def sort_edges(
-    found: Sequence[Int[Tensor, "2 _"] | None],
+    found: Sequence[EdgeList],
     relations: Sequence[Relation],
     type_names: Sequence[str],
     counts: Sequence[int],
-) -> PackedEdges:
-    """Sort a sample's edges by node, relation and source, its nodes numbered type by type.
+) -> tuple[PackedEdges, dict[int, EdgeList]]:
+    """A sample's edges sorted by node, relation and source, its nodes numbered type by type; and what they carry.
 
     Args:
-        found: per relation the (source, destination) pairs; None if an end is absent.
+        found: per relation its edges.
         relations: per relation its ends.
         type_names: the node types in the order of numbering.
         counts: nodes of each type.
+
+    Returns:
+        The edges, and by number the relations whose edges carry something, in the same order.
     """
     first = dict(zip(type_names, np.cumsum([0, *counts]).tolist(), strict=False))
     none = torch.zeros(2, 0, dtype=torch.int64)
-    pairs = [none if edges is None else edges for edges in found]
     moved = [
-        edges + torch.tensor([[first[relation.src]], [first[relation.dst]]])
-        for edges, relation in zip(pairs, relations, strict=True)
+        edges.index + torch.tensor([[first[relation.src]], [first[relation.dst]]])
+        for edges, relation in zip(found, relations, strict=True)
     ]
     src, dst = torch.cat([none, *moved], dim=1)
-    number = torch.repeat_interleave(torch.tensor([edges.shape[1] for edges in pairs], dtype=torch.int64))
-    return pack_edges(edges_from_index(src, dst, number, num_nodes=sum(counts)), counts)
+    number = torch.repeat_interleave(torch.tensor([edges.index.shape[1] for edges in found], dtype=torch.int64))
+    data = {
+        place: _sorted(edges)
+        for place, edges in enumerate(found)
+        if edges.weight is not None or edges.features is not None
+    }
+    return pack_edges(edges_from_index(src, dst, number, num_nodes=sum(counts)), counts), data
+
+
+def _sorted(edges: EdgeList) -> EdgeList:
+    """The edges by destination, then source; parallel edges keep their order."""
+    order = torch.from_numpy(np.lexsort(edges.index.numpy()))
+    return EdgeList(edges.index[:, order], *(each if each is None else each[order] for each in edges[1:]))

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.activation import Activation, activate, check_activation
 from gnnfuse.message_passing.check_states import check_states
+from gnnfuse.message_passing.edge_terms import EdgeTerms, edge_gate
 from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -25,12 +26,14 @@ class GATv2(MessageLayer):
     Every node type t has maps for its nodes as sources (S), as destinations (D), and for a node's own contribution
     (V); every relation r and head has a score vector a. The heads' results are concatenated:
 
-        s_ij = a_r . leaky_relu(D_t(i) x_i + S_t(j) x_j)
-        x_i <- act(V_t(i) x_i + b_t(i) + sum_j softmax_j(s_ij) S_t(j) x_j)
+        s_ij = a_r . leaky_relu(D_t(i) x_i + S_t(j) x_j) + F_r f_ij
+        x_i <- act(V_t(i) x_i + b_t(i) + sum_j w_ij softmax_j(s_ij) S_t(j) x_j)
 
-    The softmax runs over all edges into i. On batches with one relation and without activation, it equals PyTorch
-    Geometric's `GATv2Conv(add_self_loops=False, residual=True)`. The published layer has a self loop at each node
-    instead of V; here V keeps the state of a node without edges, which gets act(V x + b).
+    The softmax runs over all edges into i. An edge's features f (if its relation has any) bias the score (in
+    `GATv2Conv` they enter the leaky ReLU), its weight w multiplies the message. On batches with one relation and
+    without activation, it equals PyTorch Geometric's `GATv2Conv(add_self_loops=False, residual=True)`. The published
+    layer has a self loop at each node instead of V; here V keeps the state of a node without edges, which gets act(V x
+    + b).
 
     Source: Brody, Alon and Yahav, "How Attentive are Graph Attention Networks?" (2022),
     https://arxiv.org/abs/2105.14491, equation 7; the skip connection and ELU after Velickovic et al., "Graph
@@ -55,6 +58,8 @@ class GATv2(MessageLayer):
         >>> sum(p.numel() for p in layer.parameters())
         224
     """
+
+    takes = frozenset({"weight", "features"})
 
     def __init__(
         self,
@@ -83,6 +88,7 @@ class GATv2(MessageLayer):
         self.project = TypedLinear(dim, 3 * dim, node_types)  # destination, source, own
         self.score_weight = nn.Parameter(torch.empty(len(relations), heads, dim // heads))
         nn.init.normal_(self.score_weight, std=(dim // heads) ** -0.5)
+        self.edge_terms = EdgeTerms(relations, heads)
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
@@ -98,6 +104,8 @@ class GATv2(MessageLayer):
             score_weight=in_batch_order(self.score_weight, self.relations, batch),
             negative_slope=self.negative_slope,
             dropout=self.dropout if self.training else 0.0,
+            edge_bias=self.edge_terms.biases(batch),
+            edge_gate=edge_gate(batch, self.heads),
             graph_id=batch.graph_id,
             num_graphs=batch.num_graphs,
             impl=self.impl,

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.check_states import check_states
+from gnnfuse.message_passing.edge_terms import EdgeTerms, edge_gate
 from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -29,13 +30,14 @@ class HGT(MessageLayer):
     has, per head, a matrix for the keys, one for the values and a prior mu on the score. The softmax runs over all
     incoming edges of all relations:
 
-        s_ij = mu_r (K_t(j) x_j) W_r . (Q_t(i) x_i) / sqrt(head_dim)
-        m_i = sum_j softmax_j(s_ij) (V_t(j) x_j) M_r
+        s_ij = mu_r (K_t(j) x_j) W_r . (Q_t(i) x_i) / sqrt(head_dim) + F_r f_ij
+        m_i = sum_j w_ij softmax_j(s_ij) (V_t(j) x_j) M_r
         x_i <- sigmoid(skip_t(i)) A_t(i) gelu(m_i) + (1 - sigmoid(skip_t(i))) x_i
 
-    Prior and scale are multiplied into W, and keys and values are computed once per (relation, source), not per edge. A
-    node without incoming edges has m = 0. Nodes of a type that no relation of the layer enters keep their state
-    (PyTorch Geometric returns None for them).
+    An edge's features f (if its relation has any) bias the score, its weight w multiplies the message. Neither is in
+    the paper. Prior and scale are multiplied into W, and keys and values are computed once per (relation, source), not
+    per edge. A node without incoming edges has m = 0. Nodes of a type that no relation of the layer enters keep their
+    state (PyTorch Geometric returns None for them).
 
     Source: Hu, Dong, Wang and Sun, "Heterogeneous Graph Transformer" (2020), https://arxiv.org/abs/2003.01332,
     section 3; the skip weight as in the authors' code; no relative temporal encoding.
@@ -57,6 +59,8 @@ class HGT(MessageLayer):
         >>> sum(p.numel() for p in layer.parameters())
         355
     """
+
+    takes = frozenset({"weight", "features"})
 
     def __init__(
         self,
@@ -82,6 +86,7 @@ class HGT(MessageLayer):
         self.key_matrix = nn.Parameter(_xavier(shape))
         self.value_matrix = nn.Parameter(_xavier(shape))
         self.prior = nn.Parameter(torch.ones(len(relations), heads))
+        self.edge_terms = EdgeTerms(relations, heads)
         entered = {relation.dst for relation in self.relations}
         self.output = nn.ModuleDict({name: nn.Linear(dim, dim) for name in node_types if name in entered})
         self.skip = nn.ParameterDict({name: nn.Parameter(torch.ones(1)) for name in self.output})
@@ -100,6 +105,8 @@ class HGT(MessageLayer):
             relation_matmul(value, value_matrix, batch.relation_spans),
             batch.relation_edges,
             scale=1.0,
+            edge_bias=self.edge_terms.biases(batch),
+            edge_gate=edge_gate(batch, self.heads),
             graph_id=batch.graph_id,
             num_graphs=batch.num_graphs,
             impl=self.impl,

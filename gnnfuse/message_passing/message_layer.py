@@ -13,7 +13,13 @@ class MessageLayer(nn.Module, ABC):
     """Updates the states of all nodes from those of their neighbours.
 
     A layer is made for the node types and relations of one builder and accepts any of its batches.
+
+    Attributes:
+        takes: what the layer uses of edges, of {"weight", "features"}: it multiplies messages by `batch.edge_weight`,
+            and learns from `batch.edge_features`. A model refuses edges that carry what its layers do not take.
     """
+
+    takes: frozenset[str] = frozenset()
 
     @abstractmethod
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:

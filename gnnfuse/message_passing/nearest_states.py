@@ -23,8 +23,8 @@ class NearestStates(MessageLayer):
     In every sample, each node gets edges from the k nodes of each type whose states are nearest to its own by Euclidean
     distance (the first win ties; never from itself), as relations (type, "nearest_states", type) of the wrapped layer.
     No gradient flows through the choice. The search goes block by block; no matrix of all pairs is in memory. A node
-    alone in its sample gets no such edge. The number of edges depends on the data, so `torch.compile(fullgraph=True)`
-    cannot compile this layer.
+    alone in its sample gets no such edge. The new edges have a weight of 1 and no features. The number of edges depends
+    on the data, so `torch.compile(fullgraph=True)` cannot compile this layer.
 
     Source: Wang et al., "Dynamic Graph CNN for Learning on Point Clouds" (2019), https://arxiv.org/abs/1801.07829,
     section 3.2.
@@ -79,6 +79,7 @@ class NearestStates(MessageLayer):
             if (within if src == dst else across)
         )
         self.wrapped = layer(dim, self.node_types, (*self.relations, *self.found))
+        self.takes = self.wrapped.takes
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
@@ -95,7 +96,12 @@ class NearestStates(MessageLayer):
         lengths = torch.tensor([pairs.shape[1] for pairs in ends], device=batch.device)
         number = torch.arange(len(ends), device=batch.device).repeat_interleave(lengths) + len(batch.relations)
         edges = joined(batch.edges, torch.cat(ends, dim=1), number)
-        return replace(batch, edges=edges, relations=(*batch.relations, *self.found), edge_order=None)
+        weight = batch.edge_weight
+        if weight is not None:  # new relations have higher numbers: the batch's own edges keep their order
+            own = edges.relation < len(batch.relations)
+            weight = weight.new_ones(edges.num_edges).masked_scatter(own, weight)
+        relations = (*batch.relations, *self.found)
+        return replace(batch, edges=edges, relations=relations, edge_weight=weight, edge_order=None)
 
     def _search(self, states: Tensor, batch: GraphBatch, relation: Relation) -> Int[Tensor, "2 edges"]:
         src, dst = batch.slices[relation.src], batch.slices[relation.dst]

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.graph import EdgeList, GraphBatch, Relation
 from gnnfuse.graph.assemble import list_edges
 from gnnfuse.message_passing.check_states import check_states
 from gnnfuse.message_passing.message_layer import MessageLayer
@@ -22,9 +22,9 @@ class PyGLayer(MessageLayer):
 
         x_i <- sum_{r into t(i)} conv_r((x of src_r, x of dst_r), edges of r)_i
 
-    as its `HeteroConv` does (aggr="sum"). Nodes of a type that no relation of the layer enters keep their state. For
-    comparison and for convolutions that this library lacks: it needs one launch per relation, and the memory that
-    `conv` uses per edge.
+    as its `HeteroConv` does (aggr="sum"). Weights and features of edges are passed as `edge_weight` and `edge_attr`.
+    Nodes of a type that no relation of the layer enters keep their state. For comparison and for convolutions that this
+    library lacks: it needs one launch per relation, and the memory that `conv` uses per edge.
 
     Between two node types a self loop would join node i of one with node i of the other, which in a batch belong to
     different samples. Convolutions that add self loops by default (`GATv2Conv`) get `add_self_loops=False` there, and
@@ -70,6 +70,7 @@ class PyGLayer(MessageLayer):
         self.joined = joined
         self.convs = nn.ModuleList(self._make(relation) for relation in self.relations)
         _refuse_shared(conv, self.convs)
+        self.takes = _taken(self.convs, self.relations)
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
@@ -77,27 +78,31 @@ class PyGLayer(MessageLayer):
         places = {relation: place for place, relation in enumerate(self.relations)}
         before = split_types(states, batch.slices)
         after: dict[str, Tensor] = {}
-        for relation, pairs in list_edges(batch).items():
+        for relation, listed in list_edges(batch).items():
             if relation not in places:
                 known = ", ".join(map(str, self.relations)) or "none"
                 raise ValueError(f"the batch has relation {relation}, the layer knows {known}")
             conv = self.convs[places[relation]]
-            received = self._convolve(conv, relation, before[relation.src], before[relation.dst], pairs)
+            received = self._convolve(conv, relation, before[relation.src], before[relation.dst], listed)
             after[relation.dst] = after[relation.dst] + received if relation.dst in after else received
         entered = {relation.dst for relation in self.relations}
         for name in entered & (before.keys() - after.keys()):  # the batch lacks the relation itself
             after[name] = torch.zeros_like(before[name])
         return torch.cat([after.get(name, state) for name, state in before.items()])
 
-    def _convolve(self, conv: nn.Module, relation: Relation, src: Tensor, dst: Tensor, pairs: Tensor) -> Tensor:
+    def _convolve(self, conv: nn.Module, relation: Relation, src: Tensor, dst: Tensor, listed: EdgeList) -> Tensor:
+        pairs, weight, features = listed
+        carried = {} if weight is None else {"edge_weight": weight.to(src.dtype)}
+        if features is not None:
+            carried["edge_attr"] = features.to(src.dtype)
         out: Tensor
         if relation.src == relation.dst:
-            out = conv(src, pairs)
+            out = conv(src, pairs, **carried)
         elif self.joined:
             shift = torch.tensor([[0], [len(src)]], device=pairs.device)
-            out = conv(torch.cat([src, dst]), pairs + shift)[len(src) :]
+            out = conv(torch.cat([src, dst]), pairs + shift, **carried)[len(src) :]
         else:
-            out = conv((src, dst), pairs)
+            out = conv((src, dst), pairs, **carried)
         return out
 
     def _called(self) -> nn.Module:
@@ -120,15 +125,20 @@ class PyGLayer(MessageLayer):
             for part in conv.modules():
                 if getattr(part, "add_self_loops", False) is True:
                     part.add_self_loops = False  # type: ignore[assignment]  # an option of PyG, no submodule
+        if relation.features and not _accepts(conv, "edge_attr"):
+            raise ValueError(
+                f"conv={_shown(conv)} takes no edge_attr, found {relation.features} features per edge of {relation}; "
+                "take a convolution that does, or edges without"
+            )
         states = torch.zeros(2, self.dim)
-        pairs = torch.tensor([[1], [0]])
+        listed = _featured(relation, torch.tensor([[1], [0]]), torch.zeros)
         try:
             with torch.no_grad():
-                out = self._convolve(conv.eval(), relation, states, states[:1], pairs)
+                out = self._convolve(conv.eval(), relation, states, states[:1], listed)
         except Exception as error:
             raise ValueError(
-                f"conv={_shown(conv)} fails on states of size {self.dim} along {relation}{_hint(error, conv, pair)}: "
-                f"{str(error) or type(error).__name__}"
+                f"conv={_shown(conv)} fails on states of size {self.dim} along {relation}"
+                f"{_hint(error, conv, pair, relation)}: {str(error) or type(error).__name__}"
             ) from error
         nodes = 2 if relation.src == relation.dst else 1
         if not isinstance(out, Tensor) or out.shape != (nodes, self.dim):
@@ -151,14 +161,14 @@ class PyGLayer(MessageLayer):
             parameter.add_(0.1 * noise(*parameter.shape))
         if relation.src == relation.dst:  # nodes 0 to 2 are one sample, 3 and 4 the other
             src = dst = noise(5, self.dim)
-            pairs, ours = torch.tensor([[0, 2, 3], [1, 1, 4]]), 3
+            listed, ours = _featured(relation, torch.tensor([[0, 2, 3], [1, 1, 4]]), noise), 3
             other_src = other_dst = torch.cat([noise(3, self.dim), src[3:]])
         else:  # three sources and one destination are one sample, one source and two destinations the other
             src, dst = noise(4, self.dim), noise(3, self.dim)
-            pairs, ours = torch.tensor([[0, 2, 3], [0, 0, 2]]), 1
+            listed, ours = _featured(relation, torch.tensor([[0, 2, 3], [0, 0, 2]]), noise), 1
             other_src, other_dst = torch.cat([noise(3, self.dim), src[3:]]), torch.cat([noise(1, self.dim), dst[1:]])
-        out = self._convolve(probe, relation, src, dst, pairs)
-        other = self._convolve(probe, relation, other_src, other_dst, pairs)
+        out = self._convolve(probe, relation, src, dst, listed)
+        other = self._convolve(probe, relation, other_src, other_dst, listed)
         if not torch.allclose(
             out[ours:], other[ours:], rtol=0.0, equal_nan=True, atol=1e-9 * max(1.0, float(out.abs().max()))
         ):
@@ -167,12 +177,18 @@ class PyGLayer(MessageLayer):
                 "which no edge joins to it; look for self loops between two types and means over all nodes"
             )
         try:
-            without = self._convolve(probe, relation, src, dst, pairs[:, :0])
+            without = self._convolve(probe, relation, src, dst, _featured(relation, listed.index[:, :0], noise))
         except Exception as error:
             raise ValueError(
                 f"conv={_shown(conv)} fails where there are no edges along {relation}, as in samples without one "
                 f"of the types: {str(error) or type(error).__name__}"
             ) from error
+        other = self._convolve(probe, relation, src, dst, _featured(relation, listed.index, noise))
+        if relation.features and torch.equal(out, other):
+            raise ValueError(
+                f"conv={_shown(conv)} ignores the {relation.features} features per edge of {relation}, expected one "
+                f"that depends on them (edge_dim={relation.features})"
+            )
         if torch.equal(out, without):
             raise ValueError(
                 f"conv={_shown(conv)} gives the same with and without edges along {relation}, expected one that "
@@ -180,15 +196,34 @@ class PyGLayer(MessageLayer):
             )
 
 
+def _accepts(conv: nn.Module, name: str) -> bool:
+    return name in inspect.signature(conv.forward).parameters
+
+
+def _taken(convs: Iterable[nn.Module], relations: Iterable[Relation]) -> frozenset[str]:
+    """As `MessageLayer.takes`; a convolution that does not use its relation's features was refused before."""
+    weights = {"weight"} if all(_accepts(conv, "edge_weight") for conv in convs) else set()
+    return frozenset(weights | ({"features"} if any(relation.features for relation in relations) else set()))
+
+
+def _featured(relation: Relation, pairs: Tensor, numbers: Callable[..., Tensor]) -> EdgeList:
+    """Edges with as many features as the relation tells."""
+    return EdgeList(pairs, features=numbers(pairs.shape[1], relation.features) if relation.features else None)
+
+
 def _shown(conv: object) -> str:
     return " ".join(str(conv).split())  # a nested module's repr has several lines
 
 
-def _hint(error: Exception, conv: nn.Module, pair: bool) -> str:
+def _hint(error: Exception, conv: nn.Module, pair: bool, relation: Relation) -> str:
     """Advice for a convolution that fails on a few nodes."""
     lacks_features = isinstance(error, AssertionError) or "None" in str(error)
-    if lacks_features and "edge_attr" in inspect.signature(conv.forward).parameters:
-        return "; edges have no features here: leave edge_dim= out, or take a convolution that needs none"
+    if relation.features:
+        return (
+            f"; its edges carry {relation.features} features: edge_dim={relation.features}, if the convolution has it"
+        )
+    if lacks_features and _accepts(conv, "edge_attr"):
+        return "; its edges carry no features: leave edge_dim= out, or take a convolution that needs none"
     sizes = isinstance(error, RuntimeError)  # torch raises it for matrices of mismatched sizes
     return "; where it takes no pair, joined=True helps" if pair and not sizes else ""
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.check_states import check_states
+from gnnfuse.message_passing.edge_terms import EdgeTerms, edge_gate
 from gnnfuse.message_passing.heads import check_heads
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -25,9 +26,11 @@ class RelationAttention(MessageLayer):
     Query, key and value come from one map per node type t(i); every relation r has, per head, a bias on the score
     and a gate on the weight after the softmax, which runs over all incoming edges of all relations together:
 
-        s_ij = q_i . k_j / sqrt(head_dim) + bias[r_ij]
-        x_i <- x_i + W_t(i) sum_j gate[r_ij] softmax_j(s_ij) v_j
+        s_ij = q_i . k_j / sqrt(head_dim) + bias[r_ij] + F_r f_ij
+        x_i <- x_i + W_t(i) sum_j w_ij gate[r_ij] softmax_j(s_ij) v_j
         x_i <- x_i + feed_forward(norm(x_i))
+
+    An edge's features f (if its relation has any) bias the score, its weight w multiplies the message.
 
     A useless relation can be closed (gate to 0) without changing the others' weights, which a bias alone cannot do.
     Source: node-typed projections and relation priors after Hu et al., "Heterogeneous Graph Transformer" (2020); no
@@ -50,6 +53,8 @@ class RelationAttention(MessageLayer):
         >>> sum(p.numel() for p in layer.parameters())
         604
     """
+
+    takes = frozenset({"weight", "features"})
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class RelationAttention(MessageLayer):
         self.output = TypedLinear(dim, dim, node_types)
         self.relation_bias = nn.Parameter(torch.zeros(len(relations), heads))
         self.relation_gate = nn.Parameter(torch.ones(len(relations), heads))
+        self.edge_terms = EdgeTerms(relations, heads)
         self.feed_forward = nn.Sequential(
             nn.LayerNorm(dim), nn.Linear(dim, expansion * dim), nn.GELU(), nn.Linear(expansion * dim, dim)
         )
@@ -97,6 +103,8 @@ class RelationAttention(MessageLayer):
             batch.edges,
             relation_bias=in_batch_order(self.relation_bias, self.relations, batch),
             relation_gate=in_batch_order(self.relation_gate, self.relations, batch),
+            edge_bias=self.edge_terms.biases(batch),
+            edge_gate=edge_gate(batch, self.heads),
             graph_id=batch.graph_id,
             num_graphs=batch.num_graphs,
             impl=self.impl,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.activation import Activation, activate, check_activation
 from gnnfuse.message_passing.check_states import check_dim, check_states
+from gnnfuse.message_passing.edge_terms import EdgeTerms
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_mean import relation_mean
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -20,7 +21,10 @@ from gnnfuse.ops.neighbor_sum.neighbor_sum import Impl
 class RGCN(MessageLayer):
     """Relational graph convolution: one map per relation on the mean of its neighbours, one for the node itself.
 
-        x_i <- act(W_0 x_i + b + sum_r W_r mean_{j in N_r(i)} x_j),    W_r = sum_b c_rb B_b with `num_bases`
+        x_i <- act(W_0 x_i + b + sum_r mean_{j in N_r(i)} w_ij (W_r x_j + F_r f_ij))
+        W_r = sum_b c_rb B_b with `num_bases`
+
+    with the weights w and features f of edges, where they have any (neither is in the paper).
 
     Node types are ignored, as published. Without activation it equals PyTorch Geometric's `RGCNConv` (aggr="mean"). A
     node without edges gets act(W_0 x + b).
@@ -45,6 +49,8 @@ class RGCN(MessageLayer):
         >>> sum(p.numel() for p in layer.parameters())
         202
     """
+
+    takes = frozenset({"weight", "features"})
 
     def __init__(
         self,
@@ -74,12 +80,13 @@ class RGCN(MessageLayer):
             nn.init.xavier_uniform_(matrix)
         shares = None if num_bases is None else nn.init.xavier_uniform_(torch.empty(len(relations), num_bases))
         self.shares = None if shares is None else nn.Parameter(shares)
+        self.edge_terms = EdgeTerms(relations, dim)
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
         check_states(states, self.dim, self)
         weight = in_batch_order(self._weight(), self.relations, batch)
-        received = relation_mean(states, weight, batch, impl=self.impl)
+        received = relation_mean(states, weight, batch, self.edge_terms, impl=self.impl)
         return activate(self.activation, self.own(states) + received)
 
     def _weight(self) -> Float[Tensor, "relations dim dim"]:

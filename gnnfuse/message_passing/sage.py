@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gnnfuse.graph import GraphBatch, Relation
 from gnnfuse.message_passing.activation import Activation, activate, check_activation
 from gnnfuse.message_passing.check_states import check_dim, check_states
+from gnnfuse.message_passing.edge_terms import EdgeTerms
 from gnnfuse.message_passing.message_layer import MessageLayer
 from gnnfuse.message_passing.relation_mean import relation_mean
 from gnnfuse.message_passing.relation_tables import in_batch_order
@@ -21,7 +22,9 @@ from gnnfuse.ops.neighbor_sum.neighbor_sum import Impl
 class SAGE(MessageLayer):
     """GraphSAGE with the mean aggregator, one map per relation and one per node type for the node itself.
 
-        x_i <- act(V_t(i) x_i + b_t(i) + sum_r W_r mean_{j in N_r(i)} x_j)
+        x_i <- act(V_t(i) x_i + b_t(i) + sum_r mean_{j in N_r(i)} w_ij (W_r x_j + F_r f_ij))
+
+    with the weights w and features f of edges, where they have any (neither is in the paper).
 
     Without activation it equals PyTorch Geometric's `HeteroConv` of `SAGEConv`s (aggr="sum"), whose maps of the node
     itself add up to one V per type. A node without edges gets act(V x + b).
@@ -46,6 +49,8 @@ class SAGE(MessageLayer):
         136
     """
 
+    takes = frozenset({"weight", "features"})
+
     def __init__(
         self,
         dim: int,
@@ -68,10 +73,11 @@ class SAGE(MessageLayer):
         self.neighbours = nn.Parameter(torch.empty(len(relations), dim, dim))
         for matrix in self.neighbours:
             nn.init.xavier_uniform_(matrix)
+        self.edge_terms = EdgeTerms(relations, dim)
 
     def forward(self, states: Float[Tensor, "nodes dim"], batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
         """States before in, states after out."""
         check_states(states, self.dim, self)
         weight = in_batch_order(self.neighbours, self.relations, batch)
-        received = relation_mean(states, weight, batch, impl=self.impl)
+        received = relation_mean(states, weight, batch, self.edge_terms, impl=self.impl)
         return activate(self.activation, self.own(states, batch.slices) + received)

@@ -66,7 +66,8 @@ class InteractionReadout(Readout):
         across = [r.src != r.dst and r.src in names and r.dst in names for r in batch.relations] or [False]
         dtype = torch.promote_types(states.dtype, torch.float32)
         weight = torch.tensor(across, dtype=dtype, device=states.device)[batch.edges.relation]
-        heard = neighbor_sum(states, batch.edges, weight=weight, impl=self.impl)
+        scaled = weight if batch.edge_weight is None else weight * batch.edge_weight
+        heard = neighbor_sum(states, batch.edges, weight=scaled, impl=self.impl)
         products = segment_reduce(states * heard, batch.graph_id, batch.num_graphs, reduce="sum")
         count = weight.new_zeros(batch.num_graphs).index_add(0, batch.graph_id[batch.edges.dst()], weight)[:, None]
         return products / count.clamp(min=1), count

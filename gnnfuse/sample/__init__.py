@@ -3,6 +3,7 @@
 from gnnfuse.sample.audio import Audio, read_audio
 from gnnfuse.sample.class_name import class_name
 from gnnfuse.sample.content import media_digest, text_digest
+from gnnfuse.sample.edge_list import EdgeList
 from gnnfuse.sample.image import read_image
 from gnnfuse.sample.rows import Rows, TensorRows, read_rows
 from gnnfuse.sample.sample import Sample, SignalError
@@ -11,6 +12,7 @@ from gnnfuse.sample.unreadable import Unreadable, signal_of, with_rest_of
 
 __all__ = [
     "Audio",
+    "EdgeList",
     "Rows",
     "Sample",
     "SignalError",

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gnnfuse.sample.edge_list import EdgeList
 from gnnfuse.sample.numbers import as_tensor
+from gnnfuse.sample.read_edges import read_edges
 from gnnfuse.sample.sample import Sample, SignalError
 from gnnfuse.sample.unreadable import signal_of
 
@@ -24,7 +26,7 @@ class Rows:
         time: `[nodes, 2]`, start and end in seconds, or `[nodes]`, moments.
         position: `[nodes, coordinates]`.
         edges: the sample's own edges into these rows: (source node type, name) -> `[2, edges]`, the numbers of the
-            source node and of the row.
+            source node and of the row; or an `EdgeList` of them with weights and features.
 
     Example:
         >>> rows = Rows(torch.zeros(3, 5), time=torch.tensor([0.0, 0.5, 1.0]))
@@ -33,7 +35,7 @@ class Rows:
     values: Tensor | np.ndarray
     time: Tensor | np.ndarray | None = None
     position: Tensor | np.ndarray | None = None
-    edges: Mapping[tuple[str, str], Tensor | np.ndarray] = field(default_factory=dict)
+    edges: Mapping[tuple[str, str], Tensor | np.ndarray | EdgeList] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)  # tensors compare entry by entry: identity is all that equality can mean
@@ -43,7 +45,7 @@ class TensorRows:
     values: Tensor
     time: Tensor | None
     position: Tensor | None
-    edges: Mapping[tuple[str, str], Tensor] = field(default_factory=dict)
+    edges: Mapping[tuple[str, str], EdgeList] = field(default_factory=dict)
 
 
 def read_rows(
@@ -69,8 +71,8 @@ def read_rows(
         The rows, or None where the sample lacks the signal.
 
     Raises:
-        SignalError: not numbers, a wrong width, NaN, infinity or numbers beyond float32, or times or positions for
-            a wrong number of rows.
+        SignalError: not numbers, a wrong width, NaN, infinity or numbers beyond float32, times or positions for a
+            wrong number of rows, or edges that do not fit.
 
     Example:
         >>> read_rows(Sample({"sensor": np.ones((4, 2))}), "sensor").values.shape
@@ -97,35 +99,8 @@ def read_rows(
         raise SignalError(sample, signal, "a time that ends before it starts", "start <= end")
     if position is not None and (position.ndim != 2 or len(position) != len(values)):
         raise SignalError(sample, signal, f"position of shape {tuple(position.shape)}", f"[{len(values)}, coordinates]")
-    edges = {key: _edge_tensor(sample, signal, key, pairs, len(values)) for key, pairs in _edges(value).items()}
+    edges = read_edges(sample, signal, value.edges, len(values)) if isinstance(value, Rows) else {}
     return TensorRows(values, time, position, edges)
-
-
-def _edges(value: object) -> Mapping[tuple[str, str], object]:
-    return value.edges if isinstance(value, Rows) else {}
-
-
-def _edge_tensor(sample: Sample, signal: str, key: tuple[str, str], pairs: object, rows: int) -> Tensor:
-    """`[2, edges]`, int64.
-
-    Raises:
-        SignalError: another shape, no whole numbers, or a row that does not exist.
-    """
-    what = f"edges {' '.join(key)!r}"
-    try:
-        found = torch.as_tensor(pairs)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise SignalError(sample, signal, f"{what} as a {type(pairs).__name__}", "a tensor [2, edges]") from error
-    whole = not found.is_floating_point() and not found.is_complex() and found.dtype != torch.bool
-    if found.ndim != 2 or len(found) != 2 or not (whole or not found.numel()):
-        shape = f"{what} of shape {list(found.shape)} and {found.dtype}"
-        raise SignalError(sample, signal, shape, "[2, edges] of whole numbers")
-    found = found.long()
-    if found.numel() and not (int(found.min()) >= 0 and int(found[1].max()) < rows):
-        raise SignalError(
-            sample, signal, f"{what} with numbers {int(found.min())}..{int(found[1].max())}", f"0..{rows - 1}"
-        )
-    return found
 
 
 def _fields(value: object) -> Mapping[str, object]:

@@ -78,7 +78,8 @@ def export(module: Task | FusionModel, batch: GraphBatch) -> ExportedProgram:
 def batch_tensors(batch: GraphBatch) -> dict[str, Tensor]:
     """The tensors of a batch under plain names, as an exported program takes them.
 
-    "values.<type>", "layout.<type>.<field>" as in `Layout`, "edges.<field>" as in `Edges`, and "present".
+    "values.<type>", "layout.<type>.<field>" as in `Layout`, "edges.<field>" as in `Edges`, "edges.weight"
+    and "edges.features.<relation>" if edges carry them, and "present".
 
     Raises:
         ValueError: samples lost some of a type's nodes (`GraphBatch.keep`): programs support no places.
@@ -100,7 +101,9 @@ def batch_tensors(batch: GraphBatch) -> dict[str, Tensor]:
         found |= {f"layout.{name}.{field}": getattr(layout, field) for field in LAYOUT}
     lists = (*batch.edges[:3], *batch.edges.transpose)
     found |= {f"edges.{field}": tensor for field, tensor in zip(EDGES, lists, strict=True)}
-    return {name: tensor for name, tensor in (found | {"present": batch.present}).items() if tensor is not None}
+    found |= {"edges.weight": batch.edge_weight, "present": batch.present}
+    found |= {f"edges.features.{relation}": features for relation, features in batch.edge_features.items()}
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
 
 
 class _OfTensors(nn.Module):
@@ -132,6 +135,8 @@ class _OfTensors(nn.Module):
                 ids=(),
                 modalities=self.modalities,
                 present=tensors["present"],
+                edge_weight=tensors.get("edges.weight"),
+                edge_features={r: tensors[f"edges.features.{r}"] for r in self.relations if r.features},
             )
         )
         return out

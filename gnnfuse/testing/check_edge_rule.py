@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from gnnfuse.edges import EdgeRule
+from gnnfuse.edges import EdgeList, EdgeRule
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType
 from gnnfuse.sample import Sample
@@ -38,8 +38,8 @@ def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Seq
     """Check an edge rule.
 
     It joins at least two of the types, and asks what they provide, not which class they are; its edges are pairs of
-    valid node numbers, the same every time; equal keys mean equal edges; empty node sets get none; it can be pickled
-    (loader workers) and described (saving); global state stays as it is.
+    valid node numbers, with the same weights and features, the same every time; equal keys mean equal edges; empty node
+    sets get none; it can be pickled (loader workers) and described (saving); global state stays as it is.
 
     Args:
         rule: to be checked.
@@ -69,20 +69,20 @@ def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Seq
         describe(rule)
     except (pickle.PicklingError, AttributeError, TypeError, ValueError) as error:
         raise AssertionError(f"{name}: cannot be pickled or described: {error}") from error
-    by_key: dict[object, Tensor] = {}
+    by_key: dict[object, EdgeList] = {}
     total = 0
     for relation, src_nodes, dst_nodes in _ends(joined, samples):
         where = f"{name} on {relation[0]}-{relation[1]}"
         with unchanged_globals(where):
-            edges = rule.edges(src_nodes, dst_nodes)
-        _check_pairs(where, edges, src_nodes, dst_nodes)
-        assert torch.equal(rule.edges(src_nodes, dst_nodes), edges), f"{where}: gives other edges the second time"
-        assert torch.equal(copied.edges(src_nodes, dst_nodes), edges), f"{where}: pickled, it gives other edges"
+            edges = _listed(rule, src_nodes, dst_nodes)
+        _check_pairs(where, edges.index, src_nodes, dst_nodes)
+        assert _same(_listed(rule, src_nodes, dst_nodes), edges), f"{where}: gives other edges the second time"
+        assert _same(_listed(copied, src_nodes, dst_nodes), edges), f"{where}: pickled, it gives other edges"
         key = rule.key(src_nodes, dst_nodes)
         if key is not None:
             known = by_key.setdefault((relation, key), edges)
-            assert torch.equal(known, edges), f"{where}: two node sets of one key {key!r} get different edges"
-        total += edges.shape[1]
+            assert _same(known, edges), f"{where}: two node sets of one key {key!r} get different edges"
+        total += edges.index.shape[1]
     assert total, f"{name}: gives no edge in any of the samples"
     builder = GraphBuilder(node_types, [rule], extra="ignore")
     assert builder(samples, empty=True).edges.num_edges == total, (
@@ -103,6 +103,18 @@ def _ends(
                 yield (src.name, dst.name), src_nodes, dst_nodes
         empty = src.empty()
         yield (src.name, dst.name), empty, empty if src.name == dst.name else dst.empty()
+
+
+def _listed(rule: EdgeRule, src: NodeSet, dst: NodeSet) -> EdgeList:
+    edges = rule.edges(src, dst)
+    return edges if isinstance(edges, EdgeList) else EdgeList(edges)
+
+
+def _same(one: EdgeList, other: EdgeList) -> bool:
+    return all(
+        torch.equal(left, right) if left is not None and right is not None else left is right
+        for left, right in zip(one, other, strict=True)
+    )
 
 
 def _check_pairs(where: str, edges: Tensor, src: NodeSet, dst: NodeSet) -> None:

@@ -1,13 +1,15 @@
 """The conformance of message-passing layers."""
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.fusion import NodeEncoders
-from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.graph import GraphBatch, GraphBuilder, Relation
 from gnnfuse.message_passing import LayerFactory, MessageLayer
 from gnnfuse.sample import Sample
 from gnnfuse.testing.properties import (
@@ -40,8 +42,8 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
     """Check a message-passing layer.
 
     It gives every node a state of the same size; a batch gives each sample what it gets alone; order does not matter;
-    a node without edges has a defined, finite state; edges matter; every parameter is registered and gets a gradient;
-    the same seed gives the same bits; global state stays as it is.
+    a node without edges has a defined, finite state; edges matter, and so do the weights and features that it `takes`;
+    every parameter is registered and gets a gradient; the same seed gives the same bits; global state stays as it is.
 
     Args:
         factory: makes the layer from (dim, node type names, relations).
@@ -76,3 +78,40 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
     assert not torch.equal(states, unjoined), f"{name}: taking all edges away changes no state"
     check_batches(subject, samples)
     check_parameters(subject, samples)
+    if "weight" in layer.takes:
+        _check_weights(name, module, batch)
+    if "features" in layer.takes:
+        _check_features(name, factory, builder, batch, dim)
+
+
+def _check_weights(name: str, module: nn.Module, batch: GraphBatch) -> None:
+    module = copy.deepcopy(module).double().eval()
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.rand(batch.edges.num_edges, generator=generator, dtype=torch.float64).requires_grad_()
+    states = module(batch)
+    ones = module(replace(batch, edge_weight=torch.ones(len(weight))))
+    assert torch.allclose(ones, states, rtol=1e-9, atol=1e-9), f"{name}: edge weights of 1 change states"
+    (gradient,) = torch.autograd.grad(module(replace(batch, edge_weight=weight)).square().sum(), weight)
+    assert bool(gradient.any()), f"{name}: takes weights of edges, but none of them changes a state"
+    first = batch.graph_id == 0
+    found = module(replace(batch, edge_weight=torch.where(first[batch.edges.dst()], weight.detach(), 1.0)))
+    assert torch.allclose(found[~first], states[~first], rtol=1e-9, atol=1e-9), (
+        f"{name}: weights of edges in one sample change states in others"
+    )
+
+
+def _check_features(name: str, factory: LayerFactory, builder: GraphBuilder, batch: GraphBatch, dim: int) -> None:
+    relations = tuple(Relation(*relation.triple, features=3) for relation in builder.relations)
+    names = [node_type.name for node_type in builder.node_types]
+    module = make_seeded(lambda: EncodedLayer(factory(dim, names, relations), builder, dim)).double().eval()
+    counts = torch.bincount(batch.edges.relation, minlength=len(relations)).tolist()
+    generator = torch.Generator().manual_seed(0)
+    features = {
+        relation: torch.rand(count, 3, generator=generator, dtype=torch.float64).requires_grad_()
+        for relation, count in zip(relations, counts, strict=True)
+    }
+    states = module(replace(batch, relations=relations, edge_features=features))
+    gradients = torch.autograd.grad(states.square().sum(), list(features.values()), allow_unused=True)
+    for relation, gradient in zip(relations, gradients, strict=True):
+        used = gradient is not None and (bool(gradient.any()) or not gradient.numel())
+        assert used, f"{name}: takes features of edges, but those of {relation} change no state"

@@ -20,8 +20,8 @@ def example_builder(*, target: TargetEncoding | None = None) -> GraphBuilder:
     """Pictures, recordings, texts and a hub, joined within and across; tiny, for samples of `example_signals`.
 
     Example:
-        >>> example_builder().relations[0]
-        Relation(src='audio', rule='aligned', dst='text')
+        >>> str(example_builder().relations[0])
+        'audio-aligned-text'
     """
     node_types = [
         ImagePatches(patch=4, channels=1),

@@ -96,7 +96,7 @@ def test_the_legend_names_every_relation_with_its_edges() -> None:
     builder = GraphBuilder(TYPES, RULES)
     edges = list_edges(builder([replace(some_sample(), target=None)]))
     found = legend(draw_sample(some_sample(), builder, max_edges=10_000))
-    expected = {f"{r.src} → {r.dst} · {r.rule} · {pairs.shape[1]} edges" for r, pairs in edges.items()}
+    expected = {f"{r.src} → {r.dst} · {r.rule} · {pairs.shape[1]} edges" for r, (pairs, *_) in edges.items()}
     assert len(found) == len(builder.relations)
     assert set(found) == expected
 
@@ -105,7 +105,7 @@ def test_as_many_curves_as_the_legend_says() -> None:
     builder = GraphBuilder(TYPES, RULES)
     figure = draw_sample(some_sample(), builder, max_edges=20)
     edges = list_edges(builder([some_sample()]))
-    expected = sorted(min(20, pairs.shape[1]) for pairs in edges.values() if pairs.shape[1])
+    expected = sorted(min(20, pairs.shape[1]) for pairs, *_ in edges.values() if pairs.shape[1])
     curves = [c for axes in figure.axes for c in axes.collections if type(c).__name__ == "PathCollection"]
     drawn = sorted(len(c.get_paths()) for c in curves if not len(c.get_sizes()))  # type: ignore[attr-defined]
     assert drawn == sorted(2 * expected)  # each once in white below, once in its colour

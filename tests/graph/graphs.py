@@ -5,10 +5,29 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gnnfuse.edges import Aligned, Complete, EdgeRule, Grid, Nearest, Window
+from gnnfuse.edges import Aligned, Complete, EdgeList, EdgeRule, Grid, Nearest, Window
 from gnnfuse.graph import GraphBatch, GraphBuilder
-from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeType, TextTokens, WaveformFrames
+from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeSet, NodeType, TextTokens, WaveformFrames
 from gnnfuse.sample import Audio, Rows, Sample
+
+
+class Distance(EdgeRule):
+    """Joins a node with every second node that has a position; edges carry how far and in which direction."""
+
+    name = "distance"
+    weighted = True
+    features = 2
+
+    def applies(self, src: NodeType, dst: NodeType) -> bool:
+        return "position" in src.provides & dst.provides
+
+    def edges(self, src: NodeSet, dst: NodeSet) -> EdgeList:
+        assert src.position is not None
+        assert dst.position is not None
+        pairs = torch.cartesian_prod(torch.arange(0, src.num_nodes, 2), torch.arange(dst.num_nodes)).T
+        between = (dst.position[pairs[1]] - src.position[pairs[0]]).float()
+        return EdgeList(pairs, between.norm(dim=1), between)
+
 
 NODE_TYPES: tuple[NodeType, ...] = (
     TextTokens(),
@@ -29,6 +48,7 @@ EDGE_RULES: tuple[EdgeRule, ...] = (
     Aligned(name="in_order", by="order"),
     Nearest(k=2, across=True),
     Nearest(name="alike", k=1, by="features"),
+    Distance(),
 )
 
 EdgeSet = set[tuple[int, int, int, int]]  # graph, relation, source and destination within their types
@@ -66,7 +86,8 @@ def expected_edges(builder: GraphBuilder, samples: Sequence[Sample]) -> EdgeSet:
         for number, relation in enumerate(builder.relations):
             src, dst = nodes[relation.src], nodes[relation.dst]
             if src is not None and dst is not None:
-                pairs = rules[relation.rule].edges(src, dst).T.tolist()
+                made = rules[relation.rule].edges(src, dst)
+                pairs = (made.index if isinstance(made, EdgeList) else made).T.tolist()
                 found |= {(graph, number, s, d) for s, d in pairs}
     return found
 

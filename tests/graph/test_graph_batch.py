@@ -83,7 +83,8 @@ def test_without_edges_only_the_edges_go() -> None:
     assert bare.edges.num_nodes == batch.num_nodes
     assert not bare.edges.transpose.offsets.any()
     assert bare.edges.transpose.offsets.shape == batch.edges.transpose.offsets.shape
-    assert replace(bare, edges=batch.edges) == batch
+    weight, features = batch.edge_weight, batch.edge_features
+    assert replace(bare, edges=batch.edges, edge_weight=weight, edge_features=features) == batch
     assert batch.edges.num_edges > 0
 
 

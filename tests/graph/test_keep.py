@@ -51,8 +51,8 @@ def expected(batch: GraphBatch, nodes: Tensor, edges: Tensor) -> GraphBatch:
             number[node] = len(number)
     for edge, (src, dst) in enumerate(zip(batch.edges.src.tolist(), batch.edges.dst().tolist(), strict=True)):
         if edges[edge] and src in number and dst in number:
-            rest.append([number[src], number[dst], int(batch.edges.relation[edge])])
-    pairs = torch.tensor(rest, dtype=torch.int64).reshape(-1, 3).T
+            rest.append([number[src], number[dst], int(batch.edges.relation[edge]), edge])
+    pairs = torch.tensor(rest, dtype=torch.int64).reshape(-1, 4).T
     values, layouts, present = {}, {}, batch.present.clone()
     target = batch.target
     for name, place in batch.slices.items():
@@ -82,6 +82,12 @@ def expected(batch: GraphBatch, nodes: Tensor, edges: Tensor) -> GraphBatch:
         )
         if isinstance(target, Ragged) and target.of == name:
             target = Ragged(target.values[stays], torch.tensor([0, *counts]).cumsum(0), name)
+    weight, features = batch.edge_weight, {}
+    for which, relation in enumerate(batch.relations):
+        if relation.features:
+            mine = [edge for edge, of in enumerate(batch.edges.relation.tolist()) if of == which]
+            rows = [place for place, edge in enumerate(mine) if edge in pairs[3].tolist()]
+            features[relation] = batch.edge_features[relation][rows]
     return replace(
         batch,
         values=values,
@@ -90,6 +96,8 @@ def expected(batch: GraphBatch, nodes: Tensor, edges: Tensor) -> GraphBatch:
         graph_id=batch.graph_id[nodes],
         target=target,
         present=present,
+        edge_weight=None if weight is None else weight[pairs[3]],
+        edge_features=features,
     )
 
 
@@ -196,8 +204,9 @@ def test_a_batch_of_another_librarys_order_keeps_that_order() -> None:
     data = to_pyg(batch)
     generator = torch.Generator().manual_seed(0)
     for key in data.edge_types:
-        pairs = data[key].edge_index
-        data[key].edge_index = pairs[:, torch.randperm(pairs.shape[1], generator=generator)]
+        order = torch.randperm(data[key].num_edges, generator=generator)
+        for name, found in list(data[key].items()):
+            data[key][name] = found[:, order] if name == "edge_index" else found[order]
     foreign = from_pyg(data)
     assert foreign.edge_order is not None
     nodes, edges = random_masks(6, batch)
@@ -268,7 +277,7 @@ def test_every_field_of_a_batch_is_looked_after() -> None:
     """Whoever adds a field decides what becomes of it in `keep`, and in the oracle here."""
     assert [of.name for of in fields(GraphBatch)] == [
         "values", "layout", "edges", "relations", "graph_id", "num_graphs", "target", "ids", "modalities", "present",
-        "edge_order", "_kept",
+        "edge_weight", "edge_features", "edge_order", "_kept",
     ]  # fmt: skip
 
 

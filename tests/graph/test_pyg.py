@@ -174,8 +174,8 @@ def test_pygs_misnumbered_batch_is_refused() -> None:
             r"data\['user'\].y: found y of the graph too, expected one",
         ),
         (
-            lambda data: data["user", "likes", "film"].update({"edge_attr": torch.ones(6, 1)}),
-            r"data\[\('user', 'likes', 'film'\)\]: found edge_attr",
+            lambda data: data["user", "likes", "film"].update({"since": torch.ones(6, 1)}),
+            r"data\[\('user', 'likes', 'film'\)\]: found since",
         ),
         (lambda data: data["user"].update({"pos": [[1.0]] * 3}), r"pos: found a list, expected a tensor \[nodes, coo"),
         (lambda data: data["user"].update({"batch": torch.zeros(3)}), "of torch.float32, expected .* whole numbers"),

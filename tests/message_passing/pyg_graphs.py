@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gnnfuse.graph import GraphBatch, Relation
+from gnnfuse.graph import EdgeList, GraphBatch, Relation
 from gnnfuse.graph.assemble import assemble
 from gnnfuse.nodes import Layout
 
@@ -56,7 +56,7 @@ class HeteroGraph:
         return assemble(
             {name: self.states[name] for name in names},
             layout,
-            {relation: self.pairs[relation] for relation in relations or self.relations},
+            {relation: EdgeList(self.pairs[relation]) for relation in relations or self.relations},
             target=None,
             ids=("0",),
             modalities=tuple(names),

@@ -80,7 +80,7 @@ def test_any_order_of_the_edge_dictionary_where_pyg_has_one_right_order_only() -
     backwards = graph.relations[::-1]
     with torch.no_grad():
         right = conv(graph.states, graph.edge_index())
-        wrong = conv(graph.states, {tuple(relation): graph.pairs[relation] for relation in backwards})
+        wrong = conv(graph.states, {relation.triple: graph.pairs[relation] for relation in backwards})
         assert any(not torch.allclose(right[name], wrong[name]) for name in graph.entered)
 
         batch = graph.batch(relations=backwards)
@@ -118,7 +118,7 @@ def test_a_layer_from_pyg_is_a_copy_in_its_dtype() -> None:
 
 @pytest.mark.parametrize("sizes", [4, -1, {"text": 8, "image": 3}])
 def test_a_pyg_layer_that_changes_the_size_is_refused(sizes: int | dict[str, int]) -> None:
-    conv = HGTConv(sizes, 8, (["text", "image"], [tuple(WINDOW)]), heads=2)
+    conv = HGTConv(sizes, 8, (["text", "image"], [WINDOW.triple]), heads=2)
     with pytest.raises(ValueError, match="in_channels must be out_channels=8 for every node type, found"):
         HGT.from_pyg(conv)
 

@@ -79,7 +79,7 @@ def hgt_pairs(layer: HGT, conv: HGTConv) -> tuple[dict[str, Tensor], dict[str, T
     assert layer.prior.grad is not None
     for grad, relation in zip(layer.prior.grad, layer.relations, strict=True):
         found[f"prior {relation}"] = grad[None]
-        expected[f"prior {relation}"] = conv.p_rel["__".join(relation)].grad
+        expected[f"prior {relation}"] = conv.p_rel["__".join(relation.triple)].grad
     return found, expected
 
 
@@ -161,8 +161,8 @@ def copy_sage(layer: SAGE, convs: Mapping[Relation, Any]) -> None:
 @pytest.mark.parametrize("seed", GRAPHS)
 def test_sage(seed: int) -> None:
     graph = random_graph(seed)
-    hetero = randomized(HeteroConv({tuple(r): SAGEConv((DIM, DIM), DIM) for r in graph.relations}), seed)
-    convs = {relation: hetero.convs[tuple(relation)] for relation in graph.relations}
+    hetero = randomized(HeteroConv({r.triple: SAGEConv((DIM, DIM), DIM) for r in graph.relations}), seed)
+    convs = {relation: hetero.convs[relation.triple] for relation in graph.relations}
     layer = SAGE(DIM, graph.node_types, graph.relations, activation=None).double()
     copy_sage(layer, convs)
     states = leaves(graph)

@@ -31,7 +31,7 @@ def test_as_hetero_conv(seed: int, conv: str) -> None:
     layer = PyGLayer(DIM, graph.node_types, graph.relations, conv=CONVS[conv]).double()
     names, relations = shuffled(graph, seed)
     batch = graph.batch(names, relations)
-    hetero = HeteroConv({tuple(r): layer.convs[place] for place, r in enumerate(graph.relations)})
+    hetero = HeteroConv({r.triple: layer.convs[place] for place, r in enumerate(graph.relations)})
     with torch.no_grad():
         found = layer(torch.cat([graph.states[name] for name in names]), batch)
         expected = hetero(graph.states, graph.edge_index())
@@ -99,8 +99,8 @@ SHARED = SAGEConv(DIM, DIM)
     [
         (Centred, {}, "mixes samples along image-aligned-text: what it gives one sample depends on another"),
         (partial(GCNConv, DIM, DIM, cached=True), {"joined": True}, r"the same with and without edges .*cached=False"),
-        (partial(TransformerConv, DIM, DIM, edge_dim=2), {}, "edges have no features here: leave edge_dim= out"),
-        (lambda: GINEConv(nn.Linear(DIM, DIM)), {}, "edges have no features here: leave edge_dim= out"),
+        (partial(TransformerConv, DIM, DIM, edge_dim=2), {}, "its edges carry no features: leave edge_dim= out"),
+        (lambda: GINEConv(nn.Linear(DIM, DIM)), {}, "its edges carry no features: leave edge_dim= out"),
         (partial(GINConv, nn.Linear(DIM, DIM)), {}, "gives all relations one Linear, expected one of its own for each"),
         (lambda: SHARED, {}, "gives all relations one module, expected one of its own for each"),
     ],

@@ -21,6 +21,7 @@ from gnnfuse.message_passing import HGT, RGCN, SAGE, GATv2, NearestStates, PyGLa
 from gnnfuse.saving import batch_tensors, export
 from gnnfuse.tasks import Classification
 from gnnfuse.testing import example_builder, random_samples, unchanged_globals
+from tests.graph.graphs import Distance
 from tests.saving.models import few_samples
 
 DIM = 8
@@ -44,6 +45,7 @@ MODELS: dict[str, Callable[[GraphBuilder], FusionModel]] = {
     "concat": lambda b: Concat(b.node_types, dim=DIM, depth=1),
     "unimodal": lambda b: Unimodal(b.node_types, modality="text", dim=DIM, depth=1),
 }
+CARRYING = {"edge_data_attention": graph(RelationAttention), "edge_data_mean": graph(SAGE)}
 OTHERS = {
     "pyg": graph(partial(PyGLayer, conv=partial(SAGEConv, (DIM, DIM), DIM))),
     "nearest_states": graph(partial(NearestStates, layer=RelationAttention, k=2)),
@@ -52,9 +54,11 @@ OTHERS = {
 
 def task(name: str) -> Classification:
     builder = example_builder(target=ClassTarget(("cat", "dog")))
+    if name in CARRYING:
+        builder = GraphBuilder(builder.node_types, [*builder.edge_rules, Distance()], target=builder.target)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Classification((MODELS | OTHERS)[name](builder), builder, dropout=0.5)
+        return Classification((MODELS | CARRYING | OTHERS)[name](builder), builder, dropout=0.5)
 
 
 def other_batches(builder: GraphBuilder) -> list[GraphBatch]:

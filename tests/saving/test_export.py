@@ -12,7 +12,7 @@ import torch
 from gnnfuse import catalog
 from gnnfuse.saving import batch_tensors, export
 from gnnfuse.saving.export import _free_sizes, _reason
-from tests.saving.export_checks import MODELS, OTHERS, task
+from tests.saving.export_checks import CARRYING, MODELS, OTHERS, task
 from tests.saving.models import few_samples, small_task
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def checked(folder: Path) -> Checked:
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Checked:
-    return checks(tmp_path_factory.mktemp("others"), *(name for name in MODELS if name not in USUAL), "pyg")
+    return checks(tmp_path_factory.mktemp("others"), *(name for name in MODELS if name not in USUAL), *CARRYING, "pyg")
 
 
 def test_every_model_and_layer_of_the_catalogue_is_tried() -> None:
@@ -62,7 +62,7 @@ def test_a_program_gives_what_the_model_gives_on_other_sizes(name: str, checked:
 @pytest.mark.long
 def test_all_other_programs_do_so_too(others: Checked) -> None:
     assert [name for name, found in others.items() if "off" in found and found["off"] > found["allowed"]] == []
-    assert MODELS.keys() - USUAL <= {name for name, found in others.items() if "off" in found}
+    assert (MODELS.keys() | CARRYING.keys()) - set(USUAL) <= {name for name, found in others.items() if "off" in found}
 
 
 def test_a_process_with_the_operators_alone_runs_it(checked: Checked, folder: Path) -> None:

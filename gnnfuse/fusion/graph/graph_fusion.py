@@ -30,7 +30,7 @@ class GraphFusion(FusionModel):
     Raises:
         ValueError: a relation joins a missing node type, depth is below 1, or an argument has the wrong kind (an edge
             rule for a relation, a layer for its constructor, a class for a readout, a readout for states of another
-            size).
+            size), or edges carry features that the layer does not take.
 
     Example:
         >>> from gnnfuse.edges import Complete, Window
@@ -69,6 +69,9 @@ class GraphFusion(FusionModel):
         self.depth = depth
         self.layer = layer
         self.layers = nn.ModuleList(layer(dim, names, self.relations) for _ in range(depth))
+        carrying = [relation for relation in self.relations if relation.features]
+        if carrying:
+            self._refuse_untaken("features", f"{carrying[0].features} features per edge of {carrying[0]}")
         self.norm = nn.LayerNorm(dim)
         self.readout = TypedReadout(dim, names) if readout is None else readout
         self.gives = frozenset({"nodes"}) | self.readout.gives
@@ -121,11 +124,19 @@ class GraphFusion(FusionModel):
                 f"{', '.join(map(str, self.relations))}; the batch has {', '.join(batch.node_types)} and "
                 f"{', '.join(map(str, batch.relations))}"
             )
+        if batch.edge_weight is not None:
+            self._refuse_untaken("weight", "a batch with weights of edges")
+
+    def _refuse_untaken(self, what: str, found: str) -> None:
+        for layer in self.layers:
+            if what not in getattr(layer, "takes", ()):
+                name = type(layer).__name__
+                raise ValueError(f"found {found}, which {name} does not use, expected a layer that takes {what!r}")
 
 
 def _check_kinds(relations: Sequence[object], layer: object, readout: object, dim: int) -> None:
     for relation in relations:
-        if not (isinstance(relation, tuple | list) and len(relation) == 3):
+        if not (isinstance(relation, tuple | list) and len(relation) in (3, 4)):
             raise ValueError(
                 f"found {relation!r} among the relations, expected builder.relations (GraphBuilder takes edge rules)"
             )

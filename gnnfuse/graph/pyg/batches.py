@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from gnnfuse.edges import Relation
+from gnnfuse.edges import EdgeList, Relation
 from gnnfuse.graph.assemble import as_values, assemble, list_edges
 from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.ragged import Ragged
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 COMPANION = "gnnfuse"  # the attribute for everything that HeteroData has no convention for
 NODE_ATTRIBUTES = frozenset({"x", "y", "pos", "time", "batch", "ptr", "num_nodes"})
+EDGE_ATTRIBUTES = frozenset({"edge_index", "edge_weight", "edge_attr"})
 
 
 def to_pyg(batch: GraphBatch) -> "HeteroData":
     """The batch as `HeteroData`, under PyG's own names.
 
     `data[type]` has `x` (the values `[nodes, ...]`), `batch`, `ptr`, and `pos` and `time` if the type has them;
-    `data[src, rule, dst].edge_index` `[2, edges]` numbers nodes within their type; `data.y` is the target. Everything
-    without a PyG name (ids, which signals are present, the signals' shapes) is in the dictionary `data.gnnfuse`.
+    `data[src, rule, dst].edge_index` `[2, edges]` numbers nodes within their type, with `edge_weight` and `edge_attr`
+    if the batch has weights and the relation features; `data.y` is the target. Everything without a PyG name (ids,
+    which signals are present, the signals' shapes) is in the dictionary `data.gnnfuse`.
 
     Raises:
         ValueError: a node type is called "y" or "gnnfuse", names that are reserved here.
@@ -49,8 +51,13 @@ def to_pyg(batch: GraphBatch) -> "HeteroData":
             store.pos = layout.position
         if layout.time is not None:
             store.time = layout.time
-    for relation, pairs in list_edges(batch).items():
-        data[tuple(relation)].edge_index = pairs
+    for relation, (index, weight, features) in list_edges(batch).items():
+        store = data[relation.triple]
+        store.edge_index = index
+        if weight is not None:
+            store.edge_weight = weight
+        if features is not None:
+            store.edge_attr = features
     if isinstance(batch.target, Ragged):
         _set_node_target(data, batch.target)
     elif batch.target is not None:
@@ -72,9 +79,11 @@ def from_pyg(data: "HeteroData") -> GraphBatch:
     Any `HeteroData` is accepted, one graph (no `batch`) or several joined by PyG's `Batch`: `x` becomes the values,
     `pos` the positions, `time` (`[nodes, 2]`, start and end) the times, `data.y` (`[graphs, ...]`) the target, or `y`
     of one node type (`[nodes, ...]`); every node type counts as a modality, present in the samples that have nodes of
-    it. Numbers become float32 (times and positions relative to their sample's first if that is far from 0); integers of
-    shape `[nodes]` (ids) and integer targets become int64. The batch remembers the order of the edges, so that
-    `to_pyg(from_pyg(data))` has them in the order of `data` (and has `batch` and `ptr` even if `data` has none).
+    it. `edge_attr` (`[edges, features]`, or `[edges]` for one) becomes the features of a relation's edges,
+    `edge_weight` their weights. Numbers become float32 (times and positions relative to their sample's first if that is
+    far from 0); integers of shape `[nodes]` (ids) and integer targets become int64. The batch remembers the order of
+    the edges, so that `to_pyg(from_pyg(data))` has them in the order of `data` (and has `batch` and `ptr` even if
+    `data` has none).
 
     Raises:
         ValueError: anything but one `HeteroData`, a type without `x`, nodes of a sample that are not contiguous,
@@ -100,7 +109,7 @@ def from_pyg(data: "HeteroData") -> GraphBatch:
     if companion is None:
         values = {name: as_values(x, f"data[{name!r}].x") for name, x in values.items()}
     layout = {name: _layout(data, name, num_graphs, companion) for name in data.node_types}
-    edge_lists = {Relation(*key): _whole(data[key].edge_index) for key in data.edge_types}
+    edge_lists = dict(_edge_list(key, data[key]) for key in data.edge_types)
     target = _node_target(data, layout) or _target(getattr(data, "y", None), num_graphs)
     if companion is not None:
         ids, modalities, present = tuple(companion["ids"]), tuple(companion["modalities"]), companion["present"]
@@ -121,6 +130,21 @@ def _refuse_others(found: object) -> None:
     elif isinstance(found, list | tuple):
         hint = ": torch_geometric.data.Batch.from_data_list puts several together"
     raise ValueError(f"found a {type(found).__name__}, expected one HeteroData{hint}")
+
+
+def _edge_list(key: tuple[str, str, str], store: Mapping[str, Any]) -> tuple[Relation, EdgeList]:
+    """The relation of an edge type, and its edges."""
+    weight, features = store.get("edge_weight"), store.get("edge_attr")
+    for name, found in (("edge_weight", weight), ("edge_attr", features)):
+        if found is not None and (not isinstance(found, Tensor) or found.ndim not in (1, 2)):
+            raise ValueError(
+                f"data[{key!r}].{name}: found a {type(found).__name__}, expected a tensor, one row per edge"
+            )
+    if features is not None and features.ndim == 1:
+        features = features.unsqueeze(1)
+    weight = weight.squeeze(1) if weight is not None and weight.ndim == 2 and weight.shape[1] == 1 else weight
+    width = 0 if features is None else features.shape[1]
+    return Relation(*key, features=width), EdgeList(_whole(store["edge_index"]), weight, features)
 
 
 def _whole(numbers: Tensor) -> Tensor:
@@ -162,7 +186,7 @@ def _target(found: object, num_graphs: int) -> Tensor | None:
 def _refuse_unknown(data: "HeteroData") -> None:
     if not data.node_types:
         raise ValueError("HeteroData: found no node types, expected at least one")
-    known = {"graph": frozenset({"y", COMPANION}), "node": NODE_ATTRIBUTES, "edge": frozenset({"edge_index"})}
+    known = {"graph": frozenset({"y", COMPANION}), "node": NODE_ATTRIBUTES, "edge": EDGE_ATTRIBUTES}
     kinds = [("graph", "data", data._global_store)]
     kinds += [("node", f"data[{name!r}]", data[name]) for name in data.node_types]
     kinds += [("edge", f"data[{key!r}]", data[key]) for key in data.edge_types]

@@ -28,7 +28,8 @@ def graph_attention_dense(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     lists = [edges.offsets, edges.src, edges.relation, edges.transpose.offsets, edges.transpose.dst]
     result: tuple[Tensor, Tensor] = forward(
         inputs.query, inputs.key, inputs.value, inputs.edge_bias, inputs.relation_bias, inputs.relation_gate,
-        inputs.edge_gate, inputs.seed, inputs.graph_id, lists, inputs.num_graphs, inputs.scale, inputs.dropout, inputs.return_weights,
+        inputs.edge_gate, inputs.seed, inputs.graph_id, lists, inputs.num_graphs, inputs.scale, inputs.dropout,
+        inputs.return_weights,
     )  # fmt: skip
     return result
 
@@ -207,7 +208,7 @@ def backward(
     scale: float,
     dropout: float,
 ) -> list[Tensor]:
-    """Gradients of query, key, value, edge_bias, relation_bias, relation_gate and edge_gate; an empty one for what is None."""
+    """Gradients of query, key, value, edge_bias, relation_bias, relation_gate, edge_gate; an empty one for None."""
     with torch.autocast(query.device.type, enabled=False):
         tables = edge_bias, relation_bias, relation_gate, edge_gate
         states = query * scale, key, value

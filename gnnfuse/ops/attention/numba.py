@@ -127,7 +127,8 @@ def joined(
     assert value is not None
     offsets, src, relation, *transpose = edges
     lists = Edges(offsets, src, relation, Transpose(*transpose))
-    return AttentionInputs(query, key, value, lists, *tables, seed, *numbers, graph_id)
+    given: tuple[Any, ...] = (*tables, seed, *numbers, graph_id)
+    return AttentionInputs(query, key, value, lists, *given)
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

@@ -109,7 +109,7 @@ def message_piece(
     first: Size, last: Size, base: Size, relation: Ints, weights: Floats, gate: Floats, edge_gate: Floats, gates: bool,
     seed: Size, least: Size, keep_scale: Number, drops: bool, heads: Size, words: Ints, message: Floats,
 ) -> None:
-    """The weights, times `keep_scale` where the random word is at least `least`, else 0; with `gates` times the gates."""
+    """The weights, times `keep_scale` where the random word is at least `least`, else 0; times the gates if wanted."""
     if heads % FOUR == ZERO:
         message_4(first, last, base, relation, weights, gate, edge_gate, gates, heads, message)
     else:

@@ -47,7 +47,8 @@ def gather(tensors: Sequence[Tensor | None], lists: Sequence[Tensor], numbers: S
     tables = [table for table in (score_weight, relation_bias, relation_gate) if table is not None]
     relations = tables[0].shape[0] if tables else None
     check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
-    return AttentionInputs(query, key, value, edges, *floats, seed, *numbers)
+    given: tuple[Any, ...] = (*floats, seed, *numbers)
+    return AttentionInputs(query, key, value, edges, *given)
 
 
 @torch.library.custom_op("gnnfuse::graph_attention_triton", mutates_args=())

@@ -16,9 +16,9 @@ from gnnfuse.ops.cuda.triton_spans import COUNTS, Pointer, Scalar, edges_at, hub
 def attention_backward_source_kernel(
     query_ptr: Pointer, key_ptr: Pointer, grad_out_ptr: Pointer, offsets_ptr: Pointer, edge_ptr: Pointer,
     dst_ptr: Pointer, relation_ptr: Pointer, score_weight_ptr: Pointer, gate_ptr: Pointer, edge_gate_ptr: Pointer,
-    seed_ptr: Pointer, pieces_ptr: Pointer, rows: Scalar, halvings: Scalar, num_edges: Scalar, scale: Scalar, negative_slope: Scalar,
-    threshold: Scalar, kept_scale: Scalar, weight_ptr: Pointer, edge_grad_ptr: Pointer, mean_ptr: Pointer,
-    grad_key_ptr: Pointer, grad_value_ptr: Pointer,
+    seed_ptr: Pointer, pieces_ptr: Pointer, rows: Scalar, halvings: Scalar, num_edges: Scalar, scale: Scalar,
+    negative_slope: Scalar, threshold: Scalar, kept_scale: Scalar, weight_ptr: Pointer, edge_grad_ptr: Pointer,
+    mean_ptr: Pointer, grad_key_ptr: Pointer, grad_value_ptr: Pointer,
     QUERY_STRIDE: tl.constexpr, QUERY_HEAD_STRIDE: tl.constexpr, KEY_STRIDE: tl.constexpr,
     KEY_HEAD_STRIDE: tl.constexpr, GRAD_OUT_STRIDE: tl.constexpr, GRAD_OUT_HEAD_STRIDE: tl.constexpr,
     HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, VALUE_DIM: tl.constexpr, HEADS_BLOCK: tl.constexpr,

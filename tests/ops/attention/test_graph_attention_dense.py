@@ -366,7 +366,7 @@ def test_wrong_inputs(way: str, change: dict[str, Any], message: str) -> None:
 
 def inputs_of(batch: Batch, graph_id: Tensor | None, num_graphs: int, **changes: Any) -> AttentionInputs:
     query, key, value = (batch.floats[name] for name in ("query", "key", "value"))
-    nothing = (None,) * 6
+    nothing: tuple[None, None, None, None, None, None] = (None,) * 6
     inputs = AttentionInputs(query, key, value, batch.edges, *nothing, 1.0, 0.2, 0.0, graph_id, num_graphs, False)
     return inputs._replace(**changes)
 

@@ -268,7 +268,8 @@ def test_one_packed_projection_is_read_in_place(axis: int) -> None:
     edges = random_case(12, nodes=6, rows=6).edges.to(DEVICE)
     packed = torch.randn(6, *((3, 2) if axis == 1 else (2, 3)), 4, device=DEVICE)
     query, key, value = packed.unbind(axis)
-    inputs = AttentionInputs(query, key, value, edges, *[None] * 6, 1.0, 0.2, 0.0)
+    nothing: tuple[None, None, None, None, None, None] = (None,) * 6
+    inputs = AttentionInputs(query, key, value, edges, *nothing, 1.0, 0.2, 0.0)
     arguments = plan(inputs).arguments
     for name, tensor in {"query": query, "key": key, "value": value}.items():
         assert arguments[f"{name}_ptr"] is tensor, name
