@@ -76,10 +76,46 @@ def test_labels_of_nodes_are_targets_of_nodes() -> None:
     assert step.target.values.tolist() == [0, 1, 1, 0]  # type: ignore[union-attr]
 
 
+def test_edge_attributes_are_features_and_weights_of_edges() -> None:
+    first, second = ring(3), ring(4)
+    first.edge_attr, first.edge_weight = torch.rand(first.num_edges, 2), torch.rand(first.num_edges, 1)
+    second.edge_attr, second.edge_weight = torch.rand(second.num_edges, 2).tolist(), torch.rand(second.num_edges)
+    bare = Data(x=torch.ones(2, 1), edge_index=torch.zeros(2, 0, dtype=torch.int64), y=torch.tensor([0]))
+    samples, node_types, rules = samples_of([first, second, bare])
+    batch = GraphBuilder(node_types, rules)(samples)
+    assert [(r.weighted, r.features) for r in rules] == [(True, 2)]
+    start = 0
+    for data in (first, second):
+        expected = {
+            (int(s) + start, int(d) + start): (float(weight), row)
+            for (s, d), weight, row in zip(
+                data.edge_index.T, data.edge_weight.flatten(), torch.as_tensor(data.edge_attr).tolist(), strict=True
+            )
+        }
+        ends = list(zip(batch.edges.src.tolist(), batch.edges.dst().tolist(), strict=True))
+        rows = batch.edge_features[batch.relations[0]].tolist()
+        assert batch.edge_weight is not None
+        found = dict(zip(ends, zip(batch.edge_weight.tolist(), rows, strict=True), strict=True))
+        assert {end: found[end] for end in expected} == expected
+        start += data.num_nodes
+    second.edge_attr = torch.rand(second.num_edges, 3)
+    with pytest.raises(ValueError, match="graph 1: found 3 columns of edge_attr of type 'node edge node'"):
+        samples_of([first, second])
+    second.edge_weight = torch.rand(2)
+    with pytest.raises(
+        ValueError, match=r"graph 1: found edge_weight of shape \[2\] of type 'node edge node', expected"
+    ):
+        samples_of([first, second])
+    del second.edge_attr, second.edge_weight
+    with pytest.warns(UserWarning, match="edge_attr of 'node edge node', which not all graphs have, edge_weight of"):
+        _, _, rules = samples_of([first, second])
+    assert [(r.weighted, r.features) for r in rules] == [(False, 0)]
+
+
 def test_what_is_not_read_is_said_and_what_cannot_be_is_refused() -> None:
     data = ring(3)
-    data.edge_attr = torch.ones(6, 1)
-    with pytest.warns(UserWarning, match="attributes that are not read: edge_attr"):
+    data.edge_color = torch.ones(6, 1)
+    with pytest.warns(UserWarning, match="attributes that are not read: edge_color"):
         samples_of([data])
     bare = Data(edge_index=torch.tensor([[0], [1]]), num_nodes=2)
     with pytest.raises(ValueError, match="graph 1: nodes of type 'node' have no x"):
@@ -175,7 +211,7 @@ def test_arrays_and_lists_count_as_the_tensors_that_they_hold() -> None:
         assert torch.equal(other["node", "edge", "node"].edge_index, torch.tensor([[0], [1]]))
     assert samples_of([Data(x=[1.0, 2.0], edge_index=[[], []])])[0][0].signals["node"].edges[  # type: ignore[attr-defined]
         "node", "edge"
-    ].tolist() == [[], []]
+    ].index.tolist() == [[], []]
 
 
 @pytest.mark.parametrize(

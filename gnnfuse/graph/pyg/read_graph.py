@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 NODE, EDGE = "node", "edge"  # the types of a `Data`, which has one of each
 NUMBERS = ("x", "pos", "time")  # what is read of nodes; may also be an array or nested lists
-READ = {*NUMBERS, "y", "edge_index", "num_nodes", "batch", "ptr"}
+CARRIED = ("edge_weight", "edge_attr")  # likewise, of edges
+READ = {*NUMBERS, *CARRIED, "y", "edge_index", "num_nodes", "batch", "ptr"}
 Ends = tuple[str, str, str]
 
 
@@ -26,14 +27,14 @@ class PygGraph(NamedTuple):
         place: its number in the data set, by which messages name it.
         nodes: node type -> "x", "pos", "time" -> tensor `[nodes, ...]`; a type without nodes is left out.
         labels: node type -> `y`; under None that of the graph (of a `Data`: of its graph or of its nodes).
-        edges: edge type -> "edge_index" `[2, edges]`, and its other attributes as they are.
+        edges: edge type -> "edge_index" `[2, edges]`, "edge_weight" `[edges]`, "edge_attr" `[edges, ...]` -> tensor.
         unread: names of attributes that are not read.
     """
 
     place: int
     nodes: Mapping[str, Mapping[str, Tensor]]
     labels: Mapping[str | None, object]
-    edges: Mapping[Ends, Mapping[str, Any]]
+    edges: Mapping[Ends, Mapping[str, Tensor]]
     unread: frozenset[str]
 
     def num_nodes(self, name: str) -> int:
@@ -95,15 +96,24 @@ def _node_tensors(place: int, name: str, held: Mapping[str, Any]) -> dict[str, T
     return found if len(found["x"]) else {}
 
 
-def _edge_tensors(place: int, ends: Ends, held: Mapping[str, Any]) -> dict[str, Any]:
-    index = _tensor(place, " ".join(ends), "edge_index", held["edge_index"])
+def _edge_tensors(place: int, ends: Ends, held: Mapping[str, Any]) -> dict[str, Tensor]:
+    name = " ".join(ends)
+    index = _tensor(place, name, "edge_index", held["edge_index"])
     index = torch.zeros(2, 0, dtype=torch.int64) if not index.numel() else index
     if index.ndim != 2 or len(index) != 2:
         raise ValueError(
-            f"graph {place}: found edge_index of shape {list(index.shape)} of type {' '.join(ends)!r}, expected "
-            "[2, edges]"
+            f"graph {place}: found edge_index of shape {list(index.shape)} of type {name!r}, expected [2, edges]"
         )
-    return {**held, "edge_index": index}
+    found = {what: _tensor(place, name, what, held[what]) for what in CARRIED if held.get(what) is not None}
+    for what, numbers in found.items():
+        if not numbers.ndim or len(numbers) != index.shape[1]:
+            raise ValueError(
+                f"graph {place}: found {what} of shape {list(numbers.shape)} of type {name!r}, expected one row for "
+                f"each of the {index.shape[1]} edges"
+            )
+    if "edge_weight" in found:
+        found["edge_weight"] = found["edge_weight"].flatten()
+    return {"edge_index": index} | found
 
 
 def _tensor(place: int, name: str, what: str, value: object) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from gnnfuse.edges import EdgeRule
+from gnnfuse.edges import EdgeList, EdgeRule
 from gnnfuse.edges.given import GivenEdges
 from gnnfuse.graph.pyg.labels import targets_of
 from gnnfuse.graph.pyg.read_graph import Ends, PygGraph, read_graph
@@ -25,8 +25,9 @@ def samples_of(
 
     Every node type is a signal, `Features` of its `x` (a column if it is `[nodes]`), with positions if all graphs have
     `pos` and times if all have `time` (`[nodes, 2]`). A type without nodes in a graph is a missing signal. Every edge
-    type is a `GivenEdges` with its name, put between the names of its ends if two edge types share a name. Tensors,
-    arrays and nested lists count alike.
+    type is a `GivenEdges` with its name, put between the names of its ends if two edge types share a name, with
+    features if all graphs have its `edge_attr` and weights if all have its `edge_weight`. Tensors, arrays and nested
+    lists count alike.
 
     The target is the graph's `y` (a number, or a list of several), or the `y` of one node type as a list of one label
     per node. The `y` of a `Data` belongs to its nodes if every graph has as many entries as nodes, and not all graphs
@@ -41,7 +42,7 @@ def samples_of(
             that is neither of graphs nor of the nodes of one type. Names the graph.
 
     Warns:
-        UserWarning: attributes that are not read, such as `edge_attr`, or `pos` that only some graphs have.
+        UserWarning: attributes that are not read, or `pos` or `edge_attr` that only some graphs have.
 
     Example:
         >>> import torch
@@ -61,13 +62,13 @@ def samples_of(
         raise ValueError("found no nodes with features x in any graph, expected some")
     names = {ends: name for ends, name in names.items() if {ends[0], ends[2]} <= set(types)}  # the others are empty
     node_types = tuple(_node_type(name, graphs, names) for name in types)
+    rules = {ends: _rule(ends, name, graphs) for ends, name in names.items()}
     samples = [
-        Sample({of.name: _rows(of, graph, names) for of in node_types if of.name in graph.nodes}, y, str(graph.place))
+        Sample({of.name: _rows(of, graph, rules) for of in node_types if of.name in graph.nodes}, y, str(graph.place))
         for graph, y in zip(graphs, targets_of(graphs), strict=True)
     ]
-    rules = tuple(GivenEdges(src=ends[0], dst=ends[2], name=name) for ends, name in names.items())
-    _warn(graphs, node_types)
-    return samples, node_types, rules
+    _warn(graphs, node_types, rules)
+    return samples, node_types, tuple(rules.values())
 
 
 def _each(dataset: "Iterable[HeteroData | Data] | HeteroData | Data") -> "Iterator[HeteroData | Data]":
@@ -100,42 +101,70 @@ def _node_type(name: str, graphs: Sequence[PygGraph], names: Mapping[Ends, str])
     )
 
 
-def _width(graphs: Sequence[PygGraph], name: str, attribute: str, what: str) -> int:
+def _rule(ends: Ends, name: str, graphs: Sequence[PygGraph]) -> GivenEdges:
+    having = [graph for graph in graphs if ends in graph.edges and graph.edges[ends]["edge_index"].numel()]
+    stores = [graph.edges[ends] for graph in having]
+    carried = bool(stores) and all("edge_attr" in store for store in stores)
+    return GivenEdges(
+        src=ends[0],
+        dst=ends[2],
+        name=name,
+        weighted=bool(stores) and all("edge_weight" in store for store in stores),
+        features=_width(having, ends, "edge_attr", "columns of edge_attr") if carried else 0,
+    )
+
+
+def _width(graphs: Sequence[PygGraph], name: str | Ends, attribute: str, what: str) -> int:
     """The number of columns of an attribute, the same in all graphs."""
-    widths = [_columns(graph.nodes[name][attribute]).shape[1] for graph in graphs]
+    stores = [graph.nodes[name] if isinstance(name, str) else graph.edges[name] for graph in graphs]
+    shown = name if isinstance(name, str) else " ".join(name)
+    widths = [_columns(store[attribute]).shape[1] for store in stores]
     for graph, width in zip(graphs, widths, strict=True):
         if width != widths[0]:
             raise ValueError(
-                f"graph {graph.place}: found {width} {what} of type {name!r}, expected {widths[0]} as in graph "
+                f"graph {graph.place}: found {width} {what} of type {shown!r}, expected {widths[0]} as in graph "
                 f"{graphs[0].place}"
             )
     return widths[0]
 
 
-def _rows(of: Features, graph: PygGraph, names: Mapping[Ends, str]) -> Rows:
+def _rows(of: Features, graph: PygGraph, rules: Mapping[Ends, GivenEdges]) -> Rows:
     store = graph.nodes[of.name]
     return Rows(
         _columns(store["x"]),
         store["time"] if of.timed else None,
         _columns(store["pos"]) if of.coordinates else None,
         {
-            (ends[0], name): graph.edges[ends]["edge_index"]  # beside it: edge_attr, edge_weight
-            for ends, name in names.items()
+            (ends[0], rule.name): EdgeList(
+                graph.edges[ends]["edge_index"],
+                graph.edges[ends].get("edge_weight") if rule.weighted else None,
+                _features(graph.edges[ends]) if rule.features else None,
+            )
+            for ends, rule in rules.items()
             if ends[2] == of.name and ends in graph.edges
         },
     )
+
+
+def _features(store: Mapping[str, Tensor]) -> Tensor | None:
+    return _columns(store["edge_attr"]) if "edge_attr" in store else None
 
 
 def _columns(values: Tensor) -> Tensor:
     return values.unsqueeze(1) if values.ndim == 1 else values.flatten(1)
 
 
-def _warn(graphs: Sequence[PygGraph], node_types: Sequence[Features]) -> None:
+def _warn(graphs: Sequence[PygGraph], node_types: Sequence[Features], rules: Mapping[Ends, GivenEdges]) -> None:
     unread = sorted(frozenset().union(*(graph.unread for graph in graphs)))
     for of in node_types:
         read = {"pos": of.coordinates > 0, "time": of.timed}
         found = {attribute for graph in graphs for attribute in graph.nodes.get(of.name, {})}
         partly = [attribute for attribute, is_read in read.items() if attribute in found and not is_read]
         unread += [f"{attribute} of {of.name!r}, which not all graphs have" for attribute in partly]
+    for ends, rule in rules.items():
+        read = {"edge_attr": rule.features > 0, "edge_weight": rule.weighted}
+        found = {attribute for graph in graphs for attribute in graph.edges.get(ends, {})}
+        partly = [attribute for attribute, is_read in read.items() if attribute in found and not is_read]
+        unread += [f"{attribute} of {' '.join(ends)!r}, which not all graphs have" for attribute in partly]
     if unread:
         warnings.warn(f"attributes that are not read: {', '.join(unread)}", stacklevel=3)
