@@ -9,9 +9,8 @@ from torch import Tensor
 from gnnfuse.ops.check_edges import check_edges, check_indices, check_tensor
 from gnnfuse.ops.choose import INSTALLED, auto_on_cpu, check_runs
 from gnnfuse.ops.edges import Edges
-from gnnfuse.ops.neighbor_sum.numba import neighbor_sum_numba
+from gnnfuse.ops.neighbor_sum.operator import KERNELS, edge_lists
 from gnnfuse.ops.neighbor_sum.reference import neighbor_sum_reference
-from gnnfuse.ops.neighbor_sum.triton import neighbor_sum_triton
 
 Impl = Literal["auto", "reference", "numba", "triton"]
 Reduce = Literal["sum", "mean", "max"]
@@ -67,15 +66,17 @@ def neighbor_sum(
         check_tensor("weight", weight, value.device)
     if reduce not in get_args(Reduce):
         raise ValueError(f"reduce must be 'sum', 'mean' or 'max', found {reduce!r}")
-    chosen = choose(impl, value.device)
-    if chosen == "triton":
-        return neighbor_sum_triton(value, edges, weight, reduce)
-    if chosen == "reference" and not torch.compiler.is_compiling():
-        check_indices(edges, nodes=edges.num_nodes, rows=value.shape[0])
-    compute_dtype = torch.promote_types(value.dtype, torch.float32)
-    weight = None if weight is None else weight.to(compute_dtype)
-    run = neighbor_sum_numba if chosen == "numba" else neighbor_sum_reference
-    return run(value.to(compute_dtype), edges, weight, reduce).to(value.dtype)
+    chosen, given = choose(impl, value.device), value
+    if chosen != "triton":  # which reads 16-bit values as they are and adds them up in float32
+        compute_dtype = torch.promote_types(value.dtype, torch.float32)
+        given, weight = value.to(compute_dtype), None if weight is None else weight.to(compute_dtype)
+    if chosen in KERNELS:
+        out: Tensor = KERNELS[chosen](given, weight, edge_lists(edges), reduce)[0]
+    else:
+        if not torch.compiler.is_compiling():
+            check_indices(edges, nodes=edges.num_nodes, rows=value.shape[0])
+        out = neighbor_sum_reference(given, edges, weight, reduce)
+    return out.to(value.dtype)
 
 
 def choose(impl: Impl, device: torch.device) -> str:

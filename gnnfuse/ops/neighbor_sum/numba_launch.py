@@ -13,6 +13,13 @@ from gnnfuse.ops.cpu.work import Work, alone_after_fork, cut, spread
 from gnnfuse.ops.neighbor_sum import numba_kernels
 
 
+def reduce_forward(value: Tensor, weight: Tensor | None, lists: Sequence[Tensor], reduce: str) -> tuple[Tensor, Tensor]:
+    """The output `[nodes, dim]`; and for "max" the edge it came from, else an empty tensor."""
+    if reduce == "max":
+        return max_forward(value, weight, lists)
+    return sum_forward(value, weight, lists, reduce == "mean"), lists[1].new_empty(0, 0)
+
+
 @alone_after_fork
 def sum_forward(value: Tensor, weight: Tensor | None, lists: Sequence[Tensor], mean: bool) -> Tensor:
     """The sum or mean `[nodes, dim]` over each node's edges."""
@@ -69,12 +76,12 @@ def backward_value(
 
 @alone_after_fork
 def backward_weight(
-    grad_out: Tensor, value: Tensor, lists: Sequence[Tensor], highest: Tensor | None, mean: bool
+    grad_out: Tensor, value: Tensor, weight: Tensor, lists: Sequence[Tensor], highest: Tensor | None, mean: bool
 ) -> Tensor:
     """Gradient of the weight `[edges]`."""
     offsets, src, *_ = lists
     work = cut(offsets, value.shape[1])
-    grad = value.new_empty(len(src))
+    grad = torch.empty_like(weight, memory_format=torch.contiguous_format)
     spread(
         numba_kernels.neighbor_sum_backward_weight_kernel, work, work.row, index(src), array(value),
         array(grad_out), shares(offsets, value, mean), *edges_of_maxima(highest), grad.numpy(),

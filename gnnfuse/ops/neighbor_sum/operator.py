@@ -1,10 +1,11 @@
-"""What the operators of `neighbor_sum` share: their lists, the shapes of their results, and their derivative."""
+"""`neighbor_sum` by fused kernels, as PyTorch operators; what launches them is imported when they run."""
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch._library.custom_ops import CustomOpDef
 
 from gnnfuse.ops.check_edges import check_indices
 from gnnfuse.ops.cpu.short_way import register
@@ -40,29 +41,62 @@ def backward_fake(
     needs: Sequence[bool],
 ) -> list[Tensor]:
     """Shapes and dtypes of the backward operator's results."""
-    value_shape = value.shape if needs[0] else (0,)
-    grad_weight = value if weight is None else weight
-    return [value.new_empty(value_shape), grad_weight.new_empty(edges[1].shape if needs[1] else (0,))]
+    grads = [value.new_empty(value.shape if needs[0] else 0), (value if weight is None else weight).new_empty(0)]
+    return [grads[0], torch.empty_like(weight)] if weight is not None and needs[1] else grads
 
 
-def register_gradient(forward: CustomOpDef, backward: CustomOpDef, impl: str) -> Callable[..., Any]:
-    """Tell PyTorch the shapes and the first derivative of a pair of operators, and give what calls the first."""
+def fused(impl: str) -> Callable[..., Any]:
+    """What calls the kernels of an implementation, `numba` or `triton`, as an operator with a first derivative."""
 
-    def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        value, weight, edges, ctx.reduce = inputs
-        ctx.mark_non_differentiable(output[1])
-        ctx.save_for_backward(value, weight, *edges, output[1])
+    def launch() -> Any:
+        return import_module(f"gnnfuse.ops.neighbor_sum.{impl}_launch")
 
-    def call_backward(
-        ctx: Any, run: Callable[..., list[Tensor]], grad_out: Tensor, _: Tensor | None
-    ) -> tuple[Any, ...]:
-        value, weight, *edges, highest = ctx.saved_tensors
-        needs = list(ctx.needs_input_grad[:2])
-        grads = run(grad_out, value, weight, edges, highest, ctx.reduce, needs)
-        wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
-        return *wanted, [None] * len(edges), None
+    @torch.library.custom_op(f"gnnfuse::neighbor_sum_{impl}", mutates_args=())
+    def forward(value: Tensor, weight: Tensor | None, edges: Sequence[Tensor], reduce: str) -> tuple[Tensor, Tensor]:
+        """The output; and for "max" the edge that each number came from, int32 `[nodes, dim]`, else an empty tensor."""
+        check_lists(edges)
+        out, highest = launch().reduce_forward(value, weight, edges, reduce)
+        return out, highest
+
+    @torch.library.custom_op(f"gnnfuse::neighbor_sum_{impl}_backward", mutates_args=())
+    def backward(
+        grad_out: Tensor,
+        value: Tensor,
+        weight: Tensor | None,
+        edges: Sequence[Tensor],
+        highest: Tensor,
+        reduce: str,
+        needs: Sequence[bool],
+    ) -> list[Tensor]:
+        """Gradients of value and weight; an empty one where `needs` says no."""
+        rest = (edges, highest if reduce == "max" else None, reduce == "mean")
+        grads = [value.new_empty(0), (value if weight is None else weight).new_empty(0)]
+        if needs[0]:
+            grads[0] = launch().backward_value(grad_out, weight, *rest)
+        if needs[1] and weight is not None:
+            grads[1] = launch().backward_weight(grad_out, value, weight, *rest)
+        return grads
 
     forward.register_fake(forward_fake)
     backward.register_fake(backward_fake)
     refusal = f"neighbor_sum(impl={impl!r}) has no second derivative; use impl='reference' for it"
     return register(forward, backward, keep_for_backward, call_backward, refusal)
+
+
+def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    """The inputs, and the edges of maxima."""
+    value, weight, edges, ctx.reduce = inputs
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(value, weight, *edges, output[1])
+
+
+def call_backward(ctx: Any, run: Callable[..., list[Tensor]], grad_out: Tensor, _: Tensor | None) -> tuple[Any, ...]:
+    """The gradients that are needed, None for the others."""
+    value, weight, *edges, highest = ctx.saved_tensors
+    needs = list(ctx.needs_input_grad[:2])
+    grads = run(grad_out, value, weight, edges, highest, ctx.reduce, needs)
+    wanted = [grad if needed else None for grad, needed in zip(grads, needs, strict=True)]
+    return *wanted, [None] * len(edges), None
+
+
+KERNELS = {impl: fused(impl) for impl in ("numba", "triton")}
