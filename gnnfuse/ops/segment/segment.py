@@ -9,10 +9,9 @@ from torch import Tensor
 from gnnfuse.ops.check_edges import check_tensor
 from gnnfuse.ops.choose import INSTALLED, check_runs
 from gnnfuse.ops.edges import MAX_COUNT
-from gnnfuse.ops.segment.operator import check_place
 from gnnfuse.ops.segment.reference import segment_reduce_reference, segment_softmax_reference
 from gnnfuse.ops.segment.torch_scatter import segment_reduce_torch_scatter, segment_softmax_torch_scatter
-from gnnfuse.ops.segment.triton import segment_reduce_triton, segment_softmax_triton
+from gnnfuse.ops.segment.triton import check_place, segment_reduce_triton, segment_softmax_triton
 
 Impl = Literal["auto", "reference", "torch_scatter", "triton"]
 Reduce = Literal["sum", "mean", "min", "max", "logsumexp"]
