@@ -81,6 +81,15 @@ def _quota_of(group: Path) -> float | None:
     return quota / period if quota > 0 and period > 0 else None
 
 
+def system_field(file: str, name: str) -> str | None:
+    """The value behind a name in a file of lines "name: value", such as /proc/cpuinfo; None if there is none."""
+    try:
+        lines = Path(file).read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)
+
+
 def spinning() -> bool:
     """Whether threads spin for the default time, that is, the environment does not set it."""
     return not any(name in os.environ for name in WAITING)

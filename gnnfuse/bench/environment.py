@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from gnnfuse.threads import system_field
+
 PACKAGES = ("gnnfuse", "torch", "torchaudio", "numpy", "numba", "lightning", "torchmetrics", "torch-geometric")
 
 
@@ -15,7 +17,7 @@ def environment(device: torch.device) -> dict[str, object]:
     """Machine, versions and commit, for result files."""
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-        "processor": _processor(),
+        "processor": system_field("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -30,15 +32,6 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _commit() -> str | None:

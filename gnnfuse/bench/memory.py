@@ -8,7 +8,9 @@ from types import TracebackType
 
 import torch
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+from gnnfuse.threads import system_field
+
+STATUS, CLEAR = "/proc/self/status", Path("/proc/self/clear_refs")
 MEGABYTE = 1024 * 1024
 
 
@@ -54,7 +56,5 @@ class PeakMemory:
 
 
 def _status(field: str) -> float:
-    for line in STATUS.read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return float(line.split()[1]) * 1024
-    raise OSError(f"{STATUS} has no {field}")
+    """Bytes, from kilobytes."""
+    return float(str(system_field(STATUS, field)).split()[0]) * 1024

@@ -8,15 +8,16 @@ from statistics import mean
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from gnnfuse.bench.results import Results, Spread, in_words
+from gnnfuse.bench.results import Results, Spread
 from gnnfuse.draw.drawings import draw_all
 from gnnfuse.draw.lettering import lettering
 from gnnfuse.fusion import Family
+from gnnfuse.workflow.brief_metrics import spelt
+from gnnfuse.workflow.plots import new_figure, saved
 
 # Okabe and Ito's colours, distinct for colour-blind readers; markers repeat the distinction.
 COLORS: Mapping[Family, str] = {
@@ -40,14 +41,14 @@ def write_plots(results: Results, out: Path) -> tuple[dict[str, str], tuple[str,
     Returns:
         File name -> description; and notes on plots that failed, or whose names could not be written unchanged.
     """
-    metric = in_words(results.metric)
+    metric = spelt(results.metric)
     drawings: dict[str, tuple[str, Callable[[Results], Figure]]] = {
         "scores.png": (f"Test {metric} by model", _scores),
         "curves.png": (f"Validation {metric} while training", _curves),
         "speed.png": (f"Test {metric} against inference speed", _speed),
     }
     if any(results.by_group(model) for model in results.models()):
-        drawings["groups.png"] = (f"Test {in_words(results.sample_metric)} by {results.group}", _groups)
+        drawings["groups.png"] = (f"Test {spelt(results.sample_metric)} by {results.group}", _groups)
     return draw_all({name: (what, partial(_draw, draw, results)) for name, (what, draw) in drawings.items()}, out)
 
 
@@ -70,18 +71,7 @@ def _draw(draw: Callable[[Results], Figure], results: Results, path: Path) -> fr
         results, task=letters.name(results.task), group=letters.name(results.group), rows=rows,
         ceilings={subset: by_value(found) for subset, found in results.ceilings.items()},
     )  # fmt: skip
-    figure = draw(shown)
-    letters.set(figure)
-    figure.savefig(path, dpi=150)
-    return letters.missing
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    return saved(draw(shown), letters, path)
 
 
 def _family(results: Results, model: str) -> Family:
@@ -98,14 +88,14 @@ def _legend(results: Results, axes: Axes) -> None:
 
 def _scores(results: Results) -> Figure:
     models = results.models()[::-1]
-    figure, axes = _figure(8, 1.6 + 0.45 * len(models))
+    figure, (axes,) = new_figure(8, 1.6 + 0.45 * len(models))
     for place, model in enumerate(models):
         family, found = _family(results, model), results.scores(model)
         spread = Spread.of(found)
         axes.barh(place, spread.mean, color=COLORS[family], alpha=0.75, height=0.65)
         axes.plot(found, [place] * len(found), MARKERS[family], color="black", markersize=4, clip_on=False)
         axes.annotate(str(spread), (max(found), place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-    metric, most = in_words(results.metric), max(score for model in models for score in results.scores(model))
+    metric, most = spelt(results.metric), max(score for model in models for score in results.scores(model))
     axes.set(yticks=range(len(models)), yticklabels=models, xlabel=f"test {metric} (bar: mean, marks: seeds)")
     if results.higher_is_better and most <= 1:  # a fraction
         axes.set_xlim(0, 1.12)
@@ -118,7 +108,7 @@ def _scores(results: Results) -> Figure:
 
 
 def _curves(results: Results) -> Figure:
-    figure, axes = _figure(8, 4.5)
+    figure, (axes,) = new_figure(8, 4.5)
     used: dict[Family, int] = {}
     for model in results.models():
         family = _family(results, model)
@@ -129,16 +119,16 @@ def _curves(results: Results) -> Figure:
         scores = [mean(history[epoch - 1][f"valid_{results.metric}"] for history in histories) for epoch in epochs]
         label = f"{model} ({mean(row.train_seconds for row in results.of(model)):.0f} s)"
         axes.plot(epochs, scores, line, color=COLORS[family], label=label, linewidth=1.8)
-    axes.set(xlabel="epoch", ylabel=f"validation {in_words(results.metric)} (mean over seeds)")
+    axes.set(xlabel="epoch", ylabel=f"validation {spelt(results.metric)} (mean over seeds)")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(f"{results.task}: validation {in_words(results.metric)} while training", loc="left")
+    axes.set_title(f"{results.task}: validation {spelt(results.metric)} while training", loc="left")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), title="model (training time)")
     return figure
 
 
 def _speed(results: Results) -> Figure:
-    figure, axes = _figure(8, 4.5)
+    figure, (axes,) = new_figure(8, 4.5)
     for model in results.models():
         family, rows = _family(results, model), results.of(model)
         speed, score = mean(row.samples_per_second for row in rows), results.score(model)
@@ -146,7 +136,7 @@ def _speed(results: Results) -> Figure:
         axes.annotate(model, (speed, score), xytext=(8, 4), textcoords="offset points", fontsize=9)
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.12)
-    metric = in_words(results.metric)
+    metric = spelt(results.metric)
     axes.set(xlabel="test samples per second, collating and forward pass (log scale)", ylabel=f"test {metric}")
     axes.set_title(f"{results.task}: {metric} against inference speed", loc="left")
     _legend(results, axes)
@@ -160,7 +150,7 @@ def _groups(results: Results) -> Figure:
     found = sorted({value for model in models for value in columns[model]})
     values = found[:MOST_VALUES]
     numbers = np.array([[column.get(value, np.nan) for column in columns.values()] for value in values])
-    figure, axes = _figure(2.5 + 0.75 * len(columns), 2.2 + 0.36 * len(values))
+    figure, (axes,) = new_figure(2.5 + 0.75 * len(columns), 2.2 + 0.36 * len(values))
     most = 1.0 if np.nanmax(numbers) <= 1 else float(np.nanmax(numbers))
     axes.imshow(numbers, cmap="cividis", vmin=0, vmax=most, aspect="auto")
     for (row, column), number in np.ndenumerate(numbers):
@@ -171,6 +161,6 @@ def _groups(results: Results) -> Figure:
     axes.set_yticks(range(len(values)), values)
     axes.set_xticks(range(len(columns)), list(columns), rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
     few = f" (the first {len(values)} of {len(found)})" if len(found) > len(values) else ""
-    measure = in_words(results.sample_metric)
+    measure = spelt(results.sample_metric)
     axes.set_title(f"{results.task}: test {measure} by {results.group}, mean over seeds{few}", loc="left")
     return figure

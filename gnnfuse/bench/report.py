@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gnnfuse.bench.results import Results, columns, in_words, summary
+from gnnfuse.bench.results import Results, columns, summary
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import plain
+from gnnfuse.workflow.brief_metrics import spelt
 
 
 def write_report(results: Results, out: Path, plots: Mapping[str, str], notes: Sequence[str] = ()) -> Path:
@@ -87,7 +88,7 @@ def _groups(results: Results) -> str:
     if ceilings:
         overall = [f"{results.score(model):.3f}" for model in models]
         rows.append(["all", *overall, *(f"{found['all']:.3f}" for found in ceilings.values())])
-    measure = in_words(results.sample_metric)
+    measure = spelt(results.sample_metric)
     text = f"## By {plain(results.group)}\n\nTest {measure}, mean over seeds."
     if ceilings:
         text += (

@@ -8,6 +8,7 @@ from statistics import mean, stdev
 
 from gnnfuse.fusion import Family
 from gnnfuse.sample.whole_file import write_whole
+from gnnfuse.workflow.brief_metrics import spelt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,17 +135,6 @@ class Spread:
         return f"{self.mean:.3f}" if self.deviation is None else f"{self.mean:.3f} ± {self.deviation:.3f}"
 
 
-def in_words(metric: str) -> str:
-    """A metric's name in words, for tables and axes.
-
-    Example:
-        >>> in_words("mean_absolute_error.mass")
-        'mean absolute error of mass'
-    """
-    name, _, of = metric.partition(".")
-    return name.replace("_", " ") + (f" of {of}" if of else "")
-
-
 def is_results(path: Path) -> bool:
     """Whether `Results.write` wrote a file."""
     try:
@@ -161,7 +151,7 @@ COLUMNS = ("model", "family", "parameters", "train s", "samples/s", "peak MB", "
 
 def columns(results: Results) -> list[str]:
     """Headings of the summary table."""
-    scores = [f"{split} {in_words(results.metric)}" for split in ("test", *results.other_tests())]
+    scores = [f"{split} {spelt(results.metric)}" for split in ("test", *results.other_tests())]
     return [*COLUMNS[:2], *scores, *COLUMNS[2:]]
 
 

@@ -5,13 +5,12 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import torch
 
 from gnnfuse.diagnosis.report import Finding, guarded
 from gnnfuse.ops.cpu.openmp import openmp_team
-from gnnfuse.threads import CROWDED, advice, core_quota, core_times, crowded, spinning, usable_cores
+from gnnfuse.threads import CROWDED, advice, core_quota, core_times, crowded, spinning, system_field, usable_cores
 
 GIB = 2**30
 
@@ -28,7 +27,7 @@ def devices(tell: Callable[[str], None]) -> Iterator[Finding]:
 
 def _processor() -> Finding:
     usable, quota = usable_cores(), core_quota()
-    name = _field("/proc/cpuinfo", "model name") or "unknown model"
+    name = system_field("/proc/cpuinfo", "model name") or "unknown model"
     vectors = torch.backends.cpu.get_cpu_capability()
     details = {"model": name, "cores": os.cpu_count(), "usable": usable, "quota": quota, "vectors": vectors}
     limit = "" if quota is None else f" (a quota of {quota:g})"
@@ -37,7 +36,7 @@ def _processor() -> Finding:
 
 
 def _memory() -> Finding:
-    total, free = (_field("/proc/meminfo", name) for name in ("MemTotal", "MemAvailable"))
+    total, free = (system_field("/proc/meminfo", name) for name in ("MemTotal", "MemAvailable"))
     if total is None or free is None:
         return Finding("memory", "note", f"cannot be measured on {sys.platform}")
     sizes = [int(text.split()[0]) * 1024 for text in (total, free)]
@@ -100,7 +99,7 @@ def _cuda(number: int) -> Finding:
     free, total = torch.cuda.mem_get_info(number)
     capability = f"{about.major}.{about.minor}"
     torch.ones(2, device=f"cuda:{number}").sum().item()  # finds a device for which this PyTorch has no code
-    driver = _field("/proc/driver/nvidia/version", "NVRM version")
+    driver = system_field("/proc/driver/nvidia/version", "NVRM version")
     details = {
         "name": about.name,
         "capability": capability,
@@ -112,11 +111,3 @@ def _cuda(number: int) -> Finding:
     sizes = f"{free / GIB:.1f} of {total / GIB:.1f} GiB free"
     text = f"{about.name}, capability {capability}, {sizes}, CUDA {torch.version.cuda}"
     return Finding(f"cuda:{number}", "ok", text, details=details)
-
-
-def _field(file: str, name: str) -> str | None:
-    try:
-        lines = Path(file).read_text().splitlines()
-    except OSError:
-        return None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)

@@ -30,7 +30,7 @@ OTHERS = "other classes"
 
 def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch: int, path: Path) -> frozenset[str]:
     """Losses and the watched validation metric by epoch."""
-    figure, (losses, metric) = _figure(9, 3.8, 2)
+    figure, (losses, metric) = new_figure(9, 3.8, 2)
     epochs = range(1, len(history) + 1)
     dots = "o" if len(history) <= FEW_EPOCHS else None  # a line through one point shows nothing
     train, valid, watched = ([entry[name] for entry in history] for name in (*LOSSES, f"valid_{monitor}"))
@@ -44,7 +44,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch
     for axes in (losses, metric):
         axes.set_xlim(0.5, len(history) + 0.5)  # a single epoch would have no integer ticks
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    return _saved(figure, lettering([monitor]), path)
+    return saved(figure, lettering([monitor]), path)
 
 
 def draw_confusion(
@@ -56,7 +56,7 @@ def draw_confusion(
     names = letters.names(shown)
     room = max(inches(name, SMALL) for name in names)
     side = 1.6 + 0.34 * len(shown) + max(0.8, room)
-    figure, (axes,) = _figure(side + 1, side, 1)
+    figure, (axes,) = new_figure(side + 1, side, 1)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="cividis", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
@@ -73,7 +73,7 @@ def draw_confusion(
     axes.set(xlabel="predicted", ylabel="target")
     axes.set_title(f"samples by target and prediction{few}", loc="left", fontsize=10)
     figure.colorbar(image, ax=axes, label="share of the target's samples", shrink=0.8)
-    return _saved(figure, letters, path)
+    return saved(figure, letters, path)
 
 
 def confusion(
@@ -116,7 +116,7 @@ def draw_scatter(
     shown = letters.names([names[number] for number in worst], most=30)
     columns = min(len(worst), PER_ROW)
     rows = -(-len(worst) // columns)
-    figure, panels = _figure(4.6 * columns, 4.4 * rows, columns, rows)
+    figure, panels = new_figure(4.6 * columns, 4.4 * rows, columns, rows)
     for axes, number, name in zip(panels, worst, shown, strict=False):
         x, y = targets[some, number], predictions[some, number]
         low, high = min(x.min(), y.min()), max(x.max(), y.max())
@@ -133,7 +133,7 @@ def draw_scatter(
     notes += [f"{len(some):,} of {len(targets):,} samples"] * (len(targets) > len(some))
     if notes:
         figure.suptitle("; ".join(notes), x=0.01, ha="left", fontsize=10)
-    return _saved(figure, letters, path)
+    return saved(figure, letters, path)
 
 
 def worst_numbers(
@@ -156,15 +156,18 @@ def draw_labels(scores: Mapping[str, float], counts: Mapping[str, int], split: s
     shown = sorted(scores, key=lambda name: (-counts.get(name, 0), name))[:MOST_CLASSES][::-1]
     letters = lettering(shown)
     names = [f"{name} ({counts.get(own, 0)})" for own, name in zip(shown, letters.names(shown), strict=True)]
-    figure, (axes,) = _figure(6 + max((inches(name, SMALL) for name in names), default=0), 1.6 + 0.28 * len(shown), 1)
+    figure, (axes,) = new_figure(
+        6 + max((inches(name, SMALL) for name in names), default=0), 1.6 + 0.28 * len(shown), 1
+    )
     axes.barh(range(len(shown)), [scores[name] for name in shown], color=BLUE, height=0.7)
     axes.set_yticks(range(len(shown)), names, fontsize=SMALL)
     few = f"; the {MOST_CLASSES} most frequent of {len(scores)}" if len(scores) > MOST_CLASSES else ""
     axes.set(xlim=(0, 1), xlabel=f"F1 on the {split} split (in brackets: its samples that have the label){few}")
-    return _saved(figure, letters, path)
+    return saved(figure, letters, path)
 
 
-def _figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[Figure, tuple[Axes, ...]]:
+def new_figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, tuple[Axes, ...]]:
+    """A figure unknown to pyplot, and its panels row by row."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = tuple(figure.subplots(rows, columns, squeeze=False).flat)
@@ -173,7 +176,8 @@ def _figure(width: float, height: float, columns: int, rows: int = 1) -> tuple[F
     return figure, axes
 
 
-def _saved(figure: Figure, letters: Lettering, path: Path) -> frozenset[str]:
+def saved(figure: Figure, letters: Lettering, path: Path) -> frozenset[str]:
+    """Write a figure in fonts that have its letters; returns those that none has."""
     letters.set(figure)
     figure.savefig(path, dpi=150)
     return letters.missing
