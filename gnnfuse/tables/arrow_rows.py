@@ -42,8 +42,8 @@ class IndexedRows(ABC):
         """Some columns of the rows with these ascending numbers."""
 
     @abstractmethod
-    def batches(self) -> "Iterator[pa.RecordBatch]":
-        """All rows in order."""
+    def __iter__(self) -> "Iterator[pa.RecordBatch]":
+        """All rows in order, as batches."""
 
 
 class ArrowRows(IndexedRows):
@@ -98,8 +98,7 @@ class ArrowRows(IndexedRows):
         ]
         return pa.Table.from_batches(parts) if parts else self.table.select(names).slice(0, 0)
 
-    def batches(self) -> "Iterator[pa.RecordBatch]":
-        """All rows in order."""
+    def __iter__(self) -> "Iterator[pa.RecordBatch]":
         yield from self._batches[0]
 
 
@@ -128,8 +127,7 @@ class DatasetRows(IndexedRows):
         """Some columns of the rows with these numbers."""
         return self.dataset.select_columns(list(names))[numbers.tolist()].select(names)
 
-    def batches(self) -> "Iterator[pa.RecordBatch]":
-        """All rows in order."""
+    def __iter__(self) -> "Iterator[pa.RecordBatch]":
         for part in self.dataset.iter(batch_size=1000):
             yield from part.to_batches()
 

@@ -37,11 +37,11 @@ def load(source: str | Path, cache: Path | None, *, streaming: bool, allow_outsi
         ) from error
 
 
-def rows_of(loaded: Any) -> "tuple[IndexedRows | None, Stream | Indexed, pa.Schema]":
+def rows_of(loaded: Any) -> "tuple[IndexedRows | Stream, pa.Schema]":
     """The rows of a data set; if it has several splits, a column `split` holds their names.
 
     Returns:
-        The rows by number (None for a stream), the rows in order, and the schema.
+        The rows, by number unless the data set streams, and the schema.
 
     Raises:
         TableError: not a data set, or it has both splits and a column `split`.
@@ -56,27 +56,17 @@ def rows_of(loaded: Any) -> "tuple[IndexedRows | None, Stream | Indexed, pa.Sche
         raise TableError(f"table: found a {type(loaded).__name__}, expected a data set with rows")
     if any(isinstance(part, datasets.IterableDataset) for part in parts.values()):
         stream = Stream(dict(parts), named)
-        return None, stream, stream.schema()
+        return stream, stream.schema()
     parts = {name: _renamed(part) for name, part in parts.items()}
     whole = [part.add_column("split", [name] * len(part)) if named else part for name, part in parts.items()]
     rows = DatasetRows(datasets.concatenate_datasets(whole) if named else whole[0])
-    return rows, Indexed(rows), rows.dataset.features.arrow_schema
+    return rows, rows.dataset.features.arrow_schema
 
 
 def _renamed(part: Any) -> Any:
     names = column_names(part.column_names, "of datasets")
     renamed = {old: new for old, new in zip(part.column_names, names, strict=True) if old != new}
     return part.rename_columns(renamed) if renamed else part
-
-
-@dataclass(frozen=True)
-class Indexed:
-    """The batches of indexed rows; every pass starts from the beginning."""
-
-    rows: IndexedRows
-
-    def __iter__(self) -> "Iterator[pa.RecordBatch]":
-        return self.rows.batches()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,13 @@ from gnnfuse.data.overwriting import refuse_overwriting, refuse_writing_into
 from gnnfuse.sample.files import shown
 from gnnfuse.tables.arrow_cache import arrow_rows
 from gnnfuse.tables.arrow_checks import Checked, check_values
-from gnnfuse.tables.arrow_rows import ArrowRows, schema_types
+from gnnfuse.tables.arrow_rows import ArrowRows, IndexedRows, schema_types
 from gnnfuse.tables.blanks import Blanks
 from gnnfuse.tables.class_folders import COLUMNS, read_class_folders
 from gnnfuse.tables.delimited import DelimitedFile
 from gnnfuse.tables.error import TableError
 from gnnfuse.tables.features_metadata import class_names_in, kinds_in
-from gnnfuse.tables.hub import Indexed, load, rows_of
+from gnnfuse.tables.hub import load, rows_of
 from gnnfuse.tables.json_lines import JsonLinesFile
 from gnnfuse.tables.local_datasets import is_dataset_folder
 from gnnfuse.tables.media_path import ADVICE, MediaFolder
@@ -42,12 +42,16 @@ class Options:
     blanks: Blanks
     cache: Path | None
 
-    def table(self, name: str, schema: "pa.Schema", folder: Path | None, **given: Any) -> Table:
-        """A table opened with these options."""
+    def table(
+        self, name: str, schema: "pa.Schema", folder: Path | None, rows: "Iterable[pa.RecordBatch]", **given: Any
+    ) -> Table:
+        """A table opened with these options; its rows have numbers unless it streams."""
         given = {"kinds": kinds_in(schema), **given}
         return Table(
             name=name,
             types=schema_types(schema),
+            rows=rows if isinstance(rows, IndexedRows) and not self.streaming else None,
+            batches=rows,
             media=MediaFolder(self.media or folder, self.allow_outside),
             blanks=self.blanks,
             class_names=class_names_in(schema),
@@ -159,9 +163,8 @@ def _arrow(path: Path, options: Options) -> Table:
     rows = ArrowRows(path)
     if not options.streaming:
         check_values(rows.table, shown(path))
-    batches = Checked(Indexed(rows), shown(path)) if options.streaming else Indexed(rows)
-    indexed = None if options.streaming else rows
-    return options.table(shown(path), rows.table.schema, path.parent, rows=indexed, batches=batches)
+    checked = Checked(rows, shown(path)) if options.streaming else rows
+    return options.table(shown(path), rows.table.schema, path.parent, checked)
 
 
 def _converted(
@@ -174,11 +177,9 @@ def _converted(
     reading: str = "",
     notes: tuple[str, ...] = (),
 ) -> Table:
-    if options.streaming:
-        return options.table(shown(path), schema, path.parent, rows=None, batches=batches, texts=texts, notes=notes)
     reading = f"{type(batches).__name__} {reading}"
-    rows = arrow_rows(path, batches, schema, reading=reading, cache=options.cache)
-    return options.table(shown(path), schema, path.parent, rows=rows, batches=Indexed(rows), texts=texts, notes=notes)
+    rows = batches if options.streaming else arrow_rows(path, batches, schema, reading=reading, cache=options.cache)
+    return options.table(shown(path), schema, path.parent, rows, texts=texts, notes=notes)
 
 
 READERS: Mapping[str, Callable[[Path, Options], Table]] = {
@@ -213,8 +214,7 @@ def _from_folder(folder: Path, options: Options) -> Table:
         shown(folder),
         found.schema,
         folder,
-        rows=None if options.streaming else rows,
-        batches=Indexed(rows),
+        rows,
         texts=frozenset(found.column_names),
         kinds={name: named[name] for name in found.column_names},
         notes=notes,
@@ -249,18 +249,15 @@ def refuse_overwriting_table(source: object, written: Sequence[Path]) -> None:
 def _from_object(source: object, options: Options) -> Table:
     found = memory_rows(source)
     if found is not None:
-        rows = ArrowRows(found.table)
-        indexed = None if options.streaming else rows
         given = {"texts": found.texts, "kinds": {**kinds_in(found.table.schema), **found.kinds}}
-        return options.table("in memory", found.table.schema, None, rows=indexed, batches=Indexed(rows), **given)
+        return options.table("in memory", found.table.schema, None, ArrowRows(found.table), **given)
     if type(source).__module__.startswith("datasets"):
         return _from_loaded(source, "in memory", None, options)
     raise TableError(f"table: found a {type(source).__name__}, expected a path, a data set, a data frame or rows")
 
 
 def _from_loaded(loaded: object, name: str, folder: Path | None, options: Options) -> Table:
-    rows, batches, schema = rows_of(loaded)
-    indexed = None if options.streaming else rows
-    if not options.streaming and rows is None:
+    rows, schema = rows_of(loaded)
+    if not options.streaming and not isinstance(rows, IndexedRows):
         raise TableError(f"table {name}: found a data set that streams, expected streaming=True or one that is indexed")
-    return options.table(name, schema, folder, rows=indexed, batches=batches)
+    return options.table(name, schema, folder, rows)
