@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 
@@ -141,34 +141,20 @@ def survey(
             f"none of {judge.rows} rows can be used; row {first.row}, column {first.column!r}: {first.reason}"
         )
     left_out = np.sort(np.array(judge.left_out, dtype=np.int64))
-    found = _Found(tuple(sorted(judge.rejects, key=lambda reject: reject.row)), judge.rows, kept, judge.without_target)
+    found: dict[str, Any] = {
+        "rejects": tuple(sorted(judge.rejects, key=lambda reject: reject.row)),
+        "rows_in": judge.rows,
+        "rows_out": kept,
+        "classes": count.classes,
+        "present": count.present,
+        "without_target": judge.without_target,
+        "without_labels": count.without_labels,
+    }
     if isinstance(samples, SampleStream):
         size = kept if len(left_out) else samples.size()
-        return found.survey(UsableStream(samples, left_out, judge.dropped, size), count)
+        return Survey(usable=UsableStream(samples, left_out, judge.dropped, size), **found)
     places = np.setdiff1d(np.arange(judge.rows), left_out, assume_unique=True)
-    return found.survey(UsableSamples(samples, places, judge.dropped), count)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The counts of a survey."""
-
-    rejects: tuple[Reject, ...]
-    rows_in: int
-    rows_out: int
-    without_target: int
-
-    def survey(self, usable: Usable, count: "Counts") -> Survey[Usable]:
-        return Survey(
-            usable=usable,
-            rejects=self.rejects,
-            rows_in=self.rows_in,
-            rows_out=self.rows_out,
-            classes=count.classes,
-            present=count.present,
-            without_target=self.without_target,
-            without_labels=count.without_labels,
-        )
+    return Survey(usable=UsableSamples(samples, places, judge.dropped), **found)
 
 
 def _split_of(splits: Mapping[str, Sequence[int] | np.ndarray] | None) -> "tuple[list[str], np.ndarray] | None":

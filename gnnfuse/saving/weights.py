@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict
@@ -171,17 +171,13 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], listed: Listi
     dtypes = {tensor.dtype for tensor in kept.values() if tensor.is_floating_point()}
     if listed is None and len(dtypes) == 1:
         module.to(dtypes.pop())  # buffers that were not saved follow
-    own = dict(_named_tensors(module))
+    own = dict(chain(module.named_parameters(), module.named_buffers()))
     same = {name: tensor for name, tensor in weights.items() if name in own and own[name].shape == tensor.shape}
     for name, tensor in same.items():
         own[name].data = own[name].data.to(tensor.dtype)
     module.load_state_dict(kept)
     for name in same.keys() - kept.keys():  # of another shape: a cache that had grown; the module makes its own
         own[name].data.copy_(same[name])
-
-
-def _named_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    return chain(module.named_parameters(), module.named_buffers())
 
 
 def _entry(tensor: Tensor, *, derived: bool) -> Entry:

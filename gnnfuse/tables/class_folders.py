@@ -61,7 +61,7 @@ def _look(folder: Path) -> tuple[list[Parts], Counter[str]]:
     """The files of known kinds in a folder's subfolders, as path components; the others by suffix."""
     media: list[Parts] = []
     strange: Counter[str] = Counter()
-    for base in _folders(folder):
+    for base in sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and _visible(entry.name)):
         for parts in _files(folder, base):
             if kind_of_name(parts[-1]) is None:
                 strange[Path(parts[-1]).suffix.lower()] += 1
@@ -78,10 +78,6 @@ def _files(folder: Path, base: str) -> Iterator[Parts]:
         folders[:] = sorted(filter(_visible, folders))
         above = Path(place).relative_to(folder).parts
         yield from ((*above, name) for name in sorted(filter(_visible, files)))
-
-
-def _folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and _visible(entry.name))
 
 
 def _visible(name: str) -> bool:
@@ -132,8 +128,5 @@ def _table(rows: dict[str, dict[str, str]]) -> "pa.Table":
 
     listed = [rows[name] for name in sorted(rows)]
     columns = [name for name in ("id", "label", "split", *COLUMNS) if any(name in row for row in listed)]
-    return pa.table({name: pa.array([_storable(row.get(name)) for row in listed], pa.binary()) for name in columns})
-
-
-def _storable(text: str | None) -> bytes | None:
-    return None if text is None else os.fsencode(text)
+    cells = {name: [os.fsencode(row[name]) if name in row else None for row in listed] for name in columns}
+    return pa.table({name: pa.array(found, pa.binary()) for name, found in cells.items()})

@@ -52,7 +52,8 @@ def split_folders(folder: Path, files: Sequence[Parts]) -> dict[str, SplitFolder
     below: dict[str, list[Parts]] = defaultdict(list)
     for parts in files:
         below[parts[0]].append(parts)
-    depth = {name: 2 if all(_doubled(parts) for parts in found) else 1 for name, found in below.items()}
+    doubled = {name: all(len(parts) > 2 and parts[1] == name for parts in found) for name, found in below.items()}
+    depth = {name: 2 if twice else 1 for name, twice in doubled.items()}
     holding = {name for name, found in below.items() if any(len(parts) > depth[name] + 1 for parts in found)}
     splits = _named(below)
     others = [name for name in below if name not in splits]
@@ -68,10 +69,6 @@ def split_folders(folder: Path, files: Sequence[Parts]) -> dict[str, SplitFolder
     if strange:
         raise _unclear(folder, "folders named like splits", list(splits), f"beside {strange[0]!r}, which holds media")
     return {name: SplitFolder(split, depth[name]) for name, split in splits.items()}
-
-
-def _doubled(parts: Parts) -> bool:
-    return len(parts) > 2 and parts[0] == parts[1]
 
 
 def _named(names: Iterable[str]) -> dict[str, str]:

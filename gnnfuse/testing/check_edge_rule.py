@@ -8,30 +8,11 @@ from torch import Tensor
 
 from gnnfuse.edges import EdgeList, EdgeRule
 from gnnfuse.graph import GraphBuilder
-from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType
+from gnnfuse.nodes import NodeSet, NodeType
 from gnnfuse.sample import Sample
 from gnnfuse.saving.describe import describe
 from gnnfuse.testing.global_state import unchanged_globals
-
-
-class StandIn(NodeType):
-    """A node type of another class that promises the same: rules must not see the difference."""
-
-    def __init__(self, stood_for: NodeType) -> None:
-        self.stood_for = stood_for
-        self.name, self.signal, self.provides = stood_for.name, stood_for.signal, stood_for.provides
-
-    def empty(self) -> NodeSet:
-        """As the other's."""
-        return self.stood_for.empty()
-
-    def nodes(self, sample: Sample) -> NodeSet | None:
-        """As the other's."""
-        return self.stood_for.nodes(sample)
-
-    def encoder(self, dim: int) -> NodeEncoder:
-        """As the other's."""
-        return self.stood_for.encoder(dim)
+from gnnfuse.testing.properties import StandIn
 
 
 def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Sequence[Sample]) -> None:

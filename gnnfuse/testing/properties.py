@@ -156,34 +156,39 @@ def check_defined(subject: Probe, samples: Sequence[Sample]) -> None:
         with torch.no_grad(), unchanged_globals(f"{subject.name}{what}"):
             first, second = subject(case), subject(case)
         with torch.no_grad(), poisoned_memory():
-            poisoned = replace_name(subject, f"{subject.name}{what}, memory poisoned with NaN")(case)
+            poisoned = replace(subject, name=f"{subject.name}{what}, memory poisoned with NaN")(case)
         assert torch.equal(first, second), f"{subject.name}{what}: the same batch gives two outputs"
         assert torch.equal(first, poisoned), f"{subject.name}{what}: the output depends on memory that was not written"
 
 
-class WhereRead(NodeType):
-    """A type without a signal, such as a hub, whose nodes are left out of samples that have no signals."""
+class StandIn(NodeType):
+    """A node type of another class that promises the same; rules must not see the difference.
 
-    def __init__(self, of: NodeType) -> None:
-        self.of = of
+    Args:
+        of: the type that it stands for.
+        where_read: leave its nodes, such as hubs, out of samples that have no signals.
+    """
+
+    def __init__(self, of: NodeType, *, where_read: bool = False) -> None:
+        self.of, self.where_read = of, where_read
         self.name, self.signal, self.provides = of.name, of.signal, of.provides
 
     def empty(self) -> NodeSet:
-        """The wrapped type's."""
+        """As the other's."""
         return self.of.empty()
 
     def nodes(self, sample: Sample) -> NodeSet | None:
-        """The wrapped type's, where the sample has any signal."""
-        return self.of.nodes(sample) if sample.signals else None
+        """As the other's."""
+        return None if self.where_read and not sample.signals else self.of.nodes(sample)
 
     def encoder(self, dim: int) -> NodeEncoder:
-        """The wrapped type's."""
+        """As the other's."""
         return self.of.encoder(dim)
 
 
 def _where_read(builder: GraphBuilder) -> GraphBuilder:
     """The same builder, except that a sample without signals has no nodes."""
-    node_types = [each if each.signal is not None else WhereRead(each) for each in builder.node_types]
+    node_types = [each if each.signal is not None else StandIn(each, where_read=True) for each in builder.node_types]
     return GraphBuilder(node_types, builder.edge_rules, extra=builder.extra)
 
 
@@ -204,11 +209,6 @@ def without_signals(sample: Sample, absent: Sequence[str]) -> Sample:
     """The sample without some of its signals."""
     signals = {name: signal for name, signal in sample.signals.items() if name not in absent}
     return Sample(signals, sample.target, sample.id)
-
-
-def replace_name(subject: Probe, name: str) -> Probe:
-    """The same probe under another name in messages."""
-    return replace(subject, name=name)
 
 
 def make_seeded(make: Callable[[], nn.Module]) -> nn.Module:

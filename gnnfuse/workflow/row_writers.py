@@ -112,8 +112,7 @@ class ParquetRows(RowWriter):
     def _flush(self) -> None:
         import pyarrow as pa
 
-        plain = [{name: _plain_cell(value) for name, value in row.items()} for row in self._rows]
-        self._writer.write_table(pa.Table.from_pylist(plain, schema=self.schema))
+        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self.schema))
         self._rows = []
 
 
@@ -176,10 +175,6 @@ def _cell(value: object) -> object:
     if isinstance(value, tuple | list):
         return SEPARATOR.join(str(item) for item in value)
     return repr(value) if isinstance(value, float) else value
-
-
-def _plain_cell(value: object) -> object:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _plain(value: object) -> object:
