@@ -10,13 +10,11 @@ from torch.nn import functional as F
 
 from gnnfuse.nodes.augmentation import augment_audio
 from gnnfuse.nodes.features import RowEncoder
-from gnnfuse.nodes.limit import check_limit
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
 from gnnfuse.nodes.pretrained.audio_architecture import AudioArchitecture, audio_architecture
 from gnnfuse.nodes.pretrained.audio_backbone import AudioBackbone
-from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training, refuse_to_fetch
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
 from gnnfuse.sample import Sample, media_digest, read_audio
 from gnnfuse.sample.audio import EXPECTED, MAX_SECONDS
 
@@ -68,28 +66,14 @@ class PretrainedAudio(PretrainedNodes):
     provides: frozenset[str] = field(default=frozenset({"order", "time"}), init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.signal)
-        check_limit(self.max_nodes, self.overflow)
-        check_training(self.name, frozen=self.frozen, gradient_checkpointing=self.gradient_checkpointing)
+        self._prepare(lambda: audio_architecture(self.model, self.weights))
         if self.max_pool < 1:
             raise ValueError(f"node type {self.name!r}: max_pool must be at least 1, found {self.max_pool}")
-        if self.architecture is None:
-            refuse_to_fetch(self.name, "architecture")
-            object.__setattr__(self, "architecture", audio_architecture(self.model, self.weights))
 
     @property
     def _made(self) -> AudioArchitecture:
         assert self.architecture is not None
         return self.architecture
-
-    @property
-    def _pooled(self) -> int | None:
-        return self.max_nodes if self.overflow == "pool" else None
-
-    @property
-    def network(self) -> Network:
-        """Describes how to make the network."""
-        return self._made.network
 
     @property
     def sample_rate(self) -> int:

@@ -11,12 +11,10 @@ from torch.nn import functional as F
 from gnnfuse.nodes.augmentation import augment_image
 from gnnfuse.nodes.features import RowEncoder
 from gnnfuse.nodes.image_patches import limit_patches
-from gnnfuse.nodes.limit import check_limit
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
 from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture, image_architecture
 from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
-from gnnfuse.nodes.pretrained.network import Network
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training, refuse_to_fetch
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
 from gnnfuse.sample import Sample, media_digest, read_image
 from gnnfuse.sample.image import EXPECTED, MAX_PIXELS
 
@@ -73,16 +71,11 @@ class PretrainedImage(PretrainedNodes):
     provides: frozenset[str] = field(default=frozenset({"grid", "position"}), init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.signal)
-        check_limit(self.max_nodes, self.overflow)
-        check_training(self.name, frozen=self.frozen, gradient_checkpointing=self.gradient_checkpointing)
+        both = None if self.mean is None or self.std is None else (self.mean, self.std)
+        pair = (self.size, self.size) if isinstance(self.size, int) else self.size
+        self._prepare(lambda: image_architecture(self.model, self.weights, pair, both))
         if (self.mean is None) != (self.std is None):
             raise ValueError(f"node type {self.name!r}: mean and std belong together, found mean={self.mean}")
-        if self.architecture is None:
-            refuse_to_fetch(self.name, "architecture")
-            both = None if self.mean is None or self.std is None else (self.mean, self.std)
-            pair = (self.size, self.size) if isinstance(self.size, int) else self.size
-            object.__setattr__(self, "architecture", image_architecture(self.model, self.weights, pair, both))
         self._check_size()
 
     def _check_size(self) -> None:
@@ -109,11 +102,6 @@ class PretrainedImage(PretrainedNodes):
         if isinstance(self.size, int):
             return self.size, self.size
         return self._made.size if self.size is None else self.size
-
-    @property
-    def network(self) -> Network:
-        """Describes how to make the network."""
-        return self._made.network
 
     def empty(self) -> NodeSet:
         """No squares."""

@@ -4,12 +4,14 @@ import dataclasses
 import hashlib
 import json
 from abc import abstractmethod
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
-from gnnfuse.nodes.node_type import NodeEncoder, NodeType
+from gnnfuse.nodes.limit import check_limit
+from gnnfuse.nodes.node_type import NodeEncoder, NodeType, Overflow
 from gnnfuse.nodes.pretrained.backbone import Backbone, weights_digest
 from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
 from gnnfuse.nodes.pretrained.network import Network, make_module, weights_are_to_follow
@@ -39,11 +41,37 @@ class PretrainedNodes(NodeType):
     weights: str | None
     frozen: bool
     gradient_checkpointing: bool
+    max_nodes: int | None
+    overflow: Overflow
+    architecture: Any  # each type's own, with the `network`
+
+    def _prepare(self, read: Callable[[], object]) -> None:
+        """Set the default name, check what all types share, and read the architecture unless it is given.
+
+        Raises:
+            FileNotFoundError: the model is not available locally and cannot be fetched.
+            ValueError: a number out of range, an unknown model, or a saved model without its architecture.
+        """
+        object.__setattr__(self, "name", self.name or self.signal)
+        check_limit(self.max_nodes, self.overflow)
+        if self.frozen and self.gradient_checkpointing:
+            raise ValueError(
+                f"node type {self.name!r}: gradient_checkpointing needs frozen=False, a frozen network has none"
+            )
+        if self.architecture is None:
+            refuse_to_fetch(self.name, "architecture")
+            object.__setattr__(self, "architecture", read())
 
     @property
-    @abstractmethod
+    def _pooled(self) -> int | None:
+        """Most nodes per signal if slices may share them."""
+        return self.max_nodes if self.overflow == "pool" else None
+
+    @property
     def network(self) -> Network:
         """Describes how to make the network."""
+        found: Network = self.architecture.network
+        return found
 
     @property
     def width(self) -> int:
@@ -127,16 +155,6 @@ def refuse_to_fetch(name: str, entry: str) -> None:
     """
     if weights_are_to_follow():
         raise ValueError(f"node type {name!r}: found no {entry} in the saved model, expected it there whole")
-
-
-def check_training(name: str, *, frozen: bool, gradient_checkpointing: bool) -> None:
-    """Refuse gradient checkpointing without gradients.
-
-    Raises:
-        ValueError: names the node type.
-    """
-    if frozen and gradient_checkpointing:
-        raise ValueError(f"node type {name!r}: gradient_checkpointing needs frozen=False, a frozen network has none")
 
 
 def _plain(value: object) -> object:

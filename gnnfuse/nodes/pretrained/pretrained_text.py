@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from gnnfuse.nodes.augmentation import leave_letters_out
 from gnnfuse.nodes.features import RowEncoder
-from gnnfuse.nodes.limit import check_limit
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
-from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, check_training, refuse_to_fetch
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, refuse_to_fetch
 from gnnfuse.nodes.pretrained.text_architecture import TextArchitecture, text_architecture
 from gnnfuse.nodes.pretrained.text_backbone import TextBackbone
 from gnnfuse.nodes.tokenizer_files import TokenizerFiles
@@ -72,9 +70,7 @@ class PretrainedText(PretrainedNodes):
     provides: frozenset[str] = field(default=frozenset({"order"}), init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.signal)
-        check_limit(self.max_nodes, self.overflow)
-        check_training(self.name, frozen=self.frozen, gradient_checkpointing=self.gradient_checkpointing)
+        self._prepare(lambda: text_architecture(self.model, self.weights))
         if self.max_pool < 1 or not 0 <= self.word_dropout < 1:
             raise ValueError(
                 f"node type {self.name!r}: max_pool must be at least 1 and word_dropout in 0..1, "
@@ -82,9 +78,6 @@ class PretrainedText(PretrainedNodes):
             )
         if self.special_tokens not in ("drop", "keep"):
             raise ValueError(f"node type {self.name!r}: special_tokens must be 'drop' or 'keep'")
-        if self.architecture is None:
-            refuse_to_fetch(self.name, "architecture")
-            object.__setattr__(self, "architecture", text_architecture(self.model, self.weights))
         object.__setattr__(self, "tokenizer", self._kept())
         if self._room < 1:
             raise ValueError(f"node type {self.name!r}: max_nodes={self.max_nodes} leaves no room for the text")
@@ -106,15 +99,6 @@ class PretrainedText(PretrainedNodes):
     def _made(self) -> TextArchitecture:
         assert self.architecture is not None
         return self.architecture
-
-    @property
-    def _pooled(self) -> int | None:
-        return self.max_nodes if self.overflow == "pool" else None
-
-    @property
-    def network(self) -> Network:
-        """Describes how to make the network."""
-        return self._made.network
 
     @property
     def _specials(self) -> int:
