@@ -57,6 +57,46 @@ def limit_sequence(
     return NodeSet(_mean(nodes.values, group, kept), (kept,), position, time, count - kept, nodes.extra)
 
 
+def limit_slices(
+    nodes: NodeSet,
+    max_nodes: int | None,
+    overflow: Overflow,
+    max_pool: int,
+    *,
+    sample: Sample,
+    signal: str,
+    absent: int = 0,
+) -> NodeSet:
+    """Limit slices to `max_nodes` as `limit_sequence` does, but pooling keeps them all: `[nodes, max_pool, ...]`.
+
+    Nodes with fewer than `max_pool` slices are filled up with `absent`.
+
+    Raises:
+        SignalError: too many slices.
+    """
+    if overflow != "pool" or max_nodes is None:
+        return limit_sequence(nodes, max_nodes, overflow, sample=sample, signal=signal)
+    slices = nodes.num_nodes
+    run = run_length(slices, max_nodes)
+    if run > max_pool:
+        raise refuse_overflow(sample, signal, slices, max_nodes * max_pool)
+    count = -(-slices // run)
+    held = nodes.values.new_full((count, max_pool, *nodes.values.shape[1:]), absent)
+    filled = nodes.values.new_full((count * run, *nodes.values.shape[1:]), absent)
+    filled[:slices] = nodes.values
+    held[:, :run] = filled.reshape(count, run, *nodes.values.shape[1:])
+    time = nodes.time
+    if time is not None:
+        last = (torch.arange(1, count + 1) * run).clamp(max=slices) - 1
+        time = torch.stack([time[::run, 0], time[last, 1]], dim=1)
+    return NodeSet(held, (count,), time=time, dropped=slices - count)
+
+
+def run_length(slices: int, max_nodes: int) -> int:
+    """Slices per node."""
+    return max(1, -(-slices // max_nodes))
+
+
 def _join(time: Tensor, group: Tensor, groups: int) -> Tensor:
     start = time.new_zeros(groups).scatter_reduce_(0, group, time[:, 0], "amin", include_self=False)
     end = time.new_zeros(groups).scatter_reduce_(0, group, time[:, 1], "amax", include_self=False)

@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from gnnfuse.nodes.augmentation import leave_letters_out
-from gnnfuse.nodes.limit import check_limit, limit_sequence, refuse_overflow
+from gnnfuse.nodes.limit import check_limit, limit_slices
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
 from gnnfuse.nodes.tokenizer_files import TokenizerFiles
@@ -92,10 +92,10 @@ class TextTokens(NodeType):
         if text is None:
             return None
         ids = self.token_ids(text)
-        if self.pools:
-            return self._pool(sample, ids)
-        nodes = NodeSet(ids, (len(ids),))
-        return limit_sequence(nodes, self.max_nodes, self.overflow, sample=sample, signal=self.signal)
+        return limit_slices(
+            NodeSet(ids, (len(ids),)), self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal,
+            absent=ABSENT,
+        )  # fmt: skip
 
     def token_ids(self, text: str) -> Int[Tensor, "tokens"]:
         """The text's token ids."""
@@ -126,18 +126,6 @@ class TextTokens(NodeType):
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with characters left out at random."""
         return leave_letters_out(sample, self.signal, self.word_dropout, generator)
-
-    def _pool(self, sample: Sample, ids: Tensor) -> NodeSet:
-        assert self.max_nodes is not None
-        run = max(1, -(-len(ids) // self.max_nodes))
-        if run > self.max_pool:
-            raise refuse_overflow(sample, self.signal, len(ids), self.max_nodes * self.max_pool)
-        count = -(-len(ids) // run)
-        values = torch.full((count, self.max_pool), ABSENT, dtype=torch.int64)
-        padded = torch.full((count * run,), ABSENT, dtype=torch.int64)
-        padded[: len(ids)] = ids
-        values[:, :run] = padded.reshape(count, run)
-        return NodeSet(values, (count,), dropped=len(ids) - count)
 
 
 class TokenEncoder(NodeEncoder):

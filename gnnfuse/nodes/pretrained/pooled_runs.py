@@ -10,40 +10,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from gnnfuse.nodes.limit import limit_sequence, refuse_overflow
-from gnnfuse.nodes.node_type import Layout, NodeSet, Overflow
-from gnnfuse.sample import Sample
-
-
-def limit_slices(
-    nodes: NodeSet, max_nodes: int | None, overflow: Overflow, max_pool: int, *, sample: Sample, signal: str
-) -> NodeSet:
-    """Limit slices to `max_nodes` as `limit_sequence` does, but pooling keeps them all: `[nodes, max_pool, ...]`.
-
-    Raises:
-        SignalError: too many slices.
-    """
-    if overflow != "pool" or max_nodes is None:
-        return limit_sequence(nodes, max_nodes, overflow, sample=sample, signal=signal)
-    slices = nodes.num_nodes
-    run = run_length(slices, max_nodes)
-    if run > max_pool:
-        raise refuse_overflow(sample, signal, slices, max_nodes * max_pool)
-    count = -(-slices // run)
-    held = nodes.values.new_zeros(count, max_pool, *nodes.values.shape[1:])
-    filled = nodes.values.new_zeros(count * run, *nodes.values.shape[1:])
-    filled[:slices] = nodes.values
-    held[:, :run] = filled.reshape(count, run, *nodes.values.shape[1:])
-    time = nodes.time
-    if time is not None:
-        last = (torch.arange(1, count + 1) * run).clamp(max=slices) - 1
-        time = torch.stack([time[::run, 0], time[last, 1]], dim=1)
-    return NodeSet(held, (count,), time=time, dropped=slices - count)
-
-
-def run_length(slices: int, max_nodes: int) -> int:
-    """Slices per node."""
-    return max(1, -(-slices // max_nodes))
+from gnnfuse.nodes.limit import run_length
+from gnnfuse.nodes.node_type import Layout
 
 
 def unpool(

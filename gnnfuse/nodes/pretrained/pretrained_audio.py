@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from gnnfuse.nodes.augmentation import augment_audio
 from gnnfuse.nodes.features import RowEncoder
+from gnnfuse.nodes.limit import limit_slices
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
 from gnnfuse.nodes.pretrained.audio_architecture import AudioArchitecture, audio_architecture
 from gnnfuse.nodes.pretrained.audio_backbone import AudioBackbone
-from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
 from gnnfuse.sample import Sample, media_digest, read_audio
 from gnnfuse.sample.audio import EXPECTED, MAX_SECONDS

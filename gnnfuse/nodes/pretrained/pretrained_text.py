@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from gnnfuse.nodes.augmentation import leave_letters_out
 from gnnfuse.nodes.features import RowEncoder
+from gnnfuse.nodes.limit import limit_slices
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
-from gnnfuse.nodes.pretrained.pooled_runs import limit_slices
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, refuse_to_fetch
 from gnnfuse.nodes.pretrained.text_architecture import TextArchitecture, text_architecture
 from gnnfuse.nodes.pretrained.text_backbone import TextBackbone
