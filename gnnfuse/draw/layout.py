@@ -43,12 +43,13 @@ def arrange(
     members: dict[Column, list[NodeType]] = {column: [] for column in COLUMNS}
     for node_type in sorted(node_types, key=_rank):
         members[_column(node_type)].append(node_type)
-    views = {t.name: _view(sample, t, nodes[t.name]) for t in node_types}
-    chosen = {name: _choose(view, drawers) for name, view in views.items()}
+    held = {t.name: found for t in node_types if (found := nodes[t.name]) is not None and found.num_nodes}
+    views = {t.name: View(t, held[t.name], sample) for t in node_types if t.name in held}
+    chosen = {name: next(drawer for drawer in drawers if drawer.accepts(view)) for name, view in views.items()}
 
     def height(node_type: NodeType, width: float) -> float:
-        view, drawer = views[node_type.name], chosen[node_type.name]
-        return ABSENT if view is None or drawer is None else drawer.height(view, width)
+        view = views.get(node_type.name)
+        return ABSENT if view is None else chosen[node_type.name].height(view, width)
 
     places = place({column: [height(t, WIDTHS[column]) for t in members[column]] for column in COLUMNS})
     panels = []
@@ -57,7 +58,8 @@ def arrange(
             facing: Facing = "up" if column == "strip" and box.center[1] < places.middle else "down"
             absent = nodes[node_type.name] is None
             words = f"no {node_type.name}" if absent else f"{node_type.name} without nodes"
-            panels.append(Panel(node_type, views[node_type.name], chosen[node_type.name], words, box, facing))
+            name = node_type.name
+            panels.append(Panel(node_type, views.get(name), chosen.get(name), words, box, facing))
     return panels, places.width, places.height
 
 
@@ -89,11 +91,3 @@ def _column(node_type: NodeType) -> Column:
 def _rank(node_type: NodeType) -> tuple[bool, bool, str]:
     """Times first, then sequences, so that what is aligned stands together; the rest last."""
     return "time" not in node_type.provides, "order" not in node_type.provides, node_type.name
-
-
-def _view(sample: Sample, node_type: NodeType, nodes: NodeSet | None) -> View | None:
-    return None if nodes is None or not nodes.num_nodes else View(node_type, nodes, sample)
-
-
-def _choose(view: View | None, drawers: Sequence[Drawer]) -> Drawer | None:
-    return None if view is None else next(drawer for drawer in drawers if drawer.accepts(view))

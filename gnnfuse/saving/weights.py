@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnfuse.fusion import NodeEncoders
+from gnnfuse.nodes.pretrained.network import misfits
 from gnnfuse.saving.within_bounds import refuse_more_than_memory
 
 MARK = "gnnfuse"  # metadata key of the file's digest
@@ -202,16 +203,7 @@ def _form(part: Any) -> Form:
 
 
 def _check_fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    expected = module.state_dict()
-    wrong = {
-        "missing": sorted(expected.keys() - weights.keys()),
-        "unexpected": sorted(weights.keys() - expected.keys()),
-        "of another shape": [
-            f"{name} {list(weights[name].shape)} (expected {list(tensor.shape)})"
-            for name, tensor in expected.items()
-            if name in weights and weights[name].shape != tensor.shape
-        ],
-    }
+    wrong = misfits(module.state_dict(), weights)
     if any(wrong.values()):
         types = _node_types(module, weights)
         raise ValueError(f"{path}: the weights do not fit the model that config.json describes; {types}{_shown(wrong)}")

@@ -42,8 +42,5 @@ def ids_of(table: Table, column: str | None) -> Iterator[object]:
     text = id_type(table, column) == "string"
     cells = (row[column] for row in table.each([column])) if table.streaming else iter(table.column(column))
     for cell in cells:
-        yield _as_text(cell) if text and cell is not None else cell
-
-
-def _as_text(cell: object) -> str:
-    return str(cell).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        as_text = text and cell is not None
+        yield str(cell).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace") if as_text else cell

@@ -57,7 +57,11 @@ class TableNote:
             if number != FORMAT:
                 raise ValueError(f"format {number!r}, expected {FORMAT}")
             known = {each.name for each in fields(Columns)}
-            columns: Any = {name: _tuple(value) for name, value in found["columns"].items() if name in known}
+            columns: Any = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in found["columns"].items()
+                if name in known
+            }
             blanks = Blanks()  # the meaning of notes without blanks
             if "blanks" in found:
                 words, everywhere = found["blanks"]["words"], found["blanks"]["everywhere"]
@@ -78,7 +82,3 @@ class TableNote:
         if len(missing) == len(used):
             raise TableError(f"table {table.name}: found none of the columns {listed(missing)}, expected at least one")
         return table.with_empty(missing), columns, missing
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value

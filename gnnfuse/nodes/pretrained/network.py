@@ -122,7 +122,18 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], known: frozen
         ValueError: weights that the module needs are missing or of another shape, or names that the network lacks.
     """
     expected = module.state_dict()
-    wrong = {
+    wrong = misfits(expected, weights, known)
+    found = "; ".join(f"{kind}: {', '.join(names[:5])}" for kind, names in wrong.items() if names)
+    if found:
+        raise ValueError(f"{where}: the weights do not fit the network, {found}")
+    module.load_state_dict({name: weights[name] for name in expected})
+
+
+def misfits(
+    expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], known: frozenset[str] = frozenset()
+) -> dict[str, list[str]]:
+    """The names of tensors that are missing, unexpected and not `known`, or of another shape."""
+    return {
         "missing": sorted(expected.keys() - weights.keys()),
         "unexpected": sorted(weights.keys() - expected.keys() - known),
         "of another shape": [
@@ -131,7 +142,3 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], known: frozen
             if name in weights and weights[name].shape != tensor.shape
         ],
     }
-    found = "; ".join(f"{kind}: {', '.join(names[:5])}" for kind, names in wrong.items() if names)
-    if found:
-        raise ValueError(f"{where}: the weights do not fit the network, {found}")
-    module.load_state_dict({name: weights[name] for name in expected})
