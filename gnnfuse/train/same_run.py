@@ -122,12 +122,11 @@ def _words(sample: Sample | SampleGraph) -> Sequence[object]:
     if isinstance(sample, SampleGraph):
         target = None if sample.target is None else sample.target.tolist()
         return sample.id, target, sample.sizes.tolist()
-    signals = {name: _said(signal) for name, signal in sorted(sample.signals.items())}
+    signals = {
+        name: str(signal) if isinstance(signal, str | os.PathLike) else type(signal).__name__
+        for name, signal in sorted(sample.signals.items())
+    }
     return sample.id, str(sample.target), signals
-
-
-def _said(signal: object) -> str:
-    return str(signal) if isinstance(signal, str | os.PathLike) else type(signal).__name__
 
 
 def _digest(value: object) -> str:

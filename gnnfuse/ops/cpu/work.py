@@ -64,7 +64,7 @@ def cut(offsets: Tensor, columns: int = 1, group: NDArray[np.int64] | None = Non
     A piece has at most 4096 edges, and fewer where more than 32 columns belong to each. With `group` `[rows]`, rows of
     one group come one after the other, so that what they read together stays in the cache.
     """
-    limit = piece_limit(columns)
+    limit = max(1, min(EDGES_PER_PIECE, NUMBERS_PER_PIECE // max(1, columns)))
     bounds = offsets.detach().contiguous().numpy()
     row = np.arange(len(bounds) - 1)
     starts = None
@@ -89,11 +89,6 @@ def sorted_by(group: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.argsort(group.astype(np.uint16) if small else group, kind="stable")
 
 
-def piece_limit(columns: int) -> int:
-    """The most edges that a piece may have where each has so many columns."""
-    return max(1, min(EDGES_PER_PIECE, NUMBERS_PER_PIECE // max(1, columns)))
-
-
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     """Call `kernel(first, last, chunks, bounds, *arguments)` over all chunks, on PyTorch's number of threads.
 
@@ -105,7 +100,7 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     if is_machine_code(kernel):
         from gnnfuse.ops.cpu.numba_team import call_on_team
 
-        team = team_address() if threads > 1 else 0
+        team = 0 if threads == 1 else pool_address() if FORKED else gomp_address() or pool_address()
         call_on_team(team, kernel, threads, turns, work.num_chunks, work.chunks, work.bounds, *arguments)
         return
     if threads == 1:
@@ -157,11 +152,6 @@ def together(serve: Callable[[], None], threads: int) -> None:
     for helper in helpers:
         if not helper.cancel():
             helper.result()
-
-
-def team_address() -> int:
-    """Where in memory the function is that runs machine code on several threads, as `GOMP_parallel` does."""
-    return pool_address() if FORKED else gomp_address() or pool_address()
 
 
 @cache
