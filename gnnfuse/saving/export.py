@@ -6,7 +6,7 @@ it is loaded and run.
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,6 @@ LAYOUT = ("graph_id", "offsets", "shape", "position", "time", "dropped")
 EDGES = ("offsets", "src", "relation", "transpose.offsets", "transpose.edge", "transpose.dst")
 LOCK = threading.Lock()
 PLACE = re.compile(r'File "(.+)", line (\d+), in .+\n\s*(.+)')  # of a traceback
-
-Tensors = Mapping[str, Tensor]
 
 
 def export(module: Task | FusionModel, batch: GraphBatch) -> ExportedProgram:

@@ -21,7 +21,6 @@ SPLITS = ("split", "subset", "partition", "set")
 UNUSED = "unused"
 MOST_SHOWN = 60  # up to so many columns are listed one by one
 VALUE = re.compile(r"'(\\.|[^'\\])*'|: .*|\d[\d,.]*")  # the numbers in which the reasons for similar columns differ
-FEW = 20  # at most so many different short texts are a category
 
 
 @dataclass(frozen=True)

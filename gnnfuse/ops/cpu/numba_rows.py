@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from gnnfuse.ops.cpu.numba_compile import inlined
 
-Ints = NDArray[Any]
 Floats = NDArray[Any]
 
 
