@@ -38,8 +38,7 @@ def main(folder: Path) -> None:
     fitted = gf.fit(
         table,
         out=folder / "model",
-        id="name",
-        target=["species"],
+        columns=gf.ColumnOptions(id="name", target="species"),
         options=gf.FitOptions(dim=32, depth=1),
         config=gf.default_config(epochs=6, batch_size=8, device="cpu"),
         observer=gf.Terminal(),
@@ -49,7 +48,9 @@ def main(folder: Path) -> None:
     # The same rows without recordings: a whole column may be gone.
     rows = list(csv.DictReader(table.open()))
     silent = [{name: cell for name, cell in row.items() if name not in ("clip", "species")} for row in rows]
-    answers = gf.predict(folder / "model", silent, out=folder / "answers.csv", media=folder, device="cpu")
+    answers = gf.predict(
+        folder / "model", silent, out=folder / "answers.csv", opening=gf.OpenOptions(media=folder), device="cpu"
+    )
     print((folder / "answers.csv").read_text().splitlines()[:3], answers.rows)
 
     gf.embed(folder / "model", table, out=folder / "vectors.npy", device="cpu")

@@ -32,7 +32,7 @@ def write_table(folder: Path) -> Path:
 
 def main(folder: Path) -> None:
     table = open_table(write_table(folder))
-    guess = guess_columns(table, target=["species"], group="owner")
+    guess = guess_columns(table, gf.ColumnOptions(target="species", group="owner"))
     print(guess)
     target = target_kind(table, guess.columns)
     print(f"{target.kind}: {target.reason}")

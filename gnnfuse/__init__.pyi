@@ -35,6 +35,7 @@ from gnnfuse.edges import Grid as Grid
 from gnnfuse.edges import Nearest as Nearest
 from gnnfuse.edges import Relation as Relation
 from gnnfuse.edges import Window as Window
+from gnnfuse.encoders import Encoders as Encoders
 from gnnfuse.fusion import Concat as Concat
 from gnnfuse.fusion import CrossAttention as CrossAttention
 from gnnfuse.fusion import Fused as Fused
@@ -71,6 +72,7 @@ from gnnfuse.nodes import PretrainedAudio as PretrainedAudio
 from gnnfuse.nodes import PretrainedImage as PretrainedImage
 from gnnfuse.nodes import PretrainedText as PretrainedText
 from gnnfuse.nodes import TextTokens as TextTokens
+from gnnfuse.observer import Observer as Observer
 from gnnfuse.reading import cache as cache
 from gnnfuse.reading.cache_samples import cache_samples as cache_samples
 from gnnfuse.readout import AdditiveReadout as AdditiveReadout
@@ -88,6 +90,8 @@ from gnnfuse.saving import ModelCard as ModelCard
 from gnnfuse.saving import from_pretrained as from_pretrained
 from gnnfuse.saving import save_pretrained as save_pretrained
 from gnnfuse.saving import uncached as uncached
+from gnnfuse.tables import ColumnOptions as ColumnOptions
+from gnnfuse.tables import OpenOptions as OpenOptions
 from gnnfuse.tasks import Classification as Classification
 from gnnfuse.tasks import MultiLabel as MultiLabel
 from gnnfuse.tasks import NodeClassification as NodeClassification
@@ -95,14 +99,12 @@ from gnnfuse.tasks import Objective as Objective
 from gnnfuse.tasks import Prediction as Prediction
 from gnnfuse.tasks import Regression as Regression
 from gnnfuse.tasks import Task as Task
+from gnnfuse.terminal import Terminal as Terminal
 from gnnfuse.train import FitConfig as FitConfig
 from gnnfuse.train.evaluate import evaluate as evaluate
 from gnnfuse.train.fit_task import fit_task as fit_task
-from gnnfuse.workflow import Encoders as Encoders
 from gnnfuse.workflow import FitOptions as FitOptions
-from gnnfuse.workflow import Observer as Observer
 from gnnfuse.workflow import TableNote as TableNote
-from gnnfuse.workflow import Terminal as Terminal
 from gnnfuse.workflow import default_config as default_config
 from gnnfuse.workflow import embed as embed
 from gnnfuse.workflow import fit as fit

@@ -2,12 +2,10 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
-
-from rich.console import Console
 
 from gnnfuse import catalog
 from gnnfuse.bench.bench_task import BenchTask, MakeTask
@@ -15,12 +13,10 @@ from gnnfuse.bench.data.shared_folder import VARIABLE
 from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import PLOTS, RESULTS, Results, is_results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
-from gnnfuse.bench.terminal import BenchTerminal
-from gnnfuse.data import Dataset
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
-from gnnfuse.progress_output import progress_console
+from gnnfuse.observer import Observer
 from gnnfuse.sample.whole_file import remove_unfinished
-from gnnfuse.workflow.models import DEFAULT_MODELS, expand
+from gnnfuse.workflow.models import DEFAULT_MODELS
 
 
 def bench(
@@ -33,9 +29,9 @@ def bench(
     data: Path | None = None,
     out: Path | None = None,
     device: str = "auto",
-    console: Console | None = None,
+    observer: Observer | None = None,
 ) -> Results:
-    """Train models on a task under one budget, print a table as runs end, and write the results.
+    """Train models on a task under one budget, and write the results.
 
     Args:
         task: name of a benchmark task.
@@ -47,7 +43,7 @@ def bench(
         data: folder of the data sets that are not part of the package; GNNFUSE_DATA by default.
         out: folder to write into; `runs/<task>-<time>` by default.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        console: where to print; standard output by default.
+        observer: receives progress, and a table of results line by line; none by default.
 
     Returns:
         The results, as `results.json` in `out` holds them.
@@ -55,34 +51,31 @@ def bench(
     Raises:
         ValueError: an unknown name, missing or damaged data, or too little time.
     """
-    console = progress_console() if console is None else console
+    observer = Observer() if observer is None else observer
     make = cast(MakeTask, catalog.load("benchmark", task))
     seeds = (1 if quick else 2) if seeds is None else seeds
     config = BenchConfig(models=tuple(models), seeds=seeds, minutes=minutes, device=device)
     if out is not None:
         _check_folder(out, data)
-    names = ", ".join(models)
-    _print(console, f"{task}: {names}; {seeds} seed{'s' * (seeds > 1)} each; reading the data")
+    observer.says(f"{task}: {', '.join(models)}; {seeds} seed{'s' * (seeds > 1)} each; reading the data")
     made = replace(make(data, quick), name=task)
-    runs = len(expand(models, _modalities(made))) * seeds
     out = Path("runs") / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}" if out is None else out
     out.mkdir(parents=True, exist_ok=True)
     remove_unfinished(out)
-    _introduce(console, made)
-    with BenchTerminal(console, seeds=seeds, runs=runs) as terminal:
-        try:
-            results = run_benchmark(made, config, terminal, out=out)
-        except KeyboardInterrupt:
-            _print(console, f"interrupted; the runs that had finished are in {out / RESULTS}")
-            raise
+    for message in _introduction(made):
+        observer.says(message)
+    try:
+        results = run_benchmark(made, config, observer, out=out)
+    except KeyboardInterrupt:
+        observer.says(f"interrupted; the runs that had finished are in {out / RESULTS}")
+        raise
     from gnnfuse.bench.plots import write_plots  # imports matplotlib
 
     write_report(results, out, {})
     plots, notes = write_plots(results, out)
-    report = write_report(results, out, plots, notes)
-    for note in notes:
-        _print(console, note)
-    _conclude(console, results, report)
+    write_report(results, out, plots, notes)
+    for message in (*notes, *_conclusion(results), f"report, plots and results.json in {out}"):
+        observer.says(message)
     return results
 
 
@@ -105,38 +98,26 @@ def _check_folder(out: Path, data: Path | None) -> None:
         )
 
 
-def _modalities(task: BenchTask) -> list[str]:
-    return sorted(node_type.name for node_type in task.node_types if node_type.signal is not None)
+def _introduction(task: BenchTask) -> Iterator[object]:
+    from rich.text import Text
 
-
-def _introduce(console: Console, task: BenchTask) -> None:
     dataset = task.dataset
     tests = ", ".join(f"{name} {len(held_out):,}" for name, held_out in dataset.tests.items())
-    _print(
-        console,
-        f"{dataset.name}: train {len(dataset.train):,}, valid {len(dataset.valid):,}, {tests}; "
-        f"{_target(dataset)}; modalities {', '.join(_modalities(task))}",
+    target = f"{len(dataset.classes)} classes" if dataset.classes else dataset.target
+    modalities = sorted(node_type.name for node_type in task.node_types if node_type.signal is not None)
+    yield (
+        f"{dataset.name}: train {len(dataset.train):,}, valid {len(dataset.valid):,}, {tests}; {target}; modalities "
+        f"{', '.join(modalities)}"
     )
     if dataset.caveat:
-        _print(console, dataset.caveat, style="yellow")
+        yield Text(dataset.caveat, style="yellow")
 
 
-def _target(dataset: Dataset) -> str:
-    return f"{len(dataset.classes)} classes" if dataset.classes else dataset.target
-
-
-def _conclude(console: Console, results: Results, report: Path) -> None:
+def _conclusion(results: Results) -> Iterator[str]:
     if results.ceilings:
         shown = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
-        _print(console, f"ceilings (the modalities read perfectly, nothing else): {shown}")
+        yield f"ceilings (the modalities read perfectly, nothing else): {shown}"
     best = results.best(results.models())
-    by_group = results.by_group(best)
-    if by_group:
+    if by_group := results.by_group(best):
         shown = ", ".join(f"{value} {score:.3f}" for value, score in by_group.items())
-        _print(console, f"{best}, by {results.group}: {shown}")
-    _print(console, f"report, plots and results.json in {report.parent}")
-
-
-def _print(console: Console, line: str, style: str | None = None) -> None:
-    """Print a line unchanged: brackets in names and paths are no markup."""
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        yield f"{best}, by {results.group}: {shown}"

@@ -1,10 +1,9 @@
 """The one loop that trains and examines every model."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -14,32 +13,15 @@ from gnnfuse.bench.environment import environment
 from gnnfuse.bench.examination import Examination
 from gnnfuse.bench.memory import PeakMemory
 from gnnfuse.bench.results import RESULTS, Results, Row
+from gnnfuse.bench.summary_lines import SummaryLines
 from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBuilder, SampleGraph
+from gnnfuse.observer import Observer
 from gnnfuse.tasks import Task
 from gnnfuse.train import FitConfig, Samples, fit_task, prepare
 from gnnfuse.workflow.models import ModelName, expand, make_model
 
-if TYPE_CHECKING:
-    from lightning.pytorch.callbacks import Callback
-
 MARGIN = 0.9  # share of the time for training; evaluation and reports take the rest
-
-
-class BenchObserver(Protocol):
-    """Receives the progress of a benchmark."""
-
-    def reading(self, samples: int) -> Callable[[], None]:
-        """Called before the samples are read; the returned function is called after each."""
-        ...
-
-    def training(self, model: str, seed: int, metric: str) -> "Sequence[Callback]":
-        """Called before a run that a metric selects; the returned callbacks watch its training."""
-        ...
-
-    def finished(self, results: Results, row: Row) -> None:
-        """Called after a run."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +53,7 @@ class BenchConfig:
         device_of(self.device)  # raises for an unknown device before anything is read
 
 
-def run_benchmark(task: BenchTask, config: BenchConfig, observer: BenchObserver, *, out: Path) -> Results:
+def run_benchmark(task: BenchTask, config: BenchConfig, observer: Observer, *, out: Path) -> Results:
     """Train every model with every seed through one loop with one budget, and examine each once.
 
     Training and model selection receive only training and validation samples; `Examination` opens the test splits for a
@@ -80,7 +62,7 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: BenchObserver,
     Args:
         task: data, graphs, budget.
         config: models, seeds, time.
-        observer: receives progress.
+        observer: receives progress, and the summary of each model after its last run.
         out: an existing folder.
 
     Raises:
@@ -91,9 +73,9 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: BenchObserver,
     modalities = [node_type.name for node_type in builder.node_types if node_type.signal is not None]
     names = expand(config.models, modalities)
     anew = task.config.augment and bool(builder.changing)
-    advance = observer.reading(len(dataset.valid) + (0 if anew else len(dataset.train)))
-    valid = prepare(builder, dataset.valid, advance=advance)
-    prepared = [] if anew else prepare(builder, dataset.train, advance=advance)
+    with observer.begins("reading samples", len(dataset.valid) + (0 if anew else len(dataset.train))) as advance:
+        valid = prepare(builder, dataset.valid, advance=advance)
+        prepared = [] if anew else prepare(builder, dataset.train, advance=advance)
 
     seconds = _seconds(config, len(names) * config.seeds, time.monotonic() - started)
     fit_config = replace(task.config, seconds=seconds, device=config.device, progress=False)
@@ -105,17 +87,20 @@ def run_benchmark(task: BenchTask, config: BenchConfig, observer: BenchObserver,
         for node_type in builder.node_types
     }
     train: Samples = prepared or dataset.train
-    run = _Run(task, builder, train, valid, Examination(dataset, builder, group=task.group, device=config.device))
-    for name in names:
-        for seed in range(config.seeds):
-            fitted = run.make(name, seed)
-            results.metric, results.higher_is_better = fitted.monitor, fitted.higher_is_better
-            results.sample_metric = fitted.sample_metric
-            watchers = observer.training(str(name), seed, fitted.monitor)
-            row = run(str(name), fitted, replace(fit_config, seed=seed), watchers)
-            results.rows.append(row)
-            results.write(out / RESULTS)
-            observer.finished(results, row)
+    examination = Examination(dataset, builder, group=task.group, device=config.device)
+    run = _Run(task, builder, train, valid, examination, observer)
+    lines = SummaryLines(results, names)
+    with observer.begins("runs", len(names) * config.seeds) as finished:
+        for name in names:
+            for seed in range(config.seeds):
+                fitted = run.make(name, seed)
+                results.metric, results.higher_is_better = fitted.monitor, fitted.higher_is_better
+                results.sample_metric = fitted.sample_metric
+                results.rows.append(run(str(name), fitted, replace(fit_config, seed=seed)))
+                results.write(out / RESULTS)
+                finished(note="")
+            for line in lines.of(str(name)):
+                observer.says(line)
     return results
 
 
@@ -142,6 +127,7 @@ class _Run:
     train: Samples
     valid: Sequence[SampleGraph]
     examination: Examination
+    observer: Observer
 
     def make(self, name: ModelName, seed: int) -> Task:
         """A new task, its weights drawn from the seed."""
@@ -152,9 +138,12 @@ class _Run:
             self._warm_up(made)
         return made
 
-    def __call__(self, name: str, fitted: Task, config: FitConfig, watchers: "Sequence[Callback]") -> Row:
+    def __call__(self, name: str, fitted: Task, config: FitConfig) -> Row:
+        from gnnfuse.workflow.training_watch import TrainingWatch  # imports lightning
+
+        watch = TrainingWatch(self.observer, config.epochs, run=f"{name}, seed {config.seed}", metric=fitted.monitor)
         with PeakMemory(device_of(config.device)) as memory:
-            report = fit_task(fitted, self.train, self.valid, config, callbacks=watchers)
+            report = fit_task(fitted, self.train, self.valid, config, callbacks=[watch])
         scores = self.examination.take(fitted, run=f"{name} seed {config.seed}")
         first, *others = scores
         return Row(

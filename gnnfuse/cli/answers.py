@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from gnnfuse.cli.shared_options import AnswerOptions, IdColumn, ModelArgument, OpenOptions, TableArgument, given
+from gnnfuse.cli.shared_options import AnswerOptions, IdColumn, ModelArgument, TableArgument
 from gnnfuse.cli.with_options import with_options
+from gnnfuse.table_options import OpenOptions
+from gnnfuse.terminal import Terminal
 from gnnfuse.threads import prepare_threads
 
 
@@ -56,10 +58,7 @@ def _answer(
     opening: OpenOptions,
     answering: AnswerOptions,
 ) -> None:
-    from gnnfuse.workflow import Terminal
-
     call(
-        model, table, out=out, id=id, media=opening.media, allow_outside=opening.allow_outside,
-        blanks=given(opening.blanks), streaming=opening.streaming, on_error=answering.on_error,
-        batch_size=answering.batch_size, workers=answering.workers, device=answering.device, observer=Terminal(),
+        model, table, out=out, id=id, opening=opening, on_error=answering.on_error, batch_size=answering.batch_size,
+        workers=answering.workers, device=answering.device, observer=Terminal(),
     )  # fmt: skip

@@ -24,6 +24,7 @@ from gnnfuse.cli.answers import embed, predict
 from gnnfuse.cli.cache import cache
 from gnnfuse.cli.fit import fit
 from gnnfuse.cli.shared_options import Device, Threads
+from gnnfuse.terminal import Terminal
 from gnnfuse.threads import prepare_threads
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ def bench(
         data=data,
         out=out,
         device=device,
+        observer=Terminal(),
     )
 
 
@@ -308,8 +310,7 @@ def doctor(
     """
     from gnnfuse.diagnosis import doctor as look
 
-    with Console(stderr=True).status("starting") as status:
-        found = look(tell=lambda what: status.update(f"{what} ..."), quick=quick)
+    found = look(quick=quick, observer=Terminal(stderr=True))
     if json:
         typer.echo(dumps(found.as_json(), indent=2))
     else:

@@ -1,28 +1,42 @@
 """The command that fits a model on a table."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from gnnfuse.cli.fit_option_groups import FRACTIONS, ColumnOptions, ModelOptions, RunOptions, TrainingOptions
-from gnnfuse.cli.shared_options import Device, OnErrorOption, OpenOptions, TableArgument, Threads, Workers, given
+from gnnfuse import fit_defaults
+from gnnfuse.cli.fit_option_groups import ModelOptions, RunOptions, TrainingOptions
+from gnnfuse.cli.shared_options import COLUMNS, Device, OnErrorOption, TableArgument, Threads, Workers
 from gnnfuse.cli.with_options import same_named, with_options
+from gnnfuse.encoders import Encoders
+from gnnfuse.observer import Observer
+from gnnfuse.table_options import ColumnOptions, OpenOptions
+from gnnfuse.terminal import Terminal
 from gnnfuse.threads import prepare_threads
 
-if TYPE_CHECKING:
-    from gnnfuse.workflow import Encoders
+MODEL, TRAINING, SAVING = "Model", "Training", "Several devices and interruptions"
+FRACTIONS = ",".join(f"{share:g}" for share in fit_defaults.FRACTIONS)
 
 
 @with_options
 def fit(
     table: TableArgument,
     out: Annotated[Path, typer.Option(help="Folder to write the model, results and report into.")],
-    columns: ColumnOptions,
+    columns: Annotated[ColumnOptions, COLUMNS],
     opening: OpenOptions,
-    chosen: ModelOptions,
-    training: TrainingOptions,
-    run: RunOptions,
+    chosen: Annotated[ModelOptions, MODEL],
+    encoders: Annotated[Encoders, MODEL],
+    training: Annotated[TrainingOptions, TRAINING],
+    run: Annotated[RunOptions, SAVING],
+    fractions: Annotated[
+        str,
+        typer.Option(
+            help="Shares of train, valid and test rows, where no column says which are which (or names no valid rows: "
+            "then of train and valid rows together).",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = FRACTIONS,
     on_error: OnErrorOption = "stop",
     device: Device = "auto",
     workers: Workers = 0,
@@ -42,15 +56,15 @@ def fit(
     from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
     from gnnfuse.train import FitConfig
     from gnnfuse.train.checkpoint_files import numbered
-    from gnnfuse.workflow import FitOptions, Observer, Terminal
+    from gnnfuse.workflow import FitOptions
     from gnnfuse.workflow import fit as call
     from gnnfuse.workflow.fit_folder import CHECKPOINTS
     from gnnfuse.workflow.fit_table import is_first_process
 
     options = FitOptions(
         **same_named(FitOptions, chosen, training),
-        encoders=_encoders(chosen),
-        fractions=_fractions(columns.fractions),
+        encoders=encoders,
+        fractions=_fractions(fractions),
         on_error=on_error,
     )
     config = FitConfig(
@@ -68,15 +82,12 @@ def fit(
         progress=False,
     )
     observer = Terminal() if is_first_process() else Observer()
-    if options.encoders.named:
+    if encoders.named:
         quiet_loading()
     try:
         fitted = call(
-            table, out=out, image=given(columns.image), audio=given(columns.audio), text=given(columns.text),
-            text_file=given(columns.text_file), rows=given(columns.rows), features=given(columns.features),
-            target=columns.target, id=columns.id, split=columns.split, group=columns.group, ignore=columns.ignore,
-            media=opening.media, allow_outside=opening.allow_outside, blanks=given(opening.blanks),
-            streaming=opening.streaming, options=options, config=config, resume=run.resume, observer=observer,
+            table, out=out, columns=columns, opening=opening, options=options, config=config, resume=run.resume,
+            observer=observer,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, a termination signal, a full disk
         if numbered(out / CHECKPOINTS):
@@ -85,14 +96,6 @@ def fit(
             )
         raise
     observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")
-
-
-def _encoders(chosen: ModelOptions) -> "Encoders":
-    from gnnfuse.workflow import Encoders
-
-    return Encoders(
-        **same_named(Encoders, chosen), image=chosen.image_encoder, audio=chosen.audio_encoder, text=chosen.text_encoder
-    )
 
 
 def _fractions(written: str) -> tuple[float, float, float]:

@@ -1,7 +1,6 @@
 """Options that several commands share."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -37,42 +36,7 @@ Threads = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
-Ignored = Annotated[
-    list[str] | None,
-    typer.Option("--ignore", help="Column that is not used. Several by repeating the option.", rich_help_panel=COLUMNS),
-]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the rows.", rich_help_panel=COLUMNS)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenOptions:
-    """How a table is opened."""
-
-    media: Annotated[
-        Path | None, typer.Option(help="Folder that paths in cells start from; the table's own by default.")
-    ] = None
-    allow_outside: Annotated[
-        bool,
-        typer.Option(
-            "--allow-outside",
-            help="Let paths in cells lead out of that folder, and a folder's own lists of files out of it.",
-        ),
-    ] = False
-    blanks: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--blank",
-            help="Word that stands for an empty cell in all columns. Several by repeating the option; '' for none. By "
-            "default the usual ones (NA, null, ...) in columns of numbers and targets; after fit, those of training.",
-        ),
-    ] = None
-    streaming: Annotated[
-        bool,
-        typer.Option(
-            "--streaming",
-            help="Read rows one after another: a table of any length, neither held in memory nor converted first.",
-        ),
-    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +48,3 @@ class AnswerOptions:
     workers: Workers = 0
     device: Device = "auto"
     threads: Threads = None
-
-
-def given(names: list[str] | None) -> list[str] | None:
-    """Names of columns, or words, as the function takes them: None for the default, an empty list for none."""
-    return None if names is None else [name for name in names if name]

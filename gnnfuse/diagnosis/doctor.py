@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from gnnfuse.diagnosis.report import Diagnosis, Finding, Section, said
+from gnnfuse.observer import Observer
 
 Look = Callable[[Callable[[str], None]], Iterator[Finding]]
 
@@ -23,24 +24,28 @@ QUICK_SECTIONS = {
 }
 
 
-def doctor(*, tell: Callable[[str], None] | None = None, quick: bool = False) -> Diagnosis:
+def doctor(*, quick: bool = False, observer: Observer | None = None) -> Diagnosis:
     """Look at versions, devices, kernels, media formats, folders and the network, and say what to do about faults.
 
     Takes some twenty seconds, most of it imports; the first time, when CPU kernels are compiled, twenty more.
     Nothing is changed or installed, and nothing is sent but one request for the hub's front page.
 
     Args:
-        tell: called with what is being done, for a progress display.
         quick: versions, devices and folders alone: no package but torch is imported, no kernel runs, no media format
             is tried, and the hub is not asked.
+        observer: receives what is being done; none by default.
 
     Example:
         >>> import gnnfuse
         >>> print(gnnfuse.doctor())  # doctest: +SKIP
     """
-    told = (lambda _: None) if tell is None else tell
-    sections = QUICK_SECTIONS if quick else SECTIONS
-    return Diagnosis(tuple(Section(title, _findings(place, told)) for title, place in sections.items()))
+    observer, sections = Observer() if observer is None else observer, QUICK_SECTIONS if quick else SECTIONS
+    found = []
+    with observer.begins("checking", len(sections)) as advance:
+        for title, place in sections.items():
+            found.append(Section(title, _findings(place, lambda what: advance(0, note=what))))
+            advance()
+    return Diagnosis(tuple(found))
 
 
 def _findings(place: str, tell: Callable[[str], None]) -> tuple[Finding, ...]:

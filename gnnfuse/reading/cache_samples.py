@@ -3,7 +3,7 @@
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Backbone, CachedNodes, NodeSet, PretrainedNodes
 from gnnfuse.nodes.cached import FeatureFolder, FeatureWriter, StoredType
+from gnnfuse.observer import Advance, Observer
 from gnnfuse.reading.content_readings import ContentReading, content_readings
 from gnnfuse.sample import Sample
 
@@ -47,6 +48,13 @@ class CacheReport:
     damaged: tuple[Path, ...]
     seconds: float
 
+    def __str__(self) -> str:
+        counts = (
+            f"{self.made:,} made, {self.found:,} there already, {self.absent:,} empty, {len(self.rejects):,} unreadable"
+        )
+        of = self.node_type
+        return f"{of.signal}: features of {of.of.model} in {of.folder}: {counts}, in {self.seconds:.1f} s"
+
 
 def cache_samples(
     samples: Sequence[Sample] | SampleStream,
@@ -59,7 +67,7 @@ def cache_samples(
     device: str = "auto",
     on_error: OnError = "stop",
     wait: bool = False,
-    advance: Callable[[PretrainedNodes], object] | None = None,
+    observer: Observer | None = None,
 ) -> tuple[CacheReport, ...]:
     """Run frozen encoders over all samples and keep their features in a folder, for training to read.
 
@@ -80,7 +88,7 @@ def cache_samples(
         on_error: "stop" raises at the first signal that cannot be read; "missing" and "skip" list them as rejects and
             record the failure, so that training treats them as it would without a cache.
         wait: if another process writes the same features, wait until it ends, then make what is missing.
-        advance: called with the node type after each sample, for a progress bar.
+        observer: receives progress and the reports; none by default.
 
     Returns:
         A report per node type, with the node type that reads from the cache.
@@ -102,10 +110,14 @@ def cache_samples(
         raise ValueError(f"batch_size must be at least 1, found {batch_size}")
     cached = [CachedNodes(of=node_type, folder=os.fspath(folder), dtype=dtype) for node_type in node_types]
     place = device_of(device)
-    with yielding_cores():
-        return tuple(
-            _EncoderRun(each, batch_size, workers, place, on_error, wait, advance).over(samples) for each in cached
-        )
+    observer = Observer() if observer is None else observer
+    rows, reports = samples.size() if isinstance(samples, SampleStream) else len(samples), []
+    for each in cached:
+        with yielding_cores(), observer.begins(f"encoding {each.signal} by {each.of.model}", rows) as advance:
+            run = _EncoderRun(each, batch_size, workers, place, on_error, wait, advance)
+            reports.append(run.over(samples))
+        observer.says(str(reports[-1]))
+    return tuple(reports)
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ class _EncoderRun:
     device: torch.device
     on_error: OnError
     wait: bool
-    advance: Callable[[PretrainedNodes], object] | None
+    advance: Advance
 
     def over(self, samples: Sequence[Sample] | SampleStream) -> CacheReport:
         started, counts, node_type = time.monotonic(), _Counts(), self.cached.of
@@ -164,8 +176,7 @@ class _EncoderRun:
                 if not writer.has(reading.key):
                     coming.add(reading.key)
                     yield reading
-            if self.advance is not None:
-                self.advance(self.cached.of)
+            self.advance()
 
     def _reject(self, reading: ContentReading, writer: FeatureWriter, counts: "_Counts") -> None:
         assert reading.reason is not None

@@ -1,16 +1,28 @@
 """Running frozen encoders over the columns of a table, for the command `gnnfuse cache`."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, refuse_unwritable
-from gnnfuse.data.rejects import REJECTS, OnError, is_rejects
+from gnnfuse.data.rejects import REJECTS, OnError, is_rejects, write_rejects
+from gnnfuse.encoders import Encoders
 from gnnfuse.nodes import PretrainedAudio, PretrainedImage, PretrainedNodes, PretrainedText
 from gnnfuse.nodes.cached import StoredType
+from gnnfuse.observer import Observer
 from gnnfuse.reading.cache_samples import CacheReport, cache_samples
-from gnnfuse.tables import Columns, Guess, TableSamples, TableStream, guess_columns, open_table
+from gnnfuse.tables import (
+    ColumnOptions,
+    Columns,
+    Guess,
+    OpenOptions,
+    TableSamples,
+    TableStream,
+    guess_columns,
+    open_table,
+)
 from gnnfuse.tables.open_table import refuse_overwriting_table
 
 MODALITIES: Mapping[str, tuple[Callable[..., PretrainedNodes], tuple[str, ...]]] = {
@@ -21,100 +33,95 @@ MODALITIES: Mapping[str, tuple[Callable[..., PretrainedNodes], tuple[str, ...]]]
 
 
 def cache(
-    source: object,
+    table: object,
     folder: str | os.PathLike[str],
     *,
-    image_encoder: str | None = None,
-    audio_encoder: str | None = None,
-    text_encoder: str | None = None,
-    image_weights: str | None = None,
-    audio_weights: str | None = None,
-    text_weights: str | None = None,
-    image: Sequence[str] | None = None,
-    audio: Sequence[str] | None = None,
-    text: Sequence[str] | None = None,
-    ignore: Sequence[str] | None = None,
-    media: str | Path | None = None,
-    allow_outside: bool = False,
-    blanks: Sequence[str] | None = None,
-    streaming: bool = False,
+    encoders: Encoders,
+    columns: ColumnOptions | None = None,
+    opening: OpenOptions | None = None,
     dtype: StoredType = "float32",
     batch_size: int = 32,
     workers: int = 0,
     device: str = "auto",
     on_error: OnError = "stop",
-    begin: Callable[[Guess, Sequence[PretrainedNodes], int | None], object] | None = None,
-    advance: Callable[[PretrainedNodes], object] | None = None,
+    observer: Observer | None = None,
 ) -> tuple[CacheReport, ...]:
-    """Run frozen encoders over the columns of a table and keep their features in a folder.
+    """Run frozen encoders over the columns of a table and keep their features in a folder, with a list of rejects.
 
     The node types have the defaults of `PretrainedImage`, `PretrainedAudio` and `PretrainedText`; pass others to
     `gnnfuse.cache_samples`.
 
     Args:
-        source: the table, as `open_table` takes it.
-        folder: the cache.
-        image_encoder: model for the columns of pictures, as `PretrainedImage` names it; None leaves them out.
-        audio_encoder: model for the columns of recordings, as `PretrainedAudio` names it.
-        text_encoder: model for the columns of texts, as `PretrainedText` names it.
-        image_weights: which of the image model's weights.
-        audio_weights: which of the audio model's weights.
-        text_weights: which of the text model's weights.
-        image: the columns of pictures; guessed from their content by default.
-        audio: the columns of recordings.
-        text: the columns of texts.
-        ignore: columns that are not encoded, whatever their content.
-        media: base folder of paths in cells; the table's own by default.
-        allow_outside: let such paths lead out of that folder.
-        blanks: words that mean an empty cell, in all columns.
-        streaming: read rows one after another, without an index.
+        table: the table, as `open_table` takes it.
+        folder: the cache; rejects.csv in it lists what could not be read.
+        encoders: which encoders run; their own `cache` names no folder.
+        columns: what they read; guessed from the content of columns by default.
+        opening: how the table is opened.
         dtype: as `cache_samples` takes it.
         batch_size: as `cache_samples` takes it.
         workers: as `cache_samples` takes it.
         device: as `cache_samples` takes it.
         on_error: as `cache_samples` takes it.
-        begin: called before the first encoder runs, with the guessed columns, one node type per column to encode, and
-            the number of rows if known.
-        advance: called with the node type after each row.
+        observer: receives the columns, progress and results; none by default.
 
     Returns:
         A report per column.
 
     Raises:
-        ValueError: no encoder, an encoder without a column, a column without an encoder, or as for `cache_samples`.
+        ValueError: no encoder, an encoder without a column, a column without an encoder, encoders that name a cache or
+            are trained, or as for `cache_samples`.
     """
-    models = {"image": image_encoder, "audio": audio_encoder, "text": text_encoder}
-    weights = {"image": image_weights, "audio": audio_weights, "text": text_weights}
-    given = {"image": image, "audio": audio, "text": text}
-    _check_given(models, {"weights": weights, "column": given})
-    check_cache_folder(Path(folder), source, (*models.values(), *weights.values()))
-    table = open_table(source, media=media, allow_outside=allow_outside, streaming=streaming, blanks=blanks)
-    table = table.writing(_written(Path(folder)))
-    guess = guess_columns(table, image=image, audio=audio, text=text, ignore=ignore)
-    node_types = [
-        MODALITIES[modality][0](model=model, weights=weights[modality], signal=column, name=modality)
-        for modality, model in models.items()
-        if model is not None
-        for column in _columns(guess, modality, table.name)
-    ]
-    columns = _only(guess.columns, {node_type.signal for node_type in node_types})
-    samples = TableStream(table, columns) if streaming else TableSamples(table, columns)
-    if begin is not None:
-        begin(guess, node_types, None if streaming else len(table))
-    return cache_samples(
-        samples,
+    place, opening = Path(folder), OpenOptions() if opening is None else opening
+    observer = Observer() if observer is None else observer
+    columns = ColumnOptions() if columns is None else columns
+    _check_given(encoders, columns)
+    check_cache_folder(place, table, encoders.files)
+    opened = open_table(table, **vars(opening)).writing(_written(place))
+    guess = guess_columns(opened, columns)
+    node_types = _node_types(encoders, guess, opened.name)
+    by_column = {node_type.signal: node_type for node_type in node_types}
+    observer.says(_with_encoders(guess, by_column))
+    read = TableStream if opened.streaming else TableSamples
+    reports = cache_samples(
+        read(opened, _only(guess.columns, by_column.keys())),
         node_types,
-        folder,
+        place,
         dtype=dtype,
         batch_size=batch_size,
         workers=workers,
         device=device,
         on_error=on_error,
-        advance=advance,
+        observer=observer,
     )
+    rejects = [reject for report in reports for reject in report.rejects]
+    write_rejects(place / REJECTS, rejects)  # also an empty list, to replace an earlier run's
+    if rejects:
+        observer.says(f"{len(rejects):,} signals cannot be read: see {place / REJECTS}")
+    return reports
 
 
-def check_cache_folder(folder: Path, source: object, encoders: Sequence[str | None]) -> None:
+def _node_types(encoders: Encoders, guess: Guess, table: str) -> list[PretrainedNodes]:
+    """A node type per column to encode."""
+    found: list[PretrainedNodes] = []
+    for modality, (make, roles) in MODALITIES.items():
+        model, weights = getattr(encoders, modality), getattr(encoders, f"{modality}_weights")
+        names = [name for role in roles for name in guess.columns.of(role)]
+        if model is not None and not names:
+            raise ValueError(
+                f"table {table}: found no {modality} column to encode; name one (--{modality}, {modality}=)\n{guess}"
+            )
+        found += [make(model=model, weights=weights, signal=name, name=modality) for name in names if model is not None]
+    return found
+
+
+def _with_encoders(guess: Guess, encoded: Mapping[str, PretrainedNodes]) -> Guess:
+    """The guess, with each column's encoder beside its role."""
+    by = {name: f"by {node_type.model}" for name, node_type in encoded.items()}
+    account = [replace(each, role=f"{each.role}, {by.get(each.column, 'not encoded')}") for each in guess.account]
+    return replace(guess, account=tuple(account))
+
+
+def check_cache_folder(folder: Path, source: object, encoders: Sequence[str]) -> None:
     """Refuse a folder in which input files would be replaced or removed, before anything is opened.
 
     Args:
@@ -137,27 +144,24 @@ def check_cache_folder(folder: Path, source: object, encoders: Sequence[str | No
 
 
 def _written(folder: Path) -> list[Path]:
-    """The files that may be written, replaced or removed; the command writes the list of rejects."""
+    """The files that may be written, replaced or removed."""
     return [folder / REJECTS, *(file for each in folder.glob("*") if each.is_dir() for file in files_in(each))]
 
 
-def _check_given(models: Mapping[str, str | None], others: Mapping[str, Mapping[str, Any]]) -> None:
-    if not any(models.values()):
-        raise ValueError("found no encoder, expected at least one of image_encoder, audio_encoder and text_encoder")
-    for what, of_modality in others.items():
-        for modality, value in of_modality.items():
-            if value is not None and models[modality] is None:
-                raise ValueError(f"found a {what} for {modality} ({value!r}) without {modality}_encoder")
+def _check_given(encoders: Encoders, columns: ColumnOptions) -> None:
+    if not encoders.named:
+        raise ValueError("found no encoder, expected at least one of image, audio and text (--image-encoder and so on)")
+    if encoders.cache is not None or encoders.fine_tune:
+        raise ValueError("found encoders with a cache or fine_tune, expected frozen ones and the folder beside them")
+    for modality, (_, roles) in MODALITIES.items():
+        for names in filter(None, map(columns.given.get, roles)):
+            if getattr(encoders, modality) is None:
+                raise ValueError(
+                    f"found a column for {modality} ({', '.join(names)}) without an encoder for {modality}"
+                )
 
 
-def _columns(guess: Guess, modality: str, table: str) -> tuple[str, ...]:
-    found = tuple(name for role in MODALITIES[modality][1] for name in guess.columns.of(role))
-    if not found:
-        raise ValueError(f"table {table}: found no {modality} column for {modality}_encoder; give {modality}=\n{guess}")
-    return found
-
-
-def _only(columns: Columns, signals: set[str]) -> Columns:
+def _only(columns: Columns, signals: Container[str]) -> Columns:
     """The columns to encode, and the column of ids."""
     roles = [role for _, of_modality in MODALITIES.values() for role in of_modality]
     kept: dict[str, Any] = {role: tuple(name for name in columns.of(role) if name in signals) for role in roles}

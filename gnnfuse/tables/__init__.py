@@ -1,5 +1,6 @@
 """Tables: rows of paths, texts, numbers and media in files of many formats, as samples."""
 
+from gnnfuse.table_options import ColumnOptions, OpenOptions
 from gnnfuse.tables.blank_notes import blank_notes
 from gnnfuse.tables.blanks import Blanks
 from gnnfuse.tables.class_cells import ClassCells
@@ -24,11 +25,13 @@ __all__ = [
     "Blanks",
     "ClassCells",
     "ColumnGuess",
+    "ColumnOptions",
     "Columns",
     "Guess",
     "LabelCells",
     "MediaFolder",
     "NumberCells",
+    "OpenOptions",
     "RowSignals",
     "Splits",
     "StreamSplit",

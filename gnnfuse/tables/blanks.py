@@ -28,10 +28,12 @@ class Blanks:
         """The default words if none are given; given words replace them and count in all columns.
 
         Example:
-            >>> Blanks.of(["-"]) == Blanks(words=frozenset({"-"}), everywhere=True)
+            >>> Blanks.of(["-", ""]) == Blanks(words=frozenset({"-"}), everywhere=True)
             True
         """
         if isinstance(given, Blanks):
             return given
+        if given is None:
+            return cls()
         words = (given,) if isinstance(given, str) else given
-        return cls() if words is None else cls(words=frozenset(word.strip() for word in words), everywhere=True)
+        return cls(words=frozenset(filter(None, map(str.strip, words))), everywhere=True)

@@ -4,8 +4,10 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from gnnfuse.catalog import listed
+from gnnfuse.table_options import ColumnOptions
 from gnnfuse.tables.column_evidence import MOSTLY, Evidence, gather
 from gnnfuse.tables.columns import NO_SIGNAL, Columns
 from gnnfuse.tables.error import TableError
@@ -13,6 +15,9 @@ from gnnfuse.tables.named_files import LOOK as FILES
 from gnnfuse.tables.named_files import NamedFiles, named_files
 from gnnfuse.tables.table import Table
 from gnnfuse.tables.unique_ids import check_ids, wrong_with_ids
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 LOOK = 1000  # rows examined
 TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
@@ -57,6 +62,20 @@ class Guess:
     def __str__(self) -> str:
         return "\n".join(f"{found.column}: {found.role} ({found.reason})" for found in self.summary)
 
+    def __rich__(self) -> "RichTable":
+        """The summary as a table for a terminal, with the share of empty cells and an example."""
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
+        for head in ("column", "is", "because", "empty", "for example"):
+            folds = head == "because"
+            table.add_column(head, overflow="fold" if folds else "ellipsis", no_wrap=not folds, min_width=folds * 24)
+        for found in self.summary:
+            cells = (found.column, found.role, found.reason, f"{found.blank:.0%}", found.example)
+            table.add_row(*map(Text, cells), style="dim" if found.role.startswith(UNUSED) else None)
+        return table
+
     @property
     def summary(self) -> tuple[ColumnGuess, ...]:
         """The account, shortened: beyond 60 entries, columns with the same role and reason (up to the numbers in it)
@@ -87,21 +106,7 @@ def _as_one(several: list[ColumnGuess]) -> ColumnGuess:
     return replace(several[0], column=names, blank=sum(found.blank for found in several) / len(several))
 
 
-def guess_columns(
-    table: Table,
-    *,
-    image: Sequence[str] | None = None,
-    audio: Sequence[str] | None = None,
-    text: Sequence[str] | None = None,
-    text_file: Sequence[str] | None = None,
-    rows: Sequence[str] | None = None,
-    features: Sequence[str] | None = None,
-    target: Sequence[str] | None = None,
-    id: str | None = None,
-    split: str | None = None,
-    group: str | None = None,
-    ignore: Sequence[str] | None = None,
-) -> Guess:
+def guess_columns(table: Table, asked: ColumnOptions | None = None) -> Guess:
     """Guess the role of each column from 1,000 rows, drawn from all (for a stream, the first).
 
     Evidence in this order: the source's declarations (media and class features, class folders), split names in a
@@ -110,8 +115,7 @@ def guess_columns(
     numbers, texts. Columns of paths, URLs or base64 that cannot be read as a picture, recording or text stay unused,
     with a warning. A few short texts that recur are a category and stay unused, as do constants, dates and times,
     running numbers and numbers with commas. A column of numbers may hold words that stand for an empty cell (`Blanks`).
-    A given role is not guessed: it takes the given columns (none for an empty list) and no others. A group is never
-    guessed. Ignored columns are unused.
+    A role asked for is not guessed: it takes the given columns (none for an empty list) and no others.
 
     Ids must be unique in the whole table (not checked for a stream): a guessed id column that repeats one is unused,
     and rows are named by their numbers.
@@ -128,24 +132,20 @@ def guess_columns(
         caption: text (9 different texts in 9 cells)
         label: target (its name)
     """
-    lists = {"image": image, "audio": audio, "text": text, "text_file": text_file, "rows": rows, "features": features}
-    given: dict[str, tuple[str, ...]] = {
-        role: (names,) if isinstance(names, str) else tuple(names)
-        for role, names in {**lists, "target": target}.items()
-        if names is not None
-    }
-    given |= {role: (name,) for role, name in (("id", id), ("split", split), ("group", group)) if name is not None}
-    ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore or ())
+    asked = ColumnOptions() if asked is None else asked
+    given, ignored = asked.given, asked.ignore or ()
     for names in (*given.values(), ignored):
         table.check(names)
     _refuse_both(given, ignored)
-    if id is not None and not table.streaming:
-        check_ids(table, id)
-    taken = {} if group is None else {group: "group"}  # identifies groups: an input only if given as one too
+    if asked.id is not None and not table.streaming:
+        check_ids(table, asked.id)
+    taken = (
+        {} if asked.group is None else {asked.group: "group"}
+    )  # identifies groups: an input only if given as one too
     taken |= {name: role for role, names in given.items() for name in names if role != "group"}
     taken |= dict.fromkeys(ignored, UNUSED)
     found = _guesses(table, taken, given)
-    return Guess(_columns(found, given), tuple(_with_group(found, group)))
+    return Guess(_columns(found, given), tuple(_with_group(found, asked.group)))
 
 
 def _guesses(table: Table, taken: dict[str, str], given: dict[str, tuple[str, ...]]) -> list[ColumnGuess]:

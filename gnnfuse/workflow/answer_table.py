@@ -17,6 +17,7 @@ from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, re
 from gnnfuse.data.rejects import OnError, Reject, check_on_error, is_rejects, rows_left_out, write_rejects
 from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBatch
+from gnnfuse.observer import Observer
 from gnnfuse.reading.read_in_order import read_in_order
 from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.saving import from_pretrained
@@ -24,10 +25,9 @@ from gnnfuse.saving.config import CONFIG
 from gnnfuse.saving.folder import WEIGHTS
 from gnnfuse.saving.hub import local_folder
 from gnnfuse.saving.texts import FOLDER as TEXTS
-from gnnfuse.tables import Table, TableSamples, TableStream, blank_notes, open_table
+from gnnfuse.tables import OpenOptions, Table, TableSamples, TableStream, blank_notes, open_table
 from gnnfuse.tables.open_table import refuse_overwriting_table
 from gnnfuse.tasks import Task
-from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.read_graphs import GraphReader
 from gnnfuse.workflow.row_ids import id_type, ids_of
 from gnnfuse.workflow.table_note import FILE as NOTE
@@ -128,10 +128,7 @@ def answering(
     *,
     note: TableNote | None,
     classes: Sequence[type],
-    media: str | Path | None,
-    allow_outside: bool,
-    blanks: Sequence[str] | None,
-    streaming: bool,
+    opening: OpenOptions | None,
     id: str | None,
     device: str,
     observer: Observer,
@@ -156,8 +153,8 @@ def answering(
         if not isinstance(loaded, Task):
             raise ValueError(f"{model}: found a {type(loaded).__name__}, expected a task that `gnnfuse fit` wrote")
         task = loaded
-    words = note.blanks if blanks is None else blanks
-    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=words, streaming=streaming)
+    given = vars(OpenOptions() if opening is None else opening)
+    opened = open_table(table, **given | {"blanks": note.blanks if given["blanks"] is None else given["blanks"]})
     for line in opened.notes:
         observer.says(line)
     opened, columns, missing = note.signals_in(opened.writing(written_with(out)))
@@ -168,7 +165,7 @@ def answering(
     if id is not None:
         opened.check([id])
     named = id if id is not None else note.columns.id if note.columns.id in opened.columns else None
-    read = TableStream if streaming else TableSamples
+    read = TableStream if opened.streaming else TableSamples
     samples = read(opened, columns.with_id(named))
     task = task.to(device_of(device)).eval()
     return Answering(task=task, note=note, table=opened, samples=samples, id_column=named)

@@ -1,6 +1,10 @@
 """Metrics for people: without those of single numbers if there are many, and with names spelt out."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 MOST = 20  # numbers whose own metrics are listed
 
@@ -26,3 +30,16 @@ def spelt(name: str) -> str:
     """
     metric, _, number = name.partition(".")
     return metric.replace("_", " ") + (f" of {number}" if number else "")
+
+
+def measured_line(split: str, metrics: Mapping[str, float]) -> "Text":
+    """The metrics of a split in one line, which stands out for test rows.
+
+    Example:
+        >>> str(measured_line("test", {"macro_f1": 0.75}))
+        'test: macro f1 0.75'
+    """
+    from rich.text import Text
+
+    numbers = ", ".join(f"{spelt(name)} {value:.4g}" for name, value in brief(metrics).items())
+    return Text(f"{split}: {numbers}", style="bold" if split == "test" else "")

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from gnnfuse.data import SampleStream
 from gnnfuse.data.rejects import OnError
+from gnnfuse.encoders import Encoders
 from gnnfuse.nodes import NodeType, PretrainedNodes
+from gnnfuse.observer import Observer
 from gnnfuse.reading.cache_samples import cache_samples
 from gnnfuse.sample import Sample
 from gnnfuse.train import FitConfig
-from gnnfuse.workflow.observer import Observer
-from gnnfuse.workflow.table_nodes import Encoders
 
 
 def cached_nodes(
@@ -17,7 +17,6 @@ def cached_nodes(
     samples: Sequence[Sample] | SampleStream,
     encoders: Encoders,
     *,
-    rows: int,
     on_error: OnError,
     config: FitConfig,
     observer: Observer,
@@ -30,7 +29,6 @@ def cached_nodes(
         node_types: of a table; those of other kinds are returned unchanged.
         samples: all samples of the table.
         encoders: name the cache.
-        rows: number of samples.
         on_error: as `cache_samples` takes it.
         config: where encoders run, and how many processes read.
         observer: receives progress and results.
@@ -40,26 +38,16 @@ def cached_nodes(
         ValueError: a signal cannot be read and `on_error` is "stop", or another command is writing the same features.
     """
     assert encoders.cache is not None
-    found: list[NodeType] = []
-    for node_type in node_types:
-        if not isinstance(node_type, PretrainedNodes):
-            found.append(node_type)
-            continue
-        with observer.counting(f"encoding {node_type.signal} by {node_type.model}", rows) as advance:
-            [report] = cache_samples(
-                samples,
-                [node_type.without_augmentation()],
-                encoders.cache,
-                dtype=encoders.cache_dtype,
-                workers=config.workers,
-                device=config.device,
-                on_error=on_error,
-                wait=config.processes > 1,
-                advance=lambda _, advance=advance: advance(),  # type: ignore[misc]  # bound now
-            )
-        observer.says(
-            f"{node_type.signal}: features of {node_type.model} in {encoders.cache}: {report.made:,} made, "
-            f"{report.found:,} there already, {report.absent:,} empty, {len(report.rejects):,} unreadable"
-        )
-        found.append(report.node_type)
-    return tuple(found)
+    reports = cache_samples(
+        samples,
+        [node_type.without_augmentation() for node_type in node_types if isinstance(node_type, PretrainedNodes)],
+        encoders.cache,
+        dtype=encoders.cache_dtype,
+        workers=config.workers,
+        device=config.device,
+        on_error=on_error,
+        wait=config.processes > 1,
+        observer=observer,
+    )
+    found = iter(reports)
+    return tuple(next(found).node_type if isinstance(each, PretrainedNodes) else each for each in node_types)

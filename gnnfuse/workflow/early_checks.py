@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from gnnfuse.encoders import Encoders
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.sample import Sample
 from gnnfuse.tables import Columns, Table, TableError, TableTarget
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.models import make_model, model_named
-from gnnfuse.workflow.table_nodes import Encoders, table_nodes, table_rules
+from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 
 
 def check_model(options: FitOptions, columns: Columns, samples: Iterable[Sample]) -> None:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnnfuse.data.rejects import OnError, Reject
+from gnnfuse.observer import Observer
 from gnnfuse.ops.choose import plain_pytorch
 from gnnfuse.sample.whole_file import replacing
+from gnnfuse.tables import OpenOptions
 from gnnfuse.tasks import Task
 from gnnfuse.workflow.answer_table import (
     Answering,
@@ -22,7 +24,6 @@ from gnnfuse.workflow.answer_table import (
     write_beside,
 )
 from gnnfuse.workflow.array_file import writing_array
-from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.predict_table import Predicted
 from gnnfuse.workflow.row_writers import check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
@@ -39,10 +40,7 @@ def embed(
     *,
     out: str | os.PathLike[str],
     id: str | None = None,
-    media: str | Path | None = None,
-    allow_outside: bool = False,
-    blanks: Sequence[str] | None = None,
-    streaming: bool = False,
+    opening: OpenOptions | None = None,
     on_error: OnError = "stop",
     batch_size: int = 64,
     workers: int = 0,
@@ -62,10 +60,7 @@ def embed(
         out: the file to write: .parquet or .npy.
         id: the column of ids; that of training by default, numbers from 1 without it. Ids are written unchanged, and
             may be empty or repeated.
-        media: base folder of paths in cells; the table's own by default.
-        allow_outside: let such paths lead out of that folder.
-        blanks: words that mean an empty cell, in all columns; those of training by default.
-        streaming: read rows one after another: the table is neither held in memory nor converted.
+        opening: how the table is opened; words that mean an empty cell are those of training by default.
         on_error: "stop", "missing", "skip", as in `predict`.
         batch_size: rows per batch.
         workers: loader processes.
@@ -84,11 +79,10 @@ def embed(
     check_ending(path, ENDINGS)
     check_place(path, table)
     asked = answering(
-        model, table, path, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
-        streaming=streaming, id=id, device=device, observer=observer,
-    )  # fmt: skip
+        model, table, path, note=note, classes=classes, opening=opening, id=id, device=device, observer=observer
+    )
     rejects: list[Reject] = []
-    with plain_pytorch(asked.is_small), observer.counting("embedding", asked.num_rows) as advance:
+    with plain_pytorch(asked.is_small), observer.begins("embedding", asked.num_rows) as advance:
         vectors = asked.each(
             vectors_of, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects
         )

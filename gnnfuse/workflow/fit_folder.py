@@ -6,13 +6,13 @@ from pathlib import Path
 
 from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, refuse_unwritable
 from gnnfuse.data.rejects import REJECTS, is_rejects
+from gnnfuse.encoders import Encoders
 from gnnfuse.sample.whole_file import lock, remove_unfinished
 from gnnfuse.saving.config import CONFIG, is_config
 from gnnfuse.saving.folder import CARD, WEIGHTS
 from gnnfuse.saving.texts import FOLDER as TEXTS
 from gnnfuse.tables.open_table import refuse_overwriting_table
 from gnnfuse.train.checkpoint_files import numbered, refuse_earlier_run
-from gnnfuse.workflow.table_nodes import Encoders
 from gnnfuse.workflow.table_note import FILE as NOTE
 from gnnfuse.workflow.targets.tasks import TASKS
 
@@ -39,7 +39,8 @@ def check_fit_folder(folder: Path, table: object, encoders: Encoders, *, resume:
     cached = (
         [] if encoders.cache is None else [file for each in Path(encoders.cache).glob("*") for file in files_in(each)]
     )
-    refuse_overwriting({"a file of an encoder": encoder_files(encoders), "a file of the cache": cached}, written)
+    read = [file for each in encoders.files for file in files_in(each)]
+    refuse_overwriting({"a file of an encoder": read, "a file of the cache": cached}, written)
     foreign = [name for name in REPLACED if (folder / name).exists()]
     if foreign and not _is_earlier_run(folder):
         raise ValueError(
@@ -52,13 +53,6 @@ def written_by_fit(folder: Path) -> list[Path]:
     """The files that `fit` may write, replace or remove."""
     kept = [*files_in(folder / CHECKPOINTS), *files_in(folder / TEXTS), *folder.glob("model-*.waiting.safetensors")]
     return [folder / name for name in (*REPLACED, CARD)] + kept
-
-
-def encoder_files(encoders: Encoders) -> list[Path]:
-    """The files from which pretrained encoders are read, if they are on this machine."""
-    given = (encoders.image, encoders.audio, encoders.text)
-    weights = (encoders.image_weights, encoders.audio_weights, encoders.text_weights)
-    return [file for each in (*given, *weights) for file in files_in(each)]
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from typing import get_args
 from gnnfuse import fit_defaults
 from gnnfuse.catalog import unknown
 from gnnfuse.data.rejects import OnError, check_on_error
+from gnnfuse.encoders import Encoders
 from gnnfuse.fit_defaults import Kind
 from gnnfuse.tables.split_keys import Fractions, check_fractions
 from gnnfuse.tables.target_kind import KINDS
 from gnnfuse.workflow.models import ModelName
 from gnnfuse.workflow.table_model import ReadoutName
-from gnnfuse.workflow.table_nodes import Encoders
 
 
 @dataclass(frozen=True, kw_only=True)

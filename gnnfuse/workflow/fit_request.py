@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from gnnfuse.observer import Observer
 from gnnfuse.tables import Columns, Table
 from gnnfuse.train import FitConfig
 from gnnfuse.workflow.fit_options import FitOptions
-from gnnfuse.workflow.observer import Observer
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import REJECTS, rows_left_out, write_rejects
+from gnnfuse.observer import Observer
 from gnnfuse.saving import save_pretrained
 from gnnfuse.saving.pretrained import save_card
-from gnnfuse.tables import Columns, blank_notes, guess_columns, open_table
+from gnnfuse.tables import ColumnOptions, Columns, OpenOptions, blank_notes, guess_columns, open_table
 from gnnfuse.tasks import Task
 from gnnfuse.train import Evaluation, FitConfig, FitReport, Samples, evaluate, fit_task
+from gnnfuse.workflow.brief_metrics import measured_line
 from gnnfuse.workflow.fit_folder import CHECKPOINTS, check_fit_folder, only_run, written_by_fit
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.fit_request import FitRequest
-from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.report import card, results_of, write_report
 from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan, plan_table
@@ -59,21 +59,8 @@ def fit(
     table: object,
     *,
     out: str | os.PathLike[str],
-    image: Sequence[str] | None = None,
-    audio: Sequence[str] | None = None,
-    text: Sequence[str] | None = None,
-    text_file: Sequence[str] | None = None,
-    rows: Sequence[str] | None = None,
-    features: Sequence[str] | None = None,
-    target: Sequence[str] | None = None,
-    id: str | None = None,
-    split: str | None = None,
-    group: str | None = None,
-    ignore: Sequence[str] | None = None,
-    media: str | Path | None = None,
-    allow_outside: bool = False,
-    blanks: Sequence[str] | None = None,
-    streaming: bool = False,
+    columns: ColumnOptions | None = None,
+    opening: OpenOptions | None = None,
     options: FitOptions | None = None,
     config: FitConfig | None = None,
     resume: bool = False,
@@ -81,39 +68,26 @@ def fit(
 ) -> Fitted:
     """Fit a model on a table and write it into a folder: model, results.json, report.md with plots, rejects.csv.
 
-    Columns that are not named are guessed (`guess_columns`; an empty list means none of a kind), the kind of target is
-    chosen from the content of its column, and splits are made by rule if no column gives them. Test rows are opened
-    once, after training. Checkpoints are kept in `out`/checkpoints, and logs in
-    `out`/checkpoints/logs. Where `options.encoders` name a cache, training
-    reads the features of frozen encoders from it; the saved model runs the encoders.
+    Columns that are not named are guessed, the kind of target is chosen from the content of its column, and splits are
+    made by rule if no column gives them. Test rows are opened once, after training. Checkpoints are kept in
+    `out`/checkpoints, and logs in `out`/checkpoints/logs. Where `options.encoders` name a cache, training reads the
+    features of frozen encoders from it; the saved model runs the encoders.
+
+    With `OpenOptions(streaming=True)`, rows are read anew in every pass. Columns are guessed, and the kind of target
+    chosen, from the first rows. Generated splits follow a hash of each row's group, id or number, without
+    stratification; ids are not compared with one another. Training rows are shuffled within a buffer
+    (`FitConfig.shuffle_buffer`).
 
     Args:
         table: a file, a folder, a data set, a data frame or a list of mappings: anything that `open_table` opens.
         out: the folder to write into; created if missing.
-        image: columns of pictures.
-        audio: columns of recordings.
-        text: columns of texts.
-        text_file: columns of paths of text files.
-        rows: columns of lists of numbers.
-        features: columns of numbers.
-        target: the column to predict; several for a vector of numbers.
-        id: the column of ids.
-        split: the column that assigns rows to training, validation and testing.
-        group: the column whose equal values stay together in one split.
-        ignore: columns that are not used, whatever their content.
-        media: base folder of paths in cells; the table's own by default.
-        allow_outside: let such paths lead out of that folder.
-        blanks: words that mean an empty cell, in all columns; by default those that `pandas.read_csv` treats as missing
-            ("NA", "null", ...), in columns of numbers and targets only.
-        streaming: read rows one after another, anew in every pass: the table is neither held in memory nor converted,
-            and may be too large for either. Columns are guessed, and the kind of target chosen, from its first rows.
-            Generated splits follow a hash of each row's group, id or number, without stratification; ids are not
-            compared with one another. Training rows are shuffled within a buffer (`FitConfig.shuffle_buffer`).
+        columns: the roles of columns; all are guessed by default.
+        opening: how the table is opened.
         options: what is fitted; `FitOptions()` by default.
         config: how it is trained; `default_config()` by default, and `default_config(epochs=5)` to change one value: a
             `FitConfig` has other defaults, and the observer receives the values that differ from the usual ones.
         resume: continue from the newest checkpoint in `out`, to the same end; without a checkpoint, start anew.
-        observer: receives progress, none by default; `gnnfuse.workflow.Terminal()` prints it.
+        observer: receives progress, none by default; `gnnfuse.Terminal()` shows it.
 
     Raises:
         ValueError: a table that cannot be read or has no target (`TableError`), rows that cannot be read with
@@ -125,7 +99,8 @@ def fit(
         >>> table = [{"caption": word, "label": word} for word in ("yes", "no") * 20]
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     config = default_config(epochs=2, device="cpu")
-        ...     fitted = fit(table, out=folder, text=["caption"], target=["label"], config=config)
+        ...     columns = ColumnOptions(text="caption", target="label")
+        ...     fitted = fit(table, out=folder, columns=columns, config=config)
         ...     sorted(fitted.metrics)
         ['test', 'valid']
     """
@@ -135,14 +110,11 @@ def fit(
     folder = Path(out)
     if is_first_process():  # before any other process of the run, which would find this one's files
         check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
-    opened = open_table(table, media=media, allow_outside=allow_outside, blanks=blanks, streaming=streaming)
+    opened = open_table(table, **vars(OpenOptions() if opening is None else opening))
     for note in opened.notes:
         observer.says(note)
-    guess = guess_columns(
-        opened, image=image, audio=audio, text=text, text_file=text_file, rows=rows, features=features, target=target,
-        id=id, split=split, group=group, ignore=ignore,
-    )  # fmt: skip
-    observer.columns(guess)
+    guess = guess_columns(opened, columns)
+    observer.says(guess)
     guess.refuse_none()
     if unusual := _unusual(config):
         observer.says(f"training by other numbers than usual: {unusual}")
@@ -171,7 +143,7 @@ def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     measured = _measured(plan, valid)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
-        observer.measured(name, values)
+        observer.says(measured_line(name, values))
     save_card(task, folder, card(plan, report, metrics))
     for note in write_report(results_of(plan, task, report, metrics), plan, report, measured, folder):
         observer.says(note)
@@ -179,10 +151,11 @@ def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
 
 
 def _watchers(plan: TablePlan, folder: Path, *, resume: bool) -> "list[Callback]":
-    """The callbacks that write rejects, print and show progress during training."""
-    observer = plan.request.observer
-    shown = observer.training(plan.request.config.epochs, plan.task.monitor)
-    return [_rejects_written(plan, folder), *_resuming(resume, observer), *shown]
+    """The callbacks that write rejects and pass on progress during training."""
+    from gnnfuse.workflow.training_watch import TrainingWatch  # imports lightning
+
+    observer, epochs = plan.request.observer, plan.request.config.epochs
+    return [_rejects_written(plan, folder), *_resuming(resume, observer), TrainingWatch(observer, epochs)]
 
 
 def _measured(plan: TablePlan, valid: Samples) -> dict[str, Evaluation]:

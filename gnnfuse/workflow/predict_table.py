@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
+from gnnfuse.observer import Observer
 from gnnfuse.ops.choose import plain_pytorch
 from gnnfuse.sample import Sample
+from gnnfuse.tables import OpenOptions
 from gnnfuse.tasks import Prediction, Task
 from gnnfuse.workflow.answer_table import Answering, answering, check_place, checked, write_beside
-from gnnfuse.workflow.observer import Observer
 from gnnfuse.workflow.row_writers import WRITERS, check_ending, writing
 from gnnfuse.workflow.table_note import TableNote
 
@@ -41,10 +42,7 @@ def predict(
     *,
     out: str | os.PathLike[str],
     id: str | None = None,
-    media: str | Path | None = None,
-    allow_outside: bool = False,
-    blanks: Sequence[str] | None = None,
-    streaming: bool = False,
+    opening: OpenOptions | None = None,
     on_error: OnError = "stop",
     batch_size: int = 64,
     workers: int = 0,
@@ -71,10 +69,7 @@ def predict(
         out: the file to write: .csv, .jsonl, .ndjson or .parquet.
         id: the column of ids; that of training by default, numbers from 1 without it. Ids are written unchanged, and
             may be empty or repeated.
-        media: base folder of paths in cells; the table's own by default.
-        allow_outside: let such paths lead out of that folder.
-        blanks: words that mean an empty cell, in all columns; those of training by default.
-        streaming: read rows one after another: the table is neither held in memory nor converted.
+        opening: how the table is opened; words that mean an empty cell are those of training by default.
         on_error: "stop", "missing" (an unreadable signal is treated as absent), "skip" (the row is left out).
         batch_size: rows per batch.
         workers: loader processes.
@@ -93,15 +88,14 @@ def predict(
     check_ending(path, WRITERS)
     check_place(path, table)
     asked = answering(
-        model, table, path, note=note, classes=classes, media=media, allow_outside=allow_outside, blanks=blanks,
-        streaming=streaming, id=id, device=device, observer=observer,
-    )  # fmt: skip
+        model, table, path, note=note, classes=classes, opening=opening, id=id, device=device, observer=observer
+    )
     names, rows = _number_names(asked), 0
     rejects: list[Reject] = []
     with (
         plain_pytorch(asked.is_small),
         writing(path, _schema(asked)) as writer,
-        observer.counting("predicting", asked.num_rows) as advance,
+        observer.begins("predicting", asked.num_rows) as advance,
     ):
         for id_of_row, prediction in asked.each(
             described, on_error=on_error, batch_size=batch_size, workers=workers, advance=advance, rejects=rejects

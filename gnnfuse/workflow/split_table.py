@@ -63,7 +63,7 @@ def _target(request: FitRequest) -> TableTarget:
 
 
 def _rows(request: FitRequest, target: TableTarget) -> TableSplits:
-    with request.observer.counting("splitting rows", None) as advance:
+    with request.observer.begins("splitting rows", None) as advance:
         return table_splits(
             request.table, request.columns, target, fractions=request.options.fractions, seed=request.config.seed,
             leave_out=request.options.on_error != "stop", advance=advance,

@@ -1,9 +1,7 @@
 """From the columns of a table to node types and edge rules."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -11,9 +9,9 @@ from pathlib import Path
 from torch import nn
 
 from gnnfuse.edges import Complete, EdgeRule, Grid, Window
+from gnnfuse.encoders import Encoders
 from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeType, TextTokens
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, InTurn
-from gnnfuse.nodes.cached import StoredType
 from gnnfuse.nodes.frame_encoders import LogMelFrames
 from gnnfuse.nodes.patch_encoders import ConvPatches
 from gnnfuse.nodes.pretrained import PretrainedAudio, PretrainedImage, PretrainedText
@@ -27,60 +25,6 @@ LOOK = 50  # recordings whose sample rate is read
 MOST_PATCHES, MOST_FRAMES, MOST_TOKENS = 256, 256, 512
 USUAL_RATE = 16_000
 LEAST_AREA, SHIFT, GAIN, NOISE, LETTERS = 0.6, 0.1, 6.0, 0.005, 0.1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Encoders:
-    """Pretrained encoders by kind of signal, named as for `PretrainedImage` and its counterparts.
-
-    Args:
-        image: such as "torchvision/resnet50"; None trains small convolutions from scratch.
-        audio: such as "torchaudio/WAV2VEC2_BASE"; None trains convolutions over log-mel spectra from scratch.
-        text: such as "FacebookAI/roberta-base"; None trains embeddings of bytes from scratch.
-        fine_tune: train their weights too.
-        image_weights: name of the image model's weights.
-        audio_weights: name of the audio model's weights.
-        text_weights: name of the text model's weights.
-        cache: folder that keeps their features, as `gnnfuse.cache` does: missing ones are made first, and training
-            reads them. They do not change at random. The trained model predicts without the folder.
-        cache_dtype: type of the kept features: "float32", or "float16" for half the space.
-
-    Raises:
-        ValueError: weights, fine_tune or a cache without an encoder, a dtype without a cache, or a cache for encoders
-            that are trained.
-    """
-
-    image: str | None = None
-    audio: str | None = None
-    text: str | None = None
-    fine_tune: bool = False
-    image_weights: str | None = None
-    audio_weights: str | None = None
-    text_weights: str | None = None
-    cache: str | os.PathLike[str] | None = None
-    cache_dtype: StoredType = "float32"
-
-    def __post_init__(self) -> None:
-        for modality in ("image", "audio", "text"):
-            weights = getattr(self, f"{modality}_weights")
-            if weights is not None and getattr(self, modality) is None:
-                raise ValueError(f"found {modality}_weights {weights!r} without a pretrained encoder for {modality}")
-        if self.fine_tune and not self.named:
-            raise ValueError("found fine_tune without a pretrained encoder, expected at least one")
-        if self.cache is None and self.cache_dtype != "float32":
-            raise ValueError(f"found cache_dtype {self.cache_dtype!r} without a cache, expected a folder for one")
-        if self.cache is not None and not self.named:
-            raise ValueError(f"found cache {str(self.cache)!r} without a pretrained encoder, expected at least one")
-        if self.cache is not None and self.fine_tune:
-            raise ValueError(
-                f"found cache {str(self.cache)!r} and fine_tune: features of encoders that are trained change, so that "
-                "they cannot be kept; leave one out"
-            )
-
-    @property
-    def named(self) -> tuple[str, ...]:
-        """The encoders that are given."""
-        return tuple(name for name in (self.image, self.audio, self.text) if name is not None)
 
 
 def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders) -> tuple[NodeType, ...]:

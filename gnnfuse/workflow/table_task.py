@@ -60,7 +60,7 @@ def _builder(request: FitRequest, split: SplitTable, rows: UsableRows, kind: Tar
         target=kind.encoding(split.target, train, counts),
         signal_dropout=SIGNAL_DROPOUT if len(request.columns.signals) > 1 else 0.0,
     )
-    with request.observer.counting("fitting scales", None):
+    with request.observer.begins("fitting scales", None):
         return builder.fit(train)
 
 

@@ -25,7 +25,7 @@ def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
     anew = plan.augments and bool(plan.changing)  # dropping whole signals works on prepared graphs too
     once = {"valid": valid} if anew else {"valid": valid, "train": train}
     kept = _kept(plan, once)
-    with plan.request.observer.counting("building graphs", sum(map(len, kept.values()))) as advance:
+    with plan.request.observer.begins("building graphs", sum(map(len, kept.values()))) as advance:
         graphs = {split: prepare(plan.task.builder, samples, advance=advance) for split, samples in kept.items()}
     return graphs.get("train", train), graphs.get("valid", valid)
 

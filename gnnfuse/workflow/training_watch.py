@@ -1,78 +1,76 @@
-"""A training run in the terminal: a bar over the steps of an epoch, a line after each epoch."""
+"""Training as an observer receives it: counted steps in each epoch, a message after it."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from time import monotonic
+from typing import Any
 
 import lightning
 from lightning.pytorch.callbacks import Callback
 
 from gnnfuse.graph import GraphBatch
+from gnnfuse.observer import Observer
 from gnnfuse.workflow.brief_metrics import brief, spelt
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
 
 
 class TrainingWatch(Callback):
-    """Follows a training run.
+    """Passes the progress of training on, in the first process.
 
     Args:
-        make_progress: makes the bar that this object starts and stops.
-        says: prints the line after each epoch.
+        observer: receives it.
         epochs: number of epochs.
+        run: what is trained, if it is one of several runs: the observer then receives no message after an epoch.
+        metric: the metric that stands beside the epochs of such a run.
     """
 
-    def __init__(self, make_progress: "Callable[[], Progress]", says: Callable[[str], None], epochs: int) -> None:
-        self.make_progress, self.says, self.epochs = make_progress, says, epochs
-        self._progress: Progress | None = None
-        self._bar: TaskID | None = None
-        self._samples = 0
-
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Show the bar, in the first process."""
-        if not trainer.is_global_zero:
-            return
-        self._progress = self.make_progress()
-        total = float(trainer.num_training_batches)
-        self._bar = self._progress.add_task("training", total=total, note="")
-        self._progress.start()
+    def __init__(self, observer: Observer, epochs: int, *, run: str = "", metric: str = "") -> None:
+        self.observer, self.epochs, self.run, self.metric = observer, epochs, run, metric
+        self._latest = ""
+        self._counting = ExitStack()
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Reset the bar."""
-        if self._progress is not None and self._bar is not None:
-            self._samples = 0
-            epoch = f"epoch {trainer.current_epoch + 1}/{self.epochs}"
-            self._progress.reset(self._bar, description=epoch, total=float(trainer.num_training_batches))
+        """Begin to count steps."""
+        if not trainer.is_global_zero:
+            return
+        steps, self._began, self._samples = trainer.num_training_batches, monotonic(), 0
+        what = f"{self.run and f'{self.run}, '}epoch {trainer.current_epoch + 1}/{self.epochs}{self._latest}"
+        counted = self.observer.begins(what, int(steps) if steps < float("inf") else None)
+        self._advance = self._counting.enter_context(counted)
 
     def on_train_batch_end(
-        self,
-        trainer: lightning.Trainer,
-        pl_module: lightning.LightningModule,
-        outputs: Any,
-        batch: GraphBatch,
-        number: int,
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: GraphBatch, _: int
     ) -> None:
-        """Advance the bar."""
-        if self._progress is not None and self._bar is not None:
+        """Count a step."""
+        if trainer.is_global_zero:
             self._samples += len(batch)
-            elapsed = self._progress.tasks[0].elapsed or 0.0
-            rate = f"{self._samples / elapsed:,.0f} samples/s" if elapsed > 0 else ""
-            self._progress.update(self._bar, completed=number + 1, note=rate)
+            self._advance(note=f"{self._samples / max(monotonic() - self._began, 1e-9):,.0f} samples/s")
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Print losses and validation metrics."""
-        if self._progress is None:
-            return
+        """Tell losses and validation metrics."""
+        self._counting.close()
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        metrics = "  ".join(
-            f"{spelt(name.removeprefix('valid_'))} {value:.4{'g' if '.' in name else 'f'}}"
-            for name, value in brief(found).items()
-            if name.startswith("valid_") and name != "valid_loss"
-        )
-        line = f"epoch {trainer.current_epoch + 1:>3}  training loss {found['train_loss']:.4f}  "
-        self.says(f"{line}validation loss {found['valid_loss']:.4f}  {metrics}")
+        if self.run:
+            self._latest = f", valid {found[f'valid_{self.metric}']:.3f}"
+        elif trainer.is_global_zero:
+            self.observer.says(line(trainer.current_epoch + 1, found))
 
-    def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        """Remove the bar."""
-        if self._progress is not None:
-            self._progress.stop()
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Count no further."""
+        self._counting.close()
+
+
+def line(epoch: int, found: dict[str, float]) -> str:
+    """The losses and metrics of an epoch.
+
+    Example:
+        >>> line(3, {"train_loss": 0.5, "valid_loss": 0.25, "valid_macro_f1": 0.75})
+        'epoch   3  training loss 0.5000  validation loss 0.2500  macro f1 0.7500'
+    """
+    metrics = "  ".join(
+        f"{spelt(name.removeprefix('valid_'))} {value:.4{'g' if '.' in name else 'f'}}"
+        for name, value in brief(found).items()
+        if name.startswith("valid_") and name != "valid_loss"
+    )
+    losses = f"training loss {found['train_loss']:.4f}  validation loss {found['valid_loss']:.4f}"
+    return f"epoch {epoch:>3}  {losses}  {metrics}"

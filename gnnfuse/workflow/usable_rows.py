@@ -10,6 +10,7 @@ from gnnfuse.data.rejects import Reject
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import NodeType
 from gnnfuse.reading import Survey, UsableSamples, UsableStream, survey
+from gnnfuse.tables import TableSamples, TableStream
 from gnnfuse.workflow.cached_nodes import cached_nodes
 from gnnfuse.workflow.early_checks import check_model
 from gnnfuse.workflow.fit_request import FitRequest
@@ -72,14 +73,19 @@ def _nodes(request: FitRequest, split: SplitTable) -> tuple[NodeType, ...]:
     check_model(options, request.columns, some)
     if options.encoders.cache is None:
         return nodes
+    samples: TableSamples | UsableStream
+    if isinstance(rows.samples, TableStream):  # its length is known by now
+        samples = UsableStream(rows.samples, _rows_of(()), {}, rows.num_rows)
+    else:
+        samples = rows.samples
     return cached_nodes(
-        nodes, rows.samples, options.encoders, rows=rows.num_rows, on_error=options.on_error, config=request.config,
+        nodes, samples, options.encoders, on_error=options.on_error, config=request.config,
         observer=request.observer,
     )  # fmt: skip
 
 
 def _survey(request: FitRequest, split: SplitTable, nodes: tuple[NodeType, ...]) -> TableSurvey:
-    with request.observer.counting("reading rows", split.rows.num_rows) as advance:
+    with request.observer.begins("reading rows", split.rows.num_rows) as advance:
         return survey(
             GraphBuilder(nodes),
             split.rows.samples,

@@ -1,26 +1,30 @@
 import gc
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
 import pytest
 from lightning.pytorch.callbacks import Callback
 
+from gnnfuse.bench import run
 from gnnfuse.bench.bench_task import BenchTask
 from gnnfuse.bench.examination import Examination
 from gnnfuse.bench.plots import write_plots
 from gnnfuse.bench.report import write_report
-from gnnfuse.bench.results import Results, Row, Spread, summary
+from gnnfuse.bench.results import Results, Spread, summary
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.bench.tasks.digit_graphs import EDGE_RULES, node_types
 from gnnfuse.data import Dataset, HeldOut, digits
 from gnnfuse.edges import Window
 from gnnfuse.fusion import Concat
 from gnnfuse.nodes import TextTokens
+from gnnfuse.observer import Advance, Observer
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification
-from gnnfuse.train import FitConfig
+from gnnfuse.train import FitConfig, fit_task
 from gnnfuse.workflow.models import ModelName, expand, make_model
 
 KEYS = {
@@ -36,18 +40,17 @@ KEYS = {
 }
 
 
-class Silent:
+class Told(Observer):
     def __init__(self) -> None:
-        self.rows: list[str] = []
+        self.lines: list[str] = []
+        self.counted: list[str] = []
 
-    def reading(self, samples: int) -> Callable[[], None]:
-        return lambda: None
+    def says(self, message: object) -> None:
+        self.lines.append(str(message))
 
-    def training(self, model: str, seed: int, metric: str) -> Sequence[Callback]:
-        return []
-
-    def finished(self, results: Results, row: Row) -> None:
-        self.rows.append(f"{row.model} {row.seed}")
+    def begins(self, what: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        self.counted.append(what)
+        return super().begins(what, total)
 
 
 def small_task() -> BenchTask:
@@ -64,23 +67,26 @@ def small_task() -> BenchTask:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path, list[str]]:
-    out, observer = tmp_path_factory.mktemp("bench"), Silent()
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Results, Path, Told]:
+    out, observer = tmp_path_factory.mktemp("bench"), Told()
     models = ("graph", "joint_transformer", "modality_attention", "concat", "unimodal")
     gc.freeze()  # each of 14 measurements of memory collects garbage, and would look through what other tests left
     results = run_benchmark(small_task(), BenchConfig(models=models, seeds=2, device="cpu"), observer, out=out)
-    return results, out, observer.rows
+    return results, out, observer
 
 
-def test_every_model_runs_with_every_seed(finished: tuple[Results, Path, list[str]]) -> None:
+def test_every_model_runs_with_every_seed(finished: tuple[Results, Path, Told]) -> None:
     results, _, told = finished
     names = ["graph", "joint_transformer", "modality_attention", "concat"]
     names += [f"unimodal:{modality}" for modality in ("audio", "image", "text")]
-    assert told == [f"{name} {seed}" for name in names for seed in (0, 1)]
+    assert [(row.model, row.seed) for row in results.rows] == [(name, seed) for name in names for seed in (0, 1)]
     assert results.models() == names
+    assert [line.split()[0] for line in told.lines] == ["model", *names]  # a line per model, below its headings
+    assert len({len(line) for line in told.lines}) == 1
+    assert "concat, seed 1, epoch 1/1" in told.counted
 
 
-def test_the_result_file_has_the_promised_keys(finished: tuple[Results, Path, list[str]]) -> None:
+def test_the_result_file_has_the_promised_keys(finished: tuple[Results, Path, Told]) -> None:
     results, out, _ = finished
     written = json.loads((out / "results.json").read_text())
     assert {"task", "splits", "environment", "rows"} <= written.keys()
@@ -93,7 +99,7 @@ def test_the_result_file_has_the_promised_keys(finished: tuple[Results, Path, li
         assert row["epochs"] == 1
 
 
-def test_accuracy_by_operation_adds_up(finished: tuple[Results, Path, list[str]]) -> None:
+def test_accuracy_by_operation_adds_up(finished: tuple[Results, Path, Told]) -> None:
     results, _, _ = finished
     operations = small_task().dataset.groups["operation"]
     counts: dict[str, int] = {}
@@ -120,11 +126,9 @@ def test_training_never_sees_the_test_split(monkeypatch: pytest.MonkeyPatch, tmp
     test_ids = set(task.dataset.tests["test"].ids)
     opened: list[str] = []
 
-    class Watching(Silent):
-        def training(self, model: str, seed: int, metric: str) -> Sequence[Callback]:
-            return [SeesIds(test_ids, opened)]
-
-    run_benchmark(task, BenchConfig(models=("concat",), seeds=1, device="cpu"), Watching(), out=tmp_path)
+    watch = partial(fit_task, callbacks=[SeesIds(test_ids, opened)])
+    monkeypatch.setattr(run, "fit_task", lambda *given, callbacks: watch(*given))
+    run_benchmark(task, BenchConfig(models=("concat",), seeds=1, device="cpu"), Observer(), out=tmp_path)
     assert opened
     assert not test_ids & set(opened)
 
@@ -168,7 +172,7 @@ def test_names_expand_and_near_ones_are_suggested() -> None:
 
 
 def test_the_report_states_means_spread_ceilings_and_budget(
-    finished: tuple[Results, Path, list[str]], tmp_path: Path
+    finished: tuple[Results, Path, Told], tmp_path: Path
 ) -> None:
     results, _, _ = finished
     text = write_report(results, tmp_path, {"scores.png": "Accuracy"}).read_text()
@@ -215,7 +219,7 @@ def test_models_are_compared_by_the_metric_of_the_task(
     target: str, metric: str, higher: bool, by_group: str, tmp_path: Path
 ) -> None:
     config = BenchConfig(models=("graph", "unimodal"), seeds=1, device="cpu")
-    results = run_benchmark(words_task(target), config, Silent(), out=tmp_path)
+    results = run_benchmark(words_task(target), config, Observer(), out=tmp_path)
     assert (results.metric, results.higher_is_better, results.sample_metric) == (metric, higher, by_group)
     scores = {row.model: row.test[metric] for row in results.rows}
     best = (max if higher else min)(scores, key=lambda model: scores[model])
@@ -238,7 +242,9 @@ def test_spread_is_the_sample_standard_deviation() -> None:
 
 def test_too_little_time_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected more time"):
-        run_benchmark(small_task(), BenchConfig(models=("graph",), minutes=0.001, device="cpu"), Silent(), out=tmp_path)
+        run_benchmark(
+            small_task(), BenchConfig(models=("graph",), minutes=0.001, device="cpu"), Observer(), out=tmp_path
+        )
 
 
 @pytest.mark.usefixtures("unchecked")

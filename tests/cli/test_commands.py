@@ -128,7 +128,7 @@ def found_here(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     def put(status: Any) -> None:
         finding = diagnosis.Finding("thing", status, "as found [here]", "mend it")
         found = diagnosis.Diagnosis((diagnosis.Section("Versions", (finding,)),))
-        monkeypatch.setattr(diagnosis, "doctor", lambda *, tell, quick: tell("looking") or found)
+        monkeypatch.setattr(diagnosis, "doctor", lambda *, quick, observer: observer.says("looking") or found)
 
     return put
 

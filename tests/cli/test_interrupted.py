@@ -13,12 +13,11 @@ from rich.console import Console
 from torch.utils.data import DataLoader
 
 from gnnfuse.cli import commands as cli
-from gnnfuse.progress_output import progress_console
 from gnnfuse.reading.read_in_order import read_in_order
 from gnnfuse.reading.worker import Loading, worker_context
 from gnnfuse.sample import Sample, SignalError
 from gnnfuse.tables import TableError
-from gnnfuse.workflow import Terminal
+from gnnfuse.terminal import Terminal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pipes, signals and /dev/full")
 
@@ -61,8 +60,7 @@ def test_progress_that_cannot_be_written_is_dropped(kind: str, monkeypatch: pyte
     def command() -> None:
         terminal = Terminal()
         terminal.says("a line")
-        terminal.measured("test", {"accuracy": 1.0})
-        with terminal.counting("reading", 3) as advance:
+        with terminal.begins("reading", 3) as advance:
             advance()
         done.append(True)
 
@@ -73,10 +71,12 @@ def test_progress_that_cannot_be_written_is_dropped(kind: str, monkeypatch: pyte
 
 
 def test_progress_goes_where_standard_output_is(capsys: pytest.CaptureFixture[str]) -> None:
-    progress_console().print("out")
-    progress_console(stderr=True).print("error")
-    assert capsys.readouterr() == ("out\n", "error\n")
-    assert progress_console().is_terminal is Console().is_terminal
+    for terminal in (Terminal(), Terminal(stderr=True)):
+        with terminal.begins("nobody sees this", 1) as advance:
+            advance()
+        terminal.says("a [line]")
+    assert capsys.readouterr() == ("a [line]\n", "a [line]\n")
+    assert Terminal().console.is_terminal is Console().is_terminal
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])

@@ -16,7 +16,9 @@ import pytest
 import gnnfuse
 from gnnfuse.cli import answers, cache
 from gnnfuse.cli import fit as fit_command
-from gnnfuse.workflow import Encoders, FitOptions, default_config
+from gnnfuse.encoders import Encoders
+from gnnfuse.tables import ColumnOptions, OpenOptions
+from gnnfuse.workflow import FitOptions, default_config
 from tests.conftest import Run
 
 SMALL = ("--dim", 8, "--depth", 1, "--epochs", 1, "--device", "cpu")
@@ -50,19 +52,23 @@ def fields_of(kind: Any) -> dict[str, Any]:
     return {field.name: None if field.default is MISSING else field.default for field in fields(kind)}
 
 
+def flat(call: dict[str, Any]) -> dict[str, Any]:
+    """Options of a command, from the arguments of its call: those that are dataclasses are several options."""
+    encoders = fields_of(Encoders)
+    named = {f"{kind}_encoder": encoders.pop(kind) for kind in ("image", "audio", "text")}
+    groups = {"columns": fields_of(ColumnOptions), "opening": fields_of(OpenOptions), "encoders": {**encoders, **named}}
+    groups["opening"]["blank"] = groups["opening"].pop("blanks")
+    for name, group in groups.items():
+        if name in call:
+            del call[name]
+            call |= group
+    return call
+
+
 def test_the_command_has_every_option_of_the_call_with_its_default() -> None:
-    config = vars(default_config())
-    call = {**config, **fields_of(FitOptions), **fields_of(Encoders), **parameters(gnnfuse.fit)}
-    encoders = {"image": "image_encoder", "audio": "audio_encoder", "text": "text_encoder"}
-    call |= {encoders.get(name, name): value for name, value in fields_of(Encoders).items()}
+    call = flat({**vars(default_config()), **fields_of(FitOptions), **parameters(gnnfuse.fit)})
     call["minutes"], call["log"] = call.pop("seconds"), call.pop("logs") or None  # as they are called there
-    for name in (
-        "options",
-        "config",
-        "encoders",
-        "observer",
-        "progress",
-    ):  # objects, and what the terminal does itself
+    for name in ("options", "config", "observer", "progress"):  # objects, and what the terminal does itself
         del call[name]
     found = parameters(fit_command.fit)
     assert found.pop("threads") is None  # of the process, which a call leaves alone
@@ -72,17 +78,19 @@ def test_the_command_has_every_option_of_the_call_with_its_default() -> None:
 
 @pytest.mark.parametrize("name", ["predict", "embed"])
 def test_commands_that_answer_have_the_options_of_their_calls(name: str) -> None:
-    call = parameters(getattr(gnnfuse, name))
+    call = flat(parameters(getattr(gnnfuse, name)))
     for own in ("note", "classes", "observer"):  # for tasks that are no folder, own classes, and the terminal
         del call[own]
     assert parameters(getattr(answers, name)) == {**call, "threads": None}
 
 
 def test_the_cache_command_has_the_options_of_its_call() -> None:
-    call = parameters(gnnfuse.cache)
-    call["table"], call["out"] = call.pop("source"), call.pop("folder")
-    for own in ("begin", "advance"):
-        del call[own]
+    call = flat(parameters(gnnfuse.cache))
+    call["out"] = call.pop("folder")
+    others = ("fine_tune", "cache", "cache_dtype")  # of encoders, in training
+    roles = ("text_file", "rows", "features", "target", "id", "split", "group")
+    for name in (*others, *roles, "observer"):
+        del call[name]
     call["workers"] = 2  # a script without a main guard could not start processes
     assert parameters(cache.cache) == {**call, "threads": None}
 

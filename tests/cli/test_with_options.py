@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from gnnfuse import workflow
-from gnnfuse.workflow import Encoders, FitOptions, default_config
+from gnnfuse.encoders import Encoders
+from gnnfuse.tables import ColumnOptions, OpenOptions
+from gnnfuse.workflow import FitOptions, default_config
 from tests.conftest import Run
 
 GIVEN = (
@@ -20,6 +22,7 @@ GIVEN = (
     *("--precision", "bf16-mixed", "--devices", 2, "--num-nodes", 2, "--strategy", "ddp", "--accumulate", 2),
     *("--compile", "--shuffle-buffer", 2, "--every-seconds", 0, "--log", "csv", "--resume"),
 )
+COLUMNS = ("--text", "", "--image", "photo", "--target", "a", "--target", "b", "--id", "name", "--ignore", "c")
 
 
 def usual(found: Any, default: Any) -> set[str]:
@@ -35,11 +38,12 @@ def test_every_option_of_fit_reaches_the_call(run: Run, monkeypatch: pytest.Monk
         raise ValueError("far enough")
 
     monkeypatch.setattr(workflow, "fit", call)
-    code, _, told = run("fit", "table.csv", "--out", "model", *GIVEN, "--media", "m", "--blank", "-", "--text", "")
+    code, _, told = run("fit", "table.csv", "--out", "model", *GIVEN, "--media", "m", "--blank", "-", *COLUMNS)
     assert (code, "far enough" in told) == (2, True), told
     options, config = caught["options"], caught["config"]
     assert usual(options, FitOptions()) == {"model"}  # another has no readout to choose
     assert usual(options.encoders, Encoders()) == {"fine_tune"}  # excludes a cache
     assert usual(config, default_config()) == {"augment", "progress"}  # `fit` and the terminal do these
-    assert (caught["media"], caught["blanks"], caught["text"]) == (Path("m"), ["-"], [])
+    assert caught["opening"] == OpenOptions(media=Path("m"), blanks=["-"])
+    assert caught["columns"] == ColumnOptions(text=[], image="photo", target=["a", "b"], id="name", ignore="c")
     assert (config.seconds, config.patience, config.logs) == (60.0, None, ("csv",))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gnnfuse.tables import Columns, TableError, guess_columns, open_table
+from gnnfuse.tables import ColumnOptions, Columns, TableError, guess_columns, open_table
 
 WORDS = ("a small cat", "two dogs on the lawn", "nobody there", "the owl", "grass")
 
@@ -58,7 +58,7 @@ def test_every_column_has_a_role_and_a_reason(tmp_path: Path) -> None:
 def test_what_is_given_is_not_guessed() -> None:
     texts = ["color", "caption"]
     table = open_table(rows())
-    found = guess_columns(table, image=["back"], text=texts, target=["height"], id="counter", group="color")
+    found = guess_columns(table, ColumnOptions(image="back", text=texts, target="height", id="counter", group="color"))
     assert found.columns.image == ("back",)
     assert found.columns.text == ("color", "caption")
     assert found.columns.target == ("height",)
@@ -68,8 +68,8 @@ def test_what_is_given_is_not_guessed() -> None:
     assert roles["front"][0] == "unused"
     assert "image is given" in roles["front"][1]
     assert roles["color"] == ("group, text", "given")
-    assert guess_columns(open_table(rows()), features=[], split="split").columns.features == ()
-    assert guess_columns(table, group="caption").columns.text == ()
+    assert guess_columns(open_table(rows()), ColumnOptions(features=[], split="split")).columns.features == ()
+    assert guess_columns(table, ColumnOptions(group="caption")).columns.text == ()
 
 
 def test_a_few_damaged_cells_do_not_hide_a_column() -> None:
@@ -109,7 +109,7 @@ def test_ids_that_come_twice_are_no_ids() -> None:
 
 def test_one_column_cannot_be_two_signals() -> None:
     with pytest.raises(TableError, match="given as image and again as text"):
-        guess_columns(open_table(rows()), image=["back"], text=["back"])
+        guess_columns(open_table(rows()), ColumnOptions(image="back", text="back"))
 
 
 def test_words_for_empty_cells_do_not_hide_a_column_of_numbers() -> None:
@@ -147,19 +147,19 @@ def test_a_guessed_id_tells_all_rows_apart() -> None:
 )
 def test_given_ids_that_do_not_tell_rows_apart_are_refused(ids: list[str], message: str) -> None:
     with pytest.raises(TableError, match=message):
-        guess_columns(open_table([{"id": name} for name in ids]), id="id")
+        guess_columns(open_table([{"id": name} for name in ids]), ColumnOptions(id="id"))
 
 
 def test_what_is_ignored_is_unused() -> None:
     table = open_table(rows())
-    found = guess_columns(table, ignore=["front", "label", "sample_id"])
+    found = guess_columns(table, ColumnOptions(ignore=["front", "label", "sample_id"]))
     assert found.columns.image == ("back",)
     assert (found.columns.target, found.columns.id) == ((), None)
     assert {guess.reason for guess in found.account if guess.column in ("front", "label", "sample_id")} == {"ignored"}
     with pytest.raises(TableError, match="unknown column 'frnt', did you mean 'front'"):
-        guess_columns(table, ignore=["frnt"])
+        guess_columns(table, ColumnOptions(ignore="frnt"))
     with pytest.raises(TableError, match="'back' is given as image and again to be ignored"):
-        guess_columns(table, image=["back"], ignore="back")
+        guess_columns(table, ColumnOptions(image="back", ignore="back"))
 
 
 def test_many_alike_columns_are_shown_as_one() -> None:

@@ -10,7 +10,7 @@ import soundfile
 from PIL import Image
 
 from gnnfuse.sample import Sample, read_audio, read_image
-from gnnfuse.tables import Guess, guess_columns, named_files, open_table
+from gnnfuse.tables import ColumnOptions, Guess, guess_columns, named_files, open_table
 
 PICTURES = {  # ending -> Pillow's name of the format
     **{"jfif": "JPEG", "JPG_large": "JPEG", "mpo": "MPO", "ico": "ICO", "j2k": "JPEG2000", "jp2": "JPEG2000"},
@@ -36,7 +36,7 @@ def recording(kind: str) -> bytes:
 
 def guess(folder: Path | None, cells: list[object], **given: list[str]) -> Guess:
     table = open_table([{"photo": cell, "n": n % 3 + 0.5} for n, cell in enumerate(cells)], media=folder)
-    return guess_columns(table, **given)  # type: ignore[arg-type]  # roles that take lists
+    return guess_columns(table, ColumnOptions(**given))  # type: ignore[arg-type]  # roles that take lists
 
 
 def unused(folder: Path | None, cells: list[object]) -> str:

@@ -14,6 +14,7 @@ from PIL import Image
 from gnnfuse.nodes import Features
 from gnnfuse.sample import Sample, SignalError, Unreadable, read_audio, read_image, read_rows, read_text, with_rest_of
 from gnnfuse.tables import (
+    ColumnOptions,
     Columns,
     NumberCells,
     TableError,
@@ -192,7 +193,7 @@ def test_unknown_columns_are_refused_with_near_ones() -> None:
     with pytest.raises(TableError, match="unknown column 'foto', did you mean 'photo'"):
         TableSamples(table, Columns(image=("foto",)))
     with pytest.raises(TableError, match="unknown column 'captoin', did you mean 'caption'"):
-        guess_columns(table, text=["captoin"])
+        guess_columns(table, ColumnOptions(text="captoin"))
     with pytest.raises(TableError, match="given as image and again as text"):
         Columns(image=("photo",), text=("photo",))
 

@@ -121,13 +121,16 @@ def train(request: dict[str, Any]) -> dict[str, Any]:
 
 def fit_table(request: dict[str, Any]) -> dict[str, Any]:
     """What one process does that fits on a table."""
+    from gnnfuse.tables import ColumnOptions
     from gnnfuse.workflow import FitOptions, default_config, fit
 
     torch.set_num_threads(1)
     table = [{"word": word, "label": word} for word in WORDS * 6]
     config = default_config(epochs=1, batch_size=8, device="cpu", devices=request["processes"])
     options = FitOptions(dim=8, depth=1)
-    fitted = fit(table, out=request["out"], text=["word"], target=["label"], options=options, config=config)
+    fitted = fit(
+        table, out=request["out"], columns=ColumnOptions(text="word", target="label"), options=options, config=config
+    )
     return {"metrics": fitted.metrics, "best": fitted.report.best}
 
 

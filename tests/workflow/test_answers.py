@@ -12,10 +12,11 @@ import pytest
 from gnnfuse.fusion import JointTransformer
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import TextTokens
+from gnnfuse.observer import Observer
 from gnnfuse.sample import Sample
 from gnnfuse.tables import Columns
 from gnnfuse.tasks import Classification
-from gnnfuse.workflow import Observer, predict
+from gnnfuse.workflow import predict
 from gnnfuse.workflow.answer_table import check_place
 from gnnfuse.workflow.array_file import writing_array
 from gnnfuse.workflow.row_writers import writing
@@ -31,8 +32,8 @@ class Told(Observer):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def says(self, line: str) -> None:
-        self.lines.append(line)
+    def says(self, message: object) -> None:
+        self.lines.append(str(message))
 
 
 def task(classes: tuple[str, ...] = CLASSES) -> Classification:

@@ -10,9 +10,11 @@ import pytest
 
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Features, TextTokens
+from gnnfuse.observer import Advance, Observer
 from gnnfuse.sample import Rows, Sample
+from gnnfuse.tables import ColumnOptions
 from gnnfuse.train.graphs import graph_bytes, prepare
-from gnnfuse.workflow import FitOptions, Observer, default_config, fit, training_samples
+from gnnfuse.workflow import FitOptions, default_config, fit, training_samples
 
 
 class Counting(Observer):
@@ -22,15 +24,15 @@ class Counting(Observer):
         self.counted: dict[str, int] = {}
         self.said: list[str] = []
 
-    def says(self, line: str) -> None:
-        self.said.append(line)
+    def says(self, message: object) -> None:
+        self.said.append(str(message))
 
     @contextmanager
-    def counting(self, what: str, total: int | None) -> Iterator[Callable[[], object]]:
+    def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
         self.counted[what] = 0
 
-        def advance() -> None:
-            self.counted[what] += 1
+        def advance(done: int = 1, *, note: str | None = None) -> None:
+            self.counted[what] += done
 
         yield advance
 
@@ -42,8 +44,8 @@ def words(label: Callable[[int], object]) -> list[dict[str, object]]:
 def run(folder: Path, table: list[dict[str, object]], observer: Observer | None = None, **options: Any) -> Any:
     chosen = FitOptions(**{"dim": 8, "depth": 1, **options})
     config = default_config(epochs=1, device="cpu", batch_size=8)
-    given: dict[str, Any] = {"text": ["keys"], "features": ["size"], "target": ["label"]}
-    return fit(table, out=folder, options=chosen, config=config, observer=observer, **given)
+    columns = ColumnOptions(text="keys", features="size", target="label")
+    return fit(table, out=folder, columns=columns, options=chosen, config=config, observer=observer)
 
 
 def even(number: int) -> str:
@@ -100,7 +102,7 @@ def test_one_signal_alone_is_named_as_its_column_is(tmp_path: Path) -> None:
 
 def test_a_table_without_a_target_names_the_option(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"found no target column; name it by --target \(target=\), one of .*species"):
-        fit([{"text": "it purrs", "species": "cat"}] * 9, out=tmp_path, text=["text"])
+        fit([{"text": "it purrs", "species": "cat"}] * 9, out=tmp_path, columns=ColumnOptions(text="text"))
 
 
 def test_memory_of_graphs_is_told_from_some_of_them() -> None:

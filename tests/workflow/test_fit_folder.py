@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gnnfuse.data.rejects import write_rejects
+from gnnfuse.encoders import Encoders
 from gnnfuse.workflow.fit_folder import CHECKPOINTS, check_fit_folder, only_run
-from gnnfuse.workflow.table_nodes import Encoders
 
 CSV = "text,label\n" + "a cat,cat\na dog,dog\n" * 10
 

@@ -13,6 +13,7 @@ from PIL import Image
 from gnnfuse.graph import NumberTarget
 from gnnfuse.nodes import Features
 from gnnfuse.saving import from_pretrained
+from gnnfuse.tables import ColumnOptions, OpenOptions
 from gnnfuse.tables.arrow_rows import ArrowRows
 from gnnfuse.tasks import Task
 from gnnfuse.workflow import FitOptions, default_config, fit, table_splits
@@ -179,19 +180,27 @@ def test_answers_are_those_of_the_table_in_memory(pets: Path, run: Run, workers:
 def test_a_stream_is_learned_from(tmp_path: Path) -> None:
     table = [{"text": word, "label": word} for word in ("yes", "no") * 60]
     found = fit(
-        table, out=tmp_path, text=["text"], target=["label"], streaming=True, options=FitOptions(dim=16, depth=1),
+        table,
+        out=tmp_path,
+        columns=ColumnOptions(text="text", target="label"),
+        opening=OpenOptions(streaming=True),
+        options=FitOptions(dim=16, depth=1),
         config=default_config(epochs=12, batch_size=8, device="cpu", shuffle_buffer=16),
-    )  # fmt: skip
+    )
     assert found.metrics["test"]["accuracy"] == 1.0
 
 
 def test_a_run_on_a_stream_goes_on_to_the_same_end(pets: Path, tmp_path: Path) -> None:
     def go(name: str, **more: Any) -> bytes:
         fit(
-            pets, out=tmp_path / name, id="name", text=["caption"], image=[], audio=[], features=["weight"],
-            target=["species"], streaming=True, options=FitOptions(dim=8, depth=1),
-            config=default_config(epochs=3, batch_size=8, device="cpu"), **more,
-        )  # fmt: skip
+            pets,
+            out=tmp_path / name,
+            columns=ColumnOptions(id="name", text="caption", image=[], audio=[], features="weight", target="species"),
+            opening=OpenOptions(streaming=True),
+            options=FitOptions(dim=8, depth=1),
+            config=default_config(epochs=3, batch_size=8, device="cpu"),
+            **more,
+        )
         return (tmp_path / name / "model.safetensors").read_bytes()
 
     whole = go("whole")

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,14 @@ import torch
 from PIL import Image
 
 from gnnfuse import fit_defaults
+from gnnfuse.observer import Advance, Observer
 from gnnfuse.saving import from_pretrained
-from gnnfuse.tables import Blanks, Columns, Guess, open_table
+from gnnfuse.tables import Blanks, ColumnOptions, Columns, OpenOptions, open_table
 from gnnfuse.tasks import BinaryCrossEntropy, Classification, CrossEntropy, MultiLabel, Regression, Task
 from gnnfuse.train import evaluate
 from gnnfuse.workflow import (
     FitOptions,
     Fitted,
-    Observer,
     TableNote,
     default_config,
     embed,
@@ -39,6 +39,7 @@ from gnnfuse.workflow.table_plan import plan_table
 
 ROWS = 40
 SMALL = FitOptions(dim=16, depth=1)
+WORDS = ColumnOptions(text="text", target="label")
 
 
 def quick(**changes: Any) -> Any:
@@ -66,7 +67,9 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def fitted(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     out = tmp_path_factory.mktemp("model")
-    return fit(media / "pets.csv", out=out, id="name", target=["species"], options=SMALL, config=quick())
+    return fit(
+        media / "pets.csv", out=out, columns=ColumnOptions(id="name", target="species"), options=SMALL, config=quick()
+    )
 
 
 def weights_of(task: Task) -> tuple[float, ...] | None:
@@ -147,7 +150,12 @@ def test_a_missing_column_is_a_missing_modality(fitted: Fitted, media: Path, tmp
     said: list[str] = []
     for name, table in (("without", without), ("emptied", emptied)):
         predict(
-            fitted.folder, table, out=tmp_path / f"{name}.csv", media=media, device="cpu", observer=Told(said.append)
+            fitted.folder,
+            table,
+            out=tmp_path / f"{name}.csv",
+            opening=OpenOptions(media=media),
+            device="cpu",
+            observer=Told(said.append),
         )
     assert (tmp_path / "without.csv").read_text() == (tmp_path / "emptied.csv").read_text()
     assert f"missing columns, taken for empty: {column}" in said
@@ -185,11 +193,11 @@ def test_answers_never_replace_the_table(fitted: Fitted, media: Path, tmp_path: 
     (tmp_path / "link.csv").symlink_to(table)
     for out in (table, tmp_path / "link.csv"):
         with pytest.raises(ValueError, match="found the table itself"):
-            predict(fitted.folder, table, out=out, media=media, device="cpu")
+            predict(fitted.folder, table, out=out, opening=OpenOptions(media=media), device="cpu")
     assert table.read_bytes() == rows
     (tmp_path / "vectors.parquet").write_bytes(b"a part of it")
     with pytest.raises(ValueError, match="found a file of the table's folder"):
-        embed(fitted.folder, tmp_path, out=tmp_path / "vectors.parquet", media=media, device="cpu")
+        embed(fitted.folder, tmp_path, out=tmp_path / "vectors.parquet", opening=OpenOptions(media=media), device="cpu")
     assert (tmp_path / "vectors.parquet").read_bytes() == b"a part of it"
 
 
@@ -207,7 +215,7 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
 
     def said(on_error: Any) -> list[dict[str, str]]:
         out = tmp_path / f"{on_error}.csv"
-        predict(fitted.folder, table, out=out, media=tmp_path, on_error=on_error, device="cpu")
+        predict(fitted.folder, table, out=out, opening=OpenOptions(media=tmp_path), on_error=on_error, device="cpu")
         return rows_of(out)
 
     with pytest.raises(ValueError, match="row 2, 'b', column 'photo': found unreadable picture"):
@@ -217,7 +225,7 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
     assert [row["name"] for row in said("skip")] == ["a"]
     (reject,) = rows_of(tmp_path / "skip.csv.rejects.csv")
     assert (reject["row"], reject["id"], reject["column"], reject["left_out"]) == ("2", "b", "photo", "row")
-    predict(fitted.folder, table[:1], out=tmp_path / "skip.csv", media=tmp_path, device="cpu")
+    predict(fitted.folder, table[:1], out=tmp_path / "skip.csv", opening=OpenOptions(media=tmp_path), device="cpu")
     assert not (tmp_path / "skip.csv.rejects.csv").exists()  # it was of the answers before
     predict(fitted.folder, [{**table[1], "photo": ""}], out=tmp_path / "empty.csv", device="cpu")
     together, alone = said("missing")[1], rows_of(tmp_path / "empty.csv")[0]
@@ -230,7 +238,11 @@ def test_a_number_that_cannot_be_read_costs_its_cell_alone(tmp_path: Path) -> No
     table = [{**row, "x": "a lot" if number % 7 == 0 else str(row["x"])} for number, row in enumerate(numbers_table())]
     options = FitOptions(dim=16, depth=1, on_error="missing")
     found = fit(
-        table, out=tmp_path / "model", features=["x", "y"], target=["both"], options=options, config=quick(epochs=1)
+        table,
+        out=tmp_path / "model",
+        columns=ColumnOptions(features=["x", "y"], target="both"),
+        options=options,
+        config=quick(epochs=1),
     )
     rejects = rows_of(tmp_path / "model" / "rejects.csv")
     assert {(each["column"], each["left_out"]) for each in rejects} == {("x", "cell")}
@@ -254,9 +266,12 @@ def numbers_table() -> list[dict[str, object]]:
 
 def test_several_numbers_are_a_vector(tmp_path: Path) -> None:
     found = fit(
-        numbers_table(), out=tmp_path / "model", features=["x", "y"], target=["both", "less"], options=SMALL,
+        numbers_table(),
+        out=tmp_path / "model",
+        columns=ColumnOptions(features=["x", "y"], target=["both", "less"]),
+        options=SMALL,
         config=quick(),
-    )  # fmt: skip
+    )
     assert isinstance(found.task, Regression)
     assert (tmp_path / "model" / "predictions.png").exists()
     names = [
@@ -272,7 +287,9 @@ def test_several_numbers_are_a_vector(tmp_path: Path) -> None:
 def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
     tags = ["red|round", "red", "round", "blue|round"]
     table = [{"text": tags[number % 4] * 2, "tags": tags[number % 4]} for number in range(ROWS)]
-    found = fit(table, out=tmp_path / "model", text=["text"], target=["tags"], options=SMALL, config=quick())
+    found = fit(
+        table, out=tmp_path / "model", columns=ColumnOptions(text="text", target="tags"), options=SMALL, config=quick()
+    )
     assert isinstance(found.task, MultiLabel)
     assert found.task.classes == ("blue", "red", "round")
     assert (tmp_path / "model" / "labels.png").exists()
@@ -303,7 +320,8 @@ def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(
     ]
     table[5]["rude"] = None  # unknown, not absent
     said: list[str] = []
-    given: dict[str, Any] = {"text": ["text"], "target": ["toxic", "rude", "never"], "observer": Told(said.append)}
+    columns = ColumnOptions(text="text", target=["toxic", "rude", "never"])
+    given: dict[str, Any] = {"columns": columns, "observer": Told(said.append)}
     with pytest.raises(ValueError, match=r"1 of 40 rows have no target .*; fill columns 'toxic', 'rude', 'never'"):
         fit(table, out=tmp_path / "model", options=SMALL, config=quick(epochs=1), **given)
     options = replace(SMALL, on_error="skip")
@@ -349,10 +367,14 @@ def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> Non
     for source, streaming in ((table, False), (tmp_path / "a.csv", True)):
         said: list[str] = []
         found = fit(
-            source, out=tmp_path / f"model {streaming}", text=["text"], target=["tags"], streaming=streaming,
-            options=FitOptions(dim=16, depth=1, kind="multilabel"), config=quick(epochs=1),
+            source,
+            out=tmp_path / f"model {streaming}",
+            columns=ColumnOptions(text="text", target="tags"),
+            opening=OpenOptions(streaming=streaming),
+            options=FitOptions(dim=16, depth=1, kind="multilabel"),
+            config=quick(epochs=1),
             observer=Told(said.append),
-        )  # fmt: skip
+        )
         assert isinstance(found.task, MultiLabel)
         assert "10 rows have no labels: an empty cell of column 'tags' means none" in said
         assert json.loads((found.folder / "results.json").read_text())["rows"]["in"] == ROWS
@@ -363,15 +385,22 @@ def test_words_for_empty_cells_are_said_and_kept_with_the_model(tmp_path: Path) 
     table = [{**row, "x": "NA" if n % 3 else str(row["x"]), "n": "-"} for n, row in enumerate(numbers_table())]
     said: list[str] = []
 
-    def run(name: str, **options: Any) -> Fitted:
+    def run(name: str, **given: Any) -> Fitted:
+        opening = OpenOptions(blanks=given.pop("blanks", None))
+        columns = ColumnOptions(target="both", ignore="less", **given)
         return fit(
-            table, out=tmp_path / name, target=["both"], ignore=["less"], options=SMALL, config=quick(epochs=1),
-            observer=Told(said.append), **options,
-        )  # fmt: skip
+            table,
+            out=tmp_path / name,
+            columns=columns,
+            opening=opening,
+            options=SMALL,
+            config=quick(epochs=1),
+            observer=Told(said.append),
+        )
 
     usual = run("usual")
     assert usual.columns.features == ("x", "y")
-    assert [line for line in said if "counts as empty" in line] == [
+    assert [line for line in said[1:] if "counts as empty" in line] == [
         f"column 'x': 'NA' counts as empty (26 of {ROWS} rows looked at); name other words by blanks= (--blank)"
     ]
     named = run("named", blanks=["NA", "-"], features=["x", "y", "n"])
@@ -385,7 +414,13 @@ def test_words_for_empty_cells_are_said_and_kept_with_the_model(tmp_path: Path) 
         assert rows_of(tmp_path / "word.csv") == rows_of(tmp_path / "empty.csv")
     with pytest.raises(ValueError, match="column 'x': found 'null' in column 'x'"):
         predict(named.folder, [{"x": "null", "y": "1"}], out=tmp_path / "said.csv", device="cpu")
-    predict(named.folder, [{"x": "null", "y": "1"}], out=tmp_path / "said.csv", device="cpu", blanks=["null"])
+    predict(
+        named.folder,
+        [{"x": "null", "y": "1"}],
+        out=tmp_path / "said.csv",
+        device="cpu",
+        opening=OpenOptions(blanks="null"),
+    )
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -395,16 +430,36 @@ def test_ids_come_out_as_they_stand_and_may_be_empty_or_come_again(
     numbers = pa.table({"name": pa.array([7, None, 7], pa.int32()), "word": ["a", "b", "c"]})
     for ending, read in (("parquet", pq.read_table), ("jsonl", None)):
         out = tmp_path / f"said.{ending}"
-        predict(fitted.folder, numbers, out=out, device="cpu", batch_size=2, workers=2, streaming=streaming)
+        predict(
+            fitted.folder,
+            numbers,
+            out=out,
+            device="cpu",
+            batch_size=2,
+            workers=2,
+            opening=OpenOptions(streaming=streaming),
+        )
         if read is None:
             assert [json.loads(line)["name"] for line in out.read_text().splitlines()] == [7, None, 7]
         else:
             assert pq.read_schema(out).field("name").type == pa.int32()
             assert read(out)["name"].to_pylist() == [7, None, 7]
     (tmp_path / "a.csv").write_bytes(b"name,word\n 000 ,a\n,b\n 000 ,c\n\xff,d\n")
-    predict(fitted.folder, tmp_path / "a.csv", out=tmp_path / "said.csv", device="cpu", streaming=streaming)
+    predict(
+        fitted.folder,
+        tmp_path / "a.csv",
+        out=tmp_path / "said.csv",
+        device="cpu",
+        opening=OpenOptions(streaming=streaming),
+    )
     assert [row["name"] for row in rows_of(tmp_path / "said.csv")] == [" 000 ", "", " 000 ", "\\xff"]
-    embed(fitted.folder, tmp_path / "a.csv", out=tmp_path / "said.npy", device="cpu", streaming=streaming)
+    embed(
+        fitted.folder,
+        tmp_path / "a.csv",
+        out=tmp_path / "said.npy",
+        device="cpu",
+        opening=OpenOptions(streaming=streaming),
+    )
     assert [row["name"] for row in rows_of(tmp_path / "said.npy.ids.csv")] == [" 000 ", "", " 000 ", "\\xff"]
 
 
@@ -425,9 +480,12 @@ def words_table() -> list[dict[str, object]]:
 
 def test_a_model_learns_what_a_column_says(tmp_path: Path) -> None:
     found = fit(
-        words_table() * 2, out=tmp_path, text=["text"], target=["label"], split=None, options=SMALL,
+        words_table() * 2,
+        out=tmp_path,
+        columns=WORDS,
+        options=SMALL,
         config=quick(epochs=12),
-    )  # fmt: skip
+    )
     assert found.metrics["test"]["accuracy"] == 1.0
 
 
@@ -438,9 +496,12 @@ def test_classes_that_training_does_not_know_stop_or_go(tmp_path: Path) -> None:
     def run(on_error: Any) -> Fitted:
         options = FitOptions(dim=16, depth=1, on_error=on_error)
         return fit(
-            table, out=tmp_path / on_error, text=["text"], target=["label"], split="part", options=options,
+            table,
+            out=tmp_path / on_error,
+            columns=ColumnOptions(text="text", target="label", split="part"),
+            options=options,
             config=quick(epochs=1),
-        )  # fmt: skip
+        )
 
     with pytest.raises(ValueError, match="row 23, 'row 23', column 'label': found class 'maybe' in the valid split"):
         run("stop")
@@ -452,9 +513,14 @@ def test_classes_that_training_does_not_know_stop_or_go(tmp_path: Path) -> None:
 def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path) -> None:
     def run(name: str, *, resume: bool = False, observer: Observer | None = None) -> Task:
         return fit(
-            media / "pets.csv", out=tmp_path / name, text=["word"], audio=[], id="name", target=["species"],
-            options=SMALL, config=quick(epochs=3), resume=resume, observer=observer,
-        ).task  # fmt: skip
+            media / "pets.csv",
+            out=tmp_path / name,
+            columns=ColumnOptions(text="word", audio=[], id="name", target="species"),
+            options=SMALL,
+            config=quick(epochs=3),
+            resume=resume,
+            observer=observer,
+        ).task
 
     whole = run("whole")
     with pytest.raises(RuntimeError, match="cut"):
@@ -474,7 +540,11 @@ def test_a_report_without_test_rows_says_so(tmp_path: Path) -> None:
     for row in table:
         row["label"] = f"{row['label']}|word"
     found = fit(
-        table, out=tmp_path, text=["text"], target=["label"], split="part", options=SMALL, config=quick(epochs=1)
+        table,
+        out=tmp_path,
+        columns=ColumnOptions(text="text", target="label", split="part"),
+        options=SMALL,
+        config=quick(epochs=1),
     )
     assert list(found.metrics) == ["valid"]
     report = (tmp_path / "report.md").read_text()
@@ -490,9 +560,13 @@ def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "W\u00f6rter.csv").write_text("text,label\n" + "ja,gr\u00fcn\nnein,rot\n" * 20, encoding="utf-8")
     said: list[str] = []
     fit(
-        tmp_path / "W\u00f6rter.csv", out=tmp_path / "model", text=["text"], target=["label"], options=SMALL,
-        config=quick(epochs=1), observer=Told(said.append),
-    )  # fmt: skip
+        tmp_path / "W\u00f6rter.csv",
+        out=tmp_path / "model",
+        columns=WORDS,
+        options=SMALL,
+        config=quick(epochs=1),
+        observer=Told(said.append),
+    )
     text = (tmp_path / "model" / "results.json").read_text(encoding="utf-8")
     assert "Infinity" not in text
     assert '"gr\u00fcn"' in text
@@ -510,7 +584,7 @@ def test_the_card_says_the_order_of_numbers(fitted: Fitted) -> None:
 
 def test_logs_lie_with_the_checkpoints(tmp_path: Path) -> None:
     config = quick(epochs=1, logs=("csv",))
-    fit(words_table(), out=tmp_path, text=["text"], target=["label"], options=SMALL, config=config)
+    fit(words_table(), out=tmp_path, columns=WORDS, options=SMALL, config=config)
     assert list((tmp_path / "checkpoints" / "logs" / "csv").rglob("metrics.csv"))
 
 
@@ -520,7 +594,13 @@ def test_a_model_is_saved_before_it_is_measured(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(fit_table, "evaluate", fails)
     with pytest.raises(RuntimeError, match="no memory left"):
-        fit(words_table(), out=tmp_path / "model", text=["text"], target=["label"], options=SMALL, config=quick())
+        fit(
+            words_table(),
+            out=tmp_path / "model",
+            columns=WORDS,
+            options=SMALL,
+            config=quick(),
+        )
     predict(tmp_path / "model", words_table(), out=tmp_path / "said.csv", device="cpu")
     assert len(rows_of(tmp_path / "said.csv")) == len(words_table())
     assert "| accuracy |" in (tmp_path / "model" / "README.md").read_text()
@@ -531,8 +611,13 @@ def test_a_refused_run_leaves_everything_of_the_one_before(tmp_path: Path) -> No
         options, resume = FitOptions(dim=16, depth=1, on_error="skip"), changes.pop("resume", False)
         config = quick(**{"epochs": 1, **changes})
         fit(
-            table, out=tmp_path, text=["text"], target=["label"], options=options, config=config, resume=resume
-        )  # fmt: skip
+            table,
+            out=tmp_path,
+            columns=WORDS,
+            options=options,
+            config=config,
+            resume=resume,
+        )
 
     run([*words_table(), {"text": "no label", "label": None}])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
@@ -558,17 +643,17 @@ def test_the_observer_is_told_columns_splits_and_metrics(media: Path, tmp_path: 
     fit(
         media / "pets.csv",
         out=tmp_path,
-        id="name",
-        target=["species"],
+        columns=ColumnOptions(id="name", target="species"),
         options=SMALL,
         config=quick(epochs=1),
         observer=told,
     )
-    assert said[0] == "columns"
+    assert said[0].startswith("name: id (given)\nphoto: image (")
     assert any(line.startswith("classification: ") for line in said)
     assert any("train" in line and "by rule" in line for line in said)
-    assert said[-1] == "measured test"
+    assert said[-1].startswith("test: accuracy ")
     assert told.counted["reading rows"] == ROWS
+    assert told.counted["epoch 1/1"] > 0
 
 
 def test_a_folder_that_fit_did_not_write_is_refused(fitted: Fitted, tmp_path: Path) -> None:
@@ -587,21 +672,15 @@ class Told(Observer):
         self.note = note
         self.counted: dict[str, int] = {}
 
-    def says(self, line: str) -> None:
-        self.note(line)
-
-    def columns(self, guess: Guess) -> None:
-        self.note("columns")
+    def says(self, message: object) -> None:
+        self.note(str(message))
 
     @contextmanager
-    def counting(self, what: str, total: int | None) -> Iterator[Callable[[], object]]:
-        def advance() -> None:
-            self.counted[what] = self.counted.get(what, 0) + 1
+    def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
+        def advance(done: int = 1, *, note: str | None = None) -> None:
+            self.counted[what] = self.counted.get(what, 0) + done
 
         yield advance
-
-    def measured(self, split: str, metrics: Any) -> None:
-        self.note(f"measured {split}")
 
 
 class CutsAfter(Observer):
@@ -610,14 +689,7 @@ class CutsAfter(Observer):
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
 
-    def training(self, epochs: int, monitor: str) -> Any:
-        from lightning.pytorch.callbacks import Callback
-
-        limit = self.epochs
-
-        class Cut(Callback):
-            def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-                if trainer.current_epoch == limit:
-                    raise RuntimeError("cut")
-
-        return [Cut()]
+    def begins(self, what: str, total: int | None = None) -> AbstractContextManager[Advance]:
+        if what.startswith(f"epoch {self.epochs + 1}/"):
+            raise RuntimeError("cut")
+        return super().begins(what, total)

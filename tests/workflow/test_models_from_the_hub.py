@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gnnfuse.tables import ColumnOptions
 from gnnfuse.workflow import FitOptions, default_config, fit, predict
 from tests.saving.test_hub import Hub
 from tests.saving.test_hub import hub as hub
@@ -15,7 +16,13 @@ def test_an_uploaded_folder_answers_under_its_name(hub: Hub, tmp_path: Path, mon
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub.cache))
     table = [{"text": word, "label": word} for word in ("yes", "no") * 10]
     options, config = FitOptions(dim=8, depth=1), default_config(epochs=1, device="cpu")
-    fit(table, out=tmp_path / "model", text=["text"], target=["label"], options=options, config=config)
+    fit(
+        table,
+        out=tmp_path / "model",
+        columns=ColumnOptions(text="text", target="label"),
+        options=options,
+        config=config,
+    )
     hub.files = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir() if path.is_file()}
     predict(tmp_path / "model", table, out=tmp_path / "local.csv", device="cpu")
     predict("me/barks", table, out=tmp_path / "said.csv", device="cpu")

@@ -10,6 +10,7 @@ from gnnfuse.fusion import GraphFusion
 from gnnfuse.message_passing import RelationAttention
 from gnnfuse.readout import AdditiveReadout, TypedReadout
 from gnnfuse.saving import from_pretrained
+from gnnfuse.tables import ColumnOptions
 from gnnfuse.workflow import FitOptions, default_config, fit
 from gnnfuse.workflow.table_model import ReadoutName
 
@@ -19,7 +20,13 @@ TABLE = [{"caption": word, "note": f"{word} {number}", "label": word} for number
 def model_for(folder: Path, readout: ReadoutName | None) -> GraphFusion:
     options = FitOptions(dim=8, depth=1, readout=readout)
     config = default_config(epochs=1, device="cpu")
-    fitted = fit(TABLE, out=folder, text=["caption", "note"], target=["label"], options=options, config=config)
+    fitted = fit(
+        TABLE,
+        out=folder,
+        columns=ColumnOptions(text=["caption", "note"], target="label"),
+        options=options,
+        config=config,
+    )
     assert isinstance(fitted.task.model, GraphFusion)
     loaded = from_pretrained(folder)
     assert isinstance(loaded.model, GraphFusion)
@@ -59,8 +66,7 @@ def test_class_weights_of_a_regression_are_refused(tmp_path: Path) -> None:
         fit(
             table,
             out=tmp_path,
-            text=["word"],
-            target=["size"],
+            columns=ColumnOptions(text="word", target="size"),
             options=FitOptions(kind="regression", class_weights=True),
         )
 

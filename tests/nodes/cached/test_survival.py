@@ -4,16 +4,17 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from gnnfuse.nodes import CachedNodes, CacheError, NodeSet, PretrainedNodes
+from gnnfuse.nodes import CachedNodes, CacheError, NodeSet
 from gnnfuse.nodes.cached import FeatureFolder, FeatureStore, FeatureWriter
+from gnnfuse.observer import Advance, Observer
 from gnnfuse.reading import cache_samples
 from gnnfuse.sample import Sample
 from tests.long_runs import few
@@ -189,14 +190,22 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_run_goes_on_where_it_was_stopped(tiny: Path, tmp_path: Path, encoded: list[int], workers: int) -> None:
     node_type, rows = MAKE["text"](tiny), [*TEXTS, *TEXTS]  # each content twice
 
-    def stop(_: PretrainedNodes) -> None:
-        seen.append(1)
-        if len(seen) == 5:
-            raise KeyboardInterrupt
+    class StopsAfterFive(Observer):
+        @contextmanager
+        def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
+            seen: list[int] = []
 
-    seen: list[int] = []
+            def advance(done: int = 1, *, note: str | None = None) -> None:
+                seen.append(done)
+                if len(seen) == 5:
+                    raise KeyboardInterrupt
+
+            yield advance
+
     with pytest.raises(KeyboardInterrupt):
-        cache_samples(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu", advance=stop)
+        cache_samples(
+            rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu", observer=StopsAfterFive()
+        )
     assert encoded == [2, 2]
     [report] = cache_samples(rows, [node_type], tmp_path, batch_size=2, workers=workers, device="cpu")
     assert encoded == [2, 2, 2]

@@ -1,0 +1,80 @@
+"""Which pretrained encoders read a table: options that calls and commands share; imports nothing large."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoders:
+    """Pretrained encoders by kind of signal, named as for `PretrainedImage` and its counterparts.
+
+    Where none is named, small networks are trained from scratch: convolutions over pixels and log-mel spectra,
+    embeddings of bytes.
+
+    Raises:
+        ValueError: weights, fine_tune or a cache without an encoder, a dtype without a cache, or a cache for encoders
+            that are trained.
+
+    Example:
+        >>> Encoders(image="torchvision/resnet50", text="FacebookAI/roberta-base").named
+        ('torchvision/resnet50', 'FacebookAI/roberta-base')
+    """
+
+    image: Annotated[
+        str | None,
+        "--image-encoder",
+        "Pretrained: torchvision/NAME, or a vision model of transformers by its name on the hub or its folder.",
+    ] = None
+    audio: Annotated[
+        str | None,
+        "--audio-encoder",
+        "Pretrained: torchaudio/PIPELINE, or an audio model of transformers by its name on the hub or its folder.",
+    ] = None
+    text: Annotated[
+        str | None,
+        "--text-encoder",
+        "Pretrained: a text model of transformers by its name on the hub (FacebookAI/roberta-base) or its folder.",
+    ] = None
+    fine_tune: Annotated[bool, "Train pretrained encoders too."] = False
+    image_weights: Annotated[str | None, "Listed weights of torchvision, a file of them, or a revision on the hub."] = (
+        None
+    )
+    audio_weights: Annotated[str | None, "File of weights for torchaudio, or a revision on the hub."] = None
+    text_weights: Annotated[str | None, "Revision on the hub."] = None
+    cache: Annotated[
+        Path | str | None,
+        "Folder that keeps what frozen pretrained encoders give, as gnnfuse cache does: what it lacks is made first, "
+        "and training reads it. Augmentation cannot act on it. The saved model does not need it.",
+    ] = None
+    cache_dtype: Annotated[
+        Literal["float32", "float16"], "How features are kept in it: every bit, or half the space."
+    ] = "float32"
+
+    def __post_init__(self) -> None:
+        for modality in ("image", "audio", "text"):
+            weights = getattr(self, f"{modality}_weights")
+            if weights is not None and getattr(self, modality) is None:
+                raise ValueError(f"found {modality}_weights {weights!r} without a pretrained encoder for {modality}")
+        if self.fine_tune and not self.named:
+            raise ValueError("found fine_tune without a pretrained encoder, expected at least one")
+        if self.cache is None and self.cache_dtype != "float32":
+            raise ValueError(f"found cache_dtype {self.cache_dtype!r} without a cache, expected a folder for one")
+        if self.cache is not None and not self.named:
+            raise ValueError(f"found cache {str(self.cache)!r} without a pretrained encoder, expected at least one")
+        if self.cache is not None and self.fine_tune:
+            raise ValueError(
+                f"found cache {str(self.cache)!r} and fine_tune: features of encoders that are trained change, so that "
+                "they cannot be kept; leave one out"
+            )
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The encoders that are given."""
+        return tuple(name for name in (self.image, self.audio, self.text) if name is not None)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What encoders and their weights may be read from: names, folders and files, as they were given."""
+        given = (*self.named, self.image_weights, self.audio_weights, self.text_weights)
+        return tuple(name for name in given if name is not None)

@@ -1,0 +1,104 @@
+"""Commands in the terminal: messages, and bars with rate and time left.
+
+Output that cannot be written is dropped, and the work continues.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, cast
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from gnnfuse.observer import Advance, Observer
+
+LOST = (OSError, ValueError, AttributeError)  # the system refuses, the stream was closed, or there is none
+
+
+class Terminal(Observer):
+    """Shows the progress of a call: messages as lines, counted work as bars, which nothing but a terminal gets.
+
+    Args:
+        console: where to write; by default the standard output.
+        stderr: write to standard error instead.
+
+    Example:
+        >>> terminal = Terminal(Console(quiet=True))
+        >>> with terminal.begins("reading rows", 3) as advance:
+        ...     advance()
+    """
+
+    def __init__(self, console: Console | None = None, *, stderr: bool = False) -> None:
+        stream = cast(TextIO, _Dropping("stderr" if stderr else "stdout"))
+        self.console = Console(file=stream) if console is None else console
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+    def says(self, message: object) -> None:
+        """Print a message; a string unchanged, as brackets in names and paths are no markup."""
+        plain = isinstance(message, str | Text)
+        self.console.print(Text(message) if isinstance(message, str) else message, soft_wrap=plain)
+
+    @contextmanager
+    def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
+        """Show a bar below those of the work that this is a part of."""
+        bar, rated = self._bars.add_task(what, total=total, note=""), True
+
+        def advance(done: int = 1, *, note: str | None = None) -> None:
+            nonlocal rated
+            rated = rated and note is None
+            speed = task.speed if rated else None
+            shown = (
+                note if note is not None else f"{speed:,.{1 if speed < 10 else 0}f}/s" if speed else task.fields["note"]
+            )
+            self._bars.update(bar, advance=done, note=shown)
+
+        task = next(each for each in self._bars.tasks if each.id == bar)
+        outermost = len(self._bars.tasks) == 1
+        if outermost:
+            self._bars.start()
+        try:
+            yield advance
+        finally:
+            if outermost:
+                self._bars.stop()
+            self._bars.remove_task(bar)
+
+
+class _Dropping:
+    """The current standard stream of a name, looked up at every write."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def write(self, text: str) -> int:
+        with suppress(*LOST):
+            getattr(sys, self._name).write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(*LOST):
+            getattr(sys, self._name).flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(getattr(sys, self._name), name)
