@@ -13,7 +13,9 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -48,7 +50,7 @@ class Terminal(Observer):
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
+            _NoteOrRate(),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
@@ -62,18 +64,13 @@ class Terminal(Observer):
     @contextmanager
     def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
         """Show a bar below those of the work that this is a part of."""
-        bar, rated = self._bars.add_task(what, total=total, note=""), True
+        bar = self._bars.add_task(what, total=total, note=None)
 
         def advance(done: int = 1, *, note: str | None = None) -> None:
-            nonlocal rated
-            rated = rated and note is None
-            speed = task.speed if rated else None
-            shown = (
-                note if note is not None else f"{speed:,.{1 if speed < 10 else 0}f}/s" if speed else task.fields["note"]
-            )
-            self._bars.update(bar, advance=done, note=shown)
+            self._bars.advance(bar, done)
+            if note is not None:
+                self._bars.update(bar, note=note)
 
-        task = next(each for each in self._bars.tasks if each.id == bar)
         outermost = len(self._bars.tasks) == 1
         if outermost:
             self._bars.start()
@@ -83,6 +80,14 @@ class Terminal(Observer):
             if outermost:
                 self._bars.stop()
             self._bars.remove_task(bar)
+
+
+class _NoteOrRate(ProgressColumn):
+    """The latest note; of work without notes, what is done per second."""
+
+    def render(self, task: Task) -> Text:
+        note, speed = task.fields["note"], task.finished_speed or task.speed or 0
+        return Text(f"{speed:,.{1 if speed < 10 else 0}f}/s" if note is None and speed else note or "")
 
 
 class _Dropping:

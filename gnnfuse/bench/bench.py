@@ -16,7 +16,7 @@ from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
 from gnnfuse.observer import Observer
 from gnnfuse.sample.whole_file import remove_unfinished
-from gnnfuse.workflow.models import DEFAULT_MODELS
+from gnnfuse.workflow.models import DEFAULT_MODELS, expand
 
 
 def bench(
@@ -59,6 +59,7 @@ def bench(
         _check_folder(out, data)
     observer.says(f"{task}: {', '.join(models)}; {seeds} seed{'s' * (seeds > 1)} each; reading the data")
     made = replace(make(data, quick), name=task)
+    expand(models, _modalities(made))  # refuses unknown ones before anything is written
     out = Path("runs") / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}" if out is None else out
     out.mkdir(parents=True, exist_ok=True)
     remove_unfinished(out)
@@ -98,16 +99,19 @@ def _check_folder(out: Path, data: Path | None) -> None:
         )
 
 
+def _modalities(task: BenchTask) -> list[str]:
+    return sorted(node_type.name for node_type in task.node_types if node_type.signal is not None)
+
+
 def _introduction(task: BenchTask) -> Iterator[object]:
     from rich.text import Text
 
     dataset = task.dataset
     tests = ", ".join(f"{name} {len(held_out):,}" for name, held_out in dataset.tests.items())
     target = f"{len(dataset.classes)} classes" if dataset.classes else dataset.target
-    modalities = sorted(node_type.name for node_type in task.node_types if node_type.signal is not None)
     yield (
         f"{dataset.name}: train {len(dataset.train):,}, valid {len(dataset.valid):,}, {tests}; {target}; modalities "
-        f"{', '.join(modalities)}"
+        f"{', '.join(_modalities(task))}"
     )
     if dataset.caveat:
         yield Text(dataset.caveat, style="yellow")

@@ -1,7 +1,6 @@
 import gc
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -21,11 +20,12 @@ from gnnfuse.data import Dataset, HeldOut, digits
 from gnnfuse.edges import Window
 from gnnfuse.fusion import Concat
 from gnnfuse.nodes import TextTokens
-from gnnfuse.observer import Advance, Observer
+from gnnfuse.observer import Observer
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification
 from gnnfuse.train import FitConfig, fit_task
 from gnnfuse.workflow.models import ModelName, expand, make_model
+from tests.told import Told
 
 KEYS = {
     "model",
@@ -38,19 +38,6 @@ KEYS = {
     "peak_memory_mb",
     "epochs",
 }
-
-
-class Told(Observer):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.counted: list[str] = []
-
-    def says(self, message: object) -> None:
-        self.lines.append(str(message))
-
-    def begins(self, what: str, total: int | None = None) -> AbstractContextManager[Advance]:
-        self.counted.append(what)
-        return super().begins(what, total)
 
 
 def small_task() -> BenchTask:

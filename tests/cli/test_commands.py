@@ -101,8 +101,9 @@ def test_draw_writes_a_picture_of_a_task_sample_and_of_ones_own(run: Run, tmp_pa
     assert "<svg" in (tmp_path / "[own].svg").read_text()
 
 
-def test_a_refused_benchmark_leaves_no_folder(run: Run, tmp_path: Path) -> None:
-    run("bench", "--models", "graph:image")
+@pytest.mark.parametrize("model", ["graph:image", "unimodal:smell"])
+def test_a_refused_benchmark_leaves_no_folder(run: Run, tmp_path: Path, model: str) -> None:
+    run("bench", "--quick", "--models", model)
     assert not (tmp_path / "runs").exists()
 
 

@@ -23,9 +23,10 @@ from gnnfuse.diagnosis import kernels as kernels_file
 from gnnfuse.diagnosis import media as media_file
 from gnnfuse.diagnosis import network as network_file
 from gnnfuse.diagnosis import packages as packages_file
-from gnnfuse.diagnosis.doctor import SECTIONS, _findings
+from gnnfuse.diagnosis.doctor import QUICK_SECTIONS, SECTIONS, _findings
 from gnnfuse.diagnosis.folders import folders
 from gnnfuse.ops.choose import INSTALLED
+from tests.told import Told
 
 
 def quiet(_: str) -> None:
@@ -293,3 +294,11 @@ def test_it_tells_what_it_does() -> None:
     for _ in media_file.media(told.append):
         pass
     assert told == ["reading pictures and recordings"]
+
+
+def test_an_observer_receives_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(QUICK_SECTIONS, "Versions")
+    observer = Told()
+    found = gnnfuse.doctor(quick=True, observer=observer)
+    assert observer.counted == {"checking": len(found.sections)} == {"checking": 2}
+    assert observer.notes == ["looking for devices", "looking at folders"]

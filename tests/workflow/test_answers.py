@@ -12,7 +12,6 @@ import pytest
 from gnnfuse.fusion import JointTransformer
 from gnnfuse.graph import ClassTarget, GraphBuilder
 from gnnfuse.nodes import TextTokens
-from gnnfuse.observer import Observer
 from gnnfuse.sample import Sample
 from gnnfuse.tables import Columns
 from gnnfuse.tasks import Classification
@@ -22,18 +21,9 @@ from gnnfuse.workflow.array_file import writing_array
 from gnnfuse.workflow.row_writers import writing
 from gnnfuse.workflow.table_note import TableNote
 from tests.full_disk import full_disk
+from tests.told import Told
 
 CLASSES = ("+1 to all", "-", "=1+1", "@SUM(A1)")
-
-
-class Told(Observer):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def says(self, message: object) -> None:
-        self.lines.append(str(message))
 
 
 def task(classes: tuple[str, ...] = CLASSES) -> Classification:

@@ -1,7 +1,6 @@
 """What is refused before any file is read, and what is kept in memory."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +9,12 @@ import pytest
 
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Features, TextTokens
-from gnnfuse.observer import Advance, Observer
+from gnnfuse.observer import Observer
 from gnnfuse.sample import Rows, Sample
 from gnnfuse.tables import ColumnOptions
 from gnnfuse.train.graphs import graph_bytes, prepare
 from gnnfuse.workflow import FitOptions, default_config, fit, training_samples
-
-
-class Counting(Observer):
-    """Notes what is counted and said."""
-
-    def __init__(self) -> None:
-        self.counted: dict[str, int] = {}
-        self.said: list[str] = []
-
-    def says(self, message: object) -> None:
-        self.said.append(str(message))
-
-    @contextmanager
-    def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
-        self.counted[what] = 0
-
-        def advance(done: int = 1, *, note: str | None = None) -> None:
-            self.counted[what] += done
-
-        yield advance
+from tests.told import Told
 
 
 def words(label: Callable[[int], object]) -> list[dict[str, object]]:
@@ -65,7 +45,7 @@ def even(number: int) -> str:
 def test_what_cannot_be_trained_is_refused_before_files_are_read(
     tmp_path: Path, label: Callable[[int], object], options: dict[str, Any], part: str
 ) -> None:
-    observer = Counting()
+    observer = Told()
     with pytest.raises(ValueError, match=part):
         run(tmp_path / "model", words(label), observer, **options)
     assert "reading rows" not in observer.counted
@@ -120,12 +100,12 @@ def test_memory_of_graphs_is_told_from_some_of_them() -> None:
 def test_graphs_beyond_the_memory_for_them_are_made_anew_in_every_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, anew = Counting(), Counting()
+    kept, anew = Told(), Told()
     one = run(tmp_path / "kept", words(even), kept, augment=False)
     monkeypatch.setattr(training_samples, "IN_MEMORY", 1000)
     other = run(tmp_path / "anew", words(even), anew, augment=False)
     assert (kept.counted["building graphs"], anew.counted["building graphs"]) == (34, 0)
     assert any(
-        line.startswith("train rows are read in every epoch: their graphs would take about") for line in anew.said
+        line.startswith("train rows are read in every epoch: their graphs would take about") for line in anew.lines
     )
     assert one.report.history[0]["train_loss"] == other.report.history[0]["train_loss"]

@@ -3,8 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from gnnfuse.workflow import (
 )
 from gnnfuse.workflow.fit_request import FitRequest
 from gnnfuse.workflow.table_plan import plan_table
+from tests.told import Told
 
 ROWS = 40
 SMALL = FitOptions(dim=16, depth=1)
@@ -147,7 +147,7 @@ def test_a_missing_column_is_a_missing_modality(fitted: Fitted, media: Path, tmp
     rows = rows_of(media / "pets.csv")
     without = [{name: cell for name, cell in row.items() if name != column} for row in rows]
     emptied = [{**row, column: ""} for row in rows]
-    said: list[str] = []
+    told = Told()
     for name, table in (("without", without), ("emptied", emptied)):
         predict(
             fitted.folder,
@@ -155,10 +155,10 @@ def test_a_missing_column_is_a_missing_modality(fitted: Fitted, media: Path, tmp
             out=tmp_path / f"{name}.csv",
             opening=OpenOptions(media=media),
             device="cpu",
-            observer=Told(said.append),
+            observer=told,
         )
     assert (tmp_path / "without.csv").read_text() == (tmp_path / "emptied.csv").read_text()
-    assert f"missing columns, taken for empty: {column}" in said
+    assert f"missing columns, taken for empty: {column}" in told.lines
 
 
 def test_a_table_with_none_of_the_columns_is_refused(fitted: Fitted, tmp_path: Path) -> None:
@@ -252,10 +252,10 @@ def test_a_number_that_cannot_be_read_costs_its_cell_alone(tmp_path: Path) -> No
     assert rows_of(tmp_path / "bad.csv") == rows_of(tmp_path / "empty.csv") != rows_of(tmp_path / "none.csv")
     (reject,) = rows_of(tmp_path / "bad.csv.rejects.csv")
     assert (reject["column"], reject["left_out"]) == ("x", "cell")
-    said: list[str] = []
-    predict(found.folder, [{"y": 1}], out=tmp_path / "lacking.csv", device="cpu", observer=Told(said.append))
+    told = Told()
+    predict(found.folder, [{"y": 1}], out=tmp_path / "lacking.csv", device="cpu", observer=told)
     assert rows_of(tmp_path / "lacking.csv") == rows_of(tmp_path / "empty.csv")
-    assert "missing columns, taken for empty: x" in said
+    assert "missing columns, taken for empty: x" in told.lines
 
 
 def numbers_table() -> list[dict[str, object]]:
@@ -319,17 +319,17 @@ def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(
         for number in range(ROWS)
     ]
     table[5]["rude"] = None  # unknown, not absent
-    said: list[str] = []
+    told = Told()
     columns = ColumnOptions(text="text", target=["toxic", "rude", "never"])
-    given: dict[str, Any] = {"columns": columns, "observer": Told(said.append)}
+    given: dict[str, Any] = {"columns": columns, "observer": told}
     with pytest.raises(ValueError, match=r"1 of 40 rows have no target .*; fill columns 'toxic', 'rude', 'never'"):
         fit(table, out=tmp_path / "model", options=SMALL, config=quick(epochs=1), **given)
     options = replace(SMALL, on_error="skip")
     found = fit(table, out=tmp_path / "model", options=options, config=quick(epochs=1), **given)
     assert isinstance(found.task, MultiLabel)
     assert found.task.classes == ("toxic", "rude", "never")  # in the columns' order
-    assert "label 'never': no training row has it, so that it cannot be learnt" in said
-    assert "curves.png could not be drawn: RuntimeError: no canvas" in said
+    assert "label 'never': no training row has it, so that it cannot be learnt" in told.lines
+    assert "curves.png could not be drawn: RuntimeError: no canvas" in told.lines
     results = json.loads((found.folder / "results.json").read_text())
     assert (results["task"], results["classes"]) == ("multilabel", ["toxic", "rude", "never"])
     assert results["columns"]["target"] == ["toxic", "rude", "never"]
@@ -365,7 +365,7 @@ def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> Non
     table = [{"text": tags[number % 4] * 2 or "none", "tags": tags[number % 4]} for number in range(ROWS)]
     (tmp_path / "a.csv").write_text("text,tags\n" + "".join(f"{row['text']},{row['tags']}\n" for row in table))
     for source, streaming in ((table, False), (tmp_path / "a.csv", True)):
-        said: list[str] = []
+        told = Told()
         found = fit(
             source,
             out=tmp_path / f"model {streaming}",
@@ -373,17 +373,17 @@ def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> Non
             opening=OpenOptions(streaming=streaming),
             options=FitOptions(dim=16, depth=1, kind="multilabel"),
             config=quick(epochs=1),
-            observer=Told(said.append),
+            observer=told,
         )
         assert isinstance(found.task, MultiLabel)
-        assert "10 rows have no labels: an empty cell of column 'tags' means none" in said
+        assert "10 rows have no labels: an empty cell of column 'tags' means none" in told.lines
         assert json.loads((found.folder / "results.json").read_text())["rows"]["in"] == ROWS
         assert not rows_of(found.folder / "rejects.csv")
 
 
 def test_words_for_empty_cells_are_said_and_kept_with_the_model(tmp_path: Path) -> None:
     table = [{**row, "x": "NA" if n % 3 else str(row["x"]), "n": "-"} for n, row in enumerate(numbers_table())]
-    said: list[str] = []
+    told = Told()
 
     def run(name: str, **given: Any) -> Fitted:
         opening = OpenOptions(blanks=given.pop("blanks", None))
@@ -395,12 +395,12 @@ def test_words_for_empty_cells_are_said_and_kept_with_the_model(tmp_path: Path) 
             opening=opening,
             options=SMALL,
             config=quick(epochs=1),
-            observer=Told(said.append),
+            observer=told,
         )
 
     usual = run("usual")
     assert usual.columns.features == ("x", "y")
-    assert [line for line in said[1:] if "counts as empty" in line] == [
+    assert [line for line in told.lines[1:] if "counts as empty" in line] == [
         f"column 'x': 'NA' counts as empty (26 of {ROWS} rows looked at); name other words by blanks= (--blank)"
     ]
     named = run("named", blanks=["NA", "-"], features=["x", "y", "n"])
@@ -526,11 +526,11 @@ def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path)
     with pytest.raises(RuntimeError, match="cut"):
         run("cut", observer=CutsAfter(1))
     assert list((tmp_path / "cut" / "checkpoints").iterdir())
-    said: list[str] = []
-    resumed = run("cut", resume=True, observer=Told(said.append))
-    assert any("going on in epoch 2, after step " in line for line in said), said
-    run("new", resume=True, observer=Told(said.append))
-    assert "found no checkpoint to go on from: training begins" in said
+    told = Told()
+    resumed = run("cut", resume=True, observer=told)
+    assert any("going on in epoch 2, after step " in line for line in told.lines), told.lines
+    run("new", resume=True, observer=told)
+    assert "found no checkpoint to go on from: training begins" in told.lines
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -558,14 +558,14 @@ def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(fit_table, "evaluate", infinite)
     (tmp_path / "W\u00f6rter.csv").write_text("text,label\n" + "ja,gr\u00fcn\nnein,rot\n" * 20, encoding="utf-8")
-    said: list[str] = []
+    told = Told()
     fit(
         tmp_path / "W\u00f6rter.csv",
         out=tmp_path / "model",
         columns=WORDS,
         options=SMALL,
         config=quick(epochs=1),
-        observer=Told(said.append),
+        observer=told,
     )
     text = (tmp_path / "model" / "results.json").read_text(encoding="utf-8")
     assert "Infinity" not in text
@@ -574,7 +574,7 @@ def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.M
     assert results["metrics"]["valid"]["accuracy"] is None
     assert not results["table"].startswith("'")
     assert results["table"].endswith("W\u00f6rter.csv")
-    assert f"training by other numbers than usual: epochs 1 ({fit_defaults.EPOCHS}), batch size 8 (32)" in said
+    assert f"training by other numbers than usual: epochs 1 ({fit_defaults.EPOCHS}), batch size 8 (32)" in told.lines
 
 
 def test_the_card_says_the_order_of_numbers(fitted: Fitted) -> None:
@@ -638,8 +638,7 @@ def test_a_file_is_no_folder_to_write_into(tmp_path: Path) -> None:
 
 
 def test_the_observer_is_told_columns_splits_and_metrics(media: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    told = Told(said.append)
+    told = Told()
     fit(
         media / "pets.csv",
         out=tmp_path,
@@ -648,10 +647,10 @@ def test_the_observer_is_told_columns_splits_and_metrics(media: Path, tmp_path: 
         config=quick(epochs=1),
         observer=told,
     )
-    assert said[0].startswith("name: id (given)\nphoto: image (")
-    assert any(line.startswith("classification: ") for line in said)
-    assert any("train" in line and "by rule" in line for line in said)
-    assert said[-1].startswith("test: accuracy ")
+    assert told.lines[0].startswith("name: id (given)\nphoto: image (")
+    assert any(line.startswith("classification: ") for line in told.lines)
+    assert any("train" in line and "by rule" in line for line in told.lines)
+    assert told.lines[-1].startswith("test: accuracy ")
     assert told.counted["reading rows"] == ROWS
     assert told.counted["epoch 1/1"] > 0
 
@@ -663,24 +662,6 @@ def test_a_folder_that_fit_did_not_write_is_refused(fitted: Fitted, tmp_path: Pa
     (tmp_path / "table.json").write_text('{"format": 99, "columns": {}, "source": ""}')
     with pytest.raises(ValueError, match="format 99, expected 1"):
         predict(tmp_path, [{"word": "x"}], out=tmp_path / "said.csv")
-
-
-class Told(Observer):
-    """Notes what it is told."""
-
-    def __init__(self, note: Callable[[str], object]) -> None:
-        self.note = note
-        self.counted: dict[str, int] = {}
-
-    def says(self, message: object) -> None:
-        self.note(str(message))
-
-    @contextmanager
-    def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
-        def advance(done: int = 1, *, note: str | None = None) -> None:
-            self.counted[what] = self.counted.get(what, 0) + done
-
-        yield advance
 
 
 class CutsAfter(Observer):
