@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from inspect import signature
 from typing import Any, Literal, get_args
@@ -19,7 +20,7 @@ from gnnfuse.graph.graph_batch import GraphBatch
 from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_edges import MergeImpl, SampleEdges
 from gnnfuse.graph.sample_graph import SampleGraph, measure, to_float32
-from gnnfuse.graph.signal_dropout import drawn_of_batch, drawn_signals, leave_out, seed_of
+from gnnfuse.graph.signal_dropout import drawn_of_batch, dropped_from, leave_out, loses_target, seed_of
 from gnnfuse.graph.target import TargetEncoding
 from gnnfuse.nodes import NodeSet, NodeType, check_nodes, check_promises
 from gnnfuse.sample import Sample
@@ -158,16 +159,21 @@ class GraphBuilder:
         Args:
             sample: the sample.
             augment: (seed, epoch, sample index): the node types change the signals at random; the same three numbers
-                give the same change. None changes nothing.
+                give the same change. None changes nothing. A target per node loses the rows of left out nodes.
             memory: of the batch that the sample is read for.
 
         Raises:
             SignalError: a signal cannot be read.
             ValueError: an unknown signal, nodes that contradict their type, or a target that cannot be encoded.
         """
-        if augment is not None:
-            sample = self._augmented(sample, augment)
-        return self.graphs([sample], memory=memory)[0]
+        if augment is None:
+            return self.graphs([sample], memory=memory)[0]
+        kept = self._augmented(sample, augment)
+        [graph] = self.graphs([kept], memory=memory)
+        gone, target = sample.signals.keys() - kept.signals.keys(), graph.target
+        if not gone or target is None or not loses_target(self._join([target]), self.node_types, gone):
+            return graph
+        return replace(graph, target=target[:0])
 
     def graphs(self, samples: Sequence[Sample], *, memory: BatchMemory | None = None) -> list[SampleGraph]:
         """As `graph` for each sample, read type by type: all pictures, then all recordings.
@@ -302,20 +308,13 @@ class GraphBuilder:
 
     def _augmented(self, sample: Sample, augment: tuple[int, int, int]) -> Sample:
         if self.signal_dropout:
-            sample = self._without_some(sample, self._dropout_generator(augment))
+            sample = dropped_from(sample, self.node_types, self.signal_dropout, self._dropout_generator(augment))
         for place, node_type in enumerate(self.node_types):
             sample = node_type.augment(sample, torch.Generator().manual_seed(seed_of(*augment, place)))
         return sample
 
     def _dropout_generator(self, augment: tuple[int, int, int]) -> torch.Generator:
         return torch.Generator().manual_seed(seed_of(*augment, len(self.node_types)))
-
-    def _without_some(self, sample: Sample, generator: torch.Generator) -> Sample:
-        """The sample with signals left out at random."""
-        read = {node_type.signal for node_type in self.node_types}
-        gone = drawn_signals((name for name in sample.signals if name in read), self.signal_dropout, generator)
-        kept = {name: signal for name, signal in sample.signals.items() if name not in gone}
-        return Sample(kept, sample.target, sample.id)
 
     def _graph(self, sample: Sample, nodes: dict[str, NodeSet | None]) -> SampleGraph:
         target = None if self.target is None or sample.target is None else self.target.encode(sample)

@@ -38,7 +38,7 @@ def keep(
         ValueError: as there.
     """
     if edges is not None:
-        _check_mask("edges", edges, batch.edges.num_edges, batch.device)
+        check_mask("edges", edges, (batch.edges.num_edges,), batch.device)
     stays = _node_mask(batch, nodes)
     if nodes is None and edges is None:
         return batch
@@ -174,7 +174,7 @@ def _own_order(relation: Tensor, count: int) -> Tensor:
 def _node_mask(batch: GraphBatch, nodes: NodeMasks | None) -> Tensor:
     """The checked mask of nodes that stay."""
     if isinstance(nodes, Tensor):
-        _check_mask("nodes", nodes, batch.num_nodes, batch.device)
+        check_mask("nodes", nodes, (batch.num_nodes,), batch.device)
         return nodes
     given: object = nodes
     if given is not None and not isinstance(given, Mapping):
@@ -186,16 +186,20 @@ def _node_mask(batch: GraphBatch, nodes: NodeMasks | None) -> Tensor:
         if name not in slices:
             raise ValueError(f"nodes: {unknown('node type', name, slices)}")
         place = slices[name]
-        _check_mask(f"nodes[{name!r}]", of_type, place.stop - place.start, batch.device)
+        check_mask(f"nodes[{name!r}]", of_type, (place.stop - place.start,), batch.device)
         mask[place] = of_type
     return mask
 
 
-def _check_mask(name: str, mask: Tensor, length: int, device: torch.device) -> None:
+def check_mask(name: str, mask: Tensor, shape: tuple[int, ...], device: torch.device) -> None:
+    """Refuse a mask that does not fit a batch.
+
+    Raises:
+        ValueError: no tensor, or one of another dtype, shape or device; names the mask, what was found and expected.
+    """
+    expected = f"torch.bool {list(shape)} on {device}"
     if not isinstance(mask, Tensor):
-        raise ValueError(f"{name}: found a {type(mask).__name__}, expected a tensor torch.bool [{length}] on {device}")
-    if mask.dtype != torch.bool or mask.shape != (length,) or mask.device != device:
-        raise ValueError(
-            f"{name}: found {mask.dtype} {list(mask.shape)} on {mask.device}, expected torch.bool [{length}] on "
-            f"{device} as the batch has"
-        )
+        raise ValueError(f"{name}: found a {type(mask).__name__}, expected a tensor {expected}")
+    if mask.dtype != torch.bool or mask.shape != shape or mask.device != device:
+        found = f"{mask.dtype} {list(mask.shape)} on {mask.device}"
+        raise ValueError(f"{name}: found {found}, expected {expected} as the batch has")

@@ -1,6 +1,6 @@
 """Drops signals: draws which ones at random, and removes them from batches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -8,8 +8,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from gnnfuse.graph.graph_batch import GraphBatch
-from gnnfuse.graph.keep import keep
+from gnnfuse.graph.keep import check_mask, keep
+from gnnfuse.graph.ragged import Ragged
 from gnnfuse.nodes import NodeType
+from gnnfuse.sample import Sample
 
 
 def drawn_signals(names: Iterable[str], probability: float, generator: torch.Generator) -> set[str]:
@@ -27,16 +29,27 @@ def drawn_signals(names: Iterable[str], probability: float, generator: torch.Gen
     return {name for place, name in enumerate(ordered) if leave[place] and place != stays}
 
 
+def dropped_from(
+    sample: Sample, node_types: Sequence[NodeType], probability: float, generator: torch.Generator
+) -> Sample:
+    """The sample without the signals that `drawn_signals` draws from those that are read."""
+    read = {node_type.signal for node_type in node_types}
+    gone = drawn_signals((name for name in sample.signals if name in read), probability, generator)
+    kept = {name: signal for name, signal in sample.signals.items() if name not in gone}
+    return Sample(kept, sample.target, sample.id)
+
+
+def loses_target(target: Tensor | Ragged, node_types: Sequence[NodeType], gone: Collection[str]) -> bool:
+    """Whether a sample's target has one row per node of a type that has no nodes without the given signals."""
+    lost = {node_type.name for node_type in node_types if needed_signal(node_type) in gone}
+    return isinstance(target, Ragged) and target.of in lost
+
+
 def leave_out(
     batch: GraphBatch, node_types: Sequence[NodeType], signals: Bool[Tensor, "graphs modalities"]
 ) -> GraphBatch:
     """As `GraphBuilder.without`."""
-    expected = batch.present
-    if signals.dtype != torch.bool or signals.shape != expected.shape or signals.device != expected.device:
-        raise ValueError(
-            f"signals: found {signals.dtype} {list(signals.shape)} on {signals.device}, expected torch.bool "
-            f"{list(expected.shape)} on {expected.device} as the batch has"
-        )
+    check_mask("signals", signals, tuple(batch.present.shape), batch.present.device)
     if set(batch.node_types) != {node_type.name for node_type in node_types}:
         names = sorted(node_type.name for node_type in node_types)
         raise ValueError(f"found a batch of node types {sorted(batch.node_types)}, expected {names} as the builder has")
@@ -48,11 +61,16 @@ def leave_out(
             of_signal[node_type.signal] = own | of_signal.get(node_type.signal, own)
     absent = {}
     for node_type in node_types:
-        needs = node_type.follows() if node_type.signal is None else node_type.signal
+        needs = needed_signal(node_type)
         if needs is not None and needs in of_signal:
             absent[node_type.name] = of_signal[needs]
     nodes = {name: ~gone[batch.layout[name].graph_id] for name, gone in absent.items()}
     return keep(batch, nodes, absent=absent)
+
+
+def needed_signal(node_type: NodeType) -> str | None:
+    """The signal without which the type has no nodes; None if there is none."""
+    return node_type.follows() if node_type.signal is None else node_type.signal
 
 
 def drawn_of_batch(

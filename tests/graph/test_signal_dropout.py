@@ -3,11 +3,12 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from gnnfuse.edges import Complete, Window
-from gnnfuse.graph import ClassTarget, GraphBuilder, NodeTarget
+from gnnfuse.graph import ClassTarget, GraphBuilder, NodeTarget, Ragged
 from gnnfuse.nodes import Features, Hub, NodeType, TextTokens
 from gnnfuse.sample import Sample
 from tests.graph.graphs import EDGE_RULES, NODE_TYPES, random_samples
@@ -118,12 +119,37 @@ def test_a_batch_loses_the_signals_that_its_samples_would_have_lost(seed: int) -
     assert made.drop_signals(made(samples, empty=True), augment) == made.collate(graphs)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_classes_of_nodes_go_with_signals_that_are_left_out_while_reading(seed: int) -> None:
+    """Of a type that is read, and of one that follows a signal that another reads."""
+    types = [*NODE_TYPES, Hub(name="above", of="events")]
+    events = next(node_type for node_type in NODE_TYPES if node_type.name == "events")
+    for of in (events, types[-1]):
+        made = GraphBuilder(types, EDGE_RULES, target=NodeTarget(of.name, ("x", "y")), signal_dropout=0.7)
+        samples = []
+        for sample in random_samples(seed, count=8):
+            nodes = of.nodes(sample)
+            names = ["xy"[place % 2] for place in range(0 if nodes is None else nodes.num_nodes)]
+            samples.append(replace(sample, target=names))
+        augment = [(3, seed, place) for place in range(8)]
+        found = made.collate([made.graph(one, augment=how) for one, how in zip(samples, augment, strict=True)])
+        assert found == made.drop_signals(made(samples, empty=True), augment)
+        assert isinstance(found.target, Ragged)
+        assert torch.equal(found.target.offsets, found.layout[of.name].offsets)
+
+
+@pytest.mark.usefixtures("unchecked")  # which would refuse a list first
 def test_what_does_not_fit_a_batch_is_refused() -> None:
     made = builder(0.5)
     batch = made([SAMPLE, SAMPLE])
     message = r"signals: found torch.bool \[2, 2\] on cpu, expected torch.bool \[2, 3\] on cpu as the batch has"
     with pytest.raises(ValueError, match=message):
         made.without(batch, torch.zeros(2, 2, dtype=torch.bool))
+    nested = [[True, False, False]] * 2
+    for wrong, kind in ((nested, "list"), (np.array(nested), "ndarray"), (None, "NoneType")):
+        message = rf"^signals: found a {kind}, expected a tensor torch.bool \[2, 3\] on cpu$"
+        with pytest.raises(ValueError, match=message):
+            made.without(batch, wrong)  # type: ignore[arg-type]
     other = GraphBuilder([TextTokens(signal="a"), Hub()], [Complete(src="a", dst="hub")])
     with pytest.raises(ValueError, match=r"found a batch of node types \['a', 'b', 'c'\], expected \['a', 'hub'\]"):
         other.without(batch, torch.zeros(2, 3, dtype=torch.bool))
