@@ -3,6 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from gnnfuse.fusion.width import width_for
 from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.nodes import NodeType, check_nodes, check_promises
+from gnnfuse.nodes.pretrained import weights_follow
 from gnnfuse.readout import Fused
 from gnnfuse.saveable import Saveable
 
@@ -71,7 +73,7 @@ class FusionModel(nn.Module, Saveable, ABC):
         return self.fuse(self.encoders(batch), batch)
 
     def _traced(self, batch: GraphBatch) -> tuple[Any, ...]:
-        """As a plain tuple: torch.compile gives out no objects of classes like `Fused`."""
+        """As a plain tuple, because a compiled function cannot return an object of a class like `Fused`."""
         *tensors, losses = self._embed(batch)
         return (*tensors, dict(losses))
 
@@ -108,11 +110,12 @@ class FusionModel(nn.Module, Saveable, ABC):
             dim: size of the states and of the fused vector; by default the model's own, unless `parameters` is given.
             depth: layers, or transformer blocks; by default the model's own.
             parameters: in place of `dim`: the size is the multiple of the heads whose number of trainable parameters,
-                including encoders, comes nearest to this.
+                including encoders, comes nearest to this. Models are counted without memory for their weights.
             options: further arguments of the model.
 
         Raises:
-            ValueError: both `dim` and `parameters`, or no size within 5% of `parameters`.
+            ValueError: both `dim` and `parameters`, no size within 5% of `parameters`, or an option with a fixed size,
+                such as a readout object.
 
         Example:
             >>> from gnnfuse.fusion import Concat
@@ -127,21 +130,21 @@ class FusionModel(nn.Module, Saveable, ABC):
         if dim is not None:
             raise ValueError(f"found dim={dim} and parameters={parameters}, expected one of them")
 
+        _refuse_sized(options)
+
         def count(width: int) -> int:
-            with torch.random.fork_rng(devices=[]):
-                made = cls(**given, dim=width)
-            return sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)
+            return _trainable(partial(cls, **given, dim=width), width)
 
         return cls(**given, dim=width_for(parameters, count, step=cls.width_step(given)))
 
     @classmethod
     def made_from(cls, builder: GraphBuilder) -> Mapping[str, Any]:
-        """The arguments that the builder provides: `node_types` by default."""
-        return {"node_types": builder.node_types}
+        """The arguments that the builder provides: by default `node_types`, without hubs for a model without edges."""
+        return {"node_types": builder.node_types if cls.sees_edges else read_types(builder.node_types)}
 
     @classmethod
     def width_step(cls, options: Mapping[str, Any]) -> int:
-        """The number that a size must be a multiple of: that of the heads, if the model has any."""
+        """The number that a size must be a multiple of: the heads of the model or its layers, if they have any."""
         return heads_of(cls, options)
 
     @classmethod
@@ -157,9 +160,16 @@ class FusionModel(nn.Module, Saveable, ABC):
         """Refuse a builder with unsuitable batches; it may have more node types than the model encodes.
 
         Raises:
-            ValueError: the builder lacks a node type, or its nodes have values of another shape or dtype; names the
-                node type, what was found and what the model expects.
+            ValueError: the builder lacks a node type, or its nodes have values of another shape or dtype; or the model
+                sees no edges and encodes a type without a signal (a hub), which only edges reach. Names the node type,
+                what was found and what the model expects.
         """
+        hubs = [node_type.name for node_type in self.node_types if node_type.signal is None]
+        if hubs and not self.sees_edges:
+            raise ValueError(
+                f"{type(self).__name__} sees no edges, found node type {hubs[0]!r}, which reads no signal, expected "
+                "types that read one: its constructor passes read_types(node_types) on"
+            )
         for node_type in self.node_types:
             found = builder.empties.get(node_type.name)
             if found is None:
@@ -226,7 +236,34 @@ def read_types(node_types: Sequence[NodeType]) -> tuple[NodeType, ...]:
 
 
 def heads_of(maker: Callable[..., object], options: Mapping[str, Any]) -> int:
-    """The `heads` that a class or `functools.partial` would use; 1 if it has no such argument."""
-    parameter = inspect.signature(maker).parameters.get("heads")
-    default = 1 if parameter is None or parameter.default is parameter.empty else parameter.default
-    return int(options.get("heads", default))
+    """The `heads` that a class or `functools.partial` would use, itself or in its `layer`; 1 if neither has any."""
+    arguments = {name: parameter.default for name, parameter in inspect.signature(maker).parameters.items()}
+    arguments |= {name: value for name, value in options.items() if name in arguments}
+    heads, layer = (arguments.get(name, inspect.Parameter.empty) for name in ("heads", "layer"))
+    if isinstance(heads, int):
+        return max(1, heads)  # models refuse less
+    return heads_of(layer, {}) if layer is not inspect.Parameter.empty and callable(layer) else 1
+
+
+def _refuse_sized(options: Mapping[str, Any]) -> None:
+    """Refuse modules among the options that are made for states of one size."""
+    for name, option in options.items():
+        if isinstance(option, nn.Module) and (hasattr(option, "dim") or any(True for _ in option.parameters())):
+            size = getattr(option, "dim", None)
+            raise ValueError(
+                f"found {name}={type(option).__name__}(...){'' if size is None else f' of size {size}'}, which cannot "
+                "vary with the width, expected dim= in place of parameters= with it"
+            )
+
+
+def _trainable(make: Callable[[], FusionModel], width: int) -> int:
+    """The number of trainable parameters of a model of this width, which is made without memory for them."""
+    try:
+        with torch.device("meta"), weights_follow(), torch.random.fork_rng(devices=[]):
+            made = make()
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"parameters= counts models of several widths, found none of dim={width} ({error}); expected dim= in place "
+            "of it"
+        ) from error
+    return sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)

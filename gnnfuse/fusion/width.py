@@ -2,22 +2,25 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 NEAR = 0.05  # relative to the requested number
+WIDEST = 16_384  # as wide as the widest language models
 
 
 def width_for(parameters: int, count: Callable[[int], int], *, step: int) -> int:
     """The multiple of `step` whose number of parameters comes nearest to the requested one.
 
-    The number grows roughly with the square of the width; the search brackets it and interpolates square roots.
+    The number grows roughly with the square of the width; the search brackets it and interpolates square roots. It
+    tries no width above 16,384.
 
     Args:
         parameters: the requested number.
-        count: width -> number of parameters; must grow with the width.
+        count: width -> number of parameters; must not shrink with the width.
         step: the width must be a multiple of it.
 
     Raises:
-        ValueError: no width within 5%; names the two nearest.
+        ValueError: no positive number, or no width within 5%; names the two nearest.
 
     Example:
         >>> width_for(1000, lambda width: width * width, step=4)
@@ -28,24 +31,29 @@ def width_for(parameters: int, count: Callable[[int], int], *, step: int) -> int
         ValueError: found parameters=1000, expected what a width comes within 5% of; the nearest are 400 (dim=20) and \
 1,600 (dim=40)
     """
-    known: dict[int, int] = {}
-
-    def counted(multiple: int) -> int:
-        if multiple not in known:
-            known[multiple] = count(multiple * step)
-        return known[multiple]
-
-    low, high = 1, 1
-    while counted(high) < parameters:
-        low, high = high, max(high + 1, math.ceil(high * min(4.0, math.sqrt(parameters / counted(high)))))
+    if not 1 <= parameters < math.inf:
+        raise ValueError(f"found parameters={parameters}, expected a positive number")
+    counted = cache(lambda multiple: count(multiple * step))
+    low, high = _bracket(parameters, counted, max(2, WIDEST // step))
     while high - low > 1:
         start, found, end = (math.sqrt(number) for number in (counted(low), parameters, counted(high)))
         middle = min(high - 1, max(low + 1, round(low + (high - low) * (found - start) / (end - start))))
         low, high = (middle, high) if counted(middle) < parameters else (low, middle)
     best = min((low, high), key=lambda multiple: abs(counted(multiple) - parameters))
     if abs(counted(best) - parameters) > NEAR * parameters:
-        sizes = " and ".join(f"{counted(each):,} (dim={each * step})" for each in sorted({low, high}))
+        sizes = " and ".join(f"{counted(each):,} (dim={each * step})" for each in (low, high))
         raise ValueError(
             f"found parameters={parameters}, expected what a width comes within 5% of; the nearest are {sizes}"
         )
     return best * step
+
+
+def _bracket(parameters: int, counted: Callable[[int], int], most: int) -> tuple[int, int]:
+    """Two multiples with the requested number between theirs, or the two smallest or largest if there are none."""
+    low, high = 1, 2
+    while counted(high) < parameters:
+        if high == most:
+            return most - 1, most
+        growth = min(4.0, math.sqrt(parameters / max(1, counted(high))))
+        low, high = high, min(most, max(high + 1, math.ceil(high * growth)))
+    return low, high

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gnnfuse.edges import EdgeRule, Window
-from gnnfuse.fusion import GraphFusion, Unimodal
+from gnnfuse.fusion import FusionModel, GraphFusion, Unimodal
+from gnnfuse.fusion.token_transformer import TokenTransformer
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import Features, Hub, NodeType, TextTokens
 from gnnfuse.sample import Sample, SignalError
@@ -251,6 +252,23 @@ def test_a_sample_of_which_the_model_reads_nothing_is_refused_unless_it_may_be_e
         with pytest.raises(ValueError, match=message):
             task.predict(Sample(signals))
     assert task.predict(Sample({"title": "b"}), empty=True) == task.predict([Sample({})], empty=True)
+
+
+class EncodesAll(Unimodal):
+    """A model without edges that keeps hubs, as its author did not think of them."""
+
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 8) -> None:
+        FusionModel.__init__(self, node_types, dim)
+        self.transformer = TokenTransformer(dim, depth=1, heads=2)
+
+
+def test_a_model_without_edges_that_encodes_hubs_is_refused_and_of_makes_none() -> None:
+    builder = GraphBuilder([TextTokens(), Hub()], target=ClassTarget(("cat",)))
+    message = "EncodesAll sees no edges, found node type 'hub', which reads no signal, expected types that read one"
+    with pytest.raises(ValueError, match=message):
+        Classification(EncodesAll(builder.node_types), builder)
+    task = Classification(EncodesAll.of(builder), builder)
+    assert task.predict(Sample({"text": "a"}))[0].label == "cat"
 
 
 def test_models_without_edges_get_no_hubs() -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.catalog import listed
-from gnnfuse.fusion.fusion_model import OTHER_BUILDER, Family, FusionModel, heads_of
+from gnnfuse.fusion.fusion_model import OTHER_BUILDER, Family, FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, Relation
 from gnnfuse.message_passing import LayerFactory, RelationAttention
 from gnnfuse.nodes import NodeType
@@ -93,11 +93,6 @@ class GraphFusion(FusionModel):
     def made_from(cls, builder: GraphBuilder) -> Mapping[str, Any]:
         """The builder's node types and relations."""
         return {"node_types": builder.node_types, "relations": builder.relations}
-
-    @classmethod
-    def width_step(cls, options: Mapping[str, Any]) -> int:
-        """The number of heads of its layers, if they have any."""
-        return heads_of(options.get("layer", RelationAttention), {})
 
     def check_fits(self, builder: GraphBuilder) -> None:
         """Refuse a builder of other node types or relations.

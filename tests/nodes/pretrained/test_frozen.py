@@ -141,3 +141,25 @@ def test_a_model_predicts_in_evaluation_mode_and_trains_on_what_a_batch_has(tiny
     builder = GraphBuilder(node_types, extra="ignore")
     model(builder([Sample({}), Sample({})], empty=True)).sum().backward()
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_width_is_found_without_reading_weights(
+    kind: str, frozen: bool, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = GraphBuilder([MAKE[kind](tiny, frozen=frozen)], extra="ignore")
+    wanted = Concat.of(builder, dim=12, depth=1)
+    trained = sum(parameter.numel() for parameter in wanted.parameters() if parameter.requires_grad)
+    reads: list[object] = []
+    network = type(builder.node_types[0].network)  # type: ignore[attr-defined]  # every pretrained type has one
+    pretrained = network.pretrained
+
+    def counted(*given: object) -> nn.Module:
+        reads.append(given)
+        module: nn.Module = pretrained(*given)
+        return module
+
+    monkeypatch.setattr(network, "pretrained", counted)
+    assert Concat.of(builder, depth=1, parameters=trained).dim == 12
+    assert len(reads) == 1
