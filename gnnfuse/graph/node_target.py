@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ class NodeTarget(TargetEncoding):
         tensor([ 0,  1,  1, -1])
     """
 
+    kind: ClassVar[str | None] = "node classes"
     of: str
     classes: tuple[str, ...]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Integral
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -22,7 +22,14 @@ SETS = (set, frozenset)
 
 
 class TargetEncoding(ABC):
-    """Turns a sample's target into a tensor, of one shape for all samples unless `collate` joins different ones."""
+    """Turns a sample's target into a tensor, of one shape for all samples unless `collate` joins different ones.
+
+    Attributes:
+        kind: "class", "labels", "numbers", "node classes" or a word of one's own, which objectives name in
+            `Objective.reads`; None leaves it open, and every objective accepts it.
+    """
+
+    kind: ClassVar[str | None] = None
 
     @abstractmethod
     def encode(self, sample: Sample) -> Tensor:
@@ -62,6 +69,7 @@ class ClassTarget(TargetEncoding):
         tensor(1)
     """
 
+    kind: ClassVar[str | None] = "class"
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -103,6 +111,7 @@ class MultiLabelTarget(TargetEncoding):
         (tensor([1., 0., 1.]), tensor([0., 1., 0.]))
     """
 
+    kind: ClassVar[str | None] = "labels"
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -167,6 +176,7 @@ class NumberTarget(TargetEncoding):
         tensor([2.])
     """
 
+    kind: ClassVar[str | None] = "numbers"
     size: int = 1
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)

@@ -20,7 +20,7 @@ class Fused(NamedTuple):
         present: `[graphs, modalities]`, whether the graph has nodes of the modality; given with `parts`.
         nodes: `[nodes, dim]`, the states of the nodes after mixing, in the batch's numbering; zero for nodes of types
             that the model does not encode.
-        losses: the model's own losses by name, scalars, such as a divergence.
+        losses: the model's own losses by name, scalars, such as a divergence; an objective may not have the same name.
     """
 
     vector: Float[Tensor, "graphs dim"]

@@ -1,9 +1,7 @@
 """Class weights for classes of unequal size."""
 
-from collections.abc import Mapping, Sequence
-
-import torch
-from torch import Tensor
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 MOST = 10.0  # a class with one sample must not outweigh all others
 
@@ -42,14 +40,18 @@ def positive_weights(counts: Mapping[str, int], classes: Sequence[str], samples:
     return tuple(min(MOST, max(1.0, (samples - number) / number)) for number in numbers)
 
 
-def weights_tensor(weights: Sequence[float] | None) -> Tensor | None:
-    """The weights as a tensor `[classes]`; None if all are equal.
+def checked_weights(weights: Iterable[float]) -> tuple[float, ...]:
+    """The weights as plain numbers, which can be saved.
 
     Raises:
-        ValueError: a weight that is not above 0 and finite.
+        ValueError: something else than numbers, or a weight that is not above 0 and finite.
     """
-    if weights is None:
-        return None
-    if not all(0 < weight < float("inf") for weight in weights):
-        raise ValueError(f"class_weights must be positive numbers, found {tuple(weights)}")
-    return torch.tensor(weights, dtype=torch.float32)
+    listed: object = weights
+    try:
+        listed = tuple(weights)
+        numbers = tuple(map(float, listed))
+    except (TypeError, ValueError):
+        numbers = (math.nan,)
+    if not all(0 < number < math.inf for number in numbers):
+        raise ValueError(f"class_weights must be positive numbers, found {listed}")
+    return numbers

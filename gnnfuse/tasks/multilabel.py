@@ -11,6 +11,7 @@ from torch import Tensor
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, MultiLabelTarget
 from gnnfuse.sample import Sample
+from gnnfuse.tasks.check_number import check_number
 from gnnfuse.tasks.objectives import BinaryCrossEntropy, Objective
 from gnnfuse.tasks.task import Prediction, Task, linear_head, probabilities_of
 
@@ -35,7 +36,8 @@ class MultiLabel(Task):
             first that defines them (`TargetObjective.probabilities`), else from the sigmoid of the outputs.
 
     Raises:
-        ValueError: the builder's target is not a `MultiLabelTarget`, or objectives that do not fit (`Task`).
+        ValueError: the builder's target is not a `MultiLabelTarget`, a threshold outside (0, 1), or objectives that do
+            not fit (`Task`).
     """
 
     monitor = "micro_f1"
@@ -54,6 +56,7 @@ class MultiLabel(Task):
             raise ValueError(
                 f"MultiLabel needs a builder with target=MultiLabelTarget(classes), found {builder.target}"
             )
+        check_number("MultiLabel", "threshold", threshold, "above 0 and below 1", above=0, below=1)
         classes = builder.target.classes
         super().__init__(
             model,

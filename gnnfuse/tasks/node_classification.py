@@ -62,6 +62,7 @@ class NodeClassification(Task):
     """
 
     monitor = "mean_iou"
+    nan_means = "no node of known class"
     of: str
 
     def __init__(
@@ -103,7 +104,7 @@ class NodeClassification(Task):
             ValueError: the batch has none, or a sample has another number of nodes than of classes.
         """
         target = super().target_of(batch)
-        assert isinstance(target, Ragged)  # its builder encodes them
+        assert isinstance(target, Ragged)  # a `NodeTarget` gives nothing else
         nodes, given = batch.layout[self.of].offsets.diff(), target.offsets.diff()
         if bool((nodes != given).any()):
             place = int((nodes != given).nonzero()[0])

@@ -17,7 +17,9 @@ from gnnfuse.graph.signal_dropout import seed_of
 from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable
+from gnnfuse.tasks.check_number import check_number
 from gnnfuse.tasks.objectives import BatchObjective, Objective, Step, TargetObjective
+from gnnfuse.tasks.objectives.check_objectives import check_fit, check_objectives
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -53,19 +55,23 @@ class Task(nn.Module, Saveable, ABC):
             another.
 
     Raises:
-        ValueError: no objectives, two of one name, one that needs a missing model output or another number of outputs;
-            a model that was made for another builder (`FusionModel.check_fits`).
+        ValueError: no objectives, two of one name, one that needs a missing model output, another kind of target or
+            another number of outputs; something else than objectives; no `monitor`; a model that was made for another
+            builder (`FusionModel.check_fits`).
 
     Attributes:
         monitor: name of the metric for early stopping and model selection.
         higher_is_better: whether a larger value of it is better.
         of: the node type with one row of outputs per node; None if outputs have one row per graph.
         sample_metric: name of the mean of `score` over samples: "accuracy".
+        nan_means: what samples lack if the monitored metric is NaN; training then refuses the validation samples. None
+            if models cause NaN as well.
     """
 
     monitor: str
     higher_is_better: bool = True
     sample_metric: str = "accuracy"
+    nan_means: str | None = None
     of: str | None = None
     objectives: Sequence[Objective]
 
@@ -80,8 +86,13 @@ class Task(nn.Module, Saveable, ABC):
         judge: Objective,
     ) -> None:
         super().__init__()
+        owner = type(self).__name__
         model.check_fits(builder)
-        _check_objectives(objectives, model, outputs)
+        check_objectives(owner, objectives, model, builder.target, outputs)
+        check_fit(f"{owner}, judge", judge, model, builder.target, outputs)
+        monitor = getattr(self, "monitor", None)
+        if not isinstance(monitor, str):
+            raise ValueError(f"{owner}: found monitor={monitor!r}, expected the name of one of its metrics")
         self.model = model
         self.builder = builder if model.sees_edges else builder.without_edges()
         self.head = head
@@ -128,8 +139,16 @@ class Task(nn.Module, Saveable, ABC):
         Args:
             step: of one batch.
             whole: include objectives over a whole batch, as when the step is not one of several parts.
+
+        Raises:
+            ValueError: the model names a loss as an objective is named.
         """
         asked = [objective for objective in self.objectives if whole or not isinstance(objective, BatchObjective)]
+        if twice := [objective.name for objective in self.objectives if objective.name in step.fused.losses]:
+            raise ValueError(
+                f"{type(self.model).__name__} gives a loss named {twice[0]!r}, expected another name than that of an "
+                "objective"
+            )
         return {objective.name: objective(step) * objective.weight for objective in asked} | dict(step.fused.losses)
 
     @abstractmethod
@@ -137,8 +156,16 @@ class Task(nn.Module, Saveable, ABC):
         """New metrics; each is updated with `measured(outputs, target)`."""
 
     def measured(self, outputs: Tensor, target: Tensor | Ragged) -> tuple[Tensor, Tensor]:
-        """Outputs and encoded targets as input of the metrics; unchanged by default."""
-        assert isinstance(target, Tensor)
+        """Outputs and encoded targets as input of the metrics; unchanged by default.
+
+        Raises:
+            ValueError: samples have several rows each, which a task measures in its own way.
+        """
+        if not isinstance(target, Tensor):
+            kind = type(self).__name__
+            raise ValueError(
+                f"{kind}: found a target of several rows per sample, expected {kind}.measured to take them"
+            )
         return outputs, target
 
     @abstractmethod
@@ -207,22 +234,13 @@ class Task(nn.Module, Saveable, ABC):
 
 
 def linear_head(dim: int, outputs: int, dropout: float) -> nn.Sequential:
-    """Dropout on the fused vector, then a linear map."""
+    """Dropout on the fused vector, then a linear map.
+
+    Raises:
+        ValueError: a dropout outside [0, 1).
+    """
+    check_number("the head", "dropout", dropout, "at least 0 and below 1", least=0, below=1)
     return nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, outputs))
-
-
-def _check_objectives(objectives: Sequence[Objective], model: FusionModel, outputs: int | None) -> None:
-    names = [objective.name for objective in objectives]
-    if not names or len(set(names)) < len(names):
-        raise ValueError(f"found the objectives {', '.join(names) or 'none'}, expected one or more of different names")
-    for objective in objectives:
-        if lacking := sorted(objective.needs - model.gives):
-            gives = ", ".join(sorted(model.gives)) or "nothing but vectors"
-            raise ValueError(
-                f"objective {objective.name!r} needs {', '.join(lacking)}, {type(model).__name__} gives {gives}"
-            )
-        if outputs is not None and objective.outputs not in (None, outputs):
-            raise ValueError(f"objective {objective.name!r} is made for {objective.outputs} outputs, found {outputs}")
 
 
 def probabilities_of(objectives: Iterable[Objective], outputs: Tensor) -> Tensor | None:

@@ -18,7 +18,7 @@ from gnnfuse.train.processes import highest
 class KeepBest(Callback):
     """Keeps the weights of the epoch with the best validation metric or loss, and stops when it no longer improves.
 
-    Frozen parameters are not kept, because they do not change.
+    NaN is worse than every number. Frozen parameters are not kept, because they do not change.
 
     Args:
         monitor: name of the logged metric.
@@ -46,7 +46,8 @@ class KeepBest(Callback):
         assert isinstance(pl_module, LightningTask)
         found = {name: float(value) for name, value in trainer.callback_metrics.items() if name not in STEPS}
         self.history.append({**found, "seconds": pl_module.elapsed()})
-        score, epoch = (self.sign * found[self.monitor], -found["valid_loss"]), len(self.history) - 1
+        score = (_or_worst(self.sign * found[self.monitor]), _or_worst(-found["valid_loss"]))
+        epoch = len(self.history) - 1
         if self._weights is None or score[0] > self._best[0]:
             self._improved = epoch
         if self._weights is None or score > self._best:  # of epochs with equal metrics, the one with the smaller loss
@@ -78,6 +79,10 @@ class KeepBest(Callback):
         self.epoch, self.gave_up = state_dict["epoch"], state_dict["gave_up"]
         self.history, self._weights = list(state_dict["history"]), state_dict["weights"]
         self._best, self._improved = tuple(state_dict["best"]), state_dict["improved"]
+
+
+def _or_worst(score: float) -> float:
+    return -math.inf if math.isnan(score) else score
 
 
 STEPS = ("step_loss", "learning_rate")  # logged per step, not per epoch

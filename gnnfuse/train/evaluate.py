@@ -9,6 +9,7 @@ import torch
 from gnnfuse.busy_cores import yielding_cores
 from gnnfuse.devices import device_of
 from gnnfuse.tasks import Prediction, Task
+from gnnfuse.train.alone import without_others
 from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig
 
@@ -49,9 +50,7 @@ def evaluate(
     """
     place = device_of(device)
     task = task.to(place)
-    metrics = task.metrics().to(place)
-    for metric in metrics.values(copy_state=False):
-        metric.distributed_available_fn = lambda: False  # each process measures by itself, and others may have ended
+    metrics = without_others(task.metrics().to(place))
     config = FitConfig(batch_size=batch_size, device=device, workers=workers)
     predictions: list[Prediction] = []
     seconds = 0.0

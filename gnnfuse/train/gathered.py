@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from gnnfuse.readout import Fused
 from gnnfuse.tasks import Step
+from gnnfuse.tasks.objectives.objective import target_per_sample
 from gnnfuse.train.processes import every_process, several
 
 Rows = list[Tensor | None]  # vectors, parts, present, targets; None where there are none
@@ -32,7 +33,7 @@ def gathered(steps: Sequence[Step], device: torch.device) -> tuple[Fused, Tensor
         _joined([step.fused.vector for step in steps]),
         _joined([step.fused.parts for step in steps]),
         _joined([step.fused.present for step in steps]),
-        _joined([step.target for step in steps if isinstance(step.target, Tensor)]),
+        _joined([target_per_sample(step) for step in steps]),
     ]
     vector, parts, present, target = _of_every_process(mine, device) if several() else mine
     return None if vector is None or target is None else (Fused(vector, parts, present), target)

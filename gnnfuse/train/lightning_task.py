@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.tasks import BatchObjective, Step, Task
+from gnnfuse.train.alone import without_others
 from gnnfuse.train.batches import Batches
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import frozen_names
@@ -65,6 +66,7 @@ class LightningTask(lightning.LightningModule):
         self.spent = 0.0
         self.terms = dict(terms or {})
         self._parts: list[tuple[Step | None, Tensor | None]] = []  # of the current step
+        self._monitored = False
         self._random: dict[str, Tensor] | None = None  # random states to restore at the first batch
 
     def setup(self, stage: str) -> None:
@@ -95,12 +97,14 @@ class LightningTask(lightning.LightningModule):
 
         Raises:
             FloatingPointError: a loss is NaN or infinite.
+            ValueError: the task's metrics lack the one that it monitors.
         """
         step, loss = None, None
         if len(batch):
             step = self.task.step(batch, draw=(self.config.seed, self.current_epoch))
             losses = self.task.losses(step, whole=False)
             self._check_finite(losses, batch, number)
+            self._check_monitor(step)
             judged = self._judged(step)
             for mean in (self._train_loss, self._step_loss):
                 mean.add(judged, len(batch))
@@ -137,6 +141,19 @@ class LightningTask(lightning.LightningModule):
             f"epoch {self.current_epoch}, step {number}: {shown}; samples {', '.join(batch.ids[:4])}, ..."
         )
 
+    @torch.no_grad()
+    def _check_monitor(self, step: Step) -> None:
+        """Refuse an unknown monitor at the first batch: only computed metrics have all their names."""
+        if self._monitored:
+            return
+        metrics = without_others(self.task.metrics().to(step.outputs.device))
+        metrics.update(*self.task.measured(step.outputs, step.target))
+        found = metrics.compute()
+        if self.task.monitor not in found:
+            kind = type(self.task).__name__
+            raise ValueError(f"{kind} monitors {self.task.monitor!r}, its metrics are {', '.join(found)}")
+        self._monitored = True
+
     def on_train_batch_end(self, outputs: Any, batch: GraphBatch, number: int) -> None:
         """Log the step that this batch completes."""
         if (number + 1) % self.config.accumulate:
@@ -155,8 +172,16 @@ class LightningTask(lightning.LightningModule):
         self._valid_loss.add(self._judged(step), len(batch))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's losses and validation metrics over all processes, and reset them."""
-        found = {f"valid_{name}": value for name, value in self.valid_metrics.compute().items()}
+        """Log the epoch's losses and validation metrics over all processes, and reset them.
+
+        Raises:
+            ValueError: the monitored metric is NaN because of the validation samples (`Task.nan_means`).
+        """
+        measured = self.valid_metrics.compute()
+        monitor, cause = self.task.monitor, self.task.nan_means
+        if cause is not None and bool(torch.as_tensor(measured[monitor]).isnan()):
+            raise ValueError(f"validation samples: found {cause}, expected some, as {monitor!r} is undefined without")
+        found = {f"valid_{name}": value for name, value in measured.items()}
         self.samples += self._train_loss.count_over_all(self.device)
         losses = {
             "train_loss": self._train_loss.over_all(self.device),

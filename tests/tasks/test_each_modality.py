@@ -134,13 +134,6 @@ def test_only_objectives_of_outputs_and_targets_can_be_asked_of_each_modality() 
         EachModality(EachModality(CrossEntropy()))  # type: ignore[arg-type]
 
 
-def test_objectives_have_different_names_and_there_is_one() -> None:
-    builder = example_builder(target=ClassTarget(("cat", "dog")))
-    for objectives, found in (([], "none"), ([CrossEntropy(), CrossEntropy()], "cross_entropy, cross_entropy")):
-        with pytest.raises(ValueError, match=f"found the objectives {found}, expected one or more of different names"):
-            Classification(additive(builder), builder, objectives=objectives)
-
-
 def test_a_compiled_run_leaves_the_model_as_it_was() -> None:
     builder = example_builder(target=ClassTarget(("cat", "dog")))
     task = task_of(Classification, additive(builder), builder, CrossEntropy())

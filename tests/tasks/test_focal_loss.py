@@ -30,6 +30,7 @@ def test_a_sure_sample_has_a_finite_gradient() -> None:
     assert bool(outputs.grad.isfinite().all())
 
 
-def test_a_gamma_below_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="FocalLoss: found gamma=-1, expected 0 or more"):
-        FocalLoss(gamma=-1)
+@pytest.mark.parametrize("gamma", [-1, math.nan, math.inf])
+def test_a_gamma_below_zero_is_refused(gamma: float) -> None:
+    with pytest.raises(ValueError, match=f"FocalLoss: found gamma={gamma}, expected a finite one, 0 or more"):
+        FocalLoss(gamma=gamma)

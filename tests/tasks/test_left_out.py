@@ -13,7 +13,7 @@ from gnnfuse.tasks import Classification, CrossEntropy
 from gnnfuse.tasks.objectives import LeftOut
 from gnnfuse.testing import example_builder, random_samples
 
-NAME = "cross_entropy_with_signals_left_out"
+NAME = "cross_entropy_with_signals_left_out_at_0.5"
 
 
 class Watched(LeftOut):
@@ -95,7 +95,7 @@ def test_only_objectives_of_outputs_and_targets_take_a_second_look() -> None:
         LeftOut(LeftOut(CrossEntropy()))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("probability", [0.0, 1.0, -0.1])
+@pytest.mark.parametrize("probability", [0.0, 1.0, -0.1, float("nan"), float("inf")])
 def test_a_probability_that_leaves_all_or_nothing_is_refused(probability: float) -> None:
     with pytest.raises(ValueError, match=f"LeftOut: found probability={probability}, expected one above 0 and below 1"):
         LeftOut(CrossEntropy(), probability=probability)

@@ -1,6 +1,7 @@
 """One class per node: what is read, what counts, and what comes back."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from gnnfuse.nodes import ImagePatches, TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import NodeClassification, NodeCrossEntropy
 from gnnfuse.testing import example_builder
+from gnnfuse.train import FitConfig, fit_task
 
 TARGET = NodeTarget("image", ("sky", "sea"))
 SAMPLES = [
@@ -103,6 +105,17 @@ def test_predictions_are_labels_of_nodes_with_their_positions() -> None:
     assert layout.position is not None
     assert [list(node.position) for node in (*wide.label, *tall.label)] == layout.position.tolist()  # type: ignore[misc]
     assert {node.label for node in wide.label} <= {"sky", "sea"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("select", ["metric", "loss"])
+def test_validation_samples_without_a_known_class_are_refused(select: Literal["metric", "loss"]) -> None:
+    config = FitConfig(epochs=2, progress=False, device="cpu", select=select)
+    unknown = [Sample(SAMPLES[0].signals, [None, -1], "wide"), SAMPLES[1]]
+    message = "^validation samples: found no node of known class, expected some, as 'mean_iou' is undefined without$"
+    with pytest.raises(ValueError, match=message):
+        fit_task(task(), SAMPLES, unknown, config)
+    report = fit_task(task(), unknown + SAMPLES, [*unknown, SAMPLES[2]], config)
+    assert 0 <= report.best["valid_mean_iou"] <= 1
 
 
 def test_what_does_not_fit_is_refused() -> None:

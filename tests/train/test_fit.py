@@ -1,9 +1,11 @@
 import logging
+import math
 import random
 import signal
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTar
 from gnnfuse.nodes import Features, Hub, TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification, CrossEntropy, MultiLabel, Regression, Task
-from gnnfuse.train import FitConfig, FitReport, evaluate, fit_task, prepare
+from gnnfuse.train import Batches, FitConfig, FitReport, evaluate, fit_task, prepare
+from gnnfuse.train.callbacks import KeepBest
+from gnnfuse.train.lightning_task import LightningTask
 
 WORDS = ("ant", "bee", "cow", "dog")
 QUIET = FitConfig(epochs=4, batch_size=8, progress=False, device="cpu", patience=None)
@@ -323,3 +327,28 @@ def test_unknown_devices_are_told() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="cannot be used"):
             device_of("cuda:0")
+
+
+class MonitorsNothing(Classification):
+    monitor = "precision"
+
+
+def test_an_unknown_monitor_is_refused_at_the_first_batch() -> None:
+    task = MonitorsNothing(Unimodal.of(word_builder(), dim=8, depth=1), word_builder())
+    before = weights(task)
+    message = "^MonitorsNothing monitors 'precision', its metrics are accuracy, expected_calibration_error, macro_f1$"
+    with pytest.raises(ValueError, match=message):
+        fit_task(task, word_samples(8), word_samples(8), QUIET)
+    assert all(torch.equal(found, expected) for found, expected in zip(weights(task), before, strict=True))
+
+
+@pytest.mark.usefixtures("unchecked")  # which would refuse the stand-in for a trainer
+def test_a_metric_that_is_no_number_is_worse_than_every_number() -> None:
+    task = word_task()
+    train, valid = (Batches(task.builder, word_samples(8), QUIET, training=training) for training in (True, False))
+    best, module = KeepBest("valid_score", True, patience=3), LightningTask(task, QUIET, train, valid)
+    for score in (math.nan, 0.25, math.nan, 0.5):
+        metrics = {"valid_score": torch.tensor(score), "valid_loss": torch.tensor(1.0)}
+        trainer = SimpleNamespace(callback_metrics=metrics, should_stop=False)
+        best.on_train_epoch_end(trainer, module)  # type: ignore[arg-type]
+    assert (best.epoch, best.gave_up) == (3, False)

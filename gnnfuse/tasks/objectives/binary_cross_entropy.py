@@ -22,6 +22,7 @@ class BinaryCrossEntropy(ClassWeighted):
     """
 
     name = "binary_cross_entropy"
+    reads = frozenset({"labels"})
 
     def __init__(self, *, class_weights: Sequence[float] | None = None, weight: float = 1.0) -> None:
         super().__init__(class_weights, weight)

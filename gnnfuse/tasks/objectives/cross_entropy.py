@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from gnnfuse.tasks.check_number import check_number
 from gnnfuse.tasks.objectives.objective import ClassWeighted
 from gnnfuse.tasks.probabilities import class_probabilities
 
@@ -14,13 +15,13 @@ class CrossEntropy(ClassWeighted):
     """The mean negative log-probability of the true class.
 
     Args:
-        label_smoothing: share of the target to spread over all classes.
+        label_smoothing: share of the target to spread over all classes; at least 0 and below 1.
         class_weights: factor on the loss of each class's samples, in the order of the classes; 1 by default.
             `balanced_weights` makes them from counts.
         weight: as for every `Objective`.
 
     Raises:
-        ValueError: a weight that is not above 0.
+        ValueError: a smoothing outside [0, 1), or a weight that is not above 0.
 
     Example:
         >>> import torch
@@ -29,6 +30,7 @@ class CrossEntropy(ClassWeighted):
     """
 
     name = "cross_entropy"
+    reads = frozenset({"class"})
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class CrossEntropy(ClassWeighted):
         weight: float = 1.0,
     ) -> None:
         super().__init__(class_weights, weight)
+        check_number("CrossEntropy", "label_smoothing", label_smoothing, "at least 0 and below 1", least=0, below=1)
         self.label_smoothing = label_smoothing
 
     def loss(self, outputs: Float[Tensor, "samples classes"], target: Int[Tensor, "samples"]) -> Float[Tensor, ""]:

@@ -3,7 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective, refuse_other_kinds
+from gnnfuse.tasks.objectives.check_objectives import check_inner
+from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective, target_per_sample
 
 
 class EachModality(Objective):
@@ -25,9 +26,10 @@ class EachModality(Objective):
 
     def __init__(self, objective: TargetObjective, *, weight: float = 1.0) -> None:
         super().__init__(weight)
-        refuse_other_kinds("EachModality", objective)
+        check_inner("EachModality", objective)
         self.objective = objective
         self.outputs = objective.outputs
+        self.reads = objective.reads
         self.name = f"{objective.name}_of_each_modality"
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
@@ -35,9 +37,8 @@ class EachModality(Objective):
         parts, present = step.fused.parts, step.fused.present
         assert parts is not None  # a task refuses models without parts
         assert present is not None
-        assert isinstance(step.target, Tensor)
         graph = present.nonzero()[:, 0]
         if not len(graph):
             return step.outputs.new_zeros(())
-        found = self.objective.loss(step.head(parts[present]), step.target[graph])
+        found = self.objective.loss(step.head(parts[present]), target_per_sample(step)[graph])
         return found * (self.objective.weight * len(graph) / len(present))

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from gnnfuse.tasks.check_number import check_number
 from gnnfuse.tasks.objectives.objective import ClassWeighted
 
 
@@ -25,7 +26,7 @@ class FocalLoss(ClassWeighted):
         weight: as for every `Objective`.
 
     Raises:
-        ValueError: a gamma below 0, or a weight that is not above 0.
+        ValueError: a gamma that is not finite or below 0, or a weight that is not above 0.
 
     Example:
         >>> outputs = torch.tensor([[0.75, 0.25]]).log()
@@ -35,13 +36,13 @@ class FocalLoss(ClassWeighted):
     """
 
     name = "focal_loss"
+    reads = frozenset({"class"})
 
     def __init__(
         self, *, gamma: float = 2.0, class_weights: Sequence[float] | None = None, weight: float = 1.0
     ) -> None:
         super().__init__(class_weights, weight)
-        if gamma < 0:
-            raise ValueError(f"FocalLoss: found gamma={gamma}, expected 0 or more")
+        check_number("FocalLoss", "gamma", gamma, "a finite one, 0 or more", least=0)
         self.gamma = gamma
 
     def loss(self, outputs: Float[Tensor, "samples classes"], target: Int[Tensor, "samples"]) -> Float[Tensor, ""]:

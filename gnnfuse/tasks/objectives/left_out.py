@@ -8,7 +8,9 @@ from torch import Tensor
 
 from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.graph.signal_dropout import drawn_of_batch
-from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective, refuse_other_kinds
+from gnnfuse.tasks.check_number import check_number
+from gnnfuse.tasks.objectives.check_objectives import check_inner
+from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective, target_per_sample
 
 
 class LeftOut(Objective):
@@ -30,13 +32,13 @@ class LeftOut(Objective):
 
     def __init__(self, objective: TargetObjective, *, probability: float = 0.5, weight: float = 1.0) -> None:
         super().__init__(weight)
-        refuse_other_kinds("LeftOut", objective)
-        if not 0 < probability < 1:
-            raise ValueError(f"LeftOut: found probability={probability}, expected one above 0 and below 1")
+        check_inner("LeftOut", objective)
+        check_number("LeftOut", "probability", probability, "one above 0 and below 1", above=0, below=1)
         self.objective = objective
         self.probability = probability
         self.outputs = objective.outputs
-        self.name = f"{objective.name}_with_signals_left_out"
+        self.reads = objective.reads
+        self.name = f"{objective.name}_with_signals_left_out_at_{probability}"
 
     def view(self, batch: GraphBatch, builder: GraphBuilder, generators: Sequence[torch.Generator]) -> GraphBatch:
         """The batch without the signals that are drawn."""
@@ -44,6 +46,5 @@ class LeftOut(Objective):
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """The mean over the samples."""
-        assert isinstance(step.target, Tensor)  # of tasks with one target per sample
         outputs = step.head(step.views[self.name].vector)
-        return self.objective.loss(outputs, step.target) * self.objective.weight
+        return self.objective.loss(outputs, target_per_sample(step)) * self.objective.weight

@@ -26,11 +26,13 @@ class NodeCrossEntropy(Objective):
 
     name = "cross_entropy"
     needs = frozenset({"nodes"})
+    reads = frozenset({"node classes"})
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """The mean over the samples of the batch."""
         target = step.target
-        assert isinstance(target, Ragged)  # a task with other targets has other outputs too
+        if not isinstance(target, Ragged):
+            raise ValueError("NodeCrossEntropy: found a target of one row per sample, expected one row per node")
         known = target.values != UNKNOWN
         found = F.cross_entropy(step.outputs[known], target.values[known], reduction="none")
         graphs = len(target.offsets) - 1

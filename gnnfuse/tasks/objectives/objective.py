@@ -1,6 +1,5 @@
 """The objective interface, and the training step that an objective evaluates."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -12,7 +11,10 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, GraphBuilder, Ragged
 from gnnfuse.readout.fused import Fused
-from gnnfuse.tasks.class_weights import weights_tensor
+from gnnfuse.tasks.check_number import check_number
+from gnnfuse.tasks.class_weights import checked_weights
+
+PER_SAMPLE = frozenset({"class", "labels", "numbers"})
 
 
 class Step(NamedTuple):
@@ -35,6 +37,17 @@ class Step(NamedTuple):
     views: Mapping[str, Fused] = MappingProxyType({})
 
 
+def target_per_sample(step: Step) -> Tensor:
+    """The step's target, which has one row per sample.
+
+    Raises:
+        ValueError: samples have several rows each.
+    """
+    if not isinstance(step.target, Tensor):
+        raise ValueError("found a target of several rows per sample, expected one row for each")
+    return step.target
+
+
 class Objective(nn.Module, ABC):
     """One term of the sum that training minimises: `weight` times the result of `forward`.
 
@@ -50,17 +63,18 @@ class Objective(nn.Module, ABC):
     Attributes:
         name: name of the value in logs and messages.
         needs: the model outputs it requires, of "parts" and "nodes" (`FusionModel.gives`).
+        reads: the kinds of target that it can be computed from (`TargetEncoding.kind`); None for any.
         outputs: required number of head outputs per sample; None for any number.
     """
 
     name: str
     needs: frozenset[str] = frozenset()
+    reads: frozenset[str] | None = None
     outputs: int | None = None
 
     def __init__(self, weight: float = 1.0) -> None:
         super().__init__()
-        if not 0 < weight < math.inf:
-            raise ValueError(f"{type(self).__name__}: found weight={weight}, expected a finite one above 0")
+        check_number(type(self).__name__, "weight", weight, "a finite one above 0", above=0)
         self.weight = weight
 
     def view(
@@ -86,31 +100,19 @@ class Objective(nn.Module, ABC):
 class TargetObjective(Objective):
     """An objective on the head's outputs and the encoded targets alone: a mean over samples."""
 
+    reads = PER_SAMPLE
+
     @abstractmethod
     def loss(self, outputs: Float[Tensor, "samples ..."], target: Shaped[Tensor, "samples ..."]) -> Float[Tensor, ""]:
         """The mean over the samples, without the weight."""
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """The loss of the step's outputs."""
-        assert isinstance(step.target, Tensor)  # of tasks with one target per sample
-        return self.loss(step.outputs, step.target)
+        return self.loss(step.outputs, target_per_sample(step))
 
     def probabilities(self, outputs: Float[Tensor, "samples ..."]) -> Float[Tensor, "samples ..."] | None:
         """The probabilities that outputs represent after training with this loss; None if unknown."""
         return None
-
-
-def refuse_other_kinds(owner: str, objective: object) -> None:
-    """Refuse an objective that needs more than outputs and targets, for one that applies it to other outputs.
-
-    Raises:
-        ValueError: names the owner and the kind that was found.
-    """
-    if not isinstance(objective, TargetObjective):
-        raise ValueError(
-            f"{owner}: found a {type(objective).__name__}, expected an objective of outputs and targets alone, such as "
-            "CrossEntropy()"
-        )
 
 
 class ClassWeighted(TargetObjective):
@@ -131,9 +133,10 @@ class ClassWeighted(TargetObjective):
 
     def __init__(self, class_weights: Sequence[float] | None, weight: float) -> None:
         super().__init__(weight)
-        self.class_weights = None if class_weights is None else tuple(class_weights)
-        self.outputs = None if class_weights is None else len(class_weights)
-        self.register_buffer("class_weight", weights_tensor(class_weights), persistent=False)
+        self.class_weights = None if class_weights is None else checked_weights(class_weights)
+        self.outputs = None if self.class_weights is None else len(self.class_weights)
+        weights = None if self.class_weights is None else torch.tensor(self.class_weights, dtype=torch.float32)
+        self.register_buffer("class_weight", weights, persistent=False)
 
 
 class BatchObjective(Objective):
@@ -144,11 +147,12 @@ class BatchObjective(Objective):
     its end: accumulation saves no memory.
     """
 
+    reads = PER_SAMPLE
+
     @abstractmethod
     def loss(self, fused: Fused, target: Shaped[Tensor, "graphs ..."]) -> Float[Tensor, ""]:
         """The value for a whole batch, without the weight; `fused` has the vectors, `parts` and `present`."""
 
     def forward(self, step: Step) -> Float[Tensor, ""]:
         """The value of one batch."""
-        assert isinstance(step.target, Tensor)
-        return self.loss(step.fused, step.target)
+        return self.loss(step.fused, target_per_sample(step))

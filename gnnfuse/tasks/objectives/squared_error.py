@@ -18,6 +18,7 @@ class SquaredError(TargetObjective):
     """
 
     name = "squared_error"
+    reads = frozenset({"numbers"})
 
     def loss(
         self, outputs: Float[Tensor, "samples numbers"], target: Float[Tensor, "samples numbers"]

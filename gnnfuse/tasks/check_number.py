@@ -1,0 +1,39 @@
+"""Checks the numbers that objectives and tasks are made with."""
+
+import math
+from numbers import Real
+
+
+def check_number(
+    owner: str,
+    name: str,
+    found: object,
+    expected: str,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> None:
+    """Refuse a number outside a range, NaN, infinity and what is no number.
+
+    Args:
+        owner: the class that takes the argument, for the message.
+        name: the argument.
+        found: its value.
+        expected: the range in words.
+        least: the number must be at least this.
+        above: the number must be above this.
+        below: the number must be below this.
+
+    Raises:
+        ValueError: names the argument, its value and the range.
+
+    Example:
+        >>> check_number("FocalLoss", "gamma", float("nan"), "0 or more", least=0)
+        Traceback (most recent call last):
+        ...
+        ValueError: FocalLoss: found gamma=nan, expected 0 or more
+    """
+    is_number = isinstance(found, Real) and not isinstance(found, bool)
+    if not (is_number and float(found) >= least and above < float(found) < below):  # type: ignore[arg-type]
+        raise ValueError(f"{owner}: found {name}={found!r}, expected {expected}")
