@@ -10,6 +10,7 @@ from gnnfuse.graph import GraphBuilder
 from gnnfuse.sample import Sample
 from gnnfuse.saving import from_pretrained, save_pretrained
 from gnnfuse.tasks import Task
+from gnnfuse.testing.check_fused import Promise, check_rows
 from gnnfuse.testing.global_state import unchanged_globals
 from gnnfuse.testing.properties import (
     assert_close,
@@ -32,11 +33,11 @@ def check_fusion_model(
 ) -> None:
     """Check a fusion model.
 
-    It gives one vector per graph, and besides it what `gives` names; a batch gives each sample what it gets alone,
-    whatever modalities the others lack; the order of samples, signals, node types and rules does not matter; a sample
-    without nodes gets a defined, finite vector; taking all edges away changes the output of a model that sees edges and
-    no other's; every parameter is registered and gets a gradient; saved and loaded it gives the same bits; the same
-    seed gives the same bits; global state stays as it is.
+    It gives one vector per graph, and besides it what `gives` names, in the shapes of `Fused`; it encodes no hubs if it
+    sees no edges; a batch gives each sample what it gets alone, whatever modalities the others lack; the order of
+    samples, signals, node types and rules does not matter; a sample without nodes gets a defined, finite vector; taking
+    all edges away changes the output of a model that sees edges and no other's; every parameter is registered and gets
+    a gradient; saved and loaded it gives the same bits; the same seed gives the same bits; global state stays as it is.
 
     Args:
         make_model: makes the model for a builder; called several times.
@@ -57,19 +58,23 @@ def check_fusion_model(
     assert isinstance(model, FusionModel), f"found a {type(model).__name__}, expected a FusionModel"
     name = type(model).__name__
     check_seed(name, lambda: make_model(builder))
+    try:
+        model.check_fits(builder)
+    except ValueError as error:
+        raise AssertionError(f"{name}: {error}") from error
     subject = probe(name, model, builder)
+    tested = subject.module
+    assert isinstance(tested, FusionModel), "a probe has a copy of its module"
     check_defined(subject, samples)
+    _check_embedding(name, tested, builder, samples)
     batch = widened(builder(samples, empty=True))
     with torch.no_grad():
         fused, unjoined = subject(batch), subject(batch.without_edges())
-    expected = (len(batch), model.dim)
-    assert fused.shape == expected, f"{name}: found vectors of shape {list(fused.shape)}, expected {list(expected)}"
     assert not torch.equal(fused[0], fused[1]), f"{name}: two different samples get the same vector"
     if model.sees_edges:
         assert not torch.equal(fused, unjoined), f"{name}: sees_edges, but taking all edges away changes nothing"
     else:
         assert torch.equal(fused, unjoined), f"{name}: does not say sees_edges, but its output depends on edges"
-    _check_fused(name, model, builder, samples)
     check_batches(subject, samples)
     check_parameters(subject, samples)
     _check_builders(name, make_model, builder, samples)
@@ -77,26 +82,13 @@ def check_fusion_model(
 
 
 @torch.no_grad()
-def _check_fused(name: str, model: FusionModel, builder: GraphBuilder, samples: Sequence[Sample]) -> None:
-    model.eval()
-    batch = builder(samples, empty=True)
-    fused = model.embed(batch)
-    graphs, modalities = len(batch), len(model.modalities)
-    expected = {
-        "parts": (fused.parts, (graphs, modalities, model.dim), "parts"),
-        "present": (fused.present, (graphs, modalities), "parts"),
-        "nodes": (fused.nodes, (batch.num_nodes, model.dim), "nodes"),
-    }
-    for what, (found, shape, named) in expected.items():
-        promised = named in model.gives
-        assert (found is not None) == promised, (
-            f"{name}: gives {sorted(model.gives)}, but {what} {'is None' if promised else 'is there'}"
-        )
-        if found is not None:
-            assert found.shape == shape, f"{name}: {what} has shape {list(found.shape)}, expected {list(shape)}"
-    if fused.present is not None:
-        has_nodes = torch.stack([batch.layout[each].offsets.diff() > 0 for each in model.modalities], dim=1)
-        assert torch.equal(fused.present, has_nodes), f"{name}: present is not where a graph has nodes of the modality"
+def _check_embedding(name: str, model: FusionModel, builder: GraphBuilder, samples: Sequence[Sample]) -> None:
+    batch = widened(builder(samples, empty=True))
+    promise = Promise(name, model.gives, model.modalities, model.dim)
+    fused = check_rows(promise, model.embed, builder, samples)
+    if fused.nodes is not None:
+        for each in batch.values.keys() - model.encoders.encoders.keys():
+            assert not fused.nodes[batch.slices[each]].any(), f"{name}: nodes of {each!r} are not zero, but not encoded"
     assert torch.equal(fused.vector, model(batch)), f"{name}: calling it does not give the vectors of embed"
     again = model.fuse(model.encoders(batch), batch)
     assert torch.equal(fused.vector, again.vector), f"{name}: embed is not fuse of what the encoders give"

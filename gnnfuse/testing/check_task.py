@@ -9,6 +9,7 @@ import torch
 from gnnfuse.graph import GraphBatch, GraphBuilder
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Prediction, Task
+from gnnfuse.testing.check_fused import check_scalar
 from gnnfuse.testing.check_fusion_model import check_saving
 from gnnfuse.testing.global_state import unchanged_globals
 from gnnfuse.testing.properties import check_batches, check_defined, check_parameters, make_seeded, one_per_graph, probe
@@ -76,9 +77,9 @@ def _check_losses(name: str, task: Task, samples: Sequence[Sample]) -> None:
     losses = task.losses(step)
     assert losses, f"{name}: found no losses, expected at least one"
     for key, loss in losses.items():
-        _check_scalar(f"{name}: loss {key}", loss)
+        check_scalar(f"{name}: loss {key}", loss)
         assert loss.requires_grad, f"{name}: loss {key} depends on no parameter"
-    _check_scalar(f"{name}: judge {task.judge.name}", task.judge(step))
+    check_scalar(f"{name}: judge {task.judge.name}", task.judge(step))
     targetless = task.builder([Sample(samples[0].signals, None, "the one without")])
     message = ""
     try:
@@ -86,11 +87,6 @@ def _check_losses(name: str, task: Task, samples: Sequence[Sample]) -> None:
     except ValueError as error:
         message = str(error)
     assert "the one without" in message, f"{name}: a missing target raises no ValueError that names the sample"
-
-
-def _check_scalar(name: str, loss: torch.Tensor) -> None:
-    assert loss.ndim == 0, f"{name} has shape {list(loss.shape)}, expected a scalar"
-    assert bool(loss.isfinite()), f"{name} is {float(loss)}"
 
 
 @torch.no_grad()

@@ -149,6 +149,12 @@ class GivesPartsOfAbsentModalities(Pooled):
         return Fused(vector, parts, torch.ones(parts.shape[:2], dtype=torch.bool))
 
 
+class EncodesHubs(Pooled):
+    def __init__(self, node_types: Sequence[NodeType], *, dim: int = 4) -> None:
+        FusionModel.__init__(self, node_types, dim)
+        self.linear = nn.Linear(dim, dim)
+
+
 class GivesNumbersNotVectors(Pooled):
     def change(self, pooled: Tensor, batch: GraphBatch) -> Tensor:
         return pooled.sum(dim=1)
@@ -172,7 +178,8 @@ BROKEN = {
     ForgetsItsParts: r"gives \['parts'\], but parts is None",
     KeepsItsNodesSecret: r"gives \[\], but nodes is there",
     GivesPartsOfAbsentModalities: "present is not where a graph has nodes of the modality",
-    GivesNumbersNotVectors: "found vectors of shape",
+    EncodesHubs: "sees no edges, found node type 'hub', which reads no signal, expected types that read one",
+    GivesNumbersNotVectors: r"vector has shape \[\d+\], expected \[\d+, 4\]",
 }
 
 
