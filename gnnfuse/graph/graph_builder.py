@@ -14,6 +14,7 @@ from torch import Tensor
 from gnnfuse.catalog import listed, unknown
 from gnnfuse.edges import EdgeRule
 from gnnfuse.graph.batch_memory import BatchMemory
+from gnnfuse.graph.check_parts import check_parts
 from gnnfuse.graph.check_samples import listed_samples
 from gnnfuse.graph.collate import collate, empty_batch, stacked
 from gnnfuse.graph.graph_batch import GraphBatch
@@ -22,7 +23,7 @@ from gnnfuse.graph.sample_edges import MergeImpl, SampleEdges
 from gnnfuse.graph.sample_graph import SampleGraph, measure, to_float32
 from gnnfuse.graph.signal_dropout import drawn_of_batch, dropped_from, leave_out, loses_target, seed_of
 from gnnfuse.graph.target import TargetEncoding
-from gnnfuse.nodes import NodeSet, NodeType, check_nodes, check_promises
+from gnnfuse.nodes import NodeSet, NodeType, check_nodes
 from gnnfuse.sample import Sample
 
 Extra = Literal["refuse", "ignore"]
@@ -70,20 +71,12 @@ class GraphBuilder:
             raise ValueError(f"signal_dropout must be at least 0 and below 1, found {signal_dropout}")
         if extra not in get_args(Extra):
             raise ValueError(f"extra must be one of {get_args(Extra)}, found {extra!r}")
-        if not node_types:
-            raise ValueError("a graph needs at least one node type, found none")
-        for node_type in node_types:
-            if not isinstance(node_type, NodeType):
-                raise ValueError(f"found {node_type!r} among the node types, expected NodeType objects")
-            check_promises(node_type)
-        _refuse_twice("node type", [node_type.name for node_type in node_types])
-        _refuse_twice("edge rule", [rule.name for rule in edge_rules])
+        check_parts(node_types, edge_rules)
         self.node_types = tuple(sorted(node_types, key=lambda node_type: node_type.name))
         self.edge_rules = tuple(sorted(edge_rules, key=lambda rule: rule.name))
         self.target = target
         self.signal_dropout = signal_dropout
         self.extra = extra
-        self._refuse_unknown_names()
         self._edges = SampleEdges(self.node_types, self.edge_rules)
         self.relations = self._edges.relations
         self.empties = {node_type.name: node_type.empty() for node_type in self.node_types}
@@ -293,19 +286,6 @@ class GraphBuilder:
         options: dict[str, Any] = {"signal_dropout": self.signal_dropout, "extra": self.extra}
         return GraphBuilder(node_types, edge_rules, target=self.target, **options)
 
-    def _refuse_unknown_names(self) -> None:
-        """Refuse rules that name missing node types, and node types that follow missing signals."""
-        types = [node_type.name for node_type in self.node_types]
-        for rule in self.edge_rules:
-            for name in rule.named_types():
-                if name not in types:
-                    raise ValueError(f"edge rule {rule.name!r}: {unknown('node type', name, types)}")
-        signals = [node_type.signal for node_type in self.node_types if node_type.signal is not None]
-        for node_type in self.node_types:
-            followed = node_type.follows()
-            if signals and followed is not None and followed not in signals:
-                raise ValueError(f"node type {node_type.name!r}: {unknown('signal', followed, signals)}")
-
     def _augmented(self, sample: Sample, augment: tuple[int, int, int]) -> Sample:
         if self.signal_dropout:
             sample = dropped_from(sample, self.node_types, self.signal_dropout, self._dropout_generator(augment))
@@ -344,9 +324,3 @@ class GraphBuilder:
                 stacklevel=3,
             )
         return nodes
-
-
-def _refuse_twice(what: str, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"two of one name: {what} {twice[0]!r}; give each its own name=")
