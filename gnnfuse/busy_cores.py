@@ -1,11 +1,11 @@
 """OpenMP threads that sleep instead of spinning while other programs need the cores.
 
 In GNU's OpenMP library, which PyTorch's wheels for Linux contain, the threads of an operator wait for the last one in
-a loop of 300,000 rounds before they sleep. On free cores nothing is as fast: with `GOMP_SPINCOUNT=1000` a training
+a loop of 300,000 rounds before they sleep. On free cores this is fastest: with `GOMP_SPINCOUNT=1000` a training
 step of small layers on two cores took 1.2 to 1.4 times as long, with 10,000 rounds 1.06 times. If three other
-programs need the cores, the same step takes 2.5 to 2.9 times its fair share, with 10,000 rounds 1.7 times. So no
+programs need the cores, the same step takes 2.5 to 2.9 times its fair share, with 10,000 rounds 1.7 times. No
 single number is right, but the library has two: while a process has more threads than cores, it cuts the loop to 100
-rounds (`GOMP_SPINCOUNT` in its manual). To trigger this, a thread keeps a sleeping team while the cores are busy; the
+rounds (`GOMP_SPINCOUNT` in its manual). To trigger this, a thread keeps a sleeping team while the cores are busy: the
 step then takes .8 to .9 of its fair share (medians of turns, on the digits of `gnnfuse bench`).
 """
 

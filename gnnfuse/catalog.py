@@ -88,7 +88,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-# Methods of an early stage's classes that are shortcuts to a later stage, which the early one does not import.
+# Methods of an early stage's classes that are shortcuts to functions of a later stage, which it does not import.
 LATER: Mapping[str, str] = {
     "save_pretrained": "gnnfuse.saving.pretrained:save_pretrained",
     "from_pretrained": "gnnfuse.saving.pretrained:from_pretrained",
@@ -123,7 +123,7 @@ def _plug_ins() -> EntryPoints:
     for point in points:
         if point.name.partition(".")[0] not in KINDS or not point.name.partition(".")[2]:
             warnings.warn(
-                f"plug-in entry point {point.name!r} ({point.value}) is left aside: expected kind.name, of one of the "
+                f"plug-in entry point {point.name!r} ({point.value}) is ignored: expected kind.name, of one of the "
                 f"kinds {', '.join(KINDS)}",
                 stacklevel=3,
             )

@@ -44,11 +44,11 @@ class Encoders:
     text_weights: Annotated[str | None, "Revision on the hub."] = None
     cache: Annotated[
         Path | str | None,
-        "Folder that keeps what frozen pretrained encoders give, as gnnfuse cache does: what it lacks is made first, "
-        "and training reads it. Augmentation cannot act on it. The saved model does not need it.",
+        "Folder that keeps the features of frozen encoders, as gnnfuse cache writes it: missing features are computed "
+        "first, and training reads them. Augmentation cannot act on them. The saved model does not need the folder.",
     ] = None
     cache_dtype: Annotated[
-        Literal["float32", "float16"], "How features are kept in it: every bit, or half the space."
+        Literal["float32", "float16"], "Type of the cached features: float32 keeps every bit, float16 halves the space."
     ] = "float32"
 
     def __post_init__(self) -> None:
@@ -64,8 +64,8 @@ class Encoders:
             raise ValueError(f"found cache {str(self.cache)!r} without a pretrained encoder, expected at least one")
         if self.cache is not None and self.fine_tune:
             raise ValueError(
-                f"found cache {str(self.cache)!r} and fine_tune: features of encoders that are trained change, so that "
-                "they cannot be kept; leave one out"
+                f"found cache {str(self.cache)!r} and fine_tune: features of encoders that are trained change and "
+                "cannot be kept; leave one out"
             )
 
     @property
@@ -75,6 +75,6 @@ class Encoders:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """What encoders and their weights may be read from: names, folders and files, as they were given."""
+        """The names, folders and files, as given, from which encoders and their weights may be read."""
         given = (*self.named, self.image_weights, self.audio_weights, self.text_weights)
         return tuple(name for name in given if name is not None)

@@ -8,7 +8,7 @@ class Advance(Protocol):
     """Reports that some of the counted work is done."""
 
     def __call__(self, done: int = 1, *, note: str | None = None) -> None:
-        """Count `done` more; a note, kept until the next, tells more about the work."""
+        """Count `done` more; a note describes the work until the next note."""
 
 
 class Observer:
@@ -26,12 +26,12 @@ class Observer:
     """
 
     def says(self, message: object) -> None:
-        """Receives a message: a string, or an object whose `str` is one and that `rich` prints better."""
+        """Receives a message: a string, or an object that `rich` prints and whose `str` is the same in plain text."""
 
     def begins(self, what: str, total: int | None = None) -> AbstractContextManager[Advance]:
-        """Called before counted work, of `total` steps if known; the context's function is called as they are done."""
+        """Called before counted work, of `total` units if known; the context gives the function that counts them."""
         return nullcontext(_ignore)
 
 
 def _ignore(done: int = 1, *, note: str | None = None) -> None:
-    """Advance without anyone to tell."""
+    """Ignore the progress."""

@@ -1,6 +1,7 @@
 """Options that calls and commands share: opening a table, the roles of its columns; imports nothing large.
 
-The last string of an annotation describes the field, also in the help of commands; one before it is its name there.
+The last string of an annotation describes the field, also in the help of commands; a string before it is the name of
+the option.
 """
 
 from collections.abc import Sequence
@@ -27,8 +28,8 @@ class OpenOptions:
     blanks: Annotated[
         Names,
         "--blank",
-        "Word that stands for an empty cell in all columns. By default the usual ones (NA, null, ...) in columns of "
-        "numbers and targets; after fit, those of training.",
+        "Word that stands for an empty cell in all columns. By default the usual words (NA, null, ...) in columns of "
+        "numbers and targets; after fit, the words of training.",
     ] = None
     streaming: Annotated[
         bool, "Read rows one after another: a table of any length, neither held in memory nor converted first."
@@ -37,7 +38,7 @@ class OpenOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
-    """The columns asked for in each role. Roles left at None are guessed; an empty list means none of a kind.
+    """The requested columns of each role. Roles left at None are guessed; an empty list means none of a kind.
 
     A single name may stand for a list of one. A group is never guessed, and ignored columns are unused whatever they
     hold.
@@ -55,8 +56,10 @@ class ColumnOptions:
     features: Annotated[Names, "Column of numbers."] = None
     target: Annotated[Names, "Column to predict; several for a vector of numbers, or for labels (0 and 1)."] = None
     id: Annotated[str | None, "Column that names the rows."] = None
-    split: Annotated[str | None, "Column that says train, valid or test; otherwise rows are split by rule."] = None
-    group: Annotated[str | None, "Column of what must stay together in one split: a person, a session."] = None
+    split: Annotated[
+        str | None, "Column that assigns rows to train, valid or test; without one, a rule splits them."
+    ] = None
+    group: Annotated[str | None, "Column whose equal values stay in one split: a person, a session."] = None
     ignore: Annotated[Names, "Column that is not used."] = None
 
     def __post_init__(self) -> None:
@@ -67,6 +70,6 @@ class ColumnOptions:
 
     @property
     def given(self) -> dict[str, tuple[str, ...]]:
-        """Role -> the columns asked for; without roles that are guessed, and without ignored columns."""
+        """Role -> the requested columns; without roles that are guessed, and without ignored columns."""
         found = {role: names for role, names in vars(self).items() if names is not None and role != "ignore"}
         return {role: (names,) if isinstance(names, str) else names for role, names in found.items()}

@@ -24,11 +24,11 @@ from rich.text import Text
 
 from gnnfuse.observer import Advance, Observer
 
-LOST = (OSError, ValueError, AttributeError)  # the system refuses, the stream was closed, or there is none
+LOST = (OSError, ValueError, AttributeError)  # the write fails, the stream is closed, or there is none
 
 
 class Terminal(Observer):
-    """Shows the progress of a call: messages as lines, counted work as bars, which nothing but a terminal gets.
+    """Shows the progress of a call: messages as lines, and counted work as bars if the output is a terminal.
 
     Args:
         console: where to write; by default the standard output.
@@ -57,13 +57,13 @@ class Terminal(Observer):
         )
 
     def says(self, message: object) -> None:
-        """Print a message; a string unchanged, as brackets in names and paths are no markup."""
+        """Print a message; a string is printed unchanged, because brackets in names and paths are not markup."""
         plain = isinstance(message, str | Text)
         self.console.print(Text(message) if isinstance(message, str) else message, soft_wrap=plain)
 
     @contextmanager
     def begins(self, what: str, total: int | None = None) -> Iterator[Advance]:
-        """Show a bar below those of the work that this is a part of."""
+        """Show a bar, below the bars of the work that contains this work."""
         bar = self._bars.add_task(what, total=total, note=None)
 
         def advance(done: int = 1, *, note: str | None = None) -> None:
@@ -83,7 +83,7 @@ class Terminal(Observer):
 
 
 class _NoteOrRate(ProgressColumn):
-    """The latest note; of work without notes, what is done per second."""
+    """The latest note, or the rate per second of work without notes."""
 
     def render(self, task: Task) -> Text:
         note, speed = task.fields["note"], task.finished_speed or task.speed or 0

@@ -64,7 +64,7 @@ def _groups(root: Path) -> Iterator[Path]:
             continue
         top = root / "sys/fs/cgroup" / controllers
         group = top / inner.strip("/")
-        # A container sees its own group at the top; the name it has outside may be reported, which is no folder here.
+        # A container sees its own group at the top; if its name outside is reported, no folder here has that name.
         yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(top) and folder.is_dir())
 
 
@@ -110,7 +110,7 @@ def core_times(task: Path = Path("/proc/self/task")) -> tuple[int, int] | None:
 
 
 def crowded(before: tuple[int, int] = (0, 0), *, seconds: float = 0.0) -> float:
-    """Of the time since `before` that threads ran or waited for a core, the share in which they waited.
+    """The share of waiting in the time that threads ran or waited for a core since `before`.
 
     It is 0 if the system does not count. If a process slept for most of `seconds`, it is the share of `seconds`.
     """

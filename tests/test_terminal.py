@@ -52,7 +52,7 @@ def test_columns_are_a_table_with_names_as_they_stand(console: Console) -> None:
     guess = guess_columns(open_table([{"[/i]": f"text {n} [red]", "label": "ab"[n % 2]} for n in range(9)]))
     Terminal(console).says(guess)
     heads, *rows = shown(console).splitlines()
-    assert heads.split() == ["column", "is", "because", "empty", "for", "example"]
+    assert heads.split() == ["column", "role", "reason", "empty", "example"]
     assert [row.split()[:2] for row in rows] == [["[/i]", "text"], ["label", "target"]]
     assert "0%" in rows[0]
     assert "[red]" in rows[0]

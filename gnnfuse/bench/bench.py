@@ -120,7 +120,7 @@ def _introduction(task: BenchTask) -> Iterator[object]:
 def _conclusion(results: Results) -> Iterator[str]:
     if results.ceilings:
         shown = ", ".join(f"{subset} {found['all']:.3f}" for subset, found in results.ceilings.items())
-        yield f"ceilings (the modalities read perfectly, nothing else): {shown}"
+        yield f"ceilings (for reading these modalities perfectly): {shown}"
     best = results.best(results.models())
     if by_group := results.by_group(best):
         shown = ", ".join(f"{value} {score:.3f}" for value, score in by_group.items())

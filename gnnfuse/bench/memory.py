@@ -15,8 +15,8 @@ MEGABYTE = 1024 * 1024
 
 
 class PeakMemory:
-    """Measures the peak memory that a `with` block adds: on CUDA what the allocator gave out, on Linux's CPU the
-    resident set; None if the peak cannot be reset.
+    """Measures the peak memory that a `with` block adds: on CUDA what the allocator handed out, on a CPU under
+    Linux the resident set; None if the peak cannot be reset.
 
     Args:
         device: where the work runs.
@@ -56,5 +56,12 @@ class PeakMemory:
 
 
 def _status(field: str) -> float:
-    """Bytes, from kilobytes."""
-    return float(str(system_field(STATUS, field)).split()[0]) * 1024
+    """A field of this process's status, from kilobytes to bytes.
+
+    Raises:
+        OSError: the system does not report it.
+    """
+    found = system_field(STATUS, field)
+    if found is None:
+        raise OSError(f"{STATUS} has no {field}")
+    return float(found.split()[0]) * 1024

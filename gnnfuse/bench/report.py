@@ -92,8 +92,8 @@ def _groups(results: Results) -> str:
     text = f"## By {plain(results.group)}\n\nTest {measure}, mean over seeds."
     if ceilings:
         text += (
-            " A ceiling is what the best predictor reaches that reads the named modalities perfectly and sees nothing "
-            "else, computed from the task; per line, the share of that same predictor."
+            " A ceiling is the accuracy, computed from the task, of the best predictor that reads the named modalities "
+            "perfectly and sees nothing else; each line gives the accuracy of that same predictor."
         )
     return text + "\n\n" + _table(head, rows)
 

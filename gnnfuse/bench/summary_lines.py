@@ -23,7 +23,7 @@ class SummaryLines:
         self._widths: list[int] = []
 
     def of(self, model: str) -> Iterator[object]:
-        """A model's line; before the first one, that of the headings, in which its metric stands."""
+        """A model's line; before the first one, the line of headings, which need a finished run."""
         if not self._widths:
             heads, tests = columns(self.results), 1 + len(self.results.other_tests())
             room = [self.width, 9, *[13] * tests, 10, 7, 9, 7, 6]

@@ -25,15 +25,15 @@ def cache(
     columns: Annotated[ColumnOptions, COLUMNS, (*KINDS, "ignore")],
     dtype: Annotated[
         Literal["float32", "float16"],
-        typer.Option(help="float32 keeps every bit, float16 takes half the space; training must name the same."),
+        typer.Option(help="float32 keeps every bit, float16 halves the space; training needs the same choice."),
     ] = "float32",
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples in a call of an encoder.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples per encoder call.")] = 32,
     workers: Workers = 2,
     on_error: Annotated[
         OnErrorName,
         typer.Option(
-            help="What to do about a signal that cannot be read: stop there, or go on and list it in rejects.csv; "
-            "training meets it again."
+            help="Policy for signals that cannot be read: stop ends the command at the first; missing and skip list "
+            "them in rejects.csv and continue. Training applies its own policy to them."
         ),
     ] = "stop",
     device: Device = "auto",
@@ -44,7 +44,7 @@ def cache(
     Features are keyed by the content of a cell and the encoder's weights, arguments and versions: stale ones are never
     used.
 
-    A second run (after a kill, with more rows, after damage to the folder) makes only what is missing.
+    A second run (after a kill, with more rows, after damage to the folder) computes only what is missing.
 
     At least one encoder must be given. Columns that are not named are guessed from their content.
 

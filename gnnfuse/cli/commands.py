@@ -155,7 +155,7 @@ def bench(
     models: Annotated[
         list[str] | None,
         typer.Option(
-            help="Models, by repeating the option or with commas between (`gnnfuse names model`); `unimodal` means one "
+            help="Models (`gnnfuse names model`), separated by commas or by repeating the option; `unimodal` means one "
             "per modality, `unimodal:image` that one. All of the package by default."
         ),
     ] = None,
@@ -163,7 +163,7 @@ def bench(
     minutes: Annotated[
         float | None,
         typer.Option(
-            help="Time for everything, shared out equally among the runs: results then depend on the machine's speed. "
+            help="Time for everything, divided equally among the runs; results then depend on the machine's speed. "
             "No limit by default."
         ),
     ] = None,
@@ -216,7 +216,7 @@ def draw(
     hop: Annotated[
         float | None, typer.Option(min=0.001, help="Seconds per frame of your recording; 0.1 by default.")
     ] = None,
-    max_edges: Annotated[int, typer.Option(min=1, help="Most edges drawn per relation.")] = 150,
+    max_edges: Annotated[int, typer.Option(min=1, help="Maximum number of edges drawn per relation.")] = 150,
     data: Data = None,
 ) -> None:
     """Draw one sample's graph: patches on the picture, frames on the spectrogram, tokens as words, edges by relation.
@@ -292,8 +292,8 @@ def doctor(
         bool,
         typer.Option(
             "--quick",
-            help="Versions, devices and folders alone: nothing is imported but torch, no kernel and no media format is "
-            "tried, and the hub is not asked.",
+            help="Check only versions, devices and folders: import nothing but torch, run no kernel, try no media "
+            "format and do not contact the hub.",
         ),
     ] = False,
 ) -> None:
@@ -301,10 +301,11 @@ def doctor(
 
     Checks versions, devices, kernels (correctness and speed), media formats, folders, and the hub.
 
-    Every line begins with ok, with note (works without it, but worth knowing) or with broken, and shows what to do.
+    Every line begins with ok, with note (works without it, but worth knowing) or with broken; the last two show a
+    remedy if there is one.
 
-    It takes some twenty seconds, and twenty more the first time, when CPU kernels are compiled; with --quick a few. It
-    changes nothing.
+    It takes about twenty seconds, twenty more the first time, when CPU kernels are compiled, and a few with --quick.
+    It changes nothing.
 
     Exit code 0 if everything that is needed works, 1 if not.
     """

@@ -32,8 +32,8 @@ def fit(
     fractions: Annotated[
         str,
         typer.Option(
-            help="Shares of train, valid and test rows, where no column says which are which (or names no valid rows: "
-            "then of train and valid rows together).",
+            help="Shares of train, valid and test rows, if no column gives the split. If that column names no valid "
+            "rows, train rows are divided into train and valid in the ratio of their shares.",
             rich_help_panel=COLUMNS,
         ),
     ] = FRACTIONS,
@@ -92,7 +92,7 @@ def fit(
     except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, a termination signal, a full disk
         if numbered(out / CHECKPOINTS):
             observer.says(
-                f"interrupted; {out / CHECKPOINTS} holds a checkpoint: the same command with --resume goes on"
+                f"interrupted; {out / CHECKPOINTS} holds a checkpoint: the same command with --resume continues"
             )
         raise
     observer.says(f"wrote {fitted.folder}: the model, report.md, results.json")

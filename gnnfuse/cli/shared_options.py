@@ -22,19 +22,19 @@ ModelArgument = Annotated[
 OnErrorOption = Annotated[
     OnErrorName,
     typer.Option(
-        help="What happens to what cannot be read: stop names the first row and why; missing takes the cell for empty; "
-        "skip leaves the row out. The last two list everything in a rejects file."
+        help="Policy for cells that cannot be read: stop ends the command and names the first row and the reason; "
+        "missing treats the cell as empty; skip leaves the row out. The last two list all such cells in a rejects file."
     ),
 ]
 Threads = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Processor threads of each process that computes; by default the cores that it may use (affinity, quota), "
-        "shared out among --devices.",
+        help="Threads of each process that computes; by default as many as it may use cores (affinity, quota), divided "
+        "among --devices.",
     ),
 ]
-Workers = Annotated[int, typer.Option(min=0, help="Processes that read; 0 reads in this one.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes that read samples; 0 reads in the main process.")]
 Device = Annotated[str, typer.Option(help="auto (CUDA where there is one), cpu, cuda, cuda:1 or mps.")]
 IdColumn = Annotated[str | None, typer.Option("--id", help="Column that names the rows.", rich_help_panel=COLUMNS)]
 

@@ -20,7 +20,7 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
 
     Fields keep their order. The last string of a field's annotation is the option's help, one before it its name;
     options that need more are annotated by a `typer.Option`. A parameter may be annotated by the panel of its options
-    and by a tuple of fields, of which alone options are made. The command is called with the dataclasses, built from
+    and by a tuple of fields: then only these become options. The command is called with the dataclasses, built from
     the given options.
 
     Example:
@@ -74,7 +74,7 @@ def same_named(kind: Any, *groups: object) -> dict[str, Any]:
 
 
 def _annotation(hint: Any) -> tuple[Any, Sequence[Any]]:
-    """A type, and what it is annotated by."""
+    """A type and its annotations."""
     return (get_args(hint)[0], hint.__metadata__) if hasattr(hint, "__metadata__") else (hint, ())
 
 
@@ -99,7 +99,7 @@ def _option(field: "Field[Any]", panel: str | None) -> Parameter:
 
 
 def _plain(hint: Any) -> Any:
-    """The type as typer takes it: lists, and of paths and texts the paths.
+    """The type as typer takes it: sequences become lists, and a path or text becomes a path.
 
     Example:
         >>> _plain(Sequence[str] | None), _plain(Path | str | None)

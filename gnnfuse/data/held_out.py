@@ -53,7 +53,7 @@ class HeldOut:
             ValueError: the run has opened this split before, or has no name.
         """
         if not run:
-            raise ValueError(f"{self.name} is opened by a named run, found an empty name")
+            raise ValueError(f"{self.name}: found an empty run name, expected a name")
         if run in self._opened:
             raise ValueError(f"run {run!r} has already opened {self.name}: a run may evaluate on a test split once")
         self._opened.add(run)

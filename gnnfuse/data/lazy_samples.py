@@ -9,7 +9,7 @@ from gnnfuse.sample.sample import Sample
 
 @dataclass(frozen=True)
 class LazySamples(Sequence[Sample]):
-    """A sequence that makes each sample anew at every access and keeps none.
+    """A sequence that makes a sample at every access and keeps none.
 
     For media that would fill memory if all were decoded, or that are changed when read (noise). Can be pickled if
     `signals` can: pass a module-level function or a small object with `__call__`, not a lambda.

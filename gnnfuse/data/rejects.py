@@ -1,4 +1,4 @@
-"""The parts of samples that were left out as unreadable, and why."""
+"""The cells and rows that were left out as unreadable, and why."""
 
 import csv
 import io

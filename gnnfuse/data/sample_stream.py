@@ -28,5 +28,5 @@ class SampleStream(ABC):
             yield sample
 
     def size(self) -> int | None:
-        """The number of samples in the whole stream; None if only reading them all would reveal it."""
+        """The number of samples in the whole stream; None if only reading the whole stream would give it."""
         return None

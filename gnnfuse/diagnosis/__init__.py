@@ -1,4 +1,4 @@
-"""What is installed here, what works, how fast, and what to do about the rest."""
+"""The diagnosis of a machine: what is installed, what works, how fast it is, and remedies for the rest."""
 
 from gnnfuse.diagnosis.doctor import doctor
 from gnnfuse.diagnosis.report import Diagnosis, Finding, Section

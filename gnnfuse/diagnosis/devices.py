@@ -1,4 +1,4 @@
-"""Processors and accelerators: what there is, how much memory, and whether PyTorch's threads can be used."""
+"""Processors and accelerators: which there are, their memory, and whether PyTorch's threads can be used."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def _memory() -> Finding:
     text = f"{sizes[0] / GIB:.1f} GiB, {sizes[1] / GIB:.1f} GiB of it available"
     details = {"bytes": sizes[0], "available_bytes": sizes[1]}
     if sizes[1] < GIB:
-        return Finding("memory", "note", text, "close something: training needs a GiB or more", details)
+        return Finding("memory", "note", text, "close other programs: training needs a GiB or more", details)
     return Finding("memory", "ok", text, details=details)
 
 
@@ -52,12 +52,12 @@ def _threads() -> Finding:
     threads, team = torch.get_num_threads(), openmp_team()
     details: dict[str, object] = {"threads": threads, "openmp_team": team is not None}
     if team is None:
-        text = f"{threads}, CPU kernels on a pool of their own: PyTorch has no GNU OpenMP here"
-        return Finding("threads", "note", text, "PyTorch's wheels for Linux have it", details)
+        text = f"{threads}, CPU kernels use a thread pool of their own: this PyTorch has no GNU OpenMP"
+        return Finding("threads", "note", text, "PyTorch's wheels for Linux include it", details)
     came: list[None] = []
     team(lambda: came.append(None), max(1, threads))
     if len(came) != max(1, threads):
-        return Finding("threads", "broken", f"asked OpenMP for {threads} threads, {len(came)} came", "", details)
+        return Finding("threads", "broken", f"requested {threads} OpenMP threads, got {len(came)}", "", details)
     return Finding("threads", "ok", f"{threads}, CPU kernels run on PyTorch's OpenMP team", details=details)
 
 
@@ -71,7 +71,7 @@ def _busy_cores() -> Finding:
     if share < CROWDED:
         return Finding("busy cores", "ok", text, details=details)
     if not spinning():
-        return Finding("busy cores", "note", f"{text}; threads wait as the environment says", details=details)
+        return Finding("busy cores", "note", f"{text}; the environment sets how threads wait", details=details)
     return Finding("busy cores", "note", f"{text}, and PyTorch's threads spin while they wait", advice(), details)
 
 
@@ -91,7 +91,7 @@ def _accelerators() -> Iterator[Finding]:
     else:
         yield Finding("cuda", "ok", f"no device; models run on the CPU (PyTorch is built for CUDA {built})")
     if torch.backends.mps.is_available():
-        yield Finding("mps", "note", "available; operators run by their references there")
+        yield Finding("mps", "note", "available; operators run as references there")
 
 
 def _cuda(number: int) -> Finding:

@@ -1,4 +1,4 @@
-"""`doctor`: look at everything, stop at nothing."""
+"""`doctor`: check everything; no failure ends it."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -8,7 +8,7 @@ from gnnfuse.observer import Observer
 
 Look = Callable[[Callable[[str], None]], Iterator[Finding]]
 
-# Title -> "module:function": imported one by one, as each may need what is broken.
+# Title -> "module:function": imported one by one, because each may need a broken package.
 SECTIONS = {
     "Versions": "packages:packages",
     "Devices": "devices:devices",
@@ -25,15 +25,15 @@ QUICK_SECTIONS = {
 
 
 def doctor(*, quick: bool = False, observer: Observer | None = None) -> Diagnosis:
-    """Look at versions, devices, kernels, media formats, folders and the network, and say what to do about faults.
+    """Check versions, devices, kernels, media formats, folders and the network, and report faults with remedies.
 
-    Takes some twenty seconds, most of it imports; the first time, when CPU kernels are compiled, twenty more.
-    Nothing is changed or installed, and nothing is sent but one request for the hub's front page.
+    Takes about twenty seconds, mostly for imports, and twenty more the first time, when CPU kernels are compiled.
+    Changes and installs nothing, and sends nothing but one request for the hub's front page.
 
     Args:
-        quick: versions, devices and folders alone: no package but torch is imported, no kernel runs, no media format
-            is tried, and the hub is not asked.
-        observer: receives what is being done; none by default.
+        quick: check only versions, devices and folders: import no package but torch, run no kernel, try no media
+            format, and do not contact the hub.
+        observer: receives progress; none by default.
 
     Example:
         >>> import gnnfuse
@@ -49,12 +49,12 @@ def doctor(*, quick: bool = False, observer: Observer | None = None) -> Diagnosi
 
 
 def _findings(place: str, tell: Callable[[str], None]) -> tuple[Finding, ...]:
-    """What one section finds; where it cannot go on, what it found until then and why."""
+    """The findings of one section; if it fails, those before the failure, and the failure."""
     found: list[Finding] = []
     module, _, name = place.partition(":")
     try:
         look: Look = getattr(import_module(f"gnnfuse.diagnosis.{module}"), name)
         found.extend(look(tell))  # one by one: those before a failure stay
-    except Exception as error:  # whatever is wrong on somebody's machine
+    except Exception as error:  # a broken installation may raise anything
         found.append(Finding(name, "broken", said(error)))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Where things are kept between runs, whether it can be written to, and how much room is left."""
+"""The folders that are kept between runs: whether they can be written to, and their free space."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def folders(tell: Callable[[str], None]) -> Iterator[Finding]:
 
 def named_folders(tell: Callable[[str], None]) -> Iterator[Finding]:
     """One finding per folder whose path is known without importing the library that uses it."""
-    tell("looking at folders")
+    tell("checking folders")
     yield guarded("hub", lambda: _folder("hub", _hub_folder(), "HF_HUB_CACHE"))
     yield guarded("tables", lambda: _folder("tables", _tables_folder(), "XDG_CACHE_HOME"))
     yield guarded("temporary files", lambda: _folder("temporary files", Path(tempfile.gettempdir()), "TMPDIR"))
@@ -29,7 +29,7 @@ def named_folders(tell: Callable[[str], None]) -> Iterator[Finding]:
 
 
 def numba_folder() -> Path | None:
-    """Where machine code of CPU kernels is kept; None for nowhere."""
+    """The folder for the machine code of CPU kernels; None if it is not kept."""
     from gnnfuse.ops.neighbor_sum import numba_kernels
 
     kernel = next(found for found in vars(numba_kernels).values() if hasattr(found, "_cache"))
@@ -56,7 +56,7 @@ def _tables_folder() -> Path:
 
 
 def _folder(name: str, path: Path | None, variable: str | None) -> Finding:
-    other = f"export {variable}=FOLDER  (one that can be written to)" if variable else "go to a folder that you own"
+    other = f"export {variable}=FOLDER  (a writable one)" if variable else "change to a folder that you own"
     if path is None:
         return Finding(name, "note", "found no folder to write to: kernels are compiled in every process", other)
     there = next(parent for parent in (path, *path.parents) if parent.exists())
@@ -65,14 +65,14 @@ def _folder(name: str, path: Path | None, variable: str | None) -> Finding:
     refusal = _refusal(there)
     if refusal:
         return Finding(name, "note", f"{path}: cannot be written to ({refusal})", other, details)
-    text = f"{path}, {free / GIB:.0f} GiB free" + ("" if path.exists() else ", made when it is needed")
+    text = f"{path}, {free / GIB:.0f} GiB free" + ("" if path.exists() else ", created when needed")
     if free < LITTLE:
-        return Finding(name, "note", text, f"make room, or {other}", details)
+        return Finding(name, "note", text, f"free some space, or {other}", details)
     return Finding(name, "ok", text, details=details)
 
 
 def _refusal(folder: Path) -> str:
-    """Why nothing can be written there; empty where it can. Tried, as permissions do not tell of read-only disks."""
+    """Why nothing can be written there; empty if it can. A file is written: permissions do not show read-only disks."""
     try:
         handle, file = tempfile.mkstemp(prefix=".gnnfuse-doctor-", dir=folder)
         os.close(handle)

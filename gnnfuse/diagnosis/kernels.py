@@ -1,4 +1,4 @@
-"""Which implementations of the operators run here, whether they agree with the reference, and how fast they are."""
+"""The implementations of operators: whether they run here, agree with the reference, and how fast they are."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,8 +12,8 @@ from gnnfuse.diagnosis.report import Finding, said
 from gnnfuse.ops import Edges, edges_from_index, graph_attention, neighbor_sum, segment_reduce, segment_softmax
 from gnnfuse.ops.choose import INSTALL, INSTALLED
 
-SAMPLES, NODES, DEGREE, RELATIONS, HEADS, DIM = 4, 388, 22, 9, 8, 256  # clips, as in benchmarks/layers.py, but four
-SLACK = 4  # sums in another order err differently, not more
+SAMPLES, NODES, DEGREE, RELATIONS, HEADS, DIM = 4, 388, 22, 9, 8, 256  # four of the clips of benchmarks/layers.py
+SLACK = 4  # an implementation adds in another order: its error may be this many times the reference's
 REPEATS = 3
 
 Run = Callable[["Inputs", str], Tensor]
@@ -21,7 +21,7 @@ Run = Callable[["Inputs", str], Tensor]
 
 @dataclass(frozen=True)
 class Inputs:
-    """Values that want a gradient, and the edges of several graphs."""
+    """Values that require gradients, and the edges of several graphs."""
 
     values: Tensor
     bias: Tensor
@@ -29,7 +29,7 @@ class Inputs:
     graph_id: Tensor
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Inputs":
-        """Copies elsewhere."""
+        """Copies on a device, with values of a dtype."""
         values, bias = (tensor.detach().to(device, dtype).requires_grad_() for tensor in (self.values, self.bias))
         return Inputs(values, bias, self.edges.to(device), self.graph_id.to(device))
 
@@ -42,7 +42,7 @@ def kernels(tell: Callable[[str], None]) -> Iterator[Finding]:
 
 
 def attention(inputs: Inputs, impl: str) -> Tensor:
-    """Query, key and value are the same."""
+    """Attention with the same query, key and value."""
     states = inputs.values.view(len(inputs.values), HEADS, -1)
     attend: Callable[..., Tensor] = graph_attention
     return attend(
@@ -55,7 +55,7 @@ def attention(inputs: Inputs, impl: str) -> Tensor:
 
 
 def mean(inputs: Inputs, impl: str) -> Tensor:
-    """Of each node's neighbours."""
+    """The mean of each node's neighbours."""
     return neighbor_sum(inputs.values, inputs.edges, reduce="mean", impl=impl)  # type: ignore[arg-type]
 
 
@@ -65,7 +65,7 @@ def reduce(inputs: Inputs, impl: str) -> Tensor:
 
 
 def softmax(inputs: Inputs, impl: str) -> Tensor:
-    """Over each graph's nodes."""
+    """The softmax over each graph's nodes."""
     return segment_softmax(inputs.values, inputs.graph_id, SAMPLES, impl=impl)  # type: ignore[arg-type]
 
 
@@ -94,14 +94,14 @@ def _operator(
         exact = _results(run, given.to(device, torch.float64), "reference")
         expected = _results(run, given.to(device, torch.float32), "reference")
         base = _milliseconds(run, given.to(device, torch.float32), "reference")
-    except Exception as error:  # whatever is wrong on somebody's machine
+    except Exception as error:  # a broken installation may raise anything
         yield Finding(f"{where}, reference", "broken", said(error))
         return
     yield Finding(f"{where}, reference", "ok", f"{base:.1f} ms", details={"milliseconds": base})
     errors = [float((one - sure).abs().max()) for one, sure in zip(expected, exact, strict=True)]
     for impl in implementations:
         if RUNS_ON.get(impl, device.type) == device.type:
-            tell(f"{where}: {impl}" + (" (compiles, the first time some 10 s)" if impl in RUNS_ON else ""))
+            tell(f"{where}: {impl}" + (" (compiles for about 10 s the first time)" if impl in RUNS_ON else ""))
             yield _implementation(f"{where}, {impl}", run, impl, given.to(device, torch.float32), exact, errors, base)
 
 
@@ -114,22 +114,22 @@ def _implementation(
     try:
         found = _results(run, given, impl)
         taken = _milliseconds(run, given, impl)
-    except Exception as error:  # a driver, a compiler, a library: anything
+    except Exception as error:  # drivers, compilers and libraries may raise anything
         status = "note" if impl == "torch_scatter" else "broken"
         return Finding(name, status, said(error), INSTALL.get(impl, ""))  # type: ignore[arg-type]
     for what, one, sure, rounding in zip(("output", "gradient"), found, exact, errors, strict=True):
         off = float((one - sure).abs().max())
         allowed = SLACK * rounding + torch.finfo(torch.float32).eps * float(sure.abs().max())
         if not off <= allowed:
-            text = f"its {what} is off by {off:.1e}, where {allowed:.1e} is rounding"
-            return Finding(name, "broken", text, "please report it, with this report", {"error": off})
+            text = f"its {what} is off by {off:.1e}, expected at most {allowed:.1e} by rounding"
+            return Finding(name, "broken", text, "please report it, with this output", {"error": off})
     text = f"{taken:.1f} ms, {base / taken:.1f} times as fast as the reference"
     return Finding(name, "ok", text, details={"milliseconds": taken, "speedup": base / taken})
 
 
 @cache
 def inputs() -> Inputs:
-    """Random graphs of the size of clips, the same every time."""
+    """Random graphs of the size of clips, the same in every call."""
     generator = torch.Generator().manual_seed(0)
     nodes = SAMPLES * NODES
     dst = torch.arange(nodes).repeat_interleave(DEGREE)
@@ -148,7 +148,7 @@ def _results(run: Run, given: Inputs, impl: str) -> list[Tensor]:
 
 
 def _milliseconds(run: Run, given: Inputs, impl: str) -> float:
-    """Forward and backward, the best of a few."""
+    """The time of forward and backward: the shortest of several."""
     best = float("inf")
     for _ in range(REPEATS):
         _wait(given.values.device)

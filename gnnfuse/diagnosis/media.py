@@ -1,4 +1,4 @@
-"""Which pictures and recordings can be read: each format is written and read back."""
+"""The formats of pictures and recordings that can be read: each is written and read back."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -24,13 +24,13 @@ def _tried(
 ) -> Finding:
     try:
         by = library()
-    except Exception as error:  # a missing library raises whatever its loader does
+    except Exception as error:  # the loader of a broken library may raise anything
         return Finding(name, "broken", said(error), advice.replace("--force-reinstall ", ""))
     failed: dict[str, str] = {}
     for each in formats:
         try:
             read(each)
-        except Exception as error:  # a codec that was left out
+        except Exception as error:  # the library was built without this codec
             failed[each] = said(error)
     works = [each for each in formats if each not in failed]
     text = f"{', '.join(works) or 'none'} by {by}" + (f"; not {', '.join(failed)}" if failed else "")
@@ -54,7 +54,7 @@ def _recording(kind: str) -> None:
     soundfile.write(file, np.zeros(4800, np.float32), 16000, format=kind, subtype=RECORDINGS[kind])
     samples, rate = soundfile.read(io.BytesIO(file.getvalue()))
     if rate != 16000 or not len(samples):
-        raise ValueError(f"wrote 4800 samples at 16000, read {len(samples)} at {rate}")
+        raise ValueError(f"wrote 4800 samples at 16000 Hz, read {len(samples)} at {rate} Hz")
 
 
 def _pillow() -> str:

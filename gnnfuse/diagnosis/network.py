@@ -1,4 +1,4 @@
-"""Whether the Hugging Face hub can be reached, asked so that nothing hangs."""
+"""Whether the Hugging Face hub can be reached; waits for a few seconds at most."""
 
 import threading
 import urllib.error
@@ -12,7 +12,7 @@ SECONDS = 4.0
 
 def network(tell: Callable[[str], None]) -> Iterator[Finding]:
     """One finding: the hub."""
-    tell("asking the hub")
+    tell("contacting the hub")
     yield guarded("hub", _hub)
 
 
@@ -26,15 +26,15 @@ def _hub() -> Finding:
     failed = _asked(address)
     details = {"offline": False, "address": address, "reachable": not failed}
     if failed:
-        advice = "HF_HUB_OFFLINE=1 says so to every library, and saves waiting"
+        advice = "export HF_HUB_OFFLINE=1  (libraries then do not wait for the hub)"
         return Finding("hub", "note", f"{address} cannot be reached ({failed}): {offline}", advice, details)
     return Finding("hub", "ok", f"{address} answers", details=details)
 
 
 def _asked(address: str) -> str:
-    """Why there was no answer; empty where there was one.
+    """Why the hub did not answer; empty if it did.
 
-    On a thread that may be left behind: a timeout does not cover the look-up of a name.
+    Runs on a thread that may outlive the call: a timeout does not cover the look-up of a name.
     """
     outcome: list[str] = []
 
@@ -44,7 +44,7 @@ def _asked(address: str) -> str:
             with urllib.request.urlopen(request, timeout=SECONDS):
                 outcome.append("")
         except urllib.error.HTTPError:
-            outcome.append("")  # an answer all the same
+            outcome.append("")  # this is an answer too
         except Exception as error:  # name, route, certificate, proxy
             outcome.append(said(error))
 

@@ -1,4 +1,4 @@
-"""Versions: of Python and the packages, whether they import, and whether they fit each other."""
+"""Versions of Python and the packages, whether they can be imported, and whether they fit each other."""
 
 import platform
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from gnnfuse import __version__
 from gnnfuse.diagnosis.report import Finding, said
 
-# Distribution -> module, and what it is for where gnnfuse does without it.
+# Distribution -> module, and the purpose of an optional one.
 NEEDED = {
     "torch": "torch",
     "torchvision": "torchvision",
@@ -28,7 +28,10 @@ NEEDED = {
     "scikit-learn": "sklearn",
     "matplotlib": "matplotlib",
 }
-OPTIONAL = {"triton": ("triton", "kernels on CUDA"), "torch-scatter": ("torch_scatter", "segment operators by it")}
+OPTIONAL = {
+    "triton": ("triton", "kernels on CUDA"),
+    "torch-scatter": ("torch_scatter", "another implementation of segment operators"),
+}
 INSTALL = {"torch-scatter": "pip install --no-build-isolation torch-scatter==2.1.2  (needs a C++ compiler)"}
 
 
@@ -38,7 +41,7 @@ def packages(tell: Callable[[str], None]) -> Iterator[Finding]:
 
 
 def versions(tell: Callable[[str], None]) -> Iterator[Finding]:
-    """One finding for gnnfuse, Python, and each package, which is not imported."""
+    """One finding for gnnfuse, Python, and each package, without importing packages."""
     yield from _found(tell, imports=False)
 
 
@@ -77,7 +80,7 @@ def _package(name: str, module: str | None, purpose: str | None) -> Finding:
     try:
         if module is not None:
             import_module(module)
-    except Exception as error:  # a broken binary raises whatever its loader does
+    except Exception as error:  # the loader of a broken binary may raise anything
         again = INSTALL.get(name, f'pip install --force-reinstall "{name}{wanted}"')
         status = "broken" if purpose is None else "note"
         return Finding(name, status, f"{found}, cannot be imported: {said(error)}", again, details)  # type: ignore[arg-type]
@@ -91,7 +94,7 @@ def _package(name: str, module: str | None, purpose: str | None) -> Finding:
 
 
 def _wanted(name: str) -> str:
-    """The versions that gnnfuse's own metadata ask for; empty where they say nothing."""
+    """The versions that gnnfuse's own metadata require; empty if they state none."""
     return next((needed for other, needed in _needs("gnnfuse") if other == name), "")
 
 

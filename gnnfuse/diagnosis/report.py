@@ -1,4 +1,4 @@
-"""A diagnosis: findings by section, which prints itself and turns into JSON."""
+"""A diagnosis: findings by section, as text and as JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,14 +9,14 @@ Status = Literal["ok", "note", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Args:
-        name: what.
+        name: what was checked.
         status: "ok"; "note": works, or is not needed, but worth knowing; "broken": needed, and does not work.
         text: what was found, in a few words.
         advice: what to do about it, as an exact command where there is one.
-        details: the same in numbers, for programs.
+        details: the same as values, for programs.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Section:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """Everything that `doctor` found; `print` shows it, `as_json` gives it to programs.
+    """Everything that `doctor` found; `print` shows it, `as_json` returns it for programs.
 
     Example:
         >>> print(Diagnosis((Section("Versions", (Finding("torch", "broken", "missing", "pip install torch"),)),)))
@@ -51,16 +51,16 @@ class Diagnosis:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """What is needed and does not work."""
+        """The findings of status "broken"."""
         return tuple(found for section in self.sections for found in section.findings if found.status == "broken")
 
     @property
     def healthy(self) -> bool:
-        """Whether all that is needed works."""
+        """Whether everything that is needed works."""
         return not self.broken
 
     def as_json(self) -> dict[str, object]:
-        """Plain data."""
+        """The diagnosis as plain values."""
         return {"healthy": self.healthy, "sections": [asdict(section) for section in self.sections]}
 
     def __str__(self) -> str:
@@ -69,19 +69,19 @@ class Diagnosis:
     __repr__ = __str__
 
     def summary(self) -> str:
-        """One line."""
+        """One line: whether everything works, or what is broken."""
         every = sum(len(section.findings) for section in self.sections)
         if self.healthy:
-            return f"All that is needed works ({every} things looked at)."
+            return f"Everything that is needed works ({every} checks)."
         are = "is" if len(self.broken) == 1 else "are"
         return f"{len(self.broken)} of {every} {are} broken: {', '.join(found.name for found in self.broken)}."
 
 
 def guarded(name: str, look: Callable[[], Finding]) -> Finding:
-    """What `look` finds; a failure of it is a finding too."""
+    """The finding of `look`; if it fails, a finding that reports the failure."""
     try:
         return look()
-    except Exception as error:  # whatever is wrong on somebody's machine
+    except Exception as error:  # a broken installation may raise anything
         return Finding(name, "broken", said(error))
 
 

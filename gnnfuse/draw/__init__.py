@@ -1,4 +1,4 @@
-"""Pictures of graphs, for people: what is a node, and what is joined to what."""
+"""Figures of graphs: what the nodes are, and which are joined."""
 
 from gnnfuse.draw.canvas import Box, Canvas
 from gnnfuse.draw.draw_sample import draw_sample

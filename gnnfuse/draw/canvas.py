@@ -1,4 +1,4 @@
-"""A figure measured in inches, in three layers: what signals look like, edges over it, nodes and words on top."""
+"""A figure measured in inches, in three layers: signals below, edges above them, nodes and words on top."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,12 +24,12 @@ class Box:
 
     @property
     def right(self) -> float:
-        """Where it ends to the right."""
+        """Its right end."""
         return self.left + self.width
 
     @property
     def top(self) -> float:
-        """Where it ends at the top."""
+        """Its upper end."""
         return self.bottom + self.height
 
     @property
@@ -39,7 +39,7 @@ class Box:
 
 
 class Canvas:
-    """A figure with its own Agg canvas: no pyplot, no setting of matplotlib's is read or changed for others.
+    """A figure with its own Agg canvas; pyplot is not used, and no global setting of matplotlib is changed.
 
     Args:
         width: inches.
@@ -83,7 +83,7 @@ class Canvas:
         family: str = FONT,
         background: bool = False,
     ) -> None:
-        """Words on top of everything, centred on the height `y`, paler behind if asked; never read as formulas."""
+        """Words on top of everything, centred on the height `y`, possibly on a pale background; never as a formula."""
         letters = lettering([words], family)
         words_drawn = self.marks.text(
             x,

@@ -1,4 +1,4 @@
-"""Three columns of panels: lattices left, hubs in the middle, strips right, around the height that edges run along."""
+"""Three columns of panels: lattices left, hubs in the middle, strips right, around the height of the edges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,18 +10,22 @@ Column = Literal["lattice", "hub", "strip"]
 COLUMNS: tuple[Column, ...] = ("lattice", "hub", "strip")
 WIDTHS: Mapping[Column, float] = {"lattice": 3.3, "hub": 1.7, "strip": 6.4}  # inches
 GAPS: Mapping[Column, float] = {"lattice": 0.65, "hub": 0.2, "strip": 1.3}
-DROP, SPREAD, AISLE = 0.9, 0.8, 1.1  # below a lone strip, most extra between strips, between columns without hubs
+DROP, SPREAD, AISLE = (
+    0.9,
+    0.8,
+    1.1,
+)  # below a lone strip; largest extra space between strips; between columns if there are no hubs
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the panels of each column go, in inches from the lower left corner of all.
+    """The places of the panels of each column, in inches from the lower left corner of all.
 
     Args:
         boxes: column -> its panels from top to bottom.
         width: of all.
         height: of all.
-        middle: the height that strips face and hubs stand at.
+        middle: the height of the hubs, which strips face.
     """
 
     boxes: Mapping[Column, list[Box]]
@@ -31,7 +35,7 @@ class Places:
 
 
 def place(heights: Mapping[Column, list[float]]) -> Places:
-    """Find a place for panels of these heights.
+    """Place panels of these heights.
 
     Example:
         >>> places = place({"lattice": [3.0], "hub": [1.0], "strip": [2.0, 1.0]})
@@ -65,7 +69,7 @@ def place(heights: Mapping[Column, list[float]]) -> Places:
 
 
 def _strips(heights: list[float], height: float) -> list[Box]:
-    if len(heights) == 1:  # its edges run below it, at half height where there is room
+    if len(heights) == 1:  # its edges run below it, at half height if there is room
         bottom = min(height - heights[0], height / 2 + DROP)
         return _stack(heights, bottom + heights[0], 0.0, WIDTHS["strip"])
     between = max(1, len(heights) - 1)

@@ -1,4 +1,4 @@
-"""Edges as curves: within a type small arches, across types long bends that leave each panel on its open side."""
+"""Edges as curves: small arches within a type, and between types long bends that leave a panel on its open side."""
 
 import math
 
@@ -12,7 +12,7 @@ from gnnfuse.draw.drawer import Drawn
 from gnnfuse.draw.palette import Dashes
 
 Point = tuple[float, float]
-SPLIT, ARC = 0.03, 0.11  # there and back part to their left by this share of their length
+SPLIT, ARC = 0.03, 0.11  # edges in both directions bend to their left by this share of their length
 
 
 def pick(pairs: Tensor, max_edges: int) -> Tensor:
@@ -94,7 +94,7 @@ def _across(src: Drawn, dst: Drawn, start: Point, end: Point) -> Path:
 
 
 def _leave(here: Drawn, there: Drawn, start: Point, end: Point) -> Point:
-    """How a curve sets out: sideways out of lattices and hubs, up or down out of strips."""
+    """The direction in which a curve leaves: sideways from lattices and hubs, up or down from strips."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     if here.sideways:
         if there.sideways and abs(dx) < 0.3 * abs(dy):

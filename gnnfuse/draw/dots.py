@@ -1,4 +1,4 @@
-"""Any other nodes: numbered dots."""
+"""Numbered dots, for all other nodes."""
 
 import numpy as np
 from matplotlib.patches import Circle
@@ -12,14 +12,14 @@ STEP, LINE = 0.4, 0.66  # inches from dot to dot, from line to line
 
 
 class Dots(Drawer):
-    """Any nodes at all."""
+    """Draws any nodes as numbered dots."""
 
     def accepts(self, view: View) -> bool:
-        """Always."""
+        """Always True."""
         return True
 
     def height(self, view: View, width: float) -> float:
-        """One line, or as many as it takes."""
+        """The height of the lines that the dots fill."""
         return TITLE + LINE * -(-view.nodes.num_nodes // self._per_line(width))
 
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:

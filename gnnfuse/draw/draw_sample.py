@@ -1,4 +1,4 @@
-"""One sample's graph as a picture: its signals, their nodes, and every edge between them."""
+"""A figure of one sample's graph: its signals, their nodes, and the edges between them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -34,19 +34,20 @@ def draw_sample(
     max_edges: int = 150,
     drawers: Sequence[Drawer] = (),
 ) -> Figure:
-    """Draw a sample as a builder sees it: every node where it is in the signal, every edge, and a legend.
+    """Draw a sample's graph: every node at its place in the signal, every edge, and a legend.
 
     Pictures are cut by the lattice of their patches, recordings are spectrograms over their frames, texts are boxes,
-    rows of features a heat map, hubs circles, anything else numbered dots; a missing signal says so. A rule has one
+    rows of features a heat map, hubs circles, anything else numbered dots; a missing signal is named. A rule has one
     colour; relations between the same two types differ in their dashes.
 
     Args:
         sample: the sample.
-        builder: what makes it a graph.
+        builder: makes its graph.
         relations: which relations to draw, each as a `Relation`, as text ("image-grid-image") or as a rule's name
             ("grid"); all by default.
-        max_edges: most edges drawn of a relation; of more, an evenly spaced choice, and the legend says how many.
-        drawers: your own drawers for your own node types, asked before the built-in ones.
+        max_edges: most edges drawn of a relation; if it has more, evenly spaced ones are drawn, and the legend gives
+            both numbers.
+        drawers: your own drawers for your own node types; they come before the built-in ones.
 
     Returns:
         A figure of its own, unknown to pyplot; `figure.savefig("sample.png", dpi=150)` writes it.

@@ -1,4 +1,4 @@
-"""What a drawer is: it draws the nodes of one type, and says where each of them is."""
+"""The interface of drawers, which draw the nodes of one type and return the place of each."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def counted(count: int, word: str) -> str:
 
 @dataclass(frozen=True)
 class View:
-    """What there is to draw.
+    """The nodes of one type to draw.
 
     Args:
         node_type: the type.
@@ -51,11 +51,11 @@ class View:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Where nodes are, and how edges leave them.
+    """The places of drawn nodes, and how edges leave them.
 
     Args:
         points: `[nodes, 2]`, inches.
-        bulge: the way edges within the type arch, a unit vector; (0, 0) draws them straight.
+        bulge: the direction in which edges within the type arch, a unit vector; (0, 0) draws them straight.
         sideways: edges to other types leave to the left or right rather than up or down.
         band: how far edges within the type may arch, in inches.
         border: inches from a node's point to its upper and lower border, where edges begin.
@@ -69,7 +69,7 @@ class Drawn:
 
 
 class Drawer(ABC):
-    """Draws one kind of nodes; pass your own to `draw_sample(..., drawers=[...])`.
+    """Draws one kind of node; pass your own to `draw_sample(..., drawers=[...])`.
 
     Example:
         >>> from gnnfuse.draw.dots import Dots
@@ -79,11 +79,11 @@ class Drawer(ABC):
 
     @abstractmethod
     def accepts(self, view: View) -> bool:
-        """Whether it can draw these nodes; the first drawer that can, does."""
+        """Whether it can draw these nodes; the first drawer that can is used."""
 
     @abstractmethod
     def height(self, view: View, width: float) -> float:
-        """Inches it needs at this width."""
+        """The height in inches that it needs at this width."""
 
     @abstractmethod
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:

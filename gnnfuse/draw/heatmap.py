@@ -10,18 +10,18 @@ WIDEST = 0.45  # inches of a column
 
 
 class Heatmap(Drawer):
-    """Nodes whose values are rows of numbers."""
+    """Draws nodes whose values are rows of numbers."""
 
     def accepts(self, view: View) -> bool:
-        """Asks for features."""
+        """Whether the type provides features."""
         return "features" in view.node_type.provides and view.nodes.values.ndim == 2
 
     def height(self, view: View, width: float) -> float:
-        """More for more features, within bounds."""
+        """Larger for more features, within bounds."""
         return TITLE + BAND + ROW + min(0.9, max(0.3, 0.1 * view.nodes.values.shape[1]))
 
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:
-        """Blue below zero, red above, as strong as the largest number."""
+        """Blue below zero, red above; the colours are scaled to the largest magnitude."""
         values = view.nodes.values.detach().double().cpu().numpy()
         room = inner(box, facing)
         width = min(room.width, WIDEST * len(values))

@@ -11,14 +11,14 @@ RADIUS, STEP = 0.24, 0.62
 
 
 class Hubs(Drawer):
-    """Nodes that are learned rather than read from a signal."""
+    """Draws nodes that are learned rather than read from a signal."""
 
     def accepts(self, view: View) -> bool:
-        """Asks for the signal: there is none."""
+        """Whether the type reads no signal."""
         return view.node_type.signal is None
 
     def height(self, view: View, width: float) -> float:
-        """A circle each, and the name below."""
+        """The height of a circle for each, with the name below."""
         return STEP * view.nodes.num_nodes + 0.3
 
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:

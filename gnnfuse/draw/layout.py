@@ -1,4 +1,4 @@
-"""A panel for every node type: who draws it, and where; missing signals say so."""
+"""A panel for every node type: its drawer and place, or the name of what is missing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ class Panel:
 
     Args:
         node_type: the type.
-        view: its nodes; None where there are none.
-        drawer: who draws them; None where there are none.
-        words: what to say where there are none.
-        box: where.
+        view: its nodes; None if there are none.
+        drawer: draws them; None if there are none.
+        words: shown if there are none.
+        box: the place.
         facing: the side that other panels are on.
     """
 
@@ -39,7 +39,7 @@ class Panel:
 def arrange(
     sample: Sample, node_types: Sequence[NodeType], nodes: Mapping[str, NodeSet | None], drawers: Sequence[Drawer]
 ) -> tuple[list[Panel], float, float]:
-    """A panel for every type, and the width and height they fill; counted from their lower left corner."""
+    """A panel for every type, and their total width and height, measured from the lower left corner."""
     members: dict[Column, list[NodeType]] = {column: [] for column in COLUMNS}
     for node_type in sorted(node_types, key=_rank):
         members[_column(node_type)].append(node_type)
@@ -64,7 +64,7 @@ def arrange(
 
 
 def draw_absent(canvas: Canvas, panel: Panel, box: Box) -> None:
-    """An empty, dashed panel that says what is missing."""
+    """An empty, dashed panel that names what is missing."""
     width = min(box.width, 3.0) if panel.node_type.signal is not None else min(box.width, 1.4)
     x, y = box.center
     canvas.marks.add_patch(
@@ -89,5 +89,5 @@ def _column(node_type: NodeType) -> Column:
 
 
 def _rank(node_type: NodeType) -> tuple[bool, bool, str]:
-    """Times first, then sequences, so that what is aligned stands together; the rest last."""
+    """Types with times first, then sequences, then the rest, so that aligned types are neighbours."""
     return "time" not in node_type.provides, "order" not in node_type.provides, node_type.name

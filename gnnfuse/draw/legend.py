@@ -1,4 +1,4 @@
-"""The legend: every relation with its rule and its number of edges, and how many of them are drawn."""
+"""The legend: every relation with its rule, its number of edges, and the number drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ LINE = 0.215  # inches
 
 @dataclass(frozen=True)
 class Count:
-    """How many edges a relation has, and how many are drawn."""
+    """The number of a relation's edges, and of those drawn."""
 
     edges: int
     shown: int
@@ -28,7 +28,7 @@ class Count:
 
 
 def legend_height(relations: int, columns: int) -> float:
-    """Inches that the legend takes."""
+    """The height of the legend in inches."""
     return LINE * -(-relations // columns) + 0.2 if relations else 0.0
 
 

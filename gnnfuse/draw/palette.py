@@ -1,4 +1,4 @@
-"""Colours and line styles that colour-blind readers tell apart.
+"""Colours and line styles that colour-blind readers can distinguish.
 
 Colours: Okabe and Ito, "Color Universal Design" (2008), https://jfly.uni-koeln.de/color/, without the yellow, which
 vanishes on white; the first ones differ most.

@@ -1,4 +1,4 @@
-"""Pictures: the picture itself, the lattice that cuts it, and a node in every patch."""
+"""Pictures, with the lattice of their patches and a node in every patch."""
 
 import numpy as np
 import torch
@@ -11,24 +11,24 @@ from gnnfuse.draw.strip import TITLE, draw_dots, draw_frame, far_title
 from gnnfuse.nodes import NodeSet
 from gnnfuse.sample import Sample, SignalError, read_image
 
-SMALL = 64  # pixels: smaller pictures are drawn as the squares they are
+SMALL = 64  # pixels: smaller pictures are drawn without interpolation
 
 
 class Picture(Drawer):
-    """Nodes on a lattice of two axes with positions, of a signal that is a picture."""
+    """Draws nodes on a lattice of two axes with positions, of a signal that is a picture."""
 
     def accepts(self, view: View) -> bool:
-        """Asks for a lattice and positions, and reads the signal."""
+        """Whether the nodes have a lattice and positions, and the signal can be read as a picture."""
         lattice = {"grid", "position"} <= view.node_type.provides and len(view.nodes.shape) == 2
         return lattice and _pixels(view.sample, view.node_type.signal) is not None
 
     def height(self, view: View, width: float) -> float:
-        """As the picture's own sides go, neither flat nor tall."""
+        """By the proportions of the picture, within bounds."""
         pixels = self._padded(view)[0]
         return TITLE + width * min(1.4, max(0.35, pixels.shape[1] / pixels.shape[2]))
 
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:
-        """The picture with its repeated border, which is paler, and a dot in the centre of every patch."""
+        """The picture, its padded border (paler), and a dot in the centre of every patch."""
         pixels, height, width = self._padded(view)
         room = box.height - TITLE
         scale = min(box.width / pixels.shape[2], room / pixels.shape[1])
@@ -71,11 +71,11 @@ def _pixels(sample: Sample, signal: str | None) -> Tensor | None:
     try:
         return read_image(sample, signal, channels=3)
     except SignalError:
-        return None  # another kind of signal: another drawer's
+        return None  # another kind of signal, for another drawer
 
 
 def _full_size(nodes: NodeSet, height: int, width: int) -> tuple[int, int]:
-    """The size that positions are fractions of: patches may reach over the border, or cut a picture made smaller."""
+    """The size that positions are fractions of: patches may exceed the border, or come from a picture made smaller."""
     if nodes.values.ndim != 4 or nodes.position is None:
         return height, width
     # The first patch's centre lies half a patch from the corner.

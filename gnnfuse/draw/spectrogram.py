@@ -11,22 +11,25 @@ from gnnfuse.sample import SignalError, read_audio
 
 RATE = 16000  # Hz, for node types without a `sample_rate`
 WINDOW, HOP = 0.032, 0.005  # seconds
-RANGE, AUDIBLE = 70.0, 55.0  # decibels below the loudest: drawn at all, counted as sound when choosing the axis
+RANGE, AUDIBLE = (
+    70.0,
+    55.0,
+)  # decibels below the loudest: limit of what is drawn; limit of what counts as sound when the axis is chosen
 
 
 class Spectrogram(Drawer):
-    """Nodes with times, of a signal that is a recording, at the `sample_rate` that the node type reads."""
+    """Draws nodes with times, of a signal that is a recording, at the `sample_rate` that the node type reads."""
 
     def accepts(self, view: View) -> bool:
-        """Asks for times, and reads the signal."""
+        """Whether the nodes have times, and the signal can be read as a recording."""
         return "time" in view.node_type.provides and _waveform(view) is not None
 
     def height(self, view: View, width: float) -> float:
-        """The same for all."""
+        """A fixed height."""
         return 1.75
 
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:
-        """Power in decibels over time and frequency, up to the highest frequency that is heard."""
+        """Power in decibels over time and frequency, up to the highest frequency with sound."""
         waveform, time, rate = _waveform(view), view.nodes.time, _rate(view)
         assert waveform is not None
         assert time is not None
@@ -60,7 +63,7 @@ def _waveform(view: View) -> Tensor | None:
     try:
         return read_audio(view.sample, signal, sample_rate=_rate(view))
     except SignalError:
-        return None  # another kind of signal: another drawer's
+        return None  # another kind of signal, for another drawer
 
 
 def _decibels(waveform: Tensor, rate: int) -> tuple[Tensor, float]:

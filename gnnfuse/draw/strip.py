@@ -1,4 +1,4 @@
-"""A strip: a picture along a line of nodes, with room for the edges between them."""
+"""A strip: an image along a line of nodes, with space for the edges between them."""
 
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -12,7 +12,7 @@ TITLE, BAND, ROW = 0.26, 0.26, 0.14  # heights in inches: title, edges within th
 
 
 def far_title(canvas: Canvas, view: View, box: Box, facing: Facing, *, note: str = "") -> None:
-    """The type's name in bold and its size, at the side of the box that no edges come to."""
+    """The type's name in bold and its size, on the side of the box without edges."""
     y = box.top - TITLE / 2 if facing == "down" else box.bottom + TITLE / 2 - 0.03
     note = " · ".join(part for part in (view.title, note) if part)
     canvas.text(box.left, y, view.node_type.name, size=11, weight="bold", background=True)
@@ -20,7 +20,7 @@ def far_title(canvas: Canvas, view: View, box: Box, facing: Facing, *, note: str
 
 
 def inner(box: Box, facing: Facing) -> Box:
-    """The box without title, band and row of nodes: room for the strip's picture."""
+    """The box without title, band and row of nodes: the space for the strip's image."""
     height = box.height - TITLE - BAND - ROW
     return Box(box.left, box.top - TITLE - height if facing == "down" else box.bottom + TITLE, box.width, height)
 
@@ -31,7 +31,7 @@ def node_line(box: Box, facing: Facing) -> float:
 
 
 def draw_nodes(canvas: Canvas, xs: ArrayLike, picture: Box, facing: Facing, y: float) -> Drawn:
-    """Dots on the nodes' line, each tied to its place in the picture."""
+    """Dots on the nodes' line, each joined to its place in the image."""
     across = np.asarray(xs, dtype=np.float64)
     points: Points = np.stack([across, np.full(len(across), y)], axis=1)
     foot = picture.bottom if facing == "down" else picture.top
@@ -41,7 +41,7 @@ def draw_nodes(canvas: Canvas, xs: ArrayLike, picture: Box, facing: Facing, y: f
 
 
 def draw_dots(canvas: Canvas, points: Points) -> None:
-    """Nodes as dots, smaller where they stand close together."""
+    """Nodes as dots, smaller if they are close together."""
     gaps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     closest = float(gaps.min()) if len(gaps) else 1.0
     diameter = min(0.1, max(0.03, 0.55 * closest)) * 72

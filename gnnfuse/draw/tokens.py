@@ -1,4 +1,4 @@
-"""Texts: tokens in boxes along a line, words together."""
+"""Texts: tokens in boxes along lines, without breaks inside words."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -20,16 +20,16 @@ SIGNS = {" ": "\N{OPEN BOX}", "\n": "\N{RETURN SYMBOL}", "\t": "\N{RIGHTWARDS AR
 
 @runtime_checkable
 class ReadsTokens(Protocol):
-    """A node type that says what its tokens read as."""
+    """A node type that gives the text of its tokens."""
 
     def token_texts(self, ids: Tensor) -> list[str]:
-        """What each token reads as."""
+        """The text of each token."""
         ...
 
 
 @dataclass(frozen=True)
 class Token:
-    """One box: what it reads, whether it begins a character of several boxes, and its width in inches."""
+    """One box: its text, whether it begins a character of several boxes, and its width in inches."""
 
     text: str
     span: int
@@ -37,18 +37,18 @@ class Token:
 
 
 class Tokens(Drawer):
-    """Nodes of types that say what their tokens read as."""
+    """Draws nodes of types that give the text of their tokens."""
 
     def accepts(self, view: View) -> bool:
-        """Asks for `token_texts`."""
+        """Whether the type has `token_texts`."""
         return isinstance(view.node_type, ReadsTokens) and not view.nodes.values.is_floating_point()
 
     def height(self, view: View, width: float) -> float:
-        """One line, or as many as it takes."""
+        """The height of the lines that the boxes fill."""
         return TITLE + (HEIGHT + BAND) * len(_lines(_tokens(view), width))
 
     def draw(self, canvas: Canvas, view: View, box: Box, facing: Facing) -> Drawn:
-        """Boxes row by row; spaces stay visible, a character of several bytes stands across their boxes."""
+        """Boxes row by row; spaces are visible, and a character of several bytes spans their boxes."""
         far_title(canvas, view, box, facing)
         tokens = _tokens(view)
         lines = _lines(tokens, box.width)
@@ -109,7 +109,7 @@ def _joined(texts: list[str]) -> str:
 
 
 def _characters(texts: list[str]) -> list[tuple[str, int]] | None:
-    """For bytes: what stands in each box and across how many; None where the tokens are no UTF-8 bytes."""
+    """For bytes: the character of each box and the number of boxes it spans; None if the tokens are not UTF-8 bytes."""
     if any(len(text) != 1 or ord(text) > 255 for text in texts):
         return None
     found: list[tuple[str, int]] = []

@@ -25,7 +25,7 @@ from gnnfuse.sample import Sample
 
 @dataclass(frozen=True)
 class CacheReport:
-    """The outcome for one node type's signals: made, found, absent, unreadable or without a digest.
+    """The outcome for one node type's signals: counts of features computed, found, absent and unreadable.
 
     Args:
         node_type: reads from the cache; use it in place of the node type whose encoder ran.
@@ -137,7 +137,9 @@ class _EncoderRun:
         place = FeatureFolder(Path(self.cached.folder), self.cached.fingerprint, self.cached.dtype, self.cached.command)
         backbone = node_type.backbone()
         if node_type.fingerprint(backbone) != self.cached.fingerprint:
-            raise ValueError(f"node type {node_type.name!r}: the weights of {node_type.model} changed meanwhile")
+            raise ValueError(
+                f"node type {node_type.name!r}: the weights of {node_type.model} changed while features were computed"
+            )
         backbone = backbone.to(self.device)
         builder = GraphBuilder([node_type], extra="ignore")
         described = {"type": type(node_type).__name__, "model": node_type.model, "weights": node_type.weights}

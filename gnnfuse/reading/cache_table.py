@@ -152,7 +152,9 @@ def _check_given(encoders: Encoders, columns: ColumnOptions) -> None:
     if not encoders.named:
         raise ValueError("found no encoder, expected at least one of image, audio and text (--image-encoder and so on)")
     if encoders.cache is not None or encoders.fine_tune:
-        raise ValueError("found encoders with a cache or fine_tune, expected frozen ones and the folder beside them")
+        raise ValueError(
+            "found encoders with a cache or fine_tune, expected frozen encoders; the cache is the argument folder"
+        )
     for modality, (_, roles) in MODALITIES.items():
         for names in filter(None, map(columns.given.get, roles)):
             if getattr(encoders, modality) is None:

@@ -17,7 +17,7 @@ from gnnfuse.reading.usable_samples import UsableSamples, UsableStream
 from gnnfuse.sample import Sample
 
 Usable = TypeVar("Usable", UsableSamples, UsableStream)
-ADVICE = "; --on-error missing or skip (on_error=) goes on without what is wrong"
+ADVICE = "; --on-error missing or skip (on_error=) continues without such values"
 NOTHING = "found no signal that can be read, expected at least one"
 CHUNK = 16  # readings that a worker hands over at once
 

@@ -54,7 +54,7 @@ class UsableSamples(Sequence[Sample]):
 
 @dataclass(frozen=True, eq=False)
 class UsableStream(SampleStream):
-    """A stream without the samples that were left out, numbered anew, and without the signals that cannot be read.
+    """A stream without the samples that were left out, with new numbers, and without the signals that cannot be read.
 
     Args:
         stream: the whole stream.

@@ -33,8 +33,8 @@ def worker_context(workers: int) -> BaseContext | None:
     None (torch's own choice) without workers, and for other start methods.
 
     An abandoned loader and its queues are garbage for Python's cyclic collector. When a forked worker collected them,
-    the finalizer told the parent's workers to end, from its own thread, through pipes that the collector had already
-    closed. The worker had reused those file descriptors, so the thread wrote into batch memory.
+    the finalizer signalled the parent's workers to end, from its own thread, through pipes that the collector had
+    already closed. The worker had reused those file descriptors, so the thread wrote into batch memory.
     """
     chosen = multiprocessing.get_start_method(allow_none=True)  # without allow_none Python would fix the default
     usual = multiprocessing.get_all_start_methods()[0]
@@ -72,8 +72,8 @@ class Loading(Iterator[Loaded], Generic[Loaded]):
     """The batches of a loader; when it is abandoned halfway, its workers are ended before their queues are closed.
 
     Python's cyclic collector runs finalizers in any order. The pipes of a loader's queues were closed before the loader
-    told its workers to end: its thread then closed, or wrote into, other files that had reused the descriptors, and the
-    loader waited ten seconds for workers that had received nothing. Here the collector never sees the loader's
+    signalled its workers to end. Its thread then closed, or wrote into, other files that had reused the descriptors,
+    and the loader waited ten seconds for workers that had received nothing. Here the collector never sees the loader's
     iterator, which is freed with this object and before its queues.
 
     Args:
@@ -106,7 +106,7 @@ def workers_lost() -> Iterator[None]:
         if isinstance(error, RuntimeError) and (lost := LOST.search(str(error))):
             how = f"killed by signal {lost['signal']}" if lost["signal"] else "ended"
             raise ChildProcessError(
-                f"a process that reads samples was {how} (process {lost['process']}), as the system does where memory "
+                f"a process that reads samples was {how} (process {lost['process']}), as the system does when memory "
                 "runs out; start again with fewer workers (--workers, workers=), or none"
             ) from error
         raised = RAISED.match(str(error)) if isinstance(error, ValueError | OSError | RuntimeError) else None

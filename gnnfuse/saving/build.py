@@ -76,7 +76,9 @@ def _build(described: Json, known: Mapping[str, type]) -> object:
             positional = _build(described.get("positional", []), known)
             assert isinstance(positional, tuple)
             return functools.partial(_find(place, known), *positional, **arguments)
-    raise ValueError(f"found an object with the keys {sorted(described)}, expected what gnnfuse.saving.describe gives")
+    raise ValueError(
+        f"found an object with the keys {sorted(described)}, expected a description from gnnfuse.saving.describe"
+    )
 
 
 def _make(cls: type, place: str, items: Mapping[str, Json], known: Mapping[str, type]) -> object:

@@ -15,7 +15,7 @@ from gnnfuse.saving.weights import Listing, digest_of
 
 FORMAT = 3  # 1 had no checksums and no derived buffers; 2 had tasks without objectives
 CONFIG = "config.json"
-DEEPEST = 100  # a nested level takes several calls; saved models have some twenty
+DEEPEST = 100  # a nested level takes several calls; saved models have about twenty levels
 
 
 def config_of(module: nn.Module, listed: Listing) -> dict[str, Json]:
@@ -86,7 +86,7 @@ def _check_depth(config: dict[str, Any], path: Path) -> None:
     for _ in range(DEEPEST):
         level = [item for value in level if isinstance(value, dict | list) for item in _items(value)]
     if level:
-        raise ValueError(f"{path}: damaged, found parts within parts more than {DEEPEST} deep")
+        raise ValueError(f"{path}: damaged, found entries nested more than {DEEPEST} deep")
 
 
 def _items(value: dict[str, Any] | list[Any]) -> Iterable[Any]:

@@ -134,5 +134,5 @@ def _parameters(value: object) -> tuple[str, ...]:
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     collecting = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if collecting:
-        raise ValueError(f"{cls.__name__} takes {collecting[0]}, expected arguments with names of their own")
+        raise ValueError(f"{cls.__name__} takes {collecting[0]}, expected named arguments only")
     return tuple(parameter.name for parameter in parameters)

@@ -172,7 +172,7 @@ def _check_example(batch: GraphBatch) -> None:
     if small:
         raise ValueError(
             f"the example has fewer than 2 of {small[0]!r}, expected two samples or more and 2 nodes or more of every "
-            "type, so that one size is not taken for all"
+            "type, so that sizes are not fixed to 0 or 1"
         )
 
 

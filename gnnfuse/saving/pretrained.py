@@ -143,7 +143,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], Path]:
         again = read_config(folder / CONFIG)
         if again == config:
             raise ValueError(
-                f"{folder}: {CONFIG} and {path.name} are of two different saves (the weights bear {mark}, the config "
-                f"asks for {digest}); copy both from one"
+                f"{folder}: {CONFIG} and {path.name} are of two different saves (the weights have digest {mark}, the "
+                f"config names {digest}); copy both from one save"
             )
         config = again

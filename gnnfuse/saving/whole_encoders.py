@@ -20,8 +20,8 @@ CACHED = place_of(CachedNodes)
 def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool = False) -> Module:
     """A task or model that reads signals themselves, made from one that was trained on cached features.
 
-    It is built anew from the description of the old one, with each `CachedNodes` replaced by the node type it stands
-    for; encoders' weights come from their source, all others from the old one, which is left unchanged.
+    It is built from the description of the old one, with each `CachedNodes` replaced by the node type whose
+    features it reads; encoders' weights come from their source, all others from the old one, which is left unchanged.
 
     Args:
         module: the task or model.

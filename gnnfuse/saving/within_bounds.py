@@ -131,7 +131,7 @@ class _Budget(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has 
     def _check(self) -> None:
         if self.bytes < 0 or self.tensors < 0:
             what = "tensors" if self.tensors < 0 else "memory"
-            _stop(f"it describes a model of far more {what} than its weights have")
+            _stop(f"it describes a model with far more {what} than its weights have")
 
 
 def _asked(name: str, args: tuple[Any, ...]) -> int | None:
@@ -157,7 +157,7 @@ def _asked(name: str, args: tuple[Any, ...]) -> int | None:
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
     if event in CONNECTING and _reasons.get() is not None:
         where = arguments[-1] if event == "socket.connect" else arguments[0]
-        _stop(f"its parts would be fetched from a network ({where}), expected all of them in the folder")
+        _stop(f"its files would be fetched from a network ({where}), expected all of them in the folder")
 
 
 def _stop(reason: str) -> NoReturn:

@@ -67,9 +67,9 @@ def _writing_into(folder: Path, table: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TableError(
-            f"table {shown(table)}: large tables are converted once, and the folder for that, {shown(folder)}, cannot "
-            f"be written to ({error.strerror or error}); name another folder (XDG_CACHE_HOME, or cache= of "
-            "open_table), or read the table as a stream"
+            f"table {shown(table)}: large tables are converted once, but the folder for the converted files, "
+            f"{shown(folder)}, cannot be written to ({error.strerror or error}); name another folder "
+            "(XDG_CACHE_HOME, or cache= of open_table), or read the table as a stream"
         ) from error
 
 

@@ -22,7 +22,7 @@ def readers(types: "Mapping[str, pa.DataType]", texts: frozenset[str]) -> dict[s
 
     Returns:
         Column -> reader, which returns None for a null, an array for a list of numbers, and a `str` for a text. Bytes
-        that are not UTF-8 become lone surrogates (`surrogateescape`), so they neither stop the table nor pass for text.
+        that are not UTF-8 become lone surrogates (`surrogateescape`), so they neither stop the table nor count as text.
         Other values are as Arrow returns them. A reader raises `CellError` for a value that Python cannot represent,
         such as a date before the year 1.
     """

@@ -39,7 +39,7 @@ def column_names(names: Sequence[str], table: str) -> tuple[str, ...]:
             raise TableError(f"table {table}: the name of column {place} is not UTF-8; save the table as UTF-8")
     twice = repeated(found)
     if twice is not None:
-        raise TableError(f"table {table}: column {twice!r} stands twice in the header")
+        raise TableError(f"table {table}: column {twice!r} occurs twice in the header")
     return found
 
 
@@ -67,7 +67,7 @@ def checked_schema(schema: "pa.Schema", table: str) -> "pa.Schema":
             fields = [kind.field(place).name for place in range(kind.num_fields)] if pa.types.is_struct(kind) else []
             twice = repeated(fields)
             if twice is not None:
-                raise TableError(f"table {table}, column {name!r}: field {twice!r} stands twice in its structs")
+                raise TableError(f"table {table}, column {name!r}: field {twice!r} occurs twice in its structs")
     if names == tuple(schema.names):
         return schema
     renamed = [field.with_name(name) for name, field in zip(names, schema, strict=True)]
@@ -96,7 +96,7 @@ def check_values(data: "pa.Table | pa.RecordBatch", table: str) -> None:
                 _validate(chunk)
             except (pa.ArrowException, ValueError, OverflowError) as error:
                 raise TableError(
-                    f"table {table}, column {name!r}: found damaged Arrow data ({error}); write the file anew"
+                    f"table {table}, column {name!r}: found damaged Arrow data ({error}); write the file again"
                 ) from error
 
 

@@ -64,7 +64,7 @@ class ArrowRows(IndexedRows):
 
     @cached_property
     def table(self) -> "pa.Table":
-        """All rows; of a mapped file, only what is read is loaded into memory."""
+        """All rows; of a mapped file, only the pages that are read are loaded into memory."""
         return map_arrow(self.source) if isinstance(self.source, Path) else self.source
 
     @cached_property

@@ -5,7 +5,7 @@ from collections import Counter
 from gnnfuse.tables.columns import Columns
 from gnnfuse.tables.table import Table
 
-LOOK = 1000  # rows looked at
+LOOK = 1000  # rows examined
 
 
 def blank_notes(table: Table, columns: Columns) -> tuple[str, ...]:
@@ -18,12 +18,12 @@ def blank_notes(table: Table, columns: Columns) -> tuple[str, ...]:
     Example:
         >>> from gnnfuse.tables import open_table
         >>> blank_notes(open_table([{"age": "NA"}, {"age": "7"}]), Columns(features=("age",)))
-        ("column 'age': 'NA' counts as empty (1 of 2 rows looked at); name other words by blanks= (--blank)",)
+        ("column 'age': 'NA' counts as empty (1 of 2 rows examined); name other words with blanks= (--blank)",)
     """
     if table.blanks.everywhere:
         return ()
     names = [name for name in (*columns.features, *columns.target) if name not in table.empty]
-    table = table.reading(Columns())  # to which such words are texts
+    table = table.reading(Columns())  # where such words are texts
     _, rows = table.looked(LOOK, names)
     notes = []
     for name, column in zip(names, rows.columns, strict=True):
@@ -33,7 +33,7 @@ def blank_notes(table: Table, columns: Columns) -> tuple[str, ...]:
         if words:
             count, shown = sum(found[word] for word in words), ", ".join(map(repr, words))
             notes.append(
-                f"column {name!r}: {shown} counts as empty ({count:,} of {len(rows):,} rows looked at); name other "
-                "words by blanks= (--blank)"
+                f"column {name!r}: {shown} counts as empty ({count:,} of {len(rows):,} rows examined); name other "
+                "words with blanks= (--blank)"
             )
     return tuple(notes)

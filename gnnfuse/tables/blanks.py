@@ -25,7 +25,7 @@ class Blanks:
 
     @classmethod
     def of(cls, given: "Sequence[str] | Blanks | None") -> "Blanks":
-        """The default words if none are given; given words replace them and count in all columns.
+        """The default words if none are given; given words replace them and apply to all columns.
 
         Example:
             >>> Blanks.of(["-", ""]) == Blanks(words=frozenset({"-"}), everywhere=True)

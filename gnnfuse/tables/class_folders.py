@@ -50,7 +50,7 @@ def read_class_folders(folder: Path) -> "tuple[pa.Table, tuple[str, ...]]":
             f"table {shown(folder)}: found no pictures, recordings or texts in class folders, expected "
             f"{folder.name}/<class>/<file> or {folder.name}/<split>/<class>/<file>"
         )
-    notes = [f"reads {'/'.join(top)!r}, which holds all class folders"] if top else []
+    notes = [f"{'/'.join(top)!r} is read, because it holds all class folders"] if top else []
     renamed = [f"{name!r} is {found.split}" for name, found in splits.items() if name.lower() not in SPLIT_NAMES]
     notes += [f"splits by their folders' names: {', '.join(renamed)}"] if renamed else []
     notes += [f"left out {count} files of {name!r} that are in no class folder" for name, count in outside.items()]

@@ -88,7 +88,7 @@ def gather(table: Table, count: int) -> Iterator[Evidence]:
 
 
 def _of_numbers(table: Table, name: str, rows: Int64[np.ndarray, "rows"], column: "pa.ChunkedArray") -> Evidence | None:
-    """As `_of_cells`, but without reading each cell; None unless all filled cells are numbers."""
+    """As `_of_cells`, without a call per cell; None unless all filled cells are numbers."""
     text = is_text(column.type, name in table.texts)
     if not (text or is_number(column.type)) or name in table.class_names:
         return None
@@ -208,7 +208,7 @@ def _unusable(
         return f"cells of a kind that is not used: {type(cells[0]).__name__}"
     short = texts and max(map(len, texts)) <= SHOWN and sum(len(text.split()) for text in texts) < 3 * len(texts)
     if short and len(words) <= FEW and len(texts) >= AGAIN * len(words):
-        return f"a category of {len(words)} values; name it as text or target to use it"
+        return f"a category of {len(words)} values; name its role to use it"
     return ""
 
 
@@ -224,7 +224,7 @@ def _running(numbers: Float64[np.ndarray, "cells"], places: Int64[np.ndarray, "c
 def _caution(numbers: Float64[np.ndarray, "cells"]) -> str:
     if not are_days(numbers):
         return ""
-    return f"they read as dates (yyyymmdd), which are not as far apart as the numbers: {ADVICE}, or ignore the column"
+    return f"they look like dates (yyyymmdd), not as far apart as the numbers: {ADVICE}, or ignore the column"
 
 
 def _floats(cells: list[Cell]) -> Float64[np.ndarray, "cells"]:

@@ -11,7 +11,7 @@ MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 MOSTLY = 0.8  # share of the cells
 TIMES = (date, time, timedelta)  # a datetime is a date
-ADVICE = "make numbers of them (days since a date, hour, weekday) to use them"
+ADVICE = "convert them to numbers (days since a date, hour, weekday) to use them"
 
 _TIME = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[ap]\.?m\.?)?(\s*(z|utc|gmt|[a-z]{3,4}t|[+-]\d{2}:?\d{2}))*"
 _MONTH = rf"({MONTHS})[a-z]*\.?"

@@ -66,10 +66,10 @@ class DelimitedFile:
             while len(head) < BLOCK and not re.search(rb"[\r\n][^\r\n]", head) and (more := file.read(HEADER)):
                 head += more
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it anew as UTF-8")
+            raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it as UTF-8")
         if b"\0" in head.split(b"\n", 1)[0]:
             raise TableError(
-                f"table {shown(self.path)}: found NUL bytes in the header, expected UTF-8; save it anew as UTF-8"
+                f"table {shown(self.path)}: found NUL bytes in the header, expected UTF-8; save it as UTF-8"
             )
         text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
         named = EXCEL.match(text)
@@ -88,7 +88,7 @@ class DelimitedFile:
 
     @cached_property
     def _header(self) -> tuple[tuple[str, ...], int]:
-        """The names, and how many lines stand before them."""
+        """The names, and the number of lines before them."""
         blank, header = next(self._filled(self.delimiter), (0, []))
         if not header:
             raise TableError(f"table {shown(self.path)}: found no header line, expected the names of the columns")

@@ -22,7 +22,7 @@ def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
         >>> grouped_note(["1,5", "2,125"], pointed=False)
         "numbers with a decimal comma, such as '1,5'; write a point to use them as numbers"
         >>> grouped_note(["1,037", "1,037,000"], pointed=False)
-        "numbers with thousands separators, such as '1,037,000'; leave these out to use them as numbers"
+        "numbers with thousands separators, such as '1,037,000'; remove the separators to use them as numbers"
         >>> grouped_note(["1,037"], pointed=False)[:75]
         "numbers with three digits behind the comma, such as '1,037': is that 1037 o"
     """
@@ -32,13 +32,13 @@ def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
     sure_decimal = [text for text in decimal if not THOUSANDS.fullmatch(text)]
     if sure_thousands and sure_decimal:
         return (
-            f"numbers with separators of two meanings, such as {sure_thousands[0]!r} and {sure_decimal[0]!r}; write "
+            f"numbers with contradictory separators, such as {sure_thousands[0]!r} and {sure_decimal[0]!r}; write "
             "all without thousands separators and with a decimal point to use them as numbers"
         )
     if sure_thousands or (thousands and pointed and not sure_decimal):
         return (
-            f"numbers with thousands separators, such as {(sure_thousands or thousands)[0]!r}; leave these out to use "
-            "them as numbers"
+            f"numbers with thousands separators, such as {(sure_thousands or thousands)[0]!r}; remove the "
+            "separators to use them as numbers"
         )
     if sure_decimal:
         point = "a point, and no thousands separators," if any("." in text for text in decimal) else "a point"
@@ -47,7 +47,7 @@ def grouped_note(texts: Sequence[str], *, pointed: bool) -> str:
         whole, fraction = thousands[0].replace(",", ""), thousands[0].replace(",", ".")
         return (
             f"numbers with three digits behind the comma, such as {thousands[0]!r}: is that {whole} or {fraction}? "
-            "write it so to use them as numbers"
+            "write the one that is meant to use them as numbers"
         )
     return ""
 

@@ -24,7 +24,7 @@ TARGETS = ("target", "label", "labels", "class", "category", "y", "tags")
 IDS = ("id", "uid", "uuid", "guid", "key", "index", "sample_id", "row_id", "item_id", "sample", "name")
 SPLITS = ("split", "subset", "partition", "set")
 UNUSED = "unused"
-MOST_SHOWN = 60  # up to so many columns are listed one by one
+MOST_SHOWN = 60  # maximum number of columns that are listed one by one
 VALUE = re.compile(r"'(\\.|[^'\\])*'|: .*|\d[\d,.]*")  # the numbers in which the reasons for similar columns differ
 
 
@@ -68,8 +68,8 @@ class Guess:
         from rich.text import Text
 
         table = RichTable(box=None, header_style="bold", padding=(0, 2, 0, 0))
-        for head in ("column", "is", "because", "empty", "for example"):
-            folds = head == "because"
+        for head in ("column", "role", "reason", "empty", "example"):
+            folds = head == "reason"
             table.add_column(head, overflow="fold" if folds else "ellipsis", no_wrap=not folds, min_width=folds * 24)
         for found in self.summary:
             cells = (found.column, found.role, found.reason, f"{found.blank:.0%}", found.example)
@@ -115,14 +115,14 @@ def guess_columns(table: Table, asked: ColumnOptions | None = None) -> Guess:
     numbers, texts. Columns of paths, URLs or base64 that cannot be read as a picture, recording or text stay unused,
     with a warning. A few short texts that recur are a category and stay unused, as do constants, dates and times,
     running numbers and numbers with commas. A column of numbers may hold words that stand for an empty cell (`Blanks`).
-    A role asked for is not guessed: it takes the given columns (none for an empty list) and no others.
+    A requested role is not guessed: it takes the given columns (none for an empty list) and no others.
 
     Ids must be unique in the whole table (not checked for a stream): a guessed id column that repeats one is unused,
     and rows are named by their numbers.
 
     Raises:
         TableError: a given column is unknown (the message names near ones) or also ignored, or given ids are empty or
-            stand twice.
+            occur twice.
 
     Example:
         >>> from gnnfuse.tables import open_table
@@ -187,9 +187,9 @@ def _role(
     reasons = []
     for role, reason in _candidates(evidence, files):
         if role in ("id", "split", "target") and role in before:
-            reasons.append(f"a second {role}, by {reason}")
+            reasons.append(f"would be a second {role}: {reason}")
         elif role in given:
-            reasons.append(f"{role} is given; else by {reason}")
+            reasons.append(f"the {role} is given; otherwise by {reason}")
         else:
             return role, reason
         if role != "target":  # a label that is not the target may still be an input
@@ -208,7 +208,9 @@ def _refuse_both(given: dict[str, tuple[str, ...]], ignored: Sequence[str]) -> N
     for role, names in given.items():
         both = [name for name in names if name in gone]
         if both:
-            raise TableError(f"column {both[0]!r} is given as {role} and again to be ignored, expected one")
+            raise TableError(
+                f"column {both[0]!r} is given as {role} and is also to be ignored, expected one of the two"
+            )
 
 
 def _candidates(evidence: Evidence, files: NamedFiles) -> Iterator[tuple[str, str]]:

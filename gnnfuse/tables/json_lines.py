@@ -128,7 +128,7 @@ class JsonLinesFile:
         """The rows of a file that is one list or one object; None if each line is a row."""
         first = file.readline()
         if first.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it anew as UTF-8")
+            raise TableError(f"table {shown(self.path)}: found UTF-16, expected UTF-8; save it as UTF-8")
         lines = next(filter(bytes.strip, file), None) is not None
         if not first.startswith(b"[") and lines and (self.path.suffix.lower() != ".json" or _is_json(first)):
             return None
@@ -154,7 +154,7 @@ class JsonLinesFile:
 
     def _checked(self, found: object, row: int) -> Row:
         if not isinstance(found, dict):
-            hint = f"; pandas writes objects by {WRITE}" if isinstance(found, list) else ""
+            hint = f"; pandas writes objects with {WRITE}" if isinstance(found, list) else ""
             what = f"found {shown(found, 80)}, expected a JSON object{hint}"
             raise TableError(f"table {shown(self.path)}, row {row}: {what}")
         if too_deep(found):
@@ -162,7 +162,7 @@ class JsonLinesFile:
         return found
 
     def _too_deep(self, where: str) -> TableError:
-        found = f"found lists or objects within one another, more than {MOST_NESTED} deep"
+        found = f"found lists or objects nested more than {MOST_NESTED} deep"
         return TableError(f"table {shown(self.path)}{where}: {found}, expected cells that a column can hold")
 
 
@@ -174,7 +174,7 @@ def _unique(pairs: list[tuple[str, object]]) -> Row:
     """
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError(f"key {repeated(key for key, _ in pairs)!r} stands twice in one object")
+        raise ValueError(f"key {repeated(key for key, _ in pairs)!r} occurs twice in one object")
     return found
 
 

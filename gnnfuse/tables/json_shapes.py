@@ -34,7 +34,7 @@ def rows_in(whole: Mapping[str, Any], *, lists_are_cells: bool = False) -> tuple
     if lists:
         raise ValueError(
             f"found one JSON object with lists of objects under {', '.join(map(repr, lists))}, expected a list of "
-            "rows, or one row per line; save the list that is the table alone"
+            "rows, or one row per line; save only the list that is the table"
         )
     if not whole or not _holds(list(whole.values()), list, dict):
         return [whole], ""
@@ -48,7 +48,7 @@ def rows_in(whole: Mapping[str, Any], *, lists_are_cells: bool = False) -> tuple
         return list(whole.values()), "pandas' orient='index'"
     raise ValueError(
         "found one JSON object of objects with the same keys, which may be columns or rows (pandas' "
-        f"orient='columns' or 'index'), expected one row per line; write it by {WRITE}"
+        f"orient='columns' or 'index'), expected one row per line; write it with {WRITE}"
     )
 
 
@@ -58,7 +58,7 @@ def _split(columns: Any, data: Any) -> list[Any]:
     names = list(map(str, columns))
     twice = repeated(names)
     if twice is not None:
-        raise ValueError(f"column {twice!r} stands twice in the header")
+        raise ValueError(f"column {twice!r} occurs twice in the header")
     return [dict(zip(names, row, strict=True)) for row in data]
 
 

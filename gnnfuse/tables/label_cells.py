@@ -52,7 +52,7 @@ class LabelCells(TableTarget):
         if separator is None:
             raise TableError(
                 f"{column.where}: found no separator between labels in cells such as {shown(column.cells[0], 80)}; "
-                "name it by --separator (separator=), any if each row has one label at most"
+                "name it with --separator (separator=); any will do if no row has several labels"
             )
         return cls.separated_by(column, separator, f"given; its labels are separated by {separator!r}")
 
@@ -63,7 +63,7 @@ class LabelCells(TableTarget):
             name, cell = odd
             raise TableError(
                 f"table {table}, column {name!r}: found {shown(cell, 80)}, expected 0 or 1 (or true or false): several "
-                f"target columns ({', '.join(names)}) are one label each; labels in one cell stand in one column"
+                f"target columns ({', '.join(names)}) are one label each; name one column if its cells hold the labels"
             )
         reason = f"given; columns {', '.join(names)} hold nothing but 0 and 1: each is a label"
         return LabelCells(columns=names, labels=names, reason=reason)
@@ -88,7 +88,7 @@ class LabelCells(TableTarget):
         if any(listed(entry) is not None for entries in lists for entry in entries[:1]):
             raise TableError(
                 f"{column.where}: found lists of lists, such as {column.example}, expected lists of names, or numbers "
-                "by --kind regression (kind=)"
+                "with --kind regression (kind=)"
             )
         width = multi_hot_width(lists)
         reason = f"column {column.name} holds lists of {width} that are 0 or 1: each place is a label"
@@ -182,7 +182,7 @@ def _fit(column: TargetColumn, separator: str) -> str:
     if other is not None:
         raise TableError(
             f"{column.where}: found no cell with the separator {separator!r}, but labels separated by "
-            f"{other!r}; name that one by --separator (separator=)"
+            f"{other!r}; name that one with --separator (separator=)"
         )
     other = find_separator(column.cells, asked=True)
     return "as given, though no cell holds it" + ("" if other is None else f"; they may be separated by {other!r}")

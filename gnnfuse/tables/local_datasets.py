@@ -122,7 +122,7 @@ def _read(inside: _Inside, path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
     except (ValueError, OSError, RecursionError) as error:
-        raise TableError(f"table {shown(inside.folder)}: {name} is no readable JSON ({error})") from error
+        raise TableError(f"table {shown(inside.folder)}: {name} is not readable JSON ({error})") from error
     if not isinstance(found, dict):
         raise TableError(f"table {shown(inside.folder)}: {name} holds {shown(found, 80)}, expected a JSON object")
     return found
@@ -143,7 +143,7 @@ def _check_cards(inside: _Inside) -> None:
             for pattern in _patterns(config):
                 if not isinstance(pattern, str):
                     raise TableError(
-                        f"table {shown(inside.folder)}: {name} names data files by something else than texts"
+                        f"table {shown(inside.folder)}: {name} names data files by something other than texts"
                     )
                 if os.path.isabs(pattern) or re.search(r"://|::|\\|^~", pattern) or ".." in pattern.split("/"):
                     inside.refuse(pattern, name)

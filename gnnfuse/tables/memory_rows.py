@@ -130,7 +130,7 @@ def _plain(name: str, place: int, cell: Any) -> object:
         if cell.ndim > 2:
             raise TableError(
                 f"table {NAME}, row {place}, column {name!r}: found an array of shape {list(cell.shape)}, expected "
-                "numbers [width] or [nodes, width]; make a picture of it by PIL.Image.fromarray"
+                "numbers [width] or [nodes, width]; convert it to a picture with PIL.Image.fromarray"
             )
         return cell if cell.ndim == 1 and cell.dtype != object else _plain(name, place, cell.tolist())
     if isinstance(cell, np.datetime64):
@@ -139,7 +139,7 @@ def _plain(name: str, place: int, cell: Any) -> object:
         return os.fspath(cell)
     if isinstance(cell, dict | list | tuple):
         if too_deep(cell):
-            found = f"lists within lists, more than {MOST_NESTED} deep"
+            found = f"lists nested more than {MOST_NESTED} deep"
             raise TableError(f"table {NAME}, row {place}, column {name!r}: found {found}, expected {EXPECTED}")
         if isinstance(cell, dict):
             return {key: _plain(name, place, value) for key, value in cell.items()}

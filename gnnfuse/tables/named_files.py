@@ -28,7 +28,7 @@ UPPER, LOWER = 0.2, 0.1  # minimum shares of upper and lower case letters in bas
 DATA_URI = re.compile(r"data:[\w.+-]*/?[\w.+-]*(;[\w=-]+)*;base64,")
 CONTROL = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 KINDS = {"image": "pictures", "audio": "recordings", "text": "texts"}
-AS_TEXT = "name it as text to use the cells as they stand"
+AS_TEXT = "name it as text to use the cells unchanged"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class NamedFiles:
         if self.kind is not None:
             found = f"{self._count(self.kind)} name files that are {KINDS[self.kind]} by their first bytes"
             missing = self.looked - self.counts[self.kind]
-            return found + (f"; {missing} name none" if missing else "")
+            return found + (f"; {missing} name no file" if missing else "")
         most = max((kind for kind in self.counts if kind not in KINDS), key=lambda kind: self.counts[kind], default="")
         if not most:
             return f"cells name files of several kinds, {self._count('image')} pictures; split the column by kind"
@@ -85,7 +85,7 @@ class NamedFiles:
 
 WORDS = {
     "other": "name files that cannot be read",
-    "missing": "look like paths of files that are not there",
+    "missing": "look like paths of missing files",
     "url": "are URLs, which are never fetched",
     "base64": "are base64 of media",
     "encoded": "are base64 of bytes of an unknown kind",

@@ -41,7 +41,7 @@ class RowKeys:
         if columns > MOST_COLUMNS or (columns > MANY and self.filled * SPARSE < self.rows * columns):
             share = self.filled / (self.rows * columns)
             raise TableError(
-                f"table {self.table}, row {self.rows}: found {columns:,} columns by then, {share:.1%} of their cells "
+                f"table {self.table}, row {self.rows}: found {columns:,} columns so far, {share:.1%} of their cells "
                 f"filled, expected at most {MOST_COLUMNS:,}, and above {MANY:,} at least one cell of {SPARSE} filled; "
                 "put keys that are data into a column of lists"
             )

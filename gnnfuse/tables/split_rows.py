@@ -202,7 +202,7 @@ def _with_valid(
     whole = fractions[0] + fractions[1]
     share = (fractions[0] / whole, fractions[1] / whole, 0.0)
     train, valid, _ = deal(given["train"], share)
-    return (train, valid, given["test"]), share, f"{how}; validation taken out of training by rule, {shares(share)}"
+    return (train, valid, given["test"]), share, f"{how}; validation taken from training by rule, {shares(share)}"
 
 
 def no_targets(table: Table, columns: Columns, missing: Int64[np.ndarray, "rows"], count: int) -> TableError:
@@ -210,7 +210,7 @@ def no_targets(table: Table, columns: Columns, missing: Int64[np.ndarray, "rows"
     names = f"column{'s' if len(columns.target) > 1 else ''} {', '.join(map(repr, columns.target))}"
     return TableError(
         f"table {table.name}: {len(missing)} of {count} rows have no target (the first: row {missing[0] + 1}); fill "
-        f"{names}, or leave those rows out by on_error skip (--on-error skip)"
+        f"{names}, or leave those rows out with on_error skip (--on-error skip)"
     )
 
 

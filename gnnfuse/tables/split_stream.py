@@ -122,4 +122,4 @@ def _in_words(columns: Columns, rule: StreamSplit, counts: list[int]) -> tuple[s
         return how, None
     train, valid, _ = rule.fractions
     share = (train / (train + valid), valid / (train + valid), 0.0)
-    return f"{how}; validation taken out of training by rule, {shares(share)}, {drawn}", share
+    return f"{how}; validation taken from training by rule, {shares(share)}, {drawn}", share

@@ -86,7 +86,7 @@ class Table:
             TableError: the table is read as a stream.
         """
         if self.rows is None:
-            raise TableError(f"table {self.name}: rows of a stream have no places; open it without streaming=True")
+            raise TableError(f"table {self.name}: rows of a stream have no numbers; open it without streaming=True")
         return self.rows
 
     def __len__(self) -> int:

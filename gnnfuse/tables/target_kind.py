@@ -65,7 +65,7 @@ def target_kind(
     table = table.reading(columns)
     if not columns.target:
         raise TableError(
-            f"table {table.name}: found no target column; name it by --target (target=), one of "
+            f"table {table.name}: found no target column; name it with --target (target=), one of "
             f"{', '.join(table.columns)}"
         )
     if separator == "":
@@ -125,8 +125,8 @@ def _of_lists(column: TargetColumn, lists: list[Entries]) -> TableTarget:
     if (again := _repeating(lists)) is not None:
         raise TableError(
             f"{column.where}: found lists of one length that repeat entries, such as {shown(again, 80)}, so that "
-            "their places count; expected names, 0 or 1 at each place, or what they are by --kind multilabel "
-            "(names) or --kind regression (kind=)"
+            "their places count; expected names, or 0 or 1 at each place; choose --kind multilabel (names) or "
+            "--kind regression (kind=)"
         )
     return LabelCells.of(column, f"column {column.name} holds lists")
 

@@ -13,7 +13,7 @@ def check_ids(table: Table, column: str) -> None:
     """
     wrong = wrong_with_ids(table, column)
     if wrong is not None:
-        raise TableError(f"table {table.name}, column {column!r}: {wrong}, expected ids that tell the rows apart")
+        raise TableError(f"table {table.name}, column {column!r}: {wrong}, expected unique ids")
 
 
 def wrong_with_ids(table: Table, column: str) -> str | None:

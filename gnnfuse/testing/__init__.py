@@ -1,4 +1,4 @@
-"""The conformance suite: what must hold for every node type, rule, layer, readout, model and task, yours included."""
+"""The conformance suite: the checks that every node type, rule, layer, readout, model and task must pass."""
 
 from gnnfuse.testing.check_edge_rule import check_edge_rule
 from gnnfuse.testing.check_fusion_model import check_fusion_model

@@ -18,14 +18,14 @@ from gnnfuse.testing.properties import StandIn
 def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Sequence[Sample]) -> None:
     """Check an edge rule.
 
-    It joins at least two of the types, and asks what they provide, not which class they are; its edges are pairs of
-    valid node numbers, with the same weights and features, the same every time; equal keys mean equal edges; empty node
-    sets get none; it can be pickled (loader workers) and described (saving); global state stays as it is.
+    The rule joins some of the types, depends on what they provide and not on their class, and gives no edges to empty
+    node sets. Its edges are pairs of valid node numbers; edges, weights and features are the same in every call and for
+    equal keys. The rule can be pickled (loader workers) and described (saving). Global state is unchanged.
 
     Args:
-        rule: to be checked.
-        node_types: at least one that it joins.
-        samples: some that give it edges.
+        rule: the rule to check.
+        node_types: node types, some of which it joins.
+        samples: samples, some of which have edges.
 
     Raises:
         AssertionError: names what is violated.
@@ -43,7 +43,7 @@ def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Seq
         for dst, stands_for_dst in zip(node_types, stand_ins, strict=True):
             same = rule.applies(stands_for_src, stands_for_dst) == rule.applies(src, dst)
             assert same, (
-                f"{name}: asks for the class of {src.name!r} or {dst.name!r}; ask for what they provide, or for names"
+                f"{name}: depends on the class of {src.name!r} or {dst.name!r}; use what they provide, or their names"
             )
     try:
         copied: EdgeRule = pickle.loads(pickle.dumps(rule))
@@ -57,17 +57,17 @@ def check_edge_rule(rule: EdgeRule, node_types: Sequence[NodeType], samples: Seq
         with unchanged_globals(where):
             edges = _listed(rule, src_nodes, dst_nodes)
         _check_pairs(where, edges.index, src_nodes, dst_nodes)
-        assert _same(_listed(rule, src_nodes, dst_nodes), edges), f"{where}: gives other edges the second time"
-        assert _same(_listed(copied, src_nodes, dst_nodes), edges), f"{where}: pickled, it gives other edges"
+        assert _same(_listed(rule, src_nodes, dst_nodes), edges), f"{where}: gives other edges in a second call"
+        assert _same(_listed(copied, src_nodes, dst_nodes), edges), f"{where}: gives other edges after pickling"
         key = rule.key(src_nodes, dst_nodes)
         if key is not None:
             known = by_key.setdefault((relation, key), edges)
-            assert _same(known, edges), f"{where}: two node sets of one key {key!r} get different edges"
+            assert _same(known, edges), f"{where}: node sets with the same key {key!r} get different edges"
         total += edges.index.shape[1]
     assert total, f"{name}: gives no edge in any of the samples"
     builder = GraphBuilder(node_types, [rule], extra="ignore")
     assert builder(samples, empty=True).edges.num_edges == total, (
-        f"{name}: a batch holds another number of edges than its samples"
+        f"{name}: the number of edges in a batch differs from the sum over its samples"
     )
 
 
@@ -79,7 +79,7 @@ def _ends(
         for sample in samples:
             src_nodes, dst_nodes = src.nodes(sample), dst.nodes(sample)
             if src.name == dst.name:
-                dst_nodes = src_nodes  # the same object: how a rule knows that a type is joined with itself
+                dst_nodes = src_nodes  # the same object: a rule recognises by it that a type is joined with itself
             if src_nodes is not None and dst_nodes is not None:
                 yield (src.name, dst.name), src_nodes, dst_nodes
         empty = src.empty()

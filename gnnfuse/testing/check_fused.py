@@ -1,4 +1,4 @@
-"""The conformance of results: what readouts and fusion models give for a batch."""
+"""The conformance of the results that readouts and fusion models give for a batch."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ GIVES = frozenset({"parts", "nodes"})
 
 @dataclass(frozen=True)
 class Promise:
-    """What a readout or a fusion model gives.
+    """The outputs that a readout or a fusion model promises.
 
     Args:
         name: for messages.
@@ -35,13 +35,13 @@ class Promise:
 def check_rows(
     promise: Promise, embed: Callable[[GraphBatch], object], builder: GraphBuilder, samples: Sequence[Sample]
 ) -> Fused:
-    """Check the result for a batch, and that its parts and nodes are those that each sample gets alone.
+    """Check the result for a batch, and that its parts and nodes equal those of each sample alone.
 
     Args:
-        promise: what is expected.
+        promise: the expected outputs.
         embed: gives the result for a batch; in float64.
         builder: makes the batches.
-        samples: those of the batch.
+        samples: the samples of the batch.
 
     Raises:
         AssertionError: names what is violated.
@@ -51,7 +51,7 @@ def check_rows(
     for place, sample in enumerate(samples):
         one = widened(builder([sample], empty=True))
         alone = check_fused(promise, embed(one), one)
-        where = f"of {sample.id!r} are others in a batch than alone"
+        where = f"of {sample.id!r} differ between a batch and the sample alone"
         if fused.parts is not None and fused.present is not None and alone.parts is not None:
             here = fused.present[place]
             assert_close(fused.parts[place][here], alone.parts[0][here], f"{promise.name}: the parts {where}")
@@ -61,7 +61,7 @@ def check_rows(
 
 
 def check_fused(promise: Promise, found: object, batch: GraphBatch) -> Fused:
-    """Check that a result has what was promised and nothing else, in the shapes and dtypes of `Fused`.
+    """Check that a result has exactly the promised outputs, in the shapes and dtypes of `Fused`.
 
     Raises:
         AssertionError: names what is violated.
@@ -80,13 +80,15 @@ def check_fused(promise: Promise, found: object, batch: GraphBatch) -> Fused:
     for what, (output, shape, kind, named) in expected.items():
         promised = named in gives
         assert (output is not None) == promised, (
-            f"{name}: gives {sorted(gives)}, but {what} {'is None' if promised else 'is there'}"
+            f"{name}: gives {sorted(gives)}, but {what} {'is None' if promised else 'is not None'}"
         )
         if output is not None:
             _check_tensor(name, what, output, shape, kind)
     if found.present is not None:
         has_nodes = torch.stack([batch.layout[each].offsets.diff() > 0 for each in modalities], dim=1)
-        assert torch.equal(found.present, has_nodes), f"{name}: present is not where a graph has nodes of the modality"
+        assert torch.equal(found.present, has_nodes), (
+            f"{name}: present does not mark the graphs that have nodes of the modality"
+        )
     _check_losses(name, found.losses)
     return found
 
@@ -106,7 +108,7 @@ def _check_losses(name: str, losses: object) -> None:
 
 
 def check_scalar(name: str, loss: object) -> None:
-    """Refuse a loss that is no finite scalar.
+    """Refuse a loss that is not a finite scalar.
 
     Raises:
         AssertionError: names the loss and what was found.

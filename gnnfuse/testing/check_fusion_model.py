@@ -33,17 +33,17 @@ def check_fusion_model(
 ) -> None:
     """Check a fusion model.
 
-    It gives one vector per graph, and besides it what `gives` names, in the shapes of `Fused`; it encodes no hubs if it
-    sees no edges; a batch gives each sample what it gets alone, whatever modalities the others lack; the order of
-    samples, signals, node types and rules does not matter; a sample without nodes gets a defined, finite vector; taking
-    all edges away changes the output of a model that sees edges and no other's; every parameter is registered and gets
-    a gradient; saved and loaded it gives the same bits; the same seed gives the same bits; global state stays as it is.
+    The model gives one vector per graph and the outputs that `gives` names, in the shapes of `Fused`. A sample gets the
+    same result in a batch as alone, whatever modalities the others lack, and a finite vector if it has no nodes. The
+    order of samples, signals, node types and rules does not matter. Removing all edges changes the output if and only
+    if the model sees edges; otherwise it encodes no hubs. Every parameter is registered and gets a gradient. The same
+    seed, and a saved and loaded model, give the same bits. Global state is unchanged.
 
     Args:
         make_model: makes the model for a builder; called several times.
         builder: makes the batches.
-        samples: the first two complete, others not; see `random_samples`.
-        classes: classes of your own that loading must be allowed to build.
+        samples: two complete ones, then some with missing signals; see `random_samples`.
+        classes: your own classes that loading may build.
 
     Raises:
         AssertionError: names what is violated.
@@ -72,9 +72,9 @@ def check_fusion_model(
         fused, unjoined = subject(batch), subject(batch.without_edges())
     assert not torch.equal(fused[0], fused[1]), f"{name}: two different samples get the same vector"
     if model.sees_edges:
-        assert not torch.equal(fused, unjoined), f"{name}: sees_edges, but taking all edges away changes nothing"
+        assert not torch.equal(fused, unjoined), f"{name}: sees_edges is True, but removing all edges changes nothing"
     else:
-        assert torch.equal(fused, unjoined), f"{name}: does not say sees_edges, but its output depends on edges"
+        assert torch.equal(fused, unjoined), f"{name}: sees_edges is False, but its output depends on edges"
     check_batches(subject, samples)
     check_parameters(subject, samples)
     _check_builders(name, make_model, builder, samples)
@@ -89,9 +89,9 @@ def _check_embedding(name: str, model: FusionModel, builder: GraphBuilder, sampl
     if fused.nodes is not None:
         for each in batch.values.keys() - model.encoders.encoders.keys():
             assert not fused.nodes[batch.slices[each]].any(), f"{name}: nodes of {each!r} are not zero, but not encoded"
-    assert torch.equal(fused.vector, model(batch)), f"{name}: calling it does not give the vectors of embed"
+    assert torch.equal(fused.vector, model(batch)), f"{name}: a call does not return the vectors of embed"
     again = model.fuse(model.encoders(batch), batch)
-    assert torch.equal(fused.vector, again.vector), f"{name}: embed is not fuse of what the encoders give"
+    assert torch.equal(fused.vector, again.vector), f"{name}: embed does not apply fuse to the states of the encoders"
 
 
 def _check_builders(
@@ -116,10 +116,10 @@ def check_saving(
     samples: Sequence[Sample],
     classes: Sequence[type],
 ) -> None:
-    """Saved and loaded, a model or a task gives the same bits.
+    """Check that a model or a task gives the same bits after saving and loading.
 
     Raises:
-        AssertionError: it cannot be saved or loaded, or gives something else afterwards.
+        AssertionError: it cannot be saved or loaded, or gives another output afterwards.
     """
     batch = builder(samples, empty=True)
     module.eval()

@@ -25,7 +25,7 @@ from gnnfuse.testing.properties import (
 
 
 class EncodedLayer(nn.Module):
-    """A layer over the states that the node types' own encoders give."""
+    """A layer over the states that the encoders of the node types give."""
 
     def __init__(self, layer: MessageLayer, builder: GraphBuilder, dim: int) -> None:
         super().__init__()
@@ -41,13 +41,14 @@ class EncodedLayer(nn.Module):
 def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[Sample], *, dim: int = 16) -> None:
     """Check a message-passing layer.
 
-    It gives every node a state of the same size; a batch gives each sample what it gets alone; order does not matter;
-    a node without edges has a defined, finite state; edges matter, and so do the weights and features that it `takes`;
-    every parameter is registered and gets a gradient; the same seed gives the same bits; global state stays as it is.
+    The layer gives every node a state of the same size, finite for a node without edges. A sample gets the same states
+    in a batch as alone; order does not matter. States depend on edges, and on the weights and features that the layer
+    `takes`. Every parameter is registered and gets a gradient. The same seed gives the same bits. Global state is
+    unchanged.
 
     Args:
         factory: makes the layer from (dim, node type names, relations).
-        builder: with relations.
+        builder: a builder with relations.
         samples: some complete, some not; see `random_samples`.
         dim: size of the states.
 
@@ -74,8 +75,8 @@ def check_layer(factory: LayerFactory, builder: GraphBuilder, samples: Sequence[
     with torch.no_grad():
         states, unjoined = subject(batch), subject(batch.without_edges())
     assert states.shape == (batch.num_nodes, dim), f"{name}: found states of shape {list(states.shape)}, not {dim} wide"
-    check_defined(subject, samples)  # before outputs are compared: memory that was not written may hold the last one's
-    assert not torch.equal(states, unjoined), f"{name}: taking all edges away changes no state"
+    check_defined(subject, samples)  # before outputs are compared: unwritten memory may hold the previous output
+    assert not torch.equal(states, unjoined), f"{name}: removing all edges changes no state"
     check_batches(subject, samples)
     check_parameters(subject, samples)
     if "weight" in layer.takes:

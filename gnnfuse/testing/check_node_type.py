@@ -48,15 +48,16 @@ class EncodedNodes(nn.Module):
 def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int = 16) -> None:
     """Check a node type and its encoder.
 
-    Its nodes are what it promises (`provides`, `empty`), the same every time, and depend on its own signal alone; an
-    absent signal gives None; it can be pickled (loader workers) and described (saving); augmenting is decided by the
-    generator. Its encoder gives `[nodes, dim]`; the states of a sample do not depend on the others in the batch; those
-    of a node do not depend on which others are left out, or it refuses signals in part; no nodes give `[0, dim]` that
-    depends on every parameter; every parameter is registered and gets a gradient.
+    Its nodes fit its promises (`provides`, `empty`), are the same in every call, and depend on its own signal only; an
+    absent signal gives None. The type can be pickled (loader workers) and described (saving). The generator alone
+    decides how a sample is augmented. Its encoder gives `[nodes, dim]`. The states of a sample do not depend on other
+    samples of the batch, and those of a node do not depend on which other nodes are left out (an encoder may refuse
+    incomplete signals). Without nodes it gives `[0, dim]`, which depends on every parameter. Every parameter is
+    registered and gets a gradient.
 
     Args:
-        node_type: to be checked.
-        samples: at least one with its signal.
+        node_type: the node type to check.
+        samples: samples, at least one of which has its signal.
         dim: size of the states.
 
     Raises:
@@ -74,7 +75,7 @@ def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int 
     for sample in samples:
         _check_nodes(name, node_type, sample)
     held = [sample for sample in samples if node_type.nodes(sample) is not None]
-    assert held, f"{name}: none of the samples has nodes, at least one is needed"
+    assert held, f"{name}: found no nodes in any sample, expected some"
     _check_copies(name, node_type, held)
     _check_augmentation(name, node_type, held)
     _check_encoder(name, node_type, samples, held, dim)
@@ -98,7 +99,7 @@ def _check_nodes(name: str, node_type: NodeType, sample: Sample) -> None:
             nodes = node_type.nodes(sample)
         except ValueError as error:
             raise AssertionError(f"{where}: {error}") from error
-    assert_same(node_type.nodes(sample), nodes, f"{where}: reading it twice gives two different node sets")
+    assert_same(node_type.nodes(sample), nodes, f"{where}: reading it twice gives different node sets")
     if node_type.signal is not None:
         lacking = node_type.nodes(without_signals(sample, [node_type.signal]))
         assert lacking is None, f"{where}: found nodes without the signal {node_type.signal!r}, expected None"
@@ -135,8 +136,8 @@ def _check_copies(name: str, node_type: NodeType, held: Sequence[Sample]) -> Non
     promised = (node_type.name, node_type.signal, node_type.provides)
     assert (fitted.name, fitted.signal, fitted.provides) == promised, f"{name}: fitting changes its name or promises"
     for sample in held:
-        assert_same(copied.nodes(sample), node_type.nodes(sample), f"{name}: pickled, it gives other nodes")
-        assert fitted.nodes(sample) is not None, f"{name}: fitted, it no longer finds its nodes"
+        assert_same(copied.nodes(sample), node_type.nodes(sample), f"{name}: gives other nodes after pickling")
+        assert fitted.nodes(sample) is not None, f"{name}: gives no nodes after fitting"
 
 
 def _check_augmentation(name: str, node_type: NodeType, held: Sequence[Sample]) -> None:
@@ -146,11 +147,11 @@ def _check_augmentation(name: str, node_type: NodeType, held: Sequence[Sample]) 
             once, again = (
                 node_type.nodes(node_type.augment(sample, torch.Generator().manual_seed(7))) for _ in range(2)
             )
-        assert once is not None, f"{name}: augmenting takes the nodes of {sample.id!r} away"
+        assert once is not None, f"{name}: augmenting removes all nodes of {sample.id!r}"
         assert_same(node_type.nodes(sample), before, f"{name}: augmenting changes the sample {sample.id!r} itself")
         if not node_type.augments:
             assert_same(once, before, f"{name}: augmenting changes {sample.id!r}, although `augments` is False")
-        assert_same(again, once, f"{name}: the same generator augments {sample.id!r} in two ways")
+        assert_same(again, once, f"{name}: generators of the same state augment {sample.id!r} differently")
 
 
 def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], held: Sequence[Sample], dim: int) -> None:
@@ -168,7 +169,7 @@ def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], he
 
 
 def _check_parts(subject: Probe, held: Sequence[Sample]) -> None:
-    """Without the first node of every sample, the encoder gives the others what it gave them, or refuses."""
+    """Without the first node of every sample, the encoder gives the others the same states, or raises ValueError."""
     batch = widened(subject.builder(held, empty=True))
     (layout,) = batch.layout.values()
     others = layout.index > 0
@@ -179,7 +180,5 @@ def _check_parts(subject: Probe, held: Sequence[Sample]) -> None:
         found = subject(part).detach()
     except ValueError:
         return
-    message = (
-        "gives nodes other states where other nodes are left out; it should raise ValueError where layout.place is"
-    )
+    message = "gives other states to a node if others are left out; it should raise ValueError if layout.place is"
     assert_close(found, subject(batch).detach()[others], f"{subject.name}: its encoder {message} given")

@@ -28,16 +28,16 @@ def check_readout(
 ) -> None:
     """Check a readout.
 
-    It gives one vector per graph, and besides it what `gives` names, in the shapes of `Fused`; a batch gives each
-    sample what it gets alone; order does not matter; a graph without nodes gets a defined, finite vector; every
-    parameter is registered and gets a gradient; it can be described and built again; global state stays as it is.
+    The readout gives one vector per graph and the outputs that `gives` names, in the shapes of `Fused`. A sample gets
+    the same result in a batch as alone, and a finite vector if it has no nodes; order does not matter. Every parameter
+    is registered and gets a gradient. The readout can be described and built again. Global state is unchanged.
 
     Args:
-        readout: for states of size `dim`.
+        readout: the readout to check, for states of size `dim`.
         builder: makes the batches.
         samples: some complete, some not; see `random_samples`.
         dim: size of the states.
-        classes: classes of your own, beside the readout's, that loading must be allowed to build.
+        classes: your own classes, besides that of the readout, that loading may build.
 
     Raises:
         AssertionError: names what is violated.
@@ -52,7 +52,9 @@ def check_readout(
         again = _again(readout, classes)
     except ValueError as error:
         raise AssertionError(f"{name}: cannot be saved: {error}") from error
-    assert again.state_dict().keys() == readout.state_dict().keys(), f"{name}: built again it has other parameters"
+    assert again.state_dict().keys() == readout.state_dict().keys(), (
+        f"{name}: has other parameters after it is built again"
+    )
     model = make_seeded(lambda: GraphFusion(builder.node_types, builder.relations, dim=dim, depth=1, readout=readout))
     subject = probe(name, model, builder, tested="readout")
     _check_outputs(name, subject, builder, samples)

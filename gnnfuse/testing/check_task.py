@@ -24,16 +24,16 @@ def check_task(
 ) -> None:
     """Check a task.
 
-    Its objectives and its judge are finite scalars, taken as training takes them; the metric it monitors is among its
-    metrics, which get what `measured` makes of outputs and targets; one sample can be predicted by itself, whatever it
-    lacks; predicting is repeatable, does not look at targets and leaves modes and global state as they are; and what
-    holds for the outputs of every model (see `check_fusion_model`).
+    Its objectives and its judge are finite scalars, computed as in training. The monitored metric is among its metrics,
+    which receive outputs and targets from `measured`. A single sample can be predicted, whatever it lacks. Prediction
+    is repeatable, does not depend on targets, and changes neither modes nor global state. Outputs fulfil the same
+    conditions as those of a fusion model (see `check_fusion_model`).
 
     Args:
         make_task: makes the task for a builder.
-        builder: with the target encoding that the task needs.
-        samples: with targets; some complete, some not; see `random_samples`.
-        classes: classes of your own that loading must be allowed to build.
+        builder: a builder with the target encoding that the task needs.
+        samples: samples with targets; some complete, some not; see `random_samples`.
+        classes: your own classes that loading may build.
 
     Raises:
         AssertionError: names what is violated.
@@ -57,7 +57,7 @@ def check_task(
     _check_predictions(name, task, samples)
     check_defined(subject, samples)
     check_batches(subject, samples)
-    # Of a model that gives more than the nodes of one type, the rest of its parameters is not asked for.
+    # A task of one node type's states leaves other parameters of the model without gradients: only its head is checked.
     check_parameters(subject if task.of is None else replace(subject, tested=_head_of(subject.module)), samples)
     check_saving(name, task, task.builder, samples, classes)
 
@@ -96,7 +96,7 @@ def _check_metrics(name: str, task: Task, samples: Sequence[Sample]) -> None:
     step = task.step(batch)
     metrics.update(*task.measured(step.outputs, step.target))
     found = metrics.compute()
-    assert task.monitor in found, f"{name}: monitors {task.monitor!r}, its metrics are {', '.join(found)}"
+    assert task.monitor in found, f"{name}: monitors {task.monitor!r}, but its metrics are {', '.join(found)}"
     wrong = [key for key, number in found.items() if not bool(torch.as_tensor(number).isfinite().all())]
     assert not wrong, f"{name}: metric {', '.join(wrong)} is not finite"
 
@@ -107,7 +107,7 @@ def _check_predictions(name: str, task: Task, samples: Sequence[Sample]) -> None
         first = [task.predict(sample, empty=True)[0] for sample in samples]
     assert task.training, f"{name}: predict leaves the task in evaluation mode"
     one_by_one = task.predict(samples, batch_size=1, empty=True)
-    assert first == one_by_one, f"{name}: a sample by itself is not predicted as a batch of one"
+    assert first == one_by_one, f"{name}: a sample predicted by itself differs from one in a list"
     unlabelled = [Sample(sample.signals, None, sample.id) for sample in samples]
     again = task.predict(unlabelled, batch_size=1, empty=True)
     assert again == first, f"{name}: predictions depend on the targets"
@@ -118,7 +118,7 @@ def _check_predictions(name: str, task: Task, samples: Sequence[Sample]) -> None
         score = task.score(prediction, sample)
         assert isinstance(score, float), f"{name}: scores a prediction as {score!r}, expected a float"
         assert math.isfinite(score), f"{name}: scores a prediction as {score!r}"
-    assert task.predict(Sample({}), empty=True), f"{name}: nothing is predicted for a sample without signals"
+    assert task.predict(Sample({}), empty=True), f"{name}: gives no prediction for a sample without signals"
     try:
         task.predict([])
     except ValueError:

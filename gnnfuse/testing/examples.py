@@ -17,7 +17,7 @@ LETTERS = "abcdefgh"
 
 
 def example_builder(*, target: TargetEncoding | None = None) -> GraphBuilder:
-    """Pictures, recordings, texts and a hub, joined within and across; tiny, for samples of `example_signals`.
+    """A small builder for samples of `example_signals`: pictures, recordings, texts and a hub, all joined.
 
     Example:
         >>> str(example_builder().relations[0])
@@ -40,17 +40,17 @@ def example_builder(*, target: TargetEncoding | None = None) -> GraphBuilder:
 
 
 def example_signals() -> Mapping[str, Draw]:
-    """What `example_builder` reads: pictures, recordings and texts of different sizes."""
+    """The signals that `example_builder` reads: pictures, recordings and texts of different sizes."""
     return {"image": _image, "audio": _audio, "text": _text}
 
 
 def random_samples(
     generator: torch.Generator, signals: Mapping[str, Draw] | None = None, *, target: Draw | None = None
 ) -> list[Sample]:
-    """Two samples with every signal, for each signal one that lacks it and one with it alone, and one with none.
+    """Two samples with all signals; for each signal, one without it and one with only it; and one without signals.
 
     Args:
-        generator: all draws come from it.
+        generator: the source of all random numbers.
         signals: signal name -> how to draw one; `example_signals()` by default.
         target: how to draw a target; no targets by default.
 

@@ -1,4 +1,4 @@
-"""What a library call must not change, and memory that shows what was never written."""
+"""Global state that a call must not change, and memory that reveals unwritten results."""
 
 import os
 import random
@@ -12,12 +12,12 @@ import torch
 STATE: Mapping[str, Callable[[], object]] = {
     "torch's random state": lambda: torch.get_rng_state().tolist(),
     "Python's random state": random.getstate,
-    "numpy's random state": lambda: repr(np.random.get_state(legacy=True)),  # noqa: NPY002 - the global one is watched
+    "numpy's random state": lambda: repr(np.random.get_state(legacy=True)),  # noqa: NPY002 - it is checked
     "torch's number of threads": torch.get_num_threads,
     "torch's default dtype": torch.get_default_dtype,
     "torch's gradient mode": torch.is_grad_enabled,
     "torch's deterministic mode": torch.are_deterministic_algorithms_enabled,
-    # torch notes the place of its compiler's cache there when it first runs an operator that is not its own.
+    # torch sets the path of its compiler's cache when it first runs a custom operator.
     "the environment": lambda: {k: v for k, v in os.environ.items() if not k.startswith("TORCHINDUCTOR_")},
     "the working folder": os.getcwd,
 }
@@ -25,13 +25,13 @@ STATE: Mapping[str, Callable[[], object]] = {
 
 @contextmanager
 def unchanged_globals(what: str) -> Iterator[None]:
-    """Refuse what changes global state: seeds, threads, dtype, modes, environment.
+    """Refuse code that changes global state: seeds, threads, dtype, modes, environment.
 
     Args:
-        what: names what runs inside, for the message.
+        what: names the code inside, for the message.
 
     Raises:
-        AssertionError: something is changed afterwards.
+        AssertionError: something has changed.
 
     Example:
         >>> with unchanged_globals("drawing a number"):
@@ -45,7 +45,7 @@ def unchanged_globals(what: str) -> Iterator[None]:
 
 @contextmanager
 def poisoned_memory() -> Iterator[None]:
-    """Fill all memory that torch allocates with NaN (integers: their largest), and put the modes back afterwards.
+    """Fill all memory that torch allocates with NaN (integers: the largest value); restore the modes afterwards.
 
     Example:
         >>> with poisoned_memory():
@@ -58,7 +58,7 @@ def poisoned_memory() -> Iterator[None]:
     fill = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that an operator has no deterministic form does not matter here
+            warnings.simplefilter("ignore")  # operators without a deterministic form are accepted here
             torch.use_deterministic_algorithms(True, warn_only=True)
             deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
             yield

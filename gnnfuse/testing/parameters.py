@@ -52,9 +52,9 @@ def check_gradients(name: str, module: nn.Module, output: Callable[[], Tensor], 
 
     Args:
         name: for the message.
-        module: whose parameters are looked at.
-        output: computes something from them.
-        nonzero: a gradient must not be all zero; otherwise it must only be there, as distributed training needs it.
+        module: the module whose parameters are checked.
+        output: computes an output from them.
+        nonzero: refuse a gradient of zeros too; otherwise it need only exist, as distributed training requires.
 
     Raises:
         AssertionError: names the parameter.

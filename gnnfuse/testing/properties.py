@@ -1,4 +1,4 @@
-"""What holds for everything that takes batches: layers, readouts, models and tasks alike."""
+"""Checks for everything that takes batches: layers, readouts, models and tasks."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -13,27 +13,27 @@ from gnnfuse.sample import Sample
 from gnnfuse.testing.global_state import poisoned_memory, unchanged_globals
 from gnnfuse.testing.parameters import check_gradients, check_registered
 
-ROUNDINGS = 4096  # how many roundings of float64 two ways of computing one number may lie apart
+ROUNDINGS = 4096  # roundings of float64 by which two computations of one number may differ
 
 
 def one_per_graph(batch: GraphBatch) -> Tensor:
-    """The graph of each row, of outputs that have one per graph."""
+    """The graph of each row, for outputs with one row per graph."""
     return torch.arange(batch.num_graphs)
 
 
 def one_per_node(batch: GraphBatch) -> Tensor:
-    """The graph of each row, of outputs that have one per node."""
+    """The graph of each row, for outputs with one row per node."""
     return batch.graph_id
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A module that takes batches, and where its output belongs.
+    """A module that takes batches, and the graph of each row of its output.
 
     Args:
         name: for messages.
         module: called with a batch.
-        tested: the part whose parameters are looked at.
+        tested: the submodule whose parameters are checked.
         builder: makes the batches.
         graph_id: the graph of each row of the output; a row per graph by default.
     """
@@ -108,7 +108,7 @@ def widened(batch: GraphBatch) -> GraphBatch:
 
 
 def assert_close(found: Tensor, expected: Tensor, message: str) -> None:
-    """Refuse what differs by more than rounding in float64."""
+    """Refuse tensors that differ by more than rounding in float64."""
     assert found.shape == expected.shape, f"{message}: found shape {list(found.shape)}, not {list(expected.shape)}"
     if found.numel() == 0:
         return
@@ -118,11 +118,13 @@ def assert_close(found: Tensor, expected: Tensor, message: str) -> None:
 
 
 def check_batches(subject: Probe, samples: Sequence[Sample]) -> None:
-    """A batch gives each sample what it gets alone, and the order of samples does not matter."""
+    """A sample gets the same output in a batch as alone, and the order of samples does not matter."""
     together = subject.rows(samples)
     for sample, row in zip(samples, together, strict=True):
         alone = subject.rows([sample])[0]
-        assert_close(row, alone, f"{subject.name}: {sample.id!r} gets another output in a batch than alone")
+        assert_close(
+            row, alone, f"{subject.name}: the output of {sample.id!r} differs between a batch and the sample alone"
+        )
     backwards = subject.rows(list(reversed(samples)))
     for sample, row, other in zip(samples, together, reversed(backwards), strict=True):
         assert_close(other, row, f"{subject.name}: the output of {sample.id!r} depends on the order of samples")
@@ -133,7 +135,7 @@ def check_batches(subject: Probe, samples: Sequence[Sample]) -> None:
 
 
 def check_parameters(subject: Probe, samples: Sequence[Sample]) -> None:
-    """Every parameter gets a gradient, also where a modality is absent from the whole batch."""
+    """Every parameter gets a gradient, even if a modality is absent from the whole batch."""
     batch = widened(subject.builder(samples, empty=True))
     check_gradients(subject.name, subject.tested, lambda: subject(batch))
     signals = sorted({t.signal for t in subject.builder.node_types if t.signal is not None})
@@ -144,7 +146,7 @@ def check_parameters(subject: Probe, samples: Sequence[Sample]) -> None:
 
 
 def check_defined(subject: Probe, samples: Sequence[Sample]) -> None:
-    """The same bits twice and from poisoned memory: with edges, without any, and for samples without any node."""
+    """Two calls give the same bits, also in poisoned memory: with edges, without, and for samples without nodes."""
     batch, nothing = (widened(subject.builder(some, empty=True)) for some in (samples, [Sample({}), Sample({})]))
     cases = {
         "": batch,
@@ -157,16 +159,16 @@ def check_defined(subject: Probe, samples: Sequence[Sample]) -> None:
             first, second = subject(case), subject(case)
         with torch.no_grad(), poisoned_memory():
             poisoned = replace(subject, name=f"{subject.name}{what}, memory poisoned with NaN")(case)
-        assert torch.equal(first, second), f"{subject.name}{what}: the same batch gives two outputs"
-        assert torch.equal(first, poisoned), f"{subject.name}{what}: the output depends on memory that was not written"
+        assert torch.equal(first, second), f"{subject.name}{what}: the same batch gives different outputs"
+        assert torch.equal(first, poisoned), f"{subject.name}{what}: the output depends on unwritten memory"
 
 
 class StandIn(NodeType):
-    """A node type of another class that promises the same; rules must not see the difference.
+    """A node type of another class with the same promises, which rules must treat alike.
 
     Args:
         of: the type that it stands for.
-        where_read: leave its nodes, such as hubs, out of samples that have no signals.
+        where_read: leave its nodes (hubs) out of samples without signals.
     """
 
     def __init__(self, of: NodeType, *, where_read: bool = False) -> None:
@@ -200,9 +202,9 @@ def check_seed(name: str, make: Callable[[], nn.Module]) -> None:
             torch.manual_seed(0)
             states.append(make().state_dict())
     first, second = states
-    assert first.keys() == second.keys(), f"{name}: making it twice gives parameters of other names"
+    assert first.keys() == second.keys(), f"{name}: a second instance has parameters of other names"
     for key, tensor in first.items():
-        assert torch.equal(tensor, second[key]), f"{name}: the same seed gives another {key}"
+        assert torch.equal(tensor, second[key]), f"{name}: the same seed gives other values of {key}"
 
 
 def without_signals(sample: Sample, absent: Sequence[str]) -> Sample:
@@ -212,7 +214,7 @@ def without_signals(sample: Sample, absent: Sequence[str]) -> Sample:
 
 
 def make_seeded(make: Callable[[], nn.Module]) -> nn.Module:
-    """What `make` makes from seed 0; the caller's random state stays."""
+    """The result of `make` with seed 0; the caller's random state is restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return make()

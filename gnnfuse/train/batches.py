@@ -21,7 +21,7 @@ Samples = Sequence[Sample] | Sequence[SampleGraph] | SampleStream
 
 
 class Batches:
-    """Batches of samples for one process; shuffled and, if the config asks for it, augmented for training.
+    """Batches of samples for one process; shuffled for training and, if so configured, augmented.
 
     Every sample occurs once per epoch, in one process. All processes have equally many batches, some of them empty
     (`EpochPlan`). The content of a batch depends only on the seed, the epoch and the batch's number, so a checkpoint
@@ -112,8 +112,8 @@ class Batches:
         count = 0 if batch is None else len(batch)
         if count != expected:
             raise ValueError(
-                f"epoch {self.epoch}, batch {number}: found {count} samples, expected {expected}: the samples are not "
-                "as many as they were said to be"
+                f"epoch {self.epoch}, batch {number}: found {count} samples, expected {expected}: the size that "
+                "the samples report is wrong"
             )
 
     def state_dict(self) -> dict[str, Any]:

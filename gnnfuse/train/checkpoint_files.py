@@ -30,7 +30,7 @@ def refuse_earlier_run(folder: Path) -> None:
     """
     if numbered(folder):
         raise ValueError(
-            f"{folder}: found checkpoints of an earlier run, expected none; go on with it (--resume, resume=True), or "
+            f"{folder}: found checkpoints of an earlier run, expected none; continue it (--resume, resume=True), or "
             "write elsewhere (--out, out=)"
         )
 
@@ -43,7 +43,7 @@ def next_path(folder: Path) -> Path:
 def newest(folder: Path) -> Path | None:
     """The newest undamaged checkpoint; None if there is no checkpoint at all.
 
-    For a damaged one a warning is issued and the one before it is taken.
+    A damaged checkpoint gives a warning and is passed over.
 
     Raises:
         ValueError: there are checkpoints, and all are damaged.
@@ -58,12 +58,12 @@ def newest(folder: Path) -> Path | None:
         damaged.append(path.name)
         warnings.warn(
             f"{path}: damaged, found content with digest {found}, expected {match['digest']}; "
-            "going back to the checkpoint before it",
+            "using the checkpoint before it",
             UserWarning,
             stacklevel=3,
         )
     if damaged:
-        raise ValueError(f"{folder}: every checkpoint is damaged ({', '.join(damaged)}), expected one that is whole")
+        raise ValueError(f"{folder}: every checkpoint is damaged ({', '.join(damaged)}), expected an undamaged one")
     return None
 
 

@@ -9,9 +9,9 @@ import torch
 from gnnfuse.busy_cores import yielding_cores
 from gnnfuse.devices import device_of
 from gnnfuse.tasks import Prediction, Task
-from gnnfuse.train.alone import without_others
 from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.without_others import without_others
 
 
 @dataclass(frozen=True)

@@ -39,19 +39,19 @@ class FitConfig:
         workers: loader processes of each device; 0 loads in the training process.
         augment: change training samples at random as their node types define.
         progress: show a progress bar.
-        devices: devices (on a CPU: processes) of each machine. See `fit` for how processes are started.
+        devices: devices (on a CPU: processes) of each machine. See `fit_task` for how processes are started.
         num_nodes: machines.
         strategy: as Lightning names it: "ddp" runs the script once per device, "ddp_notebook" forks this process,
             "auto" forks in a notebook and runs the script elsewhere.
         accumulate: parts in which each device computes its share of a step, one after another; more need less memory.
-        compile: compile the fusion model by torch.compile for the run. Its kernels depend on the first shapes it saw,
-            so a resumed run agrees with an uninterrupted one only up to rounding.
+        compile: compile the fusion model by torch.compile for the run. Its kernels depend on the first shapes that it
+            saw, so a resumed run agrees with an uninterrupted one only up to rounding.
         shuffle_buffer: samples that each loader process holds to draw the next sample of a stream from; a sequence is
             shuffled as a whole.
-        out: folder for checkpoints and logs; None keeps neither. `gnnfuse.fit` sets its own: `out`/checkpoints.
+        out: folder for checkpoints and logs; None writes neither. `gnnfuse.fit` sets it to its own `out`/checkpoints.
         every_seconds: time between checkpoints within an epoch; None writes them only at the ends of epochs.
         logs: "csv" and "tensorboard", written under `out`/logs.
-        resume: continue from the newest checkpoint in `out`, to the same end; without a checkpoint, start anew.
+        resume: continue from the newest checkpoint in `out`, to the same end; without one, start from the beginning.
 
     Raises:
         ValueError: a value is out of range; the message names it.

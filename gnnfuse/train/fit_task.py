@@ -61,14 +61,14 @@ def fit_task(
 
     **Several devices.** With `devices` above 1, "ddp" runs the script again for each further device, with the
     environment variable LOCAL_RANK set: put the script's work under `if __name__ == "__main__":`, build task and data
-    identically in every process, and expect every line after `fit` to run in every process too (all have the same
-    report and weights). In a notebook "auto" forks the process instead, and only the first continues after `fit`; CUDA
-    must not have been used before. torchrun and SLURM (`srun`, one task per device) start the processes themselves;
+    identically in every process, and expect every line after `fit_task` to run in every process too (all have the same
+    report and weights). In a notebook "auto" forks the process instead, and only the first continues after `fit_task`;
+    CUDA must not have been used before. torchrun and SLURM (`srun`, one task per device) start the processes;
     pass the same `devices` and `num_nodes`.
 
     **Resuming.** With `out`, checkpoints are written there (`Checkpoints`), and `resume=True` continues from the newest
-    to the same end, bit for bit on the CPU: node types must be pure and augmentations draw from the generator they are
-    given, as their contracts require. Without a checkpoint `config.resume` starts anew, so one command serves every
+    to the same end, bit for bit on the CPU. For this, node types must be pure and augmentations must draw from the
+    generator that they receive. Without a checkpoint, training starts from the beginning, so one command serves every
     restart of a job (SLURM: `--requeue --signal=TERM@60`).
 
     Args:

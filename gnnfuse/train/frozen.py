@@ -1,4 +1,4 @@
-"""The parts of a module that are never trained and need no copies."""
+"""The parameters of a module that are never trained and need no copies."""
 
 import hashlib
 

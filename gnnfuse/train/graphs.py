@@ -1,4 +1,4 @@
-"""Samples made into graphs for training: prepared once, or anew in every epoch."""
+"""Samples made into graphs for training: once, or again in every epoch."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from itertools import islice

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.tasks import BatchObjective, Step, Task
-from gnnfuse.train.alone import without_others
 from gnnfuse.train.batches import Batches
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import frozen_names
@@ -21,6 +20,7 @@ from gnnfuse.train.gathered import gathered
 from gnnfuse.train.mean_loss import MeanLoss
 from gnnfuse.train.processes import every_process, highest
 from gnnfuse.train.random_states import random_states, seed_all, set_random_states
+from gnnfuse.train.without_others import without_others
 
 
 class LightningTask(lightning.LightningModule):
@@ -151,7 +151,7 @@ class LightningTask(lightning.LightningModule):
         found = metrics.compute()
         if self.task.monitor not in found:
             kind = type(self.task).__name__
-            raise ValueError(f"{kind} monitors {self.task.monitor!r}, its metrics are {', '.join(found)}")
+            raise ValueError(f"{kind} monitors {self.task.monitor!r}, but its metrics are {', '.join(found)}")
         self._monitored = True
 
     def on_train_batch_end(self, outputs: Any, batch: GraphBatch, number: int) -> None:
@@ -180,7 +180,7 @@ class LightningTask(lightning.LightningModule):
         measured = self.valid_metrics.compute()
         monitor, cause = self.task.monitor, self.task.nan_means
         if cause is not None and bool(torch.as_tensor(measured[monitor]).isnan()):
-            raise ValueError(f"validation samples: found {cause}, expected some, as {monitor!r} is undefined without")
+            raise ValueError(f"validation samples: found {cause}, expected some: {monitor!r} is undefined without them")
         found = {f"valid_{name}": value for name, value in measured.items()}
         self.samples += self._train_loss.count_over_all(self.device)
         losses = {

@@ -18,7 +18,7 @@ from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import digest_of_frozen, frozen_names
 
-DIGEST = " (digest)"  # suffix of terms whose values mean nothing to a reader
+DIGEST = " (digest)"  # suffix of terms whose values are digests, which messages leave out
 PARTS = "parts of the task"  # shown in messages; the digest decides
 SHOWN, LONGEST = 3, 80  # differences in a message; characters of a value
 LOOKED_AT = 1024  # samples of a data set that are compared
@@ -62,14 +62,14 @@ def check_same_run(found: Terms, expected: Terms, where: str) -> None:
         >>> check_same_run({"seed": 1}, {"seed": 0}, "runs")
         Traceback (most recent call last):
         ...
-        ValueError: runs is of another run: found seed 1, expected 0; give what it was started with, or write elsewhere
+        ValueError: runs belongs to another run: found seed 1, expected 0; resume with its settings, or write elsewhere
     """
     names = [name for name in {**expected, **found} if name != PARTS and found.get(name) != expected.get(name)]
     if names:
         shown = ", ".join(_differing(name, found.get(name), expected.get(name)) for name in names)
         if f"task{DIGEST}" in names:
             shown += _differing_parts(found.get(PARTS, {}), expected.get(PARTS, {}))
-        raise ValueError(f"{where} is of another run: {shown}; give what it was started with, or write elsewhere")
+        raise ValueError(f"{where} belongs to another run: {shown}; resume with its settings, or write elsewhere")
 
 
 def _differing(name: str, found: object, expected: object) -> str:

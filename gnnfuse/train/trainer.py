@@ -24,7 +24,7 @@ from gnnfuse.train.surroundings import environment_as_it_was
 
 
 def make_trainer(config: FitConfig, device: torch.device, callbacks: Sequence[Callback]) -> lightning.Trainer:
-    """A trainer for one `fit`.
+    """A trainer for one run.
 
     Args:
         config: how to train.
@@ -71,8 +71,8 @@ def check_launched(config: FitConfig) -> None:
     known = TorchElasticEnvironment.detect() or SLURMEnvironment.detect() or LSFEnvironment.detect()
     if config.num_nodes > 1 and not known and "MASTER_ADDR" not in os.environ:
         raise ValueError(
-            f"found num_nodes={config.num_nodes} and nothing that says where the other machines are, expected to be "
-            "started on each of them by torchrun or srun, or with MASTER_ADDR, MASTER_PORT and NODE_RANK set"
+            f"found num_nodes={config.num_nodes} and no address of the first machine; start the command on every "
+            "machine by torchrun or srun, or set MASTER_ADDR, MASTER_PORT and NODE_RANK"
         )
 
 
@@ -95,9 +95,9 @@ def _loggers(config: FitConfig) -> list[Logger]:
 
 
 class Handback(Callback):
-    """Carries callback states from a forked training process to the process that called `fit`.
+    """Carries callback states from a forked training process to the process that called `fit_task`.
 
-    Training processes that are not forked called `fit` themselves: nothing is carried.
+    A training process that was not forked called `fit_task` itself: nothing is carried.
 
     Args:
         path: file that carries the states.
@@ -116,7 +116,7 @@ class Handback(Callback):
             torch.save({"callbacks": states, "samples": pl_module.samples, "spent": pl_module.spent}, self.path)
 
     def take(self, module: LightningTask) -> None:
-        """Load the states, in the process that called `fit`."""
+        """Load the states, in the process that called `fit_task`."""
         if not self.path.exists():
             return
         found = torch.load(self.path, map_location=module.device, weights_only=True)

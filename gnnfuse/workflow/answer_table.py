@@ -71,7 +71,7 @@ class Answering:
 
     @property
     def num_rows(self) -> int | None:
-        """The number of rows; for a stream, only reading all of it would give the number."""
+        """The number of rows; None for a stream, which would have to be read to count them."""
         return None if self.table.streaming else len(self.table)
 
     @property
@@ -159,7 +159,7 @@ def answering(
         observer.says(line)
     opened, columns, missing = note.signals_in(opened.writing(written_with(out)))
     if missing:
-        observer.says(f"missing columns, taken for empty: {listed(missing)}")
+        observer.says(f"missing columns, treated as empty: {listed(missing)}")
     for line in blank_notes(opened, columns):
         observer.says(line)
     if id is not None:

@@ -73,7 +73,7 @@ def fit(
     `out`/checkpoints, and logs in `out`/checkpoints/logs. Where `options.encoders` name a cache, training reads the
     features of frozen encoders from it; the saved model runs the encoders.
 
-    With `OpenOptions(streaming=True)`, rows are read anew in every pass. Columns are guessed, and the kind of target
+    With `OpenOptions(streaming=True)`, rows are read again in every pass. Columns are guessed, and the kind of target
     chosen, from the first rows. Generated splits follow a hash of each row's group, id or number, without
     stratification; ids are not compared with one another. Training rows are shuffled within a buffer
     (`FitConfig.shuffle_buffer`).
@@ -86,7 +86,7 @@ def fit(
         options: what is fitted; `FitOptions()` by default.
         config: how it is trained; `default_config()` by default, and `default_config(epochs=5)` to change one value: a
             `FitConfig` has other defaults, and the observer receives the values that differ from the usual ones.
-        resume: continue from the newest checkpoint in `out`, to the same end; without a checkpoint, start anew.
+        resume: continue from the newest checkpoint in `out`, to the same end; without one, start from the beginning.
         observer: receives progress, none by default; `gnnfuse.Terminal()` shows it.
 
     Raises:
@@ -108,7 +108,7 @@ def fit(
     config = default_config() if config is None else config
     observer = Observer() if observer is None else observer
     folder = Path(out)
-    if is_first_process():  # before any other process of the run, which would find this one's files
+    if is_first_process():  # before other processes of the run, which would find the files of this one
         check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
     opened = open_table(table, **vars(OpenOptions() if opening is None else opening))
     for note in opened.notes:
@@ -117,14 +117,14 @@ def fit(
     observer.says(guess)
     guess.refuse_none()
     if unusual := _unusual(config):
-        observer.says(f"training by other numbers than usual: {unusual}")
+        observer.says(f"unusual training settings: {unusual}")
     for note in blank_notes(opened, guess.columns):
         observer.says(note)
     opened = opened.reading(guess.columns).writing(written_by_fit(folder))
     request = FitRequest(table=opened, columns=guess.columns, options=options, config=config, observer=observer)
     plan = plan_table(request)
     if plan.rows.rejects:
-        observer.says(f"{_counted(plan)}; {folder / REJECTS} says why")
+        observer.says(f"{_counted(plan)}; {folder / REJECTS} gives the reasons")
     with only_run(folder) if is_first_process() else nullcontext():
         return _fitted(plan, folder, resume=resume or config.resume)
 
@@ -217,16 +217,16 @@ def _rejects_written(plan: TablePlan, folder: Path) -> "Callback":
 
 
 def _resuming(resume: bool, observer: Observer) -> "list[Callback]":
-    """Prints where a resumed run begins."""
+    """Passes on where a resumed run begins."""
     from lightning.pytorch.callbacks import LambdaCallback
 
     def say(trainer: "Trainer", _: object) -> None:
         if trainer.is_global_zero:
             done = trainer.global_step
             observer.says(
-                f"going on in epoch {trainer.current_epoch + 1}, after step {done:,}"
+                f"continuing in epoch {trainer.current_epoch + 1}, after step {done:,}"
                 if done
-                else "found no checkpoint to go on from: training begins"
+                else "found no checkpoint to continue from: training begins"
             )
 
     return [LambdaCallback(on_train_start=say)] if resume else []
@@ -242,6 +242,6 @@ def _counted(plan: TablePlan) -> str:
     rejects = plan.rows.rejects
     cells = sum(not reject.left_out for reject in rejects)
     return (
-        f"{rows_left_out(rejects):,} of {plan.split.rows.num_rows:,} rows left out, {cells:,} further cells taken for "
+        f"{rows_left_out(rejects):,} of {plan.split.rows.num_rows:,} rows left out, {cells:,} further cells treated as "
         "empty"
     )

@@ -105,8 +105,8 @@ def predict(
     left_out = write_beside(path, rejects, on_error)
     if writer.formula is not None:
         observer.says(
-            f"{path}: texts such as {writer.formula!r} stand there as they are, and a spreadsheet program would run "
-            "them as formulas: import the column as text there, or write .jsonl or .parquet"
+            f"{path}: texts such as {writer.formula!r} are written unchanged, and a spreadsheet program would run "
+            "them as formulas: import the column as text, or write .jsonl or .parquet"
         )
     observer.says(f"wrote {rows:,} rows into {path}; {left_out}")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
@@ -141,7 +141,7 @@ def _schema(asked: Answering) -> "pa.Schema":
     row = row_of(prediction, _number_names(asked))
     if asked.name in row:
         raise ValueError(
-            f"the id column is called {asked.name!r}, as a column of predictions is; choose another (id=, --id)"
+            f"the id column {asked.name!r} has the name of a column of predictions; choose another (id=, --id)"
         )
     labels = pa.list_(pa.string() if prediction.scores else pa.float64())
     types = {str: pa.string(), float: pa.float64(), tuple: labels}

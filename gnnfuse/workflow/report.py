@@ -184,9 +184,7 @@ def _probability_lines(results: Results) -> list[str]:
     """Explains the calibration error, and how predictions follow from probabilities if classes were weighted."""
     weights, threshold = results["training"]["class_weights"], results["training"]["threshold"]
     judged = (
-        "the most probable class and how often it is right"
-        if threshold is None
-        else "a label and how often it is there"
+        "the most probable class and how often it is right" if threshold is None else "a label and how often it occurs"
     )
     lines = []
     if "expected_calibration_error" in results["metrics"]["valid"]:
@@ -210,7 +208,7 @@ def _probability_lines(results: Results) -> list[str]:
         numbers = dict(zip(results["classes"], bars, strict=True))
     shown = ", ".join(f"{code(name)} {number:.3g}" for name, number in list(numbers.items())[:MOST_WEIGHTS])
     more = ", ... (all weights are in results.json)" if len(numbers) > MOST_WEIGHTS else ""
-    return [*lines, f"{rule}: {shown}{more}. `--no-class-weights` trains without.", ""]
+    return [*lines, f"{rule}: {shown}{more}. `--no-class-weights` trains without weights.", ""]
 
 
 def _data_lines(results: Results) -> list[str]:
@@ -223,14 +221,14 @@ def _data_lines(results: Results) -> list[str]:
     train = results["present"].get("train", {})
     total = splits["train"]
     for signal, count in train.items():
-        lines.append(f"- {code(signal)} is there in {count:,} of {total:,} training rows")
+        lines.append(f"- {code(signal)} is present in {count:,} of {total:,} training rows")
     lines += [
         f"- {code(each['signal'])} is read by {code(each['model'])}, {_how(each)}"
         for each in results["model"]["encoders"]
     ]
     lines += [f"- {code(signal)} was read from the cache" for signal in results["training"]["cached"]]
     left, cells = results["rows"]["left_out"], results["cells_taken_for_empty"]
-    lines.append(f"- {left:,} of {results['rows']['in']:,} rows were left out and {cells:,} cells taken for empty")
+    lines.append(f"- {left:,} of {results['rows']['in']:,} rows were left out and {cells:,} cells treated as empty")
     lines[-1] += " (rejects.csv)." if left or cells else "."
     return lines
 

@@ -35,7 +35,7 @@ def split_table(request: FitRequest) -> SplitTable:
             few classes.
     """
     table, config = request.table, request.config
-    if table.streaming:  # refused now rather than after the table was read
+    if table.streaming:  # refused before the whole table is read
         part_size(config.batch_size, config.processes * config.accumulate, training=True)
     target = _target(request)
     found = SplitTable(target=target, rows=_rows(request, target))

@@ -18,7 +18,7 @@ def graph_options(builder: GraphBuilder, *, dim: int, readout: ReadoutName, smal
         builder: makes the graphs.
         dim: size of the states.
         readout: how a sample's states become one vector.
-        small: the table has few rows, which a model would overfit: layers drop a part of what they add.
+        small: the table has few rows, which a model would overfit: layers use dropout.
 
     Example:
         >>> from gnnfuse.nodes import TextTokens

@@ -67,7 +67,7 @@ class IndexedSplits(TableSplits):
 
 @dataclass(frozen=True, eq=False)
 class StreamSplits(TableSplits):
-    """Splits of a stream, which is read anew in every pass."""
+    """Splits of a stream, which is read again in every pass."""
 
     splits: Splits
     samples: TableStream

@@ -12,7 +12,7 @@ IN_MEMORY = 2 * GIB  # memory of a machine for prepared graphs
 
 
 def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
-    """Training and validation samples; as graphs if they need not be read anew in each epoch.
+    """Training and validation samples; as graphs if they need not be read again in each epoch.
 
     Raises:
         ValueError: there are no usable validation rows.
@@ -31,7 +31,7 @@ def training_samples(plan: TablePlan) -> tuple[Samples, Samples]:
 
 
 def _kept(plan: TablePlan, samples: Mapping[str, UsableSamples]) -> dict[str, UsableSamples]:
-    """The splits, among those that need not be read anew, whose graphs fit in memory."""
+    """The splits, among those that need not be read again, whose graphs fit in memory."""
     left, kept = IN_MEMORY / plan.request.config.devices, {}
     for split, found in samples.items():
         size = graph_bytes(plan.task.builder, found)
@@ -40,6 +40,6 @@ def _kept(plan: TablePlan, samples: Mapping[str, UsableSamples]) -> dict[str, Us
         else:
             plan.request.observer.says(
                 f"{split} rows are read in every epoch: their graphs would take about {size / GIB:,.1f} GiB of "
-                f"memory, and {left / GIB:,.1f} GiB of each process is for them"
+                f"memory, and each process may use {left / GIB:,.1f} GiB for them"
             )
     return kept

@@ -19,7 +19,7 @@ class TrainingWatch(Callback):
         observer: receives it.
         epochs: number of epochs.
         run: what is trained, if it is one of several runs: the observer then receives no message after an epoch.
-        metric: the metric that stands beside the epochs of such a run.
+        metric: the metric that is shown beside the epochs of such a run.
     """
 
     def __init__(self, observer: Observer, epochs: int, *, run: str = "", metric: str = "") -> None:
@@ -45,7 +45,7 @@ class TrainingWatch(Callback):
             self._advance(note=f"{self._samples / max(monotonic() - self._began, 1e-9):,.0f} samples/s")
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Tell losses and validation metrics."""
+        """Report the losses and validation metrics."""
         self._counting.close()
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if self.run:
@@ -56,7 +56,7 @@ class TrainingWatch(Callback):
     def on_exception(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
     ) -> None:
-        """Count no further."""
+        """Stop counting."""
         self._counting.close()
 
 

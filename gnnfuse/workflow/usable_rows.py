@@ -74,7 +74,7 @@ def _nodes(request: FitRequest, split: SplitTable) -> tuple[NodeType, ...]:
     if options.encoders.cache is None:
         return nodes
     samples: TableSamples | UsableStream
-    if isinstance(rows.samples, TableStream):  # its length is known by now
+    if isinstance(rows.samples, TableStream):  # the stream's length is known by now
         samples = UsableStream(rows.samples, _rows_of(()), {}, rows.num_rows)
     else:
         samples = rows.samples
@@ -101,11 +101,11 @@ def _odd_labels(split: SplitTable, found: TableSurvey) -> Iterator[str]:
     """Messages on rows without labels, and on labels that no training row has."""
     labels = split.target.labels
     if found.without_labels:
-        why = "" if labels else f": an empty cell of column {split.target.columns[0]!r} means none"
+        why = "" if labels else f": an empty cell of column {split.target.columns[0]!r} means no label"
         yield f"{found.without_labels:,} rows have no labels{why}"
     for label in labels:
         if label not in found.classes["train"]:
-            yield f"label {label!r}: no training row has it, so that it cannot be learnt"
+            yield f"label {label!r}: no training row has it, so it cannot be learnt"
 
 
 def _rejects(request: FitRequest, split: SplitTable, survey: TableSurvey) -> tuple[Reject, ...]:

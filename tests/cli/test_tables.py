@@ -158,7 +158,7 @@ def test_ctrl_c_says_how_to_go_on(words: Path, run: Run, monkeypatch: pytest.Mon
     out = words.parent / "model"
     code, shown, _ = run("fit", words, "--out", out, *SMALL)
     assert code == 130
-    assert f"interrupted; {out / 'checkpoints'} holds a checkpoint: the same command with --resume goes on" in shown
+    assert f"interrupted; {out / 'checkpoints'} holds a checkpoint: the same command with --resume continues" in shown
     monkeypatch.undo()
 
 

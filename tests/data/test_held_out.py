@@ -40,7 +40,7 @@ def test_opens_once_per_run() -> None:
 
 
 def test_a_run_has_a_name() -> None:
-    with pytest.raises(ValueError, match="named run"):
+    with pytest.raises(ValueError, match="toy test: found an empty run name"):
         held_out().open("")
 
 

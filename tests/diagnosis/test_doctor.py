@@ -270,7 +270,7 @@ def test_the_hub_is_asked_without_hanging(monkeypatch: pytest.MonkeyPatch) -> No
 def test_threads_that_do_not_come_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices_file, "openmp_team", lambda: lambda function, threads: None)
     found = by_name(devices_file.devices(quiet))
-    assert (found["threads"].status, found["threads"].text) == ("broken", "asked OpenMP for 1 threads, 0 came")
+    assert (found["threads"].status, found["threads"].text) == ("broken", "requested 1 OpenMP threads, got 0")
     monkeypatch.setattr(devices_file, "openmp_team", lambda: None)
     assert by_name(devices_file.devices(quiet))["threads"].status == "note"
 
@@ -301,4 +301,4 @@ def test_an_observer_receives_what_is_done(monkeypatch: pytest.MonkeyPatch) -> N
     observer = Told()
     found = gnnfuse.doctor(quick=True, observer=observer)
     assert observer.counted == {"checking": len(found.sections)} == {"checking": 2}
-    assert observer.notes == ["looking for devices", "looking at folders"]
+    assert observer.notes == ["looking for devices", "checking folders"]

@@ -132,7 +132,7 @@ def test_arguments_that_a_class_does_not_take() -> None:
 
 
 def test_what_is_no_description() -> None:
-    with pytest.raises(ValueError, match=r"expected what gnnfuse.saving.describe gives"):
+    with pytest.raises(ValueError, match=r"expected a description from gnnfuse.saving.describe"):
         build({"call": "print"})
 
 

@@ -81,7 +81,7 @@ def test_a_network_is_never_reached(saved: dict[str, Path], tmp_path: Path) -> N
     text = (folder / "config.json").read_text().replace("gnnfuse.nodes.text_tokens:TextTokens", f"{__name__}:Reaching")
     (folder / "config.json").write_text(text)
     found = refused(folder, classes=[Reaching])
-    assert "config.json: its parts would be fetched from a network (192.0.2.1" in found
+    assert "config.json: its files would be fetched from a network (192.0.2.1" in found
     with pytest.raises(OSError, match=r"."):  # outside a load everything is as it was
         socket.socket().connect(("127.0.0.1", 9))
 
@@ -92,7 +92,7 @@ def test_a_backbone_named_after_the_hub(pretrained: bool, saved: dict[str, Path]
     described = json.loads((saved["image"] / "config.json").read_text())["object"]
     inner = entry(described, "model_type") | config | {"use_pretrained_backbone": pretrained}
     folder = changed(saved["image"], tmp_path / "changed", dict=inner)
-    assert "config.json: its parts would be fetched from a network (huggingface.co)" in refused(folder)
+    assert "config.json: its files would be fetched from a network (huggingface.co)" in refused(folder)
 
 
 def test_a_detection_network_of_torchvision() -> None:
@@ -108,8 +108,8 @@ def test_a_detection_network_of_torchvision() -> None:
         ("bytes", {"depth": 10**7}, "found 10,000,000 layers in object.arguments.depth, more than the weights"),
         ("text", {"num_hidden_layers": 10**6}, r"config.dict.num_hidden_layers, more than the weights have tensors"),
         ("bytes", {"dim": BILLION}, "found 1,000,000,000 in object.arguments.dim, more than all the weights"),
-        ("text", {"vocab_size": 10**12}, "describes a model of far more memory than its weights have"),
-        ("text", {"intermediate_size": BILLION}, "describes a model of far more memory than its weights have"),
+        ("text", {"vocab_size": 10**12}, "describes a model with far more memory than its weights have"),
+        ("text", {"intermediate_size": BILLION}, "describes a model with far more memory than its weights have"),
         ("text", {"hidden_act": "nonsense"}, "makes no 'bert' model of its configuration (KeyError: 'nonsense')"),
         ("text", {"hidden_size": -8}, "makes no 'bert' model of its configuration (RuntimeError: Trying to create"),
         ("text", {"model_type": None}, "found no model_type in the configuration"),
@@ -140,7 +140,7 @@ def test_depth_of_parts_in_parts(saved: dict[str, Path], tmp_path: Path) -> None
     deep: Any = 1
     for _ in range(300):
         deep = {"list": [deep]}
-    assert "found parts within parts" in refused(changed(saved["bytes"], tmp_path / "changed", dim=deep))
+    assert "found entries nested" in refused(changed(saved["bytes"], tmp_path / "changed", dim=deep))
 
 
 def test_files_far_larger_than_what_they_hold(saved: dict[str, Path], tmp_path: Path) -> None:

@@ -57,5 +57,5 @@ def test_texts_that_are_not_utf8_disturb_their_own_cell_only(tmp_path: Path) -> 
 
 def test_a_field_that_stands_twice_in_structs_is_named() -> None:
     struct = pa.struct([("x", pa.int8()), ("x", pa.int8())])
-    with pytest.raises(TableError, match="table a, column 'column 1': field 'x' stands twice in its structs"):
+    with pytest.raises(TableError, match="table a, column 'column 1': field 'x' occurs twice in its structs"):
         checked_schema(pa.schema([("", pa.list_(struct))]), "a")

@@ -116,7 +116,7 @@ def test_a_folder_that_holds_all_others_is_no_class(tmp_path: Path) -> None:
     assert [(row["label"], row["split"]) for row in table.each(["label", "split"])] == ROWS
     assert table.column("image")[0] == "pets/v1/test/cat/3.png"
     assert table.notes == (
-        "reads 'pets/v1', which holds all class folders",
+        "'pets/v1' is read, because it holds all class folders",
         "left out 1 files beside the class folders, such as 'pets/v1/README.md'",
     )
 

@@ -67,7 +67,7 @@ def test_columns_of_dates_are_unused_with_advice(written: str) -> None:
     assert (found.columns.text, found.columns.features) == ((), ())
     example = written.format(1)
     expected = (
-        f"dates or times, such as '{example}'; make numbers of them (days since a date, hour, weekday) to use them"
+        f"dates or times, such as '{example}'; convert them to numbers (days since a date, hour, weekday) to use them"
     )
     assert found.account[0].reason == expected
 
@@ -75,7 +75,7 @@ def test_columns_of_dates_are_unused_with_advice(written: str) -> None:
 def test_moments_of_the_table_itself_are_dates_too() -> None:
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-02-01"))
     found = guess_columns(open_table([{"when": day.item()} for day in days]))
-    assert found.account[0].reason.startswith("dates or times, such as '2024-01-01'; make numbers")
+    assert found.account[0].reason.startswith("dates or times, such as '2024-01-01'; convert them")
 
 
 @pytest.mark.parametrize("as_text", [False, True])
@@ -83,7 +83,7 @@ def test_whole_numbers_that_read_as_days_are_used_with_a_caution(as_text: bool) 
     days = [20240101 + n % 28 + 100 * (n % 12) for n in range(60)]
     found = guess_columns(open_table([{"day": str(day) if as_text else day} for day in days]))
     assert found.columns.features == ("day",)
-    assert "; they read as dates (yyyymmdd), which are not as far apart as the numbers" in found.account[0].reason
+    assert "; they look like dates (yyyymmdd), not as far apart as the numbers" in found.account[0].reason
 
 
 def test_numbers_that_are_no_days_have_no_caution() -> None:

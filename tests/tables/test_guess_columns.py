@@ -158,7 +158,7 @@ def test_what_is_ignored_is_unused() -> None:
     assert {guess.reason for guess in found.account if guess.column in ("front", "label", "sample_id")} == {"ignored"}
     with pytest.raises(TableError, match="unknown column 'frnt', did you mean 'front'"):
         guess_columns(table, ColumnOptions(ignore="frnt"))
-    with pytest.raises(TableError, match="'back' is given as image and again to be ignored"):
+    with pytest.raises(TableError, match="'back' is given as image and is also to be ignored"):
         guess_columns(table, ColumnOptions(image="back", ignore="back"))
 
 
@@ -187,4 +187,4 @@ def test_whoever_names_no_signal_learns_the_option_of_every_role() -> None:
     with pytest.raises(ValueError, match="found no column to read") as raised:
         guess_columns(open_table([{"species": "cat"}, {"species": "dog"}] * 9)).refuse_none()
     assert re.findall(r"--([a-z-]+)", str(raised.value)) == [role.replace("_", "-") for role in roles]
-    assert str(raised.value).endswith("; species: a category of 2 values; name it as text or target to use it")
+    assert str(raised.value).endswith("; species: a category of 2 values; name its role to use it")

@@ -102,7 +102,7 @@ def _link(folder: Path, name: str) -> None:
             "huggingface.yaml names",
         ),
         (lambda folder: card(folder, "data_files: [[a.csv]]"), "datasets cannot load it"),
-        (lambda folder: card(folder, "data_files: [{split: train, path: [3]}]"), "something else than texts"),
+        (lambda folder: card(folder, "data_files: [{split: train, path: [3]}]"), "something other than texts"),
     ],
 )
 def test_links_pipes_and_cards_that_are_none_are_refused(

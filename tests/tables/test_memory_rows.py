@@ -77,7 +77,7 @@ def test_a_cell_nested_too_deep_is_named() -> None:
     cell: list[object] = []
     for _ in range(10_000):
         cell = [cell]
-    with pytest.raises(TableError, match="row 1, column 'a': found lists within lists, more than 32 deep"):
+    with pytest.raises(TableError, match="row 1, column 'a': found lists nested more than 32 deep"):
         open_table([{"a": cell}])
 
 

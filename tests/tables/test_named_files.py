@@ -105,7 +105,7 @@ def test_files_that_cannot_be_read_are_named_with_what_to_do(tmp_path: Path) -> 
     ("cells", "said"),
     [
         (["dog/0.shot", "cat/1.shot"], "such as 'dog/0.shot'; expected files in "),
-        (["dog/00017", "cat/00018"], "2 of 2 different cells look like paths of files that are not there"),
+        (["dog/00017", "cat/00018"], "2 of 2 different cells look like paths of missing files"),
         (["0.m4a", "1.m4a"], "a recording; convert it"),
         (["x.heic", "y.HEIC"], "a picture; convert it to PNG or JPEG"),
         (["dog\\\\0", "dog\\\\1"], "look like paths"),

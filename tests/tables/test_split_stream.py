@@ -85,7 +85,7 @@ def test_validation_comes_out_of_training_where_a_column_names_none() -> None:
     assert found.test.tolist() == list(range(0, ROWS, 4))
     assert abs(len(found.valid) - 100) < 4 * np.sqrt(100 * 2 / 3)
     assert found.fractions == pytest.approx((2 / 3, 1 / 3, 0))
-    assert "300 train, 0 valid, 100 test; validation taken out of training by rule, 66.7% train, 33.3%" in found.rule
+    assert "300 train, 0 valid, 100 test; validation taken from training by rule, 66.7% train, 33.3%" in found.rule
     none = split(rows, Columns(text=("text",), target=("y",), split="part"), fractions=(0.5, 0.0, 0.5)).splits
     assert len(none.valid) == 0
 

@@ -150,7 +150,7 @@ def test_validation_rows_are_taken_out_of_training_where_none_are_given() -> Non
     assert [len(part) for part in found.named.values()] == [60, 20, 20]
     assert all(row % 5 == 0 for row in found.test)
     assert Counter(rows[row]["y"] for row in found.valid) == {"a": 10, "b": 10}
-    assert "validation taken out of training by rule" in found.rule
+    assert "validation taken from training by rule" in found.rule
     with pytest.raises(TableError, match="expected rows for training"):
         split([row for row in rows if row["part"] == "test"], replace(COLUMNS, split="part"))
 

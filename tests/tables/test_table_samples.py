@@ -250,8 +250,8 @@ def test_words_for_empty_cells_are_noted() -> None:
     columns = Columns(text=("text",), features=("age",), target=("y",))
     table = open_table([{"text": "NA", "age": "NA", "y": "x"}, {"text": "a", "age": "nan", "y": "None"}])
     age, y = blank_notes(table, columns)
-    assert age.startswith("column 'age': 'NA', 'nan' counts as empty (2 of 2 rows looked at)")
-    assert y.startswith("column 'y': 'None' counts as empty (1 of 2 rows looked at)")
+    assert age.startswith("column 'age': 'NA', 'nan' counts as empty (2 of 2 rows examined)")
+    assert y.startswith("column 'y': 'None' counts as empty (1 of 2 rows examined)")
     assert blank_notes(table.reading(columns), columns) == (age, y)
     assert blank_notes(open_table([{"age": "-"}], blanks=["-"]), Columns(features=("age",))) == ()
 

@@ -218,7 +218,7 @@ def test_labels_that_nothing_separates_are_refused_with_the_question() -> None:
     found = kind(["red;round", "red", "round;big"], kind="multilabel")
     assert found.read({"y": "big; red"}) == ("big", "red")
     with pytest.raises(
-        TableError, match=r"found no separator between labels in cells such as 'red'; name it by --separator"
+        TableError, match=r"found no separator between labels in cells such as 'red'; name it with --separator"
     ):
         kind(["red", "blue"], kind="multilabel")
     assert kind(["red", "blue"], kind="multilabel", separator="|").read({"y": "red"}) == ("red",)
@@ -259,7 +259,7 @@ def test_targets_of_pandas_are_read_by_value(series: Any, names: list[Any]) -> N
 
 
 def test_what_cannot_be_a_target_is_refused() -> None:
-    with pytest.raises(TableError, match=r"no target column; name it by --target \(target=\), one of y"):
+    with pytest.raises(TableError, match=r"no target column; name it with --target \(target=\), one of y"):
         target_kind(open_table([{"y": 1}]), Columns())
     with pytest.raises(TableError, match="all targets are empty"):
         kind([None, ""])
@@ -267,7 +267,7 @@ def test_what_cannot_be_a_target_is_refused() -> None:
         kind([f"text {n}" for n in range(100)])
     days = [date(2024, 1, 1) + timedelta(n) for n in range(60)]
     for cells in (days, [str(day) for day in days]):
-        with pytest.raises(TableError, match=r"60 different dates or times in 60 rows, such as '2024-01-01'; make num"):
+        with pytest.raises(TableError, match=r"60 different dates or times in 60 rows, such as '2024-01-01'; convert"):
             kind(cells)
     with pytest.raises(ValueError, match="column 'y': found 'many'"):
         NumberCells(columns=("y",)).read({"y": "many"})

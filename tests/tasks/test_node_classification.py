@@ -111,7 +111,7 @@ def test_predictions_are_labels_of_nodes_with_their_positions() -> None:
 def test_validation_samples_without_a_known_class_are_refused(select: Literal["metric", "loss"]) -> None:
     config = FitConfig(epochs=2, progress=False, device="cpu", select=select)
     unknown = [Sample(SAMPLES[0].signals, [None, -1], "wide"), SAMPLES[1]]
-    message = "^validation samples: found no node of known class, expected some, as 'mean_iou' is undefined without$"
+    message = "^validation samples: found no node of known class, expected some: 'mean_iou' is undefined without them$"
     with pytest.raises(ValueError, match=message):
         fit_task(task(), SAMPLES, unknown, config)
     report = fit_task(task(), unknown + SAMPLES, [*unknown, SAMPLES[2]], config)

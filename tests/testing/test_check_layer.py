@@ -71,9 +71,9 @@ class KeepsModulesInAList(SumLayer):
 BROKEN = {
     KeepsModulesInAList: r"further\[0\].weight holds a parameter that is not registered",
     DividesByDegree: "found NaN or infinity in the output",
-    IgnoresEdges: "taking all edges away changes no state",
-    MixesGraphs: "gets another output in a batch than alone",
-    WritesOnlyWhereThereAreEdges: "found NaN|memory that was not written|two outputs",
+    IgnoresEdges: "removing all edges changes no state",
+    MixesGraphs: "differs between a batch and the sample alone",
+    WritesOnlyWhereThereAreEdges: "found NaN|unwritten memory|different outputs",
     DropsIsolatedNodes: "found shape .*, expected .* rows",
 }
 
@@ -112,7 +112,7 @@ class KeepsNoSize(Readout):
     ("readout", "message"),
     [
         (MeanOfNothing(), "found NaN or infinity"),
-        (SumOfTheBatch(), "in a batch than alone"),
+        (SumOfTheBatch(), "between a batch and the sample alone"),
         (KeepsNoSize(3), "does not keep its argument 'size'"),
     ],
 )

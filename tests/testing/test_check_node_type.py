@@ -146,10 +146,10 @@ BROKEN: list[tuple[NodeType, str]] = [
     (AugmentsInPlace(), "changes the sample 'two' itself"),
     (HoldsALambda(), "cannot be pickled"),
     (Rows(encoder_class=EncoderInFloat32), "node type 'rows': RuntimeError.*checks run in float64: convert to a param"),
-    (Rows(encoder_class=EncoderThatCentres), "in a batch than alone"),
+    (Rows(encoder_class=EncoderThatCentres), "between a batch and the sample alone"),
     (Rows(encoder_class=EncoderThatStopsEarly), "depends on no parameter|gets no gradient"),
     (Rows(encoder_class=EncoderOfAnotherLength), "expected 5 rows"),
-    (Rows(encoder_class=EncoderThatAddsUp), "other nodes are left out; it should raise ValueError where layout.place"),
+    (Rows(encoder_class=EncoderThatAddsUp), "if others are left out; it should raise ValueError if layout.place"),
 ]
 
 
@@ -221,11 +221,11 @@ class KeyThatSaysTooLittle(Chain):
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (AsksForTheClass(), "asks for the class"),
+        (AsksForTheClass(), "depends on the class"),
         (RunsOver(), "found a destination outside"),
         (JoinsAtRandom(), "changed torch's random state"),
         (JoinsTwice(), "joins two nodes twice"),
-        (KeyThatSaysTooLittle(), "of one key 'always the same' get different edges"),
+        (KeyThatSaysTooLittle(), "with the same key 'always the same' get different edges"),
     ],
     ids=lambda value: type(value).__name__,
 )

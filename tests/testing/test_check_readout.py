@@ -48,7 +48,7 @@ def wrong(losses: Any) -> Any:
 CHANGES: dict[str, tuple[Callable[[Fused], object], str]] = {
     "no parts": (lambda f: Fused(f.vector), r"gives \['parts'\], but parts is None"),
     "no present": (lambda f: f._replace(present=None), r"gives \['parts'\], but present is None"),
-    "nodes": (lambda f: f._replace(nodes=f.vector), r"gives \['parts'\], but nodes is there"),
+    "nodes": (lambda f: f._replace(nodes=f.vector), r"gives \['parts'\], but nodes is not None"),
     "a plain tensor": (lambda f: f.vector, "found a Tensor, expected a Fused"),
     "a plain tuple": (lambda f: tuple(f), "found a tuple, expected a Fused"),
     "one modality less": (lambda f: f._replace(parts=parts_of(f)[:, 1:]), r"parts has shape \[\d+, 2, 16\], expected"),
@@ -61,14 +61,14 @@ CHANGES: dict[str, tuple[Callable[[Fused], object], str]] = {
         lambda f: f._replace(present=present_of(f).double()),
         "present is torch.float64, expected torch.bool",
     ),
-    "present turned round": (lambda f: f._replace(present=present_of(f).flip(1)), "present is not where a graph has"),
+    "present turned round": (lambda f: f._replace(present=present_of(f).flip(1)), "present does not mark the graphs"),
     "parts of absent ones undefined": (
         lambda f: f._replace(parts=parts_of(f).masked_fill(~present_of(f)[..., None], torch.nan)),
         "found NaN or infinity in parts",
     ),
     "parts of the batch": (
         lambda f: f._replace(parts=parts_of(f) - parts_of(f).mean(dim=0)),
-        "the parts of .* are others in a batch than alone",
+        "the parts of .* differ between a batch and the sample alone",
     ),
     "narrow vectors": (
         lambda f: f._replace(vector=f.vector[:, :4]),
@@ -123,7 +123,7 @@ class KeepsItsPartsSecret(AdditiveReadout):
         (PromisesParts(), r"gives \['parts'\], but parts is None"),
         (PromisesNodes(), r"gives \['nodes'\], but nodes is None"),
         (Misspells(), "gives 'prats', which is unknown; known are nodes, parts"),
-        (KeepsItsPartsSecret(16, BUILDER.modalities), r"gives \[\], but parts is there"),
+        (KeepsItsPartsSecret(16, BUILDER.modalities), r"gives \[\], but parts is not None"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -162,7 +162,7 @@ class LosesAVector(Concat):
     ("model", "message"),
     [
         (NodesOfOthers, "nodes of 'hub' are not zero, but not encoded"),
-        (NodesInAnotherOrder, "the nodes of .* are others in a batch than alone"),
+        (NodesInAnotherOrder, "the nodes of .* differ between a batch and the sample alone"),
         (PresentInNumbers, "present is torch.int64, expected torch.bool"),
         (LosesAVector, r"loss spread has shape \[\d+\], expected a scalar"),
     ],

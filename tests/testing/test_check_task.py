@@ -85,7 +85,7 @@ class ForgetsTheHead(Guess):
 BROKEN = {
     JudgesPerSample: "judge squared_error has shape .* expected a scalar",
     LosesPerSample: "loss squared_error has shape .* expected a scalar",
-    MonitorsNothing: "monitors 'accuracy', its metrics are error",
+    MonitorsNothing: "monitors 'accuracy', but its metrics are error",
     PredictsInTraining: "changed torch's random state",
     StaysInEvaluation: "leaves the task in evaluation mode",
     ForgetsTheHead: "parameter head.1.weight gets no gradient",

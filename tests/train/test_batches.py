@@ -104,7 +104,7 @@ def test_a_stream_that_leaves_rows_out_is_read_whole() -> None:
 
 @pytest.mark.parametrize("said", [20, 25])
 def test_a_stream_that_says_a_wrong_size_is_told(said: int) -> None:
-    with pytest.raises(ValueError, match="not as many as they were said to be"):
+    with pytest.raises(ValueError, match="the size that the samples report is wrong"):
         list(made(Stream(22, said=said), config()))
 
 

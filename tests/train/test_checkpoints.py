@@ -156,7 +156,7 @@ def test_what_changes_no_number_may_change(tmp_path: Path) -> None:
 
 def test_a_folder_with_checkpoints_is_not_written_over(tmp_path: Path) -> None:
     cut(tmp_path)
-    with pytest.raises(ValueError, match="found checkpoints of an earlier run, expected none; go on with it"):
+    with pytest.raises(ValueError, match="found checkpoints of an earlier run, expected none; continue it"):
         train(tmp_path, resume=False)
 
 
@@ -259,7 +259,7 @@ def test_checkpoints_hold_what_is_trained_only_and_go_on_with_the_same_frozen_we
         assert not [name for name in state if "encoders" in name]
     with torch.no_grad():
         next(parameter for parameter in other.parameters() if not parameter.requires_grad).add_(1)
-    with pytest.raises(ValueError, match="is of another run: found another set of frozen weights than expected;"):
+    with pytest.raises(ValueError, match="belongs to another run: found another set of frozen weights than expected;"):
         fit_task(other, TRAIN, VALID, config(tmp_path))
     fit_task(resumed, TRAIN, VALID, config(tmp_path))
     assert same(resumed, whole)

@@ -122,7 +122,7 @@ def test_logs_hold_what_the_report_holds(tmp_path: Path) -> None:
 def test_machines_that_nobody_told_about_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MASTER_ADDR", "TORCHELASTIC_RUN_ID", "SLURM_NTASKS"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(ValueError, match=r"found num_nodes=2 and nothing that says where .* torchrun"):
+    with pytest.raises(ValueError, match=r"found num_nodes=2 and no address of .* torchrun"):
         fit_task(task(), SAMPLES, VALID, FitConfig(device="cpu", num_nodes=2, progress=False))
 
 

@@ -22,7 +22,7 @@ def terms(dim: int = 8, classes: tuple[str, ...] = ("no", "yes"), dropout: float
 
 
 def refused(found: Terms, expected: Terms) -> str:
-    with pytest.raises(ValueError, match="is of another run") as caught:
+    with pytest.raises(ValueError, match="belongs to another run") as caught:
         check_same_run(found, expected, "run")
     return str(caught.value)
 
@@ -41,4 +41,4 @@ def test_what_differs_within_a_task_is_named() -> None:
 def test_a_checkpoint_of_before_goes_on_without_them() -> None:
     before = {name: value for name, value in terms().items() if name != PARTS}
     check_same_run(terms(), before, "run")
-    assert "found another task than expected; give" in refused(terms(dim=16), before)
+    assert "found another task than expected; resume" in refused(terms(dim=16), before)

@@ -107,7 +107,7 @@ def test_signals_are_counted_in_the_order_of_the_columns(fitted: Fitted) -> None
     for counts in json.loads((fitted.folder / "results.json").read_text())["present"].values():
         assert list(counts) == ["photo", "clip", "word", "features"]
     report = (fitted.folder / "report.md").read_text()
-    assert re.findall(r"^- `(\w+)` is there in \d+ of", report, flags=re.MULTILINE) == list(counts)
+    assert re.findall(r"^- `(\w+)` is present in \d+ of", report, flags=re.MULTILINE) == list(counts)
 
 
 def test_a_saved_model_says_what_the_fitted_one_says(fitted: Fitted, media: Path, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_missing_column_is_a_missing_modality(fitted: Fitted, media: Path, tmp
             observer=told,
         )
     assert (tmp_path / "without.csv").read_text() == (tmp_path / "emptied.csv").read_text()
-    assert f"missing columns, taken for empty: {column}" in told.lines
+    assert f"missing columns, treated as empty: {column}" in told.lines
 
 
 def test_a_table_with_none_of_the_columns_is_refused(fitted: Fitted, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_answers_never_replace_the_table(fitted: Fitted, media: Path, tmp_path: 
 
 def test_an_id_column_that_would_be_overwritten_is_refused(fitted: Fitted, tmp_path: Path) -> None:
     table = [{"prediction": "a", "word": "x"}]
-    with pytest.raises(ValueError, match="the id column is called 'prediction'"):
+    with pytest.raises(ValueError, match="the id column 'prediction' has the name of a column"):
         predict(fitted.folder, table, out=tmp_path / "said.csv", id="prediction", device="cpu")
     assert not list(tmp_path.iterdir())
 
@@ -255,7 +255,7 @@ def test_a_number_that_cannot_be_read_costs_its_cell_alone(tmp_path: Path) -> No
     told = Told()
     predict(found.folder, [{"y": 1}], out=tmp_path / "lacking.csv", device="cpu", observer=told)
     assert rows_of(tmp_path / "lacking.csv") == rows_of(tmp_path / "empty.csv")
-    assert "missing columns, taken for empty: x" in told.lines
+    assert "missing columns, treated as empty: x" in told.lines
 
 
 def numbers_table() -> list[dict[str, object]]:
@@ -328,7 +328,7 @@ def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(
     found = fit(table, out=tmp_path / "model", options=options, config=quick(epochs=1), **given)
     assert isinstance(found.task, MultiLabel)
     assert found.task.classes == ("toxic", "rude", "never")  # in the columns' order
-    assert "label 'never': no training row has it, so that it cannot be learnt" in told.lines
+    assert "label 'never': no training row has it, so it cannot be learnt" in told.lines
     assert "curves.png could not be drawn: RuntimeError: no canvas" in told.lines
     results = json.loads((found.folder / "results.json").read_text())
     assert (results["task"], results["classes"]) == ("multilabel", ["toxic", "rude", "never"])
@@ -376,7 +376,7 @@ def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> Non
             observer=told,
         )
         assert isinstance(found.task, MultiLabel)
-        assert "10 rows have no labels: an empty cell of column 'tags' means none" in told.lines
+        assert "10 rows have no labels: an empty cell of column 'tags' means no label" in told.lines
         assert json.loads((found.folder / "results.json").read_text())["rows"]["in"] == ROWS
         assert not rows_of(found.folder / "rejects.csv")
 
@@ -401,7 +401,7 @@ def test_words_for_empty_cells_are_said_and_kept_with_the_model(tmp_path: Path) 
     usual = run("usual")
     assert usual.columns.features == ("x", "y")
     assert [line for line in told.lines[1:] if "counts as empty" in line] == [
-        f"column 'x': 'NA' counts as empty (26 of {ROWS} rows looked at); name other words by blanks= (--blank)"
+        f"column 'x': 'NA' counts as empty (26 of {ROWS} rows examined); name other words with blanks= (--blank)"
     ]
     named = run("named", blanks=["NA", "-"], features=["x", "y", "n"])
     assert TableNote.read(named.folder).blanks == Blanks(words=frozenset({"NA", "-"}), everywhere=True)
@@ -528,9 +528,9 @@ def test_a_run_that_was_cut_goes_on_to_the_same_end(media: Path, tmp_path: Path)
     assert list((tmp_path / "cut" / "checkpoints").iterdir())
     told = Told()
     resumed = run("cut", resume=True, observer=told)
-    assert any("going on in epoch 2, after step " in line for line in told.lines), told.lines
+    assert any("continuing in epoch 2, after step " in line for line in told.lines), told.lines
     run("new", resume=True, observer=told)
-    assert "found no checkpoint to go on from: training begins" in told.lines
+    assert "found no checkpoint to continue from: training begins" in told.lines
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -574,7 +574,7 @@ def test_results_are_json_for_every_reader(tmp_path: Path, monkeypatch: pytest.M
     assert results["metrics"]["valid"]["accuracy"] is None
     assert not results["table"].startswith("'")
     assert results["table"].endswith("W\u00f6rter.csv")
-    assert f"training by other numbers than usual: epochs 1 ({fit_defaults.EPOCHS}), batch size 8 (32)" in told.lines
+    assert f"unusual training settings: epochs 1 ({fit_defaults.EPOCHS}), batch size 8 (32)" in told.lines
 
 
 def test_the_card_says_the_order_of_numbers(fitted: Fitted) -> None:
@@ -622,11 +622,9 @@ def test_a_refused_run_leaves_everything_of_the_one_before(tmp_path: Path) -> No
     run([*words_table(), {"text": "no label", "label": None}])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     assert len(rows_of(tmp_path / "rejects.csv")) == 1
-    with pytest.raises(
-        ValueError, match=r"found checkpoints of an earlier run, expected none; go on with it \(--resume"
-    ):
+    with pytest.raises(ValueError, match=r"found checkpoints of an earlier run, expected none; continue it \(--resume"):
         run([{"text": "no list can be opened", "label": object()}])  # refused before the table is looked at
-    with pytest.raises(ValueError, match="is of another run"):
+    with pytest.raises(ValueError, match="belongs to another run"):
         run(words_table(), epochs=2, resume=True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 

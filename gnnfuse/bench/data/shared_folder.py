@@ -64,5 +64,5 @@ def check(path: Path, expected: str | None, name: str, wish: str) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:
         raise DataError(
-            f"{name}: {path} is altered: found sha256 {found}, expected {expected}; copy the file anew, or {wish}"
+            f"{name}: {path} is altered: found sha256 {found}, expected {expected}; copy the file again, or {wish}"
         )

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def without_others(metrics: "MetricCollection") -> "MetricCollection":
-    """The same metrics, not reduced over processes: each measures by itself, and others may have ended."""
+    """The same metrics, not reduced over processes: each measures by itself, as the others may have ended."""
     for metric in metrics.values(copy_state=False):
         metric.distributed_available_fn = _none
     return metrics
