@@ -139,7 +139,7 @@ def load(kind: str, name: str) -> object:
     """The object that a name denotes.
 
     Raises:
-        ValueError: no such name; the message lists the most similar ones.
+        ValueError: no such name (the message lists the most similar ones), or a plug-in names a missing object.
 
     Example:
         >>> load("edge_rule", "grid").__name__
@@ -153,7 +153,10 @@ relation_attention, rgcn, sage, simmim
     found = entries(kind)
     if name not in found:
         raise ValueError(unknown(kind, name, found))
-    return _object(found[name])
+    try:
+        return _object(found[name])
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{kind} {name!r}: cannot load {found[name]!r}: {error}") from error
 
 
 def later(name: str) -> object:

@@ -33,5 +33,20 @@ class Observer:
         return nullcontext(_ignore)
 
 
+def or_silent(observer: Observer | None) -> Observer:
+    """The observer, or one that ignores everything in place of None.
+
+    Raises:
+        ValueError: an object that has not both methods, or a class in place of an object.
+    """
+    if observer is None:
+        return Observer()
+    found: object = observer
+    if isinstance(found, type) or not all(callable(getattr(found, name, None)) for name in ("says", "begins")):
+        shown = f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
+        raise ValueError(f"observer: found {shown}, expected an Observer object, such as Terminal()")
+    return observer
+
+
 def _ignore(done: int = 1, *, note: str | None = None) -> None:
     """Ignore the progress."""

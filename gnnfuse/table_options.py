@@ -16,6 +16,9 @@ Names = Sequence[str] | None
 class OpenOptions:
     """How a table is opened; `gnnfuse.tables.open_table` explains the fields, which are its arguments.
 
+    Raises:
+        ValueError: `allow_outside` or `streaming` that is not True or False.
+
     Example:
         >>> OpenOptions(blanks=["-"], streaming=True).media is None
         True
@@ -35,6 +38,11 @@ class OpenOptions:
         bool, "Read rows one after another: a table of any length, neither held in memory nor converted first."
     ] = False
 
+    def __post_init__(self) -> None:
+        for name in ("allow_outside", "streaming"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name}: found {getattr(self, name)!r}, expected True or False")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnOptions:
@@ -42,6 +50,9 @@ class ColumnOptions:
 
     A single name may stand for a list of one. A group is never guessed, and ignored columns are unused whatever they
     hold.
+
+    Raises:
+        ValueError: something else than names of columns.
 
     Example:
         >>> ColumnOptions(text="caption", image=[], target=["toxic", "rude"]).given
@@ -63,10 +74,15 @@ class ColumnOptions:
     ignore: Annotated[Names, "Column that is not used."] = None
 
     def __post_init__(self) -> None:
-        for role, names in vars(self).items():
-            if names is not None and role not in ("id", "split", "group"):
-                listed = (names,) if isinstance(names, str) else names
-                object.__setattr__(self, role, tuple(name for name in listed if name))
+        for role, names in list(vars(self).items()):
+            single = role in ("id", "split", "group")
+            if names is None or (single and isinstance(names, str)):
+                continue
+            listed = (names,) if isinstance(names, str) else names
+            if single or not isinstance(listed, list | tuple) or not all(isinstance(name, str) for name in listed):
+                expected = "the name of a column" if single else "names of columns in a list"
+                raise ValueError(f"{role}: found {names!r}, expected {expected}")
+            object.__setattr__(self, role, tuple(name for name in listed if name))
 
     @property
     def given(self) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from gnnfuse.bench.report import write_report
 from gnnfuse.bench.results import PLOTS, RESULTS, Results, is_results
 from gnnfuse.bench.run import BenchConfig, run_benchmark
 from gnnfuse.data.overwriting import ELSEWHERE, refuse_unwritable, refuse_writing_into
-from gnnfuse.observer import Observer
+from gnnfuse.observer import Observer, or_silent
 from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.workflow.models import DEFAULT_MODELS, expand
 
@@ -51,7 +51,7 @@ def bench(
     Raises:
         ValueError: an unknown name, missing or damaged data, or too little time.
     """
-    observer = Observer() if observer is None else observer
+    observer = or_silent(observer)
     make = cast(MakeTask, catalog.load("benchmark", task))
     seeds = (1 if quick else 2) if seeds is None else seeds
     config = BenchConfig(models=tuple(models), seeds=seeds, minutes=minutes, device=device)

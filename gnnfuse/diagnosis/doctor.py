@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from gnnfuse.diagnosis.report import Diagnosis, Finding, Section, said
-from gnnfuse.observer import Observer
+from gnnfuse.observer import Observer, or_silent
 
 Look = Callable[[Callable[[str], None]], Iterator[Finding]]
 
@@ -39,7 +39,7 @@ def doctor(*, quick: bool = False, observer: Observer | None = None) -> Diagnosi
         >>> import gnnfuse
         >>> print(gnnfuse.doctor())  # doctest: +SKIP
     """
-    observer, sections = Observer() if observer is None else observer, QUICK_SECTIONS if quick else SECTIONS
+    observer, sections = or_silent(observer), QUICK_SECTIONS if quick else SECTIONS
     found = []
     with observer.begins("checking", len(sections)) as advance:
         for title, place in sections.items():

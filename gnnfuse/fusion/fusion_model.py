@@ -70,7 +70,20 @@ class FusionModel(nn.Module, Saveable, ABC):
         return self._embed(batch) if self._compiled is None else Fused(*self._compiled(batch))
 
     def _embed(self, batch: GraphBatch) -> Fused:
-        return self.fuse(self.encoders(batch), batch)
+        fused = self.fuse(self.encoders(batch), batch)
+        if not torch.compiler.is_compiling():
+            self._check_fused(fused, batch)
+        return fused
+
+    def _check_fused(self, fused: object, batch: GraphBatch) -> None:
+        name, shape = type(self).__name__, [len(batch), self.dim]
+        if not isinstance(fused, Fused):
+            raise ValueError(f"{name}.fuse: found a {type(fused).__name__}, expected Fused(vector, ...)")
+        if list(fused.vector.shape) != shape:
+            raise ValueError(f"{name}.fuse: found vectors {list(fused.vector.shape)}, expected {shape}")
+        lacking = sorted(what for what in self.gives if getattr(fused, what, None) is None)
+        if lacking:
+            raise ValueError(f"{name}.fuse: found no {lacking[0]}, expected some, as {name}.gives names them")
 
     def _traced(self, batch: GraphBatch) -> tuple[Any, ...]:
         """As a plain tuple, because a compiled function cannot return an object of a class like `Fused`."""

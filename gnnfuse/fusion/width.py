@@ -31,8 +31,8 @@ def width_for(parameters: int, count: Callable[[int], int], *, step: int) -> int
         ValueError: found parameters=1000, expected what a width comes within 5% of; the nearest are 400 (dim=20) and \
 1,600 (dim=40)
     """
-    if not 1 <= parameters < math.inf:
-        raise ValueError(f"found parameters={parameters}, expected a positive number")
+    if not isinstance(parameters, int | float) or isinstance(parameters, bool) or not 1 <= parameters < math.inf:
+        raise ValueError(f"found parameters={parameters!r}, expected a positive number")
     counted = cache(lambda multiple: count(multiple * step))
     low, high = _bracket(parameters, counted, max(2, WIDEST // step))
     while high - low > 1:

@@ -211,7 +211,13 @@ class GraphBuilder:
         )
 
     def _join(self, targets: Sequence[Tensor]) -> Tensor | Ragged:
-        return stacked(targets) if self.target is None else self.target.collate(targets)
+        if self.target is None:
+            return stacked(targets)
+        joined: object = self.target.collate(targets)
+        if not isinstance(joined, Tensor | Ragged):
+            kind = type(self.target).__name__
+            raise ValueError(f"{kind}.collate: found a {type(joined).__name__}, expected a tensor or Ragged")
+        return joined
 
     def without(self, batch: GraphBatch, signals: Bool[Tensor, "graphs modalities"]) -> GraphBatch:
         """The batch without some signals: bit for bit the batch that this builder makes from the samples without them.

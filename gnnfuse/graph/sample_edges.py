@@ -104,7 +104,10 @@ class SampleEdges:
         kept = self._recall(None if key is None else (relation, key))
         if isinstance(kept, EdgeList):
             return kept
-        made = rule.edges(src, dst)
+        made: object = rule.edges(src, dst)
+        if not isinstance(made, Tensor | EdgeList):
+            found = type(made).__name__
+            raise ValueError(f"edge rule {rule.name!r} on {relation}: found a {found}, expected a tensor or EdgeList")
         listed = made if isinstance(made, EdgeList) else EdgeList(made)
         _check_pairs(rule, relation, listed.index, (src.num_nodes, dst.num_nodes))
         if listed.index.shape[1]:
@@ -184,3 +187,5 @@ def _check_data(rule: EdgeRule, relation: Relation, listed: EdgeList) -> None:
                 f"edge rule {rule.name!r} on {relation}: found {what} {shown}, expected {wanted} (a rule promises them "
                 "by `weighted` and `features`)"
             )
+        if found is not None and not bool(found.isfinite().all()):
+            raise ValueError(f"edge rule {rule.name!r} on {relation}: found {what} with NaN or infinity, expected none")

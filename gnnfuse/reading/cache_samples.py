@@ -18,7 +18,7 @@ from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import Backbone, CachedNodes, NodeSet, PretrainedNodes
 from gnnfuse.nodes.cached import FeatureFolder, FeatureWriter, StoredType
-from gnnfuse.observer import Advance, Observer
+from gnnfuse.observer import Advance, Observer, or_silent
 from gnnfuse.reading.content_readings import ContentReading, content_readings
 from gnnfuse.sample import Sample
 
@@ -110,7 +110,7 @@ def cache_samples(
         raise ValueError(f"batch_size must be at least 1, found {batch_size}")
     cached = [CachedNodes(of=node_type, folder=os.fspath(folder), dtype=dtype) for node_type in node_types]
     place = device_of(device)
-    observer = Observer() if observer is None else observer
+    observer = or_silent(observer)
     rows, reports = samples.size() if isinstance(samples, SampleStream) else len(samples), []
     for each in cached:
         with yielding_cores(), observer.begins(f"encoding {each.signal} by {each.of.model}", rows) as advance:

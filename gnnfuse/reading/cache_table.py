@@ -11,7 +11,8 @@ from gnnfuse.data.rejects import REJECTS, OnError, is_rejects, write_rejects
 from gnnfuse.encoders import Encoders
 from gnnfuse.nodes import PretrainedAudio, PretrainedImage, PretrainedNodes, PretrainedText
 from gnnfuse.nodes.cached import StoredType
-from gnnfuse.observer import Observer
+from gnnfuse.observer import Observer, or_silent
+from gnnfuse.or_default import or_default
 from gnnfuse.reading.cache_samples import CacheReport, cache_samples
 from gnnfuse.tables import (
     ColumnOptions,
@@ -71,9 +72,9 @@ def cache(
         ValueError: no encoder, an encoder without a column, a column without an encoder, encoders that name a cache or
             are trained, or as for `cache_samples`.
     """
-    place, opening = Path(folder), OpenOptions() if opening is None else opening
-    observer = Observer() if observer is None else observer
-    columns = ColumnOptions() if columns is None else columns
+    place, opening = Path(folder), or_default("opening", opening, OpenOptions)
+    observer = or_silent(observer)
+    columns = or_default("columns", columns, ColumnOptions)
     _check_given(encoders, columns)
     check_cache_folder(place, table, encoders.files)
     opened = open_table(table, **vars(opening)).writing(_written(place))

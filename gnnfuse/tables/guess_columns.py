@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gnnfuse.catalog import listed
+from gnnfuse.or_default import or_default
 from gnnfuse.table_options import ColumnOptions
 from gnnfuse.tables.column_evidence import MOSTLY, Evidence, gather
 from gnnfuse.tables.columns import NO_SIGNAL, Columns
@@ -132,7 +133,7 @@ def guess_columns(table: Table, asked: ColumnOptions | None = None) -> Guess:
         caption: text (9 different texts in 9 cells)
         label: target (its name)
     """
-    asked = ColumnOptions() if asked is None else asked
+    asked = or_default("columns", asked, ColumnOptions)
     given, ignored = asked.given, asked.ignore or ()
     for names in (*given.values(), ignored):
         table.check(names)

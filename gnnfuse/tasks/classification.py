@@ -31,7 +31,8 @@ class Classification(Task):
             that defines them (`TargetObjective.probabilities`), else from the softmax of the outputs.
 
     Raises:
-        ValueError: the builder's target is not a `ClassTarget`, or objectives that do not fit (`Task`).
+        ValueError: the builder's target is not a `ClassTarget` of at least two classes, or objectives that do not fit
+            (`Task`).
 
     Example:
         >>> from gnnfuse.fusion import Unimodal
@@ -56,6 +57,8 @@ class Classification(Task):
         if not isinstance(builder.target, ClassTarget) or not builder.target.classes:
             raise ValueError(f"Classification needs a builder with target=ClassTarget(classes), found {builder.target}")
         classes = builder.target.classes
+        if len(classes) < 2:
+            raise ValueError(f"Classification: found one class, {classes[0]!r}, expected at least two")
         super().__init__(
             model,
             builder,

@@ -128,7 +128,14 @@ class Task(nn.Module, Saveable, ABC):
         for place, objective in enumerate(self.objectives):
             if type(objective).view is not Objective.view:
                 seeds = (seed_of(*draw, place, crc32(name.encode("utf-8", "replace"))) for name in batch.ids)
-                found = objective.view(batch, self.builder, [torch.Generator().manual_seed(seed) for seed in seeds])
+                found: object = objective.view(
+                    batch, self.builder, [torch.Generator().manual_seed(seed) for seed in seeds]
+                )
+                if not isinstance(found, GraphBatch | None):
+                    kind = type(found).__name__
+                    raise ValueError(
+                        f"objective {objective.name!r}: found a view of type {kind}, expected a GraphBatch"
+                    )
                 if found is not None:
                     views[objective.name] = self.model.embed(found)
         return views
@@ -149,7 +156,9 @@ class Task(nn.Module, Saveable, ABC):
                 f"{type(self.model).__name__} gives a loss named {twice[0]!r}, expected another name than that of an "
                 "objective"
             )
-        return {objective.name: objective(step) * objective.weight for objective in asked} | dict(step.fused.losses)
+        values = {objective.name: _scalar(f"objective {objective.name!r}", objective(step)) for objective in asked}
+        own = {name: _scalar(f"loss {name!r} of the model", value) for name, value in step.fused.losses.items()}
+        return {objective.name: values[objective.name] * objective.weight for objective in asked} | own
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":
@@ -231,6 +240,14 @@ class Task(nn.Module, Saveable, ABC):
             for module, mode in modes:
                 module.training = mode
         return predictions
+
+
+def _scalar(named: str, value: object) -> Tensor:
+    """The value of an objective, if it is a tensor of no axis."""
+    if not isinstance(value, Tensor) or value.ndim:
+        found = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise ValueError(f"{named}: found {found}, expected a tensor of one number, without an axis")
+    return value
 
 
 def linear_head(dim: int, outputs: int, dropout: float) -> nn.Sequential:

@@ -89,6 +89,7 @@ def _check_weights(name: str, module: nn.Module, batch: GraphBatch) -> None:
     module = copy.deepcopy(module).double().eval()
     generator = torch.Generator().manual_seed(0)
     weight = torch.rand(batch.edges.num_edges, generator=generator, dtype=torch.float64).requires_grad_()
+    batch = replace(batch, edge_weight=None)
     states = module(batch)
     ones = module(replace(batch, edge_weight=torch.ones(len(weight))))
     assert torch.allclose(ones, states, rtol=1e-9, atol=1e-9), f"{name}: edge weights of 1 change states"

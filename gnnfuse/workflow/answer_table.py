@@ -18,6 +18,7 @@ from gnnfuse.data.rejects import OnError, Reject, check_on_error, is_rejects, ro
 from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBatch
 from gnnfuse.observer import Observer
+from gnnfuse.or_default import or_default
 from gnnfuse.reading.read_in_order import read_in_order
 from gnnfuse.sample.whole_file import remove_unfinished
 from gnnfuse.saving import from_pretrained
@@ -153,7 +154,7 @@ def answering(
         if not isinstance(loaded, Task):
             raise ValueError(f"{model}: found a {type(loaded).__name__}, expected a task that `gnnfuse fit` wrote")
         task = loaded
-    given = vars(OpenOptions() if opening is None else opening)
+    given = vars(or_default("opening", opening, OpenOptions))
     opened = open_table(table, **given | {"blanks": note.blanks if given["blanks"] is None else given["blanks"]})
     for line in opened.notes:
         observer.says(line)

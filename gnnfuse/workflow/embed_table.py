@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gnnfuse.data.rejects import OnError, Reject
-from gnnfuse.observer import Observer
+from gnnfuse.observer import Observer, or_silent
 from gnnfuse.ops.choose import plain_pytorch
 from gnnfuse.sample.whole_file import replacing
 from gnnfuse.tables import OpenOptions
@@ -75,7 +75,7 @@ def embed(
             file written beside it) is an input.
     """
     checked(on_error, batch_size)
-    path, observer = Path(out), Observer() if observer is None else observer
+    path, observer = Path(out), or_silent(observer)
     check_ending(path, ENDINGS)
     check_place(path, table)
     asked = answering(

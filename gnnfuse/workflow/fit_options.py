@@ -8,6 +8,7 @@ from gnnfuse.catalog import unknown
 from gnnfuse.data.rejects import OnError, check_on_error
 from gnnfuse.encoders import Encoders
 from gnnfuse.fit_defaults import Kind
+from gnnfuse.or_default import or_default
 from gnnfuse.tables.split_keys import Fractions, check_fractions
 from gnnfuse.tables.target_kind import KINDS
 from gnnfuse.workflow.models import ModelName
@@ -61,6 +62,11 @@ class FitOptions:
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
         ModelName.of(self.model)
+        or_default("encoders", self.encoders, Encoders)
+        for name in ("dim", "depth"):
+            size = getattr(self, name)
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name}: found {size!r}, expected a whole number of at least 1")
         if self.kind is not None and self.kind not in KINDS:
             raise ValueError(unknown("kind of target", str(self.kind), KINDS))
         if self.readout is not None and (self.readout not in get_args(ReadoutName) or self.model != "graph"):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import REJECTS, rows_left_out, write_rejects
-from gnnfuse.observer import Observer
+from gnnfuse.observer import Observer, or_silent
+from gnnfuse.or_default import or_default
 from gnnfuse.saving import save_pretrained
 from gnnfuse.saving.pretrained import save_card
 from gnnfuse.tables import ColumnOptions, Columns, OpenOptions, blank_notes, guess_columns, open_table
@@ -44,15 +45,20 @@ class Fitted:
         report: what happened in training.
         metrics: split -> metric -> value, for "valid" and "test" (if there are test rows); of several training
             processes, in the first only.
-        columns: the roles that the columns were given.
+        note: how the table's rows become samples, for `predict` and `embed` with `task`.
         folder: the folder that holds all results.
     """
 
     task: Task
     report: FitReport
     metrics: dict[str, dict[str, float]]
-    columns: Columns
+    note: TableNote
     folder: Path
+
+    @property
+    def columns(self) -> Columns:
+        """The roles that the columns were given."""
+        return self.note.columns
 
 
 def fit(
@@ -104,13 +110,14 @@ def fit(
         ...     sorted(fitted.metrics)
         ['test', 'valid']
     """
-    options = FitOptions() if options is None else options
-    config = default_config() if config is None else config
-    observer = Observer() if observer is None else observer
+    options = or_default("options", options, FitOptions)
+    config = or_default("config", config, FitConfig, default_config)
+    observer = or_silent(observer)
+    columns, opening = or_default("columns", columns, ColumnOptions), or_default("opening", opening, OpenOptions)
     folder = Path(out)
     if is_first_process():  # before other processes of the run, which would find the files of this one
         check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
-    opened = open_table(table, **vars(OpenOptions() if opening is None else opening))
+    opened = open_table(table, **vars(opening))
     for note in opened.notes:
         observer.says(note)
     guess = guess_columns(opened, columns)
@@ -131,23 +138,24 @@ def fit(
 
 def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     """Train, save and measure the planned task."""
-    observer, columns = plan.request.observer, plan.request.columns
+    observer, table = plan.request.observer, plan.request.table
+    note = TableNote(columns=plan.request.columns, source=table.name, blanks=table.blanks)
     train, valid = training_samples(plan)
     config = plan.training(folder / CHECKPOINTS, resume=resume)
     report = fit_task(plan.task, train, valid, config, callbacks=_watchers(plan, folder, resume=resume))
     if not is_first_process():
-        return Fitted(task=plan.task, report=report, metrics={}, columns=columns, folder=folder)
-    task, table = plan.whole(), plan.request.table
+        return Fitted(task=plan.task, report=report, metrics={}, note=note, folder=folder)
+    task = plan.whole()
     save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
-    TableNote(columns=columns, source=table.name, blanks=table.blanks).write(folder)
+    note.write(folder)
     measured = _measured(plan, valid)
     metrics = {split: dict(found.metrics) for split, found in measured.items()}
     for name, values in metrics.items():
         observer.says(measured_line(name, values))
     save_card(task, folder, card(plan, report, metrics))
-    for note in write_report(results_of(plan, task, report, metrics), plan, report, measured, folder):
-        observer.says(note)
-    return Fitted(task=task, report=report, metrics=metrics, columns=columns, folder=folder)
+    for line in write_report(results_of(plan, task, report, metrics), plan, report, measured, folder):
+        observer.says(line)
+    return Fitted(task=task, report=report, metrics=metrics, note=note, folder=folder)
 
 
 def _watchers(plan: TablePlan, folder: Path, *, resume: bool) -> "list[Callback]":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, Self
 
 import torch
@@ -124,7 +125,7 @@ def make_model(
         name: the model.
         builder: makes the graphs.
         dim: size of the states and of the fused vector.
-        depth: layers.
+        depth: layers; neither size is passed to a model that does not take it.
         seed: of the weights.
         options: makes further arguments of the model, whose weights are also drawn from the seed.
 
@@ -136,4 +137,6 @@ def make_model(
     variant = {} if name.variant is None else kind.variants([name.variant])[name.variant]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return kind.of(builder, dim=dim, depth=depth, **variant, **options())
+        sizes = {"dim": dim, "depth": depth}
+        taken = {name: sizes[name] for name in sizes if name in signature(kind).parameters}
+        return kind.of(builder, **taken, **variant, **options())

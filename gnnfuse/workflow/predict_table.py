@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
-from gnnfuse.observer import Observer
+from gnnfuse.observer import Observer, or_silent
 from gnnfuse.ops.choose import plain_pytorch
 from gnnfuse.sample import Sample
 from gnnfuse.tables import OpenOptions
@@ -84,7 +84,7 @@ def predict(
             file written beside it) is an input.
     """
     checked(on_error, batch_size)
-    path, observer = Path(out), Observer() if observer is None else observer
+    path, observer = Path(out), or_silent(observer)
     check_ending(path, WRITERS)
     check_place(path, table)
     asked = answering(

@@ -240,7 +240,7 @@ def test_messages() -> None:
 
 def test_a_sample_of_which_the_model_reads_nothing_is_refused_unless_it_may_be_empty() -> None:
     types = [TextTokens(), TextTokens(name="title", signal="title")]
-    builder = GraphBuilder(types, target=ClassTarget(("cat",)))
+    builder = GraphBuilder(types, target=ClassTarget(("cat", "dog")))
     task = Classification(Unimodal(types, modality="text", dim=8, depth=1), builder)
     assert task.predict(Sample({"text": "a", "title": "b"}))[0].label == "cat"
     for signals, message in (
@@ -263,7 +263,7 @@ class EncodesAll(Unimodal):
 
 
 def test_a_model_without_edges_that_encodes_hubs_is_refused_and_of_makes_none() -> None:
-    builder = GraphBuilder([TextTokens(), Hub()], target=ClassTarget(("cat",)))
+    builder = GraphBuilder([TextTokens(), Hub()], target=ClassTarget(("cat", "dog")))
     message = "EncodesAll sees no edges, found node type 'hub', which reads no signal, expected types that read one"
     with pytest.raises(ValueError, match=message):
         Classification(EncodesAll(builder.node_types), builder)
@@ -272,5 +272,5 @@ def test_a_model_without_edges_that_encodes_hubs_is_refused_and_of_makes_none() 
 
 
 def test_models_without_edges_get_no_hubs() -> None:
-    builder = GraphBuilder([TextTokens(), Hub()], target=ClassTarget(("cat",)))
+    builder = GraphBuilder([TextTokens(), Hub()], target=ClassTarget(("cat", "dog")))
     assert [t.name for t in Classification(model(), builder).builder.node_types] == ["text"]

@@ -69,6 +69,9 @@ class GraphFusion(FusionModel):
         self.depth = depth
         self.layer = layer
         self.layers = nn.ModuleList(layer(dim, names, self.relations) for _ in range(depth))
+        strange = sorted(set().union(*(getattr(each, "takes", ()) for each in self.layers)) - {"weight", "features"})
+        if strange:
+            raise ValueError(f"{layer}: takes {strange[0]!r}, expected some of 'weight' and 'features'")
         carrying = [relation for relation in self.relations if relation.features]
         if carrying:
             self._refuse_untaken("features", f"{carrying[0].features} features per edge of {carrying[0]}")
@@ -101,8 +104,8 @@ class GraphFusion(FusionModel):
             ValueError: as `FusionModel.check_fits`; a node type that the model lacks, or other relations.
         """
         super().check_fits(builder)
-        found = [*map("node type {!r}".format, builder.empties), *map("relation {}".format, builder.relations)]
-        expected = [*map("node type {!r}".format, self.encoders.encoders), *map("relation {}".format, self.relations)]
+        found = [*map("node type {!r}".format, builder.empties), *map(_in_words, builder.relations)]
+        expected = [*map("node type {!r}".format, self.encoders.encoders), *map(_in_words, self.relations)]
         strange = [name for name in found if name not in expected]
         missing = [name for name in expected if name not in found]
         if strange or missing:
@@ -116,8 +119,8 @@ class GraphFusion(FusionModel):
         if batch.relations != self.relations or len(batch.values) != len(self.node_types):
             raise ValueError(
                 f"the model knows node types {', '.join(self.encoders.encoders)} and relations "
-                f"{', '.join(map(str, self.relations))}; the batch has {', '.join(batch.node_types)} and "
-                f"{', '.join(map(str, batch.relations))}"
+                f"{', '.join(map(_shown, self.relations))}; the batch has {', '.join(batch.node_types)} and "
+                f"{', '.join(map(_shown, batch.relations))}"
             )
         if batch.edge_weight is not None:
             self._refuse_untaken("weight", "a batch with weights of edges")
@@ -127,6 +130,14 @@ class GraphFusion(FusionModel):
             if what not in getattr(layer, "takes", ()):
                 name = type(layer).__name__
                 raise ValueError(f"found {found}, which {name} does not use, expected a layer that takes {what!r}")
+
+
+def _shown(relation: Relation) -> str:
+    return f"{relation} with {relation.features} features per edge" if relation.features else str(relation)
+
+
+def _in_words(relation: Relation) -> str:
+    return f"relation {_shown(relation)}"
 
 
 def _check_kinds(relations: Sequence[object], layer: object, readout: object, dim: int) -> None:

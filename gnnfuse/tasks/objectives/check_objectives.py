@@ -7,7 +7,9 @@ from torch import nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import TargetEncoding
-from gnnfuse.tasks.objectives.objective import Objective, TargetObjective
+from gnnfuse.tasks.objectives.objective import BatchObjective, Objective, TargetObjective
+
+ALWAYS = frozenset({"target", "views"})  # of a step; every model has them
 
 
 def check_objectives(
@@ -51,7 +53,9 @@ def check_fit(
     """
     check_objective(owner, objective)
     named = f"{owner}: objective {objective.name!r}"
-    if lacking := sorted(objective.needs - model.gives):
+    if isinstance(objective, BatchObjective):
+        _check_whole_batch(named, objective)
+    if lacking := sorted(objective.needs - model.gives - ALWAYS):
         gives = ", ".join(sorted(model.gives)) or "nothing but vectors"
         raise ValueError(f"{named} needs {', '.join(lacking)}, {type(model).__name__} gives {gives}")
     kind = None if target is None else target.kind
@@ -60,6 +64,18 @@ def check_fit(
         raise ValueError(f"{named} reads a target of kind {reads}, {type(target).__name__} gives {kind}")
     if outputs is not None and objective.outputs not in (None, outputs):
         raise ValueError(f"{named} is made for {objective.outputs} outputs, found {outputs}")
+
+
+def _check_whole_batch(named: str, objective: BatchObjective) -> None:
+    """Refuse an objective over the batch that asks for what is not gathered from the parts of a step."""
+    own = [name for name in ("view", "forward") if getattr(type(objective), name) is not getattr(BatchObjective, name)]
+    if own:
+        raise ValueError(
+            f"{named} over the whole batch has a {own[0]} of its own, expected only a loss: vectors are gathered from "
+            "all parts of a step, views are not"
+        )
+    if "nodes" in objective.needs:
+        raise ValueError(f"{named} over the whole batch needs nodes, expected at most parts: nodes are not gathered")
 
 
 def check_objective(owner: str, objective: object) -> None:

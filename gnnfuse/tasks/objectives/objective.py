@@ -144,7 +144,8 @@ class BatchObjective(Objective):
 
     Training evaluates it once per step, on the vectors of all parts of the step (`FitConfig.accumulate`) and of all
     processes, so that the gradient does not depend on how a step is divided. The parts of a step are then kept until
-    its end: accumulation saves no memory.
+    its end: accumulation saves no memory. Nodes and views are not gathered: a task refuses objectives over the batch
+    that need nodes or have a `view`.
     """
 
     reads = PER_SAMPLE
