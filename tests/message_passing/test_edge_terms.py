@@ -172,7 +172,7 @@ def test_edges_to_the_nearest_states_have_a_weight_of_one() -> None:
 )
 def test_convolutions_of_pyg_get_what_they_accept(conv: partial[nn.Module], carried: str) -> None:
     weighted = carried == "edge_weight"
-    batch = carrying(features=not weighted, weights=False) if not weighted else carrying(features=False)
+    batch = carrying(features=False) if weighted else carrying(weights=False)
     kept = [r for r in batch.relations if r.src != r.dst and (weighted or r.features)]
     layer = made(partial(PyGLayer, conv=conv), replace(batch, relations=tuple(kept)))
     assert layer.takes == {"weight" if weighted else "features"}
