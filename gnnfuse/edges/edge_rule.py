@@ -21,7 +21,7 @@ class Relation(NamedTuple):
         src: name of the node type that the message comes from.
         rule: name of the rule that made the edge.
         dst: name of the node type that the message goes to.
-        features: numbers that each edge carries, for layers to learn from.
+        features: number of features of each edge, which layers read.
     """
 
     src: str
@@ -45,7 +45,7 @@ class EdgeRule(ABC):
         name: names the rule in relations; unique within a builder.
         joins: which types it joins, in words, for the error if it joins none.
         weighted: its edges carry weights.
-        features: numbers that each of its edges carries.
+        features: number of features of each of its edges.
         given: its edges are those that samples list under its name (`Rows.edges`).
     """
 
@@ -61,10 +61,10 @@ class EdgeRule(ABC):
 
     @abstractmethod
     def edges(self, src: NodeSet, dst: NodeSet) -> Int[Tensor, "2 edges"] | EdgeList:
-        """Edges as (source, destination) numbers within the two sets; passing one set twice joins it with itself.
+        """Edges as (source, destination) indices within the two sets; passing one set twice joins it with itself.
 
-        An `EdgeList` if they carry weights (`weighted`) or features (`features`), both float32; where there are no
-        edges, it needs neither.
+        An `EdgeList` if they carry weights (`weighted`) or features (`features`), both float32; without edges, both
+        may be None.
         """
 
     def key(self, src: NodeSet, dst: NodeSet) -> Hashable | None:

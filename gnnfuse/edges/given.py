@@ -22,7 +22,7 @@ class GivenEdges(EdgeRule):
         dst: name of the type that they go into.
         name: names the rule in relations, and the edges in the sample.
         weighted: the edges carry weights.
-        features: numbers that each edge carries.
+        features: number of features of each edge.
 
     Raises:
         ValueError: a negative number of features.

@@ -116,7 +116,7 @@ class FusionModel(nn.Module, Saveable, ABC):
         parameters: int | None = None,
         **options: Any,
     ) -> Self:
-        """A model for a builder's batches; works alike for all models.
+        """A model for a builder's batches; all models are made by the same call.
 
         Args:
             builder: makes the batches.
@@ -162,7 +162,7 @@ class FusionModel(nn.Module, Saveable, ABC):
 
     @classmethod
     def variants(cls, modalities: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """The models that the class's name alone stands for, by name, with their options; none by default.
+        """The models that the class's name stands for when given without options: name -> options; none by default.
 
         Args:
             modalities: names of the node types that are read from a signal.
@@ -170,7 +170,7 @@ class FusionModel(nn.Module, Saveable, ABC):
         return {}
 
     def check_fits(self, builder: GraphBuilder) -> None:
-        """Refuse a builder with unsuitable batches; it may have more node types than the model encodes.
+        """Refuse a builder whose batches do not fit; it may have more node types than the model encodes.
 
         Raises:
             ValueError: the builder lacks a node type, or its nodes have values of another shape or dtype; or the model
@@ -265,18 +265,17 @@ def _refuse_sized(options: Mapping[str, Any]) -> None:
             size = getattr(option, "dim", None)
             raise ValueError(
                 f"found {name}={type(option).__name__}(...){'' if size is None else f' of size {size}'}, which cannot "
-                "vary with the width, expected dim= in place of parameters= with it"
+                "vary with the width, expected dim= instead of parameters="
             )
 
 
 def _trainable(make: Callable[[], FusionModel], width: int) -> int:
-    """The number of trainable parameters of a model of this width, which is made without memory for them."""
+    """The number of trainable parameters of a model of this width, made without memory for them."""
     try:
         with torch.device("meta"), weights_follow(), torch.random.fork_rng(devices=[]):
             made = make()
     except (RuntimeError, ValueError) as error:
         raise ValueError(
-            f"parameters= counts models of several widths, found none of dim={width} ({error}); expected dim= in place "
-            "of it"
+            f"parameters= makes models of several widths, found that dim={width} fails ({error}); expected dim= instead"
         ) from error
     return sum(parameter.numel() for parameter in made.parameters() if parameter.requires_grad)

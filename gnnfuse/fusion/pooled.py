@@ -11,7 +11,7 @@ from gnnfuse.graph import GraphBatch
 
 
 class PooledModalities(nn.Module):
-    """Reads out each modality separately, at a class token; absent ones give the bare class token.
+    """Reads out each modality separately, at a class token, which attends only to itself if the modality is absent.
 
     Args:
         modalities: names of their node types.

@@ -119,7 +119,7 @@ def pad_tokens(
     place = torch.arange(len(graph_id), device=graph_id.device) - (counts.cumsum(0) - counts)[graph_id[order]]
     column = torch.empty_like(graph_id).scatter(0, order, place)
     width = int(counts.max().clamp(min=1))  # a batch without tokens has one that is masked, so that no size is 0
-    torch._check(width >= 1)  # type: ignore[no-untyped-call]  # what torch.export must know of a size that it cannot see
+    torch._check(width >= 1)  # type: ignore[no-untyped-call]  # a fact about the size that torch.export cannot infer
     stacked = torch.cat(list(states.values()))
     tokens = stacked.new_zeros(batch.num_graphs, width, stacked.shape[1]).index_put((graph_id, column), stacked)
     mask = torch.arange(width, device=graph_id.device) < counts.unsqueeze(1)

@@ -28,8 +28,8 @@ def width_for(parameters: int, count: Callable[[int], int], *, step: int) -> int
         >>> width_for(1000, lambda width: width * width, step=20)
         Traceback (most recent call last):
         ...
-        ValueError: found parameters=1000, expected what a width comes within 5% of; the nearest are 400 (dim=20) and \
-1,600 (dim=40)
+        ValueError: found parameters=1000, expected a number within 5% of that of some width; the nearest are \
+400 (dim=20) and 1,600 (dim=40)
     """
     if not isinstance(parameters, int | float) or isinstance(parameters, bool) or not 1 <= parameters < math.inf:
         raise ValueError(f"found parameters={parameters!r}, expected a positive number")
@@ -43,13 +43,13 @@ def width_for(parameters: int, count: Callable[[int], int], *, step: int) -> int
     if abs(counted(best) - parameters) > NEAR * parameters:
         sizes = " and ".join(f"{counted(each):,} (dim={each * step})" for each in (low, high))
         raise ValueError(
-            f"found parameters={parameters}, expected what a width comes within 5% of; the nearest are {sizes}"
+            f"found parameters={parameters}, expected a number within 5% of that of some width; the nearest are {sizes}"
         )
     return best * step
 
 
 def _bracket(parameters: int, counted: Callable[[int], int], most: int) -> tuple[int, int]:
-    """Two multiples with the requested number between theirs, or the two smallest or largest if there are none."""
+    """Two multiples whose numbers enclose the requested one; the two smallest or largest if no two do."""
     low, high = 1, 2
     while counted(high) < parameters:
         if high == most:

@@ -25,14 +25,14 @@ def assemble(
     modalities: tuple[str, ...],
     present: Bool[Tensor, "graphs modalities"],
 ) -> GraphBatch:
-    """Make a batch of nodes and lists of edges; the lists may have any order, which the batch remembers.
+    """Make a batch from nodes and lists of edges; the lists may have any order, which the batch remembers.
 
     Args:
         values: node type -> `[nodes of the type, ...]`, in the order of numbering.
         layout: node type -> its nodes' layout; float64 times and positions become float32, relative to their sample's
             first if that is far from 0, as in a builder (`gnnfuse.graph.sample_graph.to_float32`).
-        edge_lists: relation -> its edges, numbered within the two types, with as many features as the relation tells;
-            relations in the order of numbering. If any has weights, the edges of the others get 1.
+        edge_lists: relation -> its edges, numbered within the two types, with as many features as the relation
+            declares; relations in the order of numbering. If any has weights, the edges of the others get 1.
         target: `[graphs, ...]`, `Ragged` or None.
         ids: the samples' ids.
         modalities: node types that are read from a signal.
@@ -81,7 +81,7 @@ def assemble(
 
 
 def _edge_weight(edge_lists: Mapping[Relation, EdgeList], order: Tensor) -> Tensor | None:
-    """`[edges]` in the batch's order, `order` being each edge's place in the lists end to end."""
+    """`[edges]` in the batch's order; `order` holds each edge's position in the concatenated lists."""
     if all(listed.weight is None for listed in edge_lists.values()):
         return None
     parts = [
@@ -92,7 +92,7 @@ def _edge_weight(edge_lists: Mapping[Relation, EdgeList], order: Tensor) -> Tens
 
 
 def _edge_features(edge_lists: Mapping[Relation, EdgeList], place: Tensor, number: Tensor) -> dict[Relation, Tensor]:
-    """Of each edge in the batch's order, `place` is that in the list of its relation and `number` the relation's."""
+    """The features in the batch's order; per edge, `number` is its relation and `place` its position in that list."""
     return {
         relation: listed.features.float()[place[number == which]]
         for which, (relation, listed) in enumerate(edge_lists.items())

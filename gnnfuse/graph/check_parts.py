@@ -1,4 +1,4 @@
-"""Checks of the node types and edge rules that a builder is made of."""
+"""Checks the node types and edge rules that a builder is made of."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,12 @@ from gnnfuse.nodes import NodeType, check_promises
 
 
 def check_parts(node_types: Sequence[NodeType], edge_rules: Sequence[EdgeRule]) -> None:
-    """Refuse parts that make no builder.
+    """Refuse node types and edge rules that cannot make a builder.
 
     Raises:
-        ValueError: no node types, other objects among them, broken promises, two of one name, a rule that names a
-            missing node type, or a node type that follows a signal that no other reads.
+        ValueError: no node types, other objects among them, one with an unusable name or promises, two types or rules
+            of one name, a rule that names a missing node type, or a node type that follows a signal that no other
+            reads.
     """
     if not node_types:
         raise ValueError("a graph needs at least one node type, found none")

@@ -32,7 +32,7 @@ class GraphBatch:
         ids: the samples' ids; a sample without one is named by its position in the batch.
         modalities: node types that are read from a signal, in the order of `present`'s columns.
         present: `[graphs, modalities]`, whether the sample has the signal.
-        edge_weight: `[edges]`, a factor on each edge's message; None means 1. Layers differentiate by it.
+        edge_weight: `[edges]`, a factor on each edge's message; None means 1. Gradients flow to it.
         edge_features: relation -> `[edges of the relation, features]`, in the order of its edges, for each relation
             whose edges carry features.
         edge_order: `[edges]`, for batches from another library: each edge's position in that library's list for its

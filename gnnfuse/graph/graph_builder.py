@@ -126,7 +126,7 @@ class GraphBuilder:
             nothing = bool(needed) and names.isdisjoint(needed)
             if (self.extra == "refuse" or nothing) and not names <= self._signals:
                 stranger = min(names - self._signals)
-                hint = "" if nothing else '; GraphBuilder(extra="ignore") leaves further signals aside'
+                hint = "" if nothing else '; GraphBuilder(extra="ignore") ignores further signals'
                 raise ValueError(f"sample {sample.id!r}: {unknown('signal', stranger, self._signals)}{hint}")
             if nothing:
                 found = f"only {', '.join(sorted(names))}" if names else "no signal"
@@ -152,7 +152,7 @@ class GraphBuilder:
         Args:
             sample: the sample.
             augment: (seed, epoch, sample index): the node types change the signals at random; the same three numbers
-                give the same change. None changes nothing. A target per node loses the rows of left out nodes.
+                give the same change. None changes nothing. A target per node loses the rows of left-out nodes.
             memory: of the batch that the sample is read for.
 
         Raises:

@@ -64,7 +64,7 @@ class Part(NamedTuple):
     Args:
         rows: `[nodes]`, numbers within the type; None if all stay.
         offsets: `[graphs + 1]` of the remaining nodes.
-        gone: `[graphs]`, the samples that no longer have the type; None if there is none.
+        gone: `[graphs]`, the samples that no longer have the type; None if all still have it.
         partial: some sample lost some but not all of its nodes.
     """
 
@@ -122,7 +122,7 @@ def _present(batch: GraphBatch, parts: Mapping[str, Part]) -> Tensor:
 
 
 def _target(batch: GraphBatch, stays: Tensor, parts: Mapping[str, Part]) -> Tensor | Ragged | None:
-    """The target without removed nodes' rows; a sample with too many or too few rows stays off by as many."""
+    """The target without removed nodes' rows; a surplus or lack of rows in a sample is preserved."""
     target = batch.target
     if not isinstance(target, Ragged) or target.of is None or target.of not in parts:
         return target
@@ -134,7 +134,7 @@ def _target(batch: GraphBatch, stays: Tensor, parts: Mapping[str, Part]) -> Tens
 
 
 def _edge_data(batch: GraphBatch, nodes: Tensor, edges: Tensor | None) -> dict[str, Any]:
-    """Everything that stands per edge, for the remaining ones."""
+    """The fields of the batch with one row per edge, for the remaining edges."""
     if batch.edge_weight is None and batch.edge_order is None and not batch.edge_features:
         return {}
     stays = edges_between(batch.edges, nodes, edges)

@@ -32,7 +32,7 @@ def to_networkx(batch: GraphBatch, *, values: bool = True) -> "networkx.MultiDiG
 
     Args:
         batch: one sample or several.
-        values: give the nodes their values; without them it cannot be converted back.
+        values: include the nodes' values; without them it cannot be converted back.
 
     Example:
         >>> from gnnfuse import edges, graph, nodes, sample
@@ -219,8 +219,8 @@ def _layout(graph: "networkx.Graph", name: str, nodes: list[Hashable], num_graph
     counts = torch.bincount(samples, minlength=num_graphs)
     if known is not None and not torch.equal(counts, known.offsets.diff()):
         raise ValueError(
-            f"node type {name!r}: found {counts.tolist()} nodes per sample, but graph.graph[{COMPANION!r}] tells "
-            f"of {known.offsets.diff().tolist()}; delete that entry to read the graph without it"
+            f"node type {name!r}: found {counts.tolist()} nodes per sample, but graph.graph[{COMPANION!r}] "
+            f"records {known.offsets.diff().tolist()}; delete that entry to read the graph without it"
         )
     position = _numbers(graph, name, nodes, "position", None if known is None else known.position)
     time = _numbers(graph, name, nodes, "time", None if known is None else known.time)

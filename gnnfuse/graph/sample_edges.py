@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
     Args:
         edges: sorted, the nodes numbered type by type.
-        data: relation number -> what its edges carry, for relations with weights or features.
+        data: relation number -> its edges with their weights and features, for relations that have any.
     """
 
     edges: PackedEdges
@@ -61,7 +61,7 @@ class SampleEdges:
                 raise ValueError(
                     f"edge rule {rule.name!r} joins none of the node types, which provide {joined}{expected}"
                 )
-        self._given: dict[str, list[tuple[str, str]]] = {}  # what rules read of the edges that samples list, by type
+        self._given: dict[str, list[tuple[str, str]]] = {}  # per type, the listed edges that rules read
         for relation, rule in self._typed.items():
             if rule.given:
                 self._given.setdefault(relation.dst, []).append((relation.src, relation.rule))
@@ -75,8 +75,8 @@ class SampleEdges:
         """The edges of one sample's nodes.
 
         Raises:
-            ValueError: a rule returns anything but pairs of valid node numbers with what it promises to carry, or the
-                sample lists edges that no rule reads.
+            ValueError: a rule returns anything but pairs of valid node numbers with the weights and features that it
+                promises, or the sample lists edges that no rule reads.
         """
         ends = [(nodes[r.src], nodes[r.dst]) for r in self.relations]
         keys = [

@@ -28,7 +28,7 @@ class SampleGraph:
         target: the encoded target, or None.
         id: the sample's id.
         sizes: `[numbers]`, the result of `measure`, so that a batch reads one array per sample.
-        edge_data: relation number -> what its edges carry, for relations with weights or features.
+        edge_data: relation number -> its edges with their weights and features, for relations that have any.
     """
 
     nodes: Mapping[str, NodeSet | None]
@@ -120,7 +120,7 @@ def sort_edges(
     type_names: Sequence[str],
     counts: Sequence[int],
 ) -> tuple[PackedEdges, dict[int, EdgeList]]:
-    """A sample's edges sorted by node, relation and source, its nodes numbered type by type; and what they carry.
+    """A sample's edges sorted by node, relation and source (nodes numbered type by type), and their data.
 
     Args:
         found: per relation its edges.
@@ -129,7 +129,8 @@ def sort_edges(
         counts: nodes of each type.
 
     Returns:
-        The edges, and by number the relations whose edges carry something, in the same order.
+        The edges; and relation number -> its edges with their weights and features in the same order, for relations
+        that have any.
     """
     first = dict(zip(type_names, np.cumsum([0, *counts]).tolist(), strict=False))
     none = torch.zeros(2, 0, dtype=torch.int64)

@@ -69,7 +69,7 @@ def leave_out(
 
 
 def needed_signal(node_type: NodeType) -> str | None:
-    """The signal without which the type has no nodes; None if there is none."""
+    """The signal without which the type has no nodes; None if it needs none."""
     return node_type.follows() if node_type.signal is None else node_type.signal
 
 

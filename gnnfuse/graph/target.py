@@ -77,7 +77,7 @@ class ClassTarget(TargetEncoding):
 
     @classmethod
     def fit(cls, samples: Iterable[Sample]) -> Self:
-        """The classes found in the training split, sorted; whole numbers as numbers. Missing targets name none.
+        """The classes found in the training split, sorted; whole numbers as numbers. Missing targets are ignored.
 
         Raises:
             ValueError: a target is a collection, not a class; names the sample.

@@ -1,4 +1,4 @@
-"""What edges carry, as layers use it: weights as gates, features as biases on scores or as parts of messages."""
+"""Edge weights and features in layers: weights gate messages, features bias scores or are added to messages."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -15,7 +15,7 @@ class EdgeTerms(nn.Module):
 
     Args:
         relations: the layer's relations.
-        out: size of the results: heads for biases on scores, dim for parts of messages.
+        out: size of the results: heads for biases on scores, dim for terms of messages.
 
     Example:
         >>> terms = EdgeTerms([Relation("atom", "bond", "atom", features=3)], 4)
@@ -45,7 +45,7 @@ class EdgeTerms(nn.Module):
         return total
 
     def sums(self, batch: GraphBatch, share: Float[Tensor, "edges"]) -> Float[Tensor, "nodes out"] | None:
-        """For each node, the mapped sum of its incoming edges' features times their shares; None if there are none."""
+        """For each node, the mapped sum of its incoming edges' features times their shares; None if no edge has any."""
         total = None
         for own, linear, features in self._carrying(batch):
             spread = features.new_zeros(len(own), features.shape[1])
@@ -55,7 +55,7 @@ class EdgeTerms(nn.Module):
         return total
 
     def _carrying(self, batch: GraphBatch) -> list[tuple[Tensor, nn.Linear, Tensor]]:
-        """Per relation of the batch with features: which edges are its own, its map, and their features."""
+        """For each relation of the batch with features: the mask of its edges, its map, and the edges' features."""
         if not self.maps:
             return []
         numbers = {relation: str(number) for number, relation in enumerate(self.relations)}

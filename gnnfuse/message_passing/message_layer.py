@@ -15,8 +15,9 @@ class MessageLayer(nn.Module, ABC):
     A layer is made for the node types and relations of one builder and accepts any of its batches.
 
     Attributes:
-        takes: what the layer uses of edges, of {"weight", "features"}: it multiplies messages by `batch.edge_weight`,
-            and learns from `batch.edge_features`. A model refuses edges that carry what its layers do not take.
+        takes: the edge data that the layer uses, a subset of {"weight", "features"}: "weight" multiplies messages by
+            `batch.edge_weight`, "features" reads `batch.edge_features`. A model refuses edge data that one of its
+            layers does not take.
     """
 
     takes: frozenset[str] = frozenset()

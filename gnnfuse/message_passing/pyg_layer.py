@@ -106,7 +106,7 @@ class PyGLayer(MessageLayer):
         return out
 
     def _called(self) -> nn.Module:
-        wanted = f"expected what makes one when called, as partial(SAGEConv, ({self.dim}, {self.dim}), {self.dim})"
+        wanted = f"expected a callable that makes one: partial(SAGEConv, ({self.dim}, {self.dim}), {self.dim})"
         if isinstance(self.conv, nn.Module):
             raise ValueError(f"conv: found a convolution, {_shown(self.conv)}; {wanted}")
         try:
@@ -128,7 +128,7 @@ class PyGLayer(MessageLayer):
         if relation.features and not _accepts(conv, "edge_attr"):
             raise ValueError(
                 f"conv={_shown(conv)} takes no edge_attr, found {relation.features} features per edge of {relation}; "
-                "take a convolution that does, or edges without"
+                "use a convolution that does, or edges without features"
             )
         states = torch.zeros(2, self.dim)
         listed = _featured(relation, torch.tensor([[1], [0]]), torch.zeros)
@@ -143,7 +143,7 @@ class PyGLayer(MessageLayer):
         nodes = 2 if relation.src == relation.dst else 1
         if not isinstance(out, Tensor) or out.shape != (nodes, self.dim):
             found = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
-            raise ValueError(f"conv={_shown(conv)} must give [nodes, {self.dim}] along {relation}, found {found}")
+            raise ValueError(f"conv={_shown(conv)} must return [nodes, {self.dim}] along {relation}, found {found}")
         if out.device.type != "meta":
             self._check_apart(conv, relation, out.device)
         return conv.train()
@@ -173,8 +173,8 @@ class PyGLayer(MessageLayer):
             out[ours:], other[ours:], rtol=0.0, equal_nan=True, atol=1e-9 * max(1.0, float(out.abs().max()))
         ):
             raise ValueError(
-                f"conv={_shown(conv)} mixes samples along {relation}: what it gives one sample depends on another, "
-                "which no edge joins to it; look for self loops between two types and means over all nodes"
+                f"conv={_shown(conv)} mixes samples along {relation}: its output for one sample depends on another, "
+                "though no edge joins them; look for self loops between two types and means over all nodes"
             )
         try:
             without = self._convolve(probe, relation, src, dst, _featured(relation, listed.index[:, :0], noise))
@@ -191,8 +191,8 @@ class PyGLayer(MessageLayer):
             )
         if torch.equal(out, without):
             raise ValueError(
-                f"conv={_shown(conv)} gives the same with and without edges along {relation}, expected one that "
-                "depends on them and keeps none of an earlier batch (cached=False)"
+                f"conv={_shown(conv)} returns the same with and without edges along {relation}, expected one that "
+                "depends on them and caches none (cached=False)"
             )
 
 
@@ -207,7 +207,7 @@ def _taken(convs: Iterable[nn.Module], relations: Iterable[Relation]) -> frozens
 
 
 def _featured(relation: Relation, pairs: Tensor, numbers: Callable[..., Tensor]) -> EdgeList:
-    """Edges with as many features as the relation tells."""
+    """Edges with as many features as the relation declares."""
     return EdgeList(pairs, features=numbers(pairs.shape[1], relation.features) if relation.features else None)
 
 
@@ -223,9 +223,9 @@ def _hint(error: Exception, conv: nn.Module, pair: bool, relation: Relation) -> 
             f"; its edges carry {relation.features} features: edge_dim={relation.features}, if the convolution has it"
         )
     if lacks_features and _accepts(conv, "edge_attr"):
-        return "; its edges carry no features: leave edge_dim= out, or take a convolution that needs none"
+        return "; its edges carry no features: leave edge_dim= out, or use a convolution that needs none"
     sizes = isinstance(error, RuntimeError)  # torch raises it for matrices of mismatched sizes
-    return "; where it takes no pair, joined=True helps" if pair and not sizes else ""
+    return "; if it accepts no pair, pass joined=True" if pair and not sizes else ""
 
 
 def _refuse_shared(conv: Callable[[], nn.Module], made: Iterable[nn.Module]) -> None:

@@ -29,7 +29,7 @@ class AudioFrames(NodeType):
         name: the type's name; the signal's by default.
         sample_rate: Hz; recordings at other rates are resampled.
         hop: seconds from one frame to the next.
-        window: length of a frame in seconds; `hop` by default, more makes frames overlap.
+        window: length of a frame in seconds; `hop` by default; a longer window makes frames overlap.
         encoding: how a slice becomes a vector: `LogMelFrames()`, `WaveformFrames()`.
         max_nodes: most frames per recording; None for no limit.
         overflow: "truncate" keeps the first frames, "pool" averages neighbours (encodings whose prepared values can

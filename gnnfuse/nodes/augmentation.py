@@ -105,7 +105,7 @@ class AudioShift:
 
 @dataclass(frozen=True)
 class AudioGain:
-    """Make a recording louder or softer by up to `decibels`."""
+    """Make a recording louder or quieter by up to `decibels`."""
 
     decibels: float
 

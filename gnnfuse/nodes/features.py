@@ -38,9 +38,9 @@ class Features(NodeType):
         noise: standard deviation of the Gaussian noise added when augmenting, in units of the (scaled) features.
         blanks: treat NaN among the values as blanks. A blank becomes the feature's fitted mean (0 before `fit`), and
             each feature that had blanks when fitted gets an indicator column, 1 where it is blank and 0 elsewhere. A
-            blank in a feature that had none when fitted becomes the mean without a mark: nothing was learned about
-            it.
-        blank_columns: numbers of the features with such a column, set by `fit`.
+            blank in a feature that had none when fitted becomes the mean without an indicator, as no model has seen
+            one there.
+        blank_columns: indices of the features with an indicator column, set by `fit`.
 
     Raises:
         ValueError: a width below 1, fitted numbers of another width, a scale that is not above 0, or blank columns

@@ -33,7 +33,7 @@ class ImagePatches(NodeType):
         signal: the signal it reads (see `gnnfuse.sample.read_image` for accepted values).
         name: the type's name; the signal's by default.
         patch: side of a patch in pixels.
-        stride: pixels from one patch to the next; `patch` by default, less makes patches overlap.
+        stride: pixels from one patch to the next; `patch` by default; a smaller stride makes patches overlap.
         channels: 3 (RGB), 1 (grey), or the number that the pictures have.
         encoding: how a patch becomes a vector: `LinearPatches()`, `ConvPatches()`.
         max_nodes: most patches per picture; None for no limit.
@@ -141,7 +141,7 @@ class ImagePatches(NodeType):
 
 
 def _floats_of_bytes(module: nn.Module, given: tuple[Tensor, Layout]) -> tuple[Tensor, Layout]:
-    """The input of an encoding, which accepts only pixels in 0..1."""
+    """The input of an encoding with its bytes converted to floats in 0..1."""
     values, layout = given
     weight = next(module.parameters(), None)
     return values.to(torch.float32 if weight is None else weight.dtype) / 255, layout

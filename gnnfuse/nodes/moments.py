@@ -6,7 +6,7 @@ from torch import Tensor
 
 BLOCK = 1 << 20  # numbers buffered before they are summed
 ROUNDING = 1e-14  # relative to a column's largest number: a smaller spread may be rounding
-PARTS = 4096  # tensors buffered until then, since each has overhead
+PARTS = 4096  # tensors buffered at most, since each has overhead
 
 
 class Moments:
@@ -50,8 +50,7 @@ class Moments:
 
     @property
     def scale(self) -> Float[Tensor, "width"]:
-        """Standard deviation of each column (of these rows, not an estimate beyond them); 1 if it is constant up to
-        rounding."""
+        """Population standard deviation of each column; 1 if the column is constant up to rounding."""
         self._merge()
         deviation = (self._squares / self._count.clamp(min=1)).sqrt()
         return torch.where(deviation > ROUNDING * self._largest.clamp(min=1e-300), deviation, 1.0)

@@ -133,7 +133,7 @@ class NodeType(ABC):
 
     @abstractmethod
     def empty(self) -> NodeSet:
-        """A set without nodes: gives shapes and dtypes for batches in which no sample has the signal."""
+        """A set without nodes; defines shapes and dtypes for batches in which no sample has the signal."""
 
     @abstractmethod
     def nodes(self, sample: Sample) -> NodeSet | None:
@@ -181,8 +181,8 @@ def check_promises(node_type: NodeType) -> None:
     name = getattr(node_type, "name", None)
     if not isinstance(name, str) or not name or "." in name:
         raise ValueError(f"{type(node_type).__name__}: name must be a non-empty string without dots, found {name!r}")
-    if hasattr(nn.ModuleDict(), name):  # the container of modules by type name: torch refuses its own words as keys
-        raise ValueError(f"{type(node_type).__name__}: name {name!r} is a word of torch's modules, give another name=")
+    if hasattr(nn.ModuleDict(), name):  # encoders are in a ModuleDict, which refuses its own attributes as keys
+        raise ValueError(f"{type(node_type).__name__}: name {name!r} is reserved by torch, give another name=")
     for word in sorted(frozenset(node_type.provides) - PROVIDABLE):
         if near := difflib.get_close_matches(word, PROVIDABLE, n=1, cutoff=0.8):
             raise ValueError(f"node type {name!r} provides {word!r}, did you mean {near[0]!r}?")

@@ -31,7 +31,7 @@ def checked_indices() -> Iterator[None]:
 
 
 def check_edges(edges: Edges, *, nodes: int, rows: int, device: torch.device) -> None:
-    """Raise ValueError unless the lists have the right dtypes, lengths and device; looks at no index."""
+    """Raise ValueError unless the lists have the right dtypes, lengths and device; reads no index."""
     if nodes < 0 or rows < 0:
         raise ValueError("offsets must have one entry more than there are nodes or rows, found none")
     num_edges = edges.src.shape[0] if edges.src.dim() else 0
@@ -51,7 +51,7 @@ def check_edges(edges: Edges, *, nodes: int, rows: int, device: torch.device) ->
 
 
 def check_tensor(name: str, tensor: Tensor, device: torch.device) -> None:
-    """Raise ValueError for a tensor on another device, or one that was expanded and shows one number many times."""
+    """Raise ValueError for a tensor on another device, or one that was expanded (stride 0)."""
     if tensor.device != device:
         raise ValueError(f"{name} must be on {device} as the first tensor, found {tensor.device}")
     if 0 in tensor.stride() and any(
@@ -62,12 +62,12 @@ def check_tensor(name: str, tensor: Tensor, device: torch.device) -> None:
 
 
 def check_indices(edges: Edges, *, nodes: int, rows: int, relations: int | None = None) -> None:
-    """Raise ValueError before a kernel would read or write beside its tensors.
+    """Raise ValueError before a kernel would read or write out of bounds.
 
-    On the CPU always; elsewhere within `checked_indices()` only.
+    Always on the CPU; elsewhere only within `checked_indices()`.
 
     Args:
-        edges: whose lists to look at.
+        edges: the edges to check.
         nodes: number of destination nodes.
         rows: number of key and value rows.
         relations: rows of the relation tables; None where no table is read.
@@ -96,8 +96,8 @@ def check_transpose(edges: Edges) -> None:
     once = torch.bincount(edge, minlength=edges.num_edges) == 1
     if not once.all() or (edges.src[edge] != rows).any() or (edges.dst()[edge] != dst).any():
         raise ValueError(
-            "edges.transpose must list the edges of edges.src by source row; found other ones: make both anew by "
-            "edges_from_index where src or offsets change"
+            "edges.transpose must list the edges of edges.src by source row; found other ones: make both again with "
+            "edges_from_index when src or offsets change"
         )
 
 
@@ -111,7 +111,7 @@ def check_range(name: str, indices: Tensor, limit: int) -> None:
 
 
 def highest_unsigned(indices: Tensor) -> int:
-    """The largest of the numbers, where negative ones count as larger than all others: one pass instead of two."""
+    """The largest index if read as unsigned, so that negative ones exceed all others: one pass instead of two."""
     numbers = indices.detach().numpy()
     return int(numbers.view(f"u{numbers.itemsize}").max())
 

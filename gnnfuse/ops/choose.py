@@ -1,4 +1,4 @@
-"""Which implementation of an operator runs; what cannot run here raises."""
+"""Chooses the implementation of an operator, and raises if it cannot run here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ _PLAIN = ContextVar("plain PyTorch on the CPU", default=False)
 def plain_pytorch(wanted: bool = True) -> Iterator[None]:
     """Make `impl="auto"` choose "reference" on the CPU: for work so small that loading numba takes longer.
 
-    This applies to the current thread, and not to what `torch.compile` traces. Results differ by rounding.
+    This applies to the current thread, and not to code that `torch.compile` traces. Results differ by rounding.
 
     Args:
         wanted: False changes nothing.
@@ -40,7 +40,7 @@ def plain_pytorch(wanted: bool = True) -> Iterator[None]:
 
 
 def auto_on_cpu() -> Literal["numba", "reference"]:
-    """What `impl="auto"` chooses on the CPU for tensors that are large enough for a kernel."""
+    """The choice of `impl="auto"` on the CPU for tensors that are large enough for a kernel."""
     plain = not torch.compiler.is_compiling() and _PLAIN.get()
     return "numba" if INSTALLED["numba"] and not plain else "reference"
 
@@ -62,13 +62,13 @@ def check_runs(impl: str, known: tuple[str, ...], device: torch.device) -> None:
 
 
 def check_impl(impl: str, known: tuple[str, ...]) -> None:
-    """Raise ValueError for a name that is not known; whether it runs here is seen when the tensors are."""
+    """Raise ValueError for an unknown name; whether it can run is checked once there are tensors."""
     if impl not in known:
         raise ValueError(f"impl must be one of {', '.join(map(repr, known))}; found {impl!r}")
 
 
 def interpreted() -> bool:
-    """Whether Triton's interpreter runs its kernels on the CPU, as TRITON_INTERPRET=1 asks for."""
+    """Whether Triton's interpreter runs its kernels on the CPU (TRITON_INTERPRET=1)."""
     from triton import knobs
 
     return bool(knobs.runtime.interpret)

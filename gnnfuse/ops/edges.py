@@ -1,6 +1,6 @@
 """Typed edges as two compressed lists: by destination for the forward pass, by source for the backward.
 
-Offsets are int64; numbers per edge are int32, as kernels read them for every edge: half the traffic.
+Offsets are int64; indices per edge are int32, which halves the memory traffic of kernels.
 """
 
 from typing import NamedTuple

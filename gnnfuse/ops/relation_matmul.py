@@ -100,8 +100,8 @@ def backward(grad: Tensor, states: Tensor, weight: Tensor, spans: Sequence[int])
 def products_of_heads(states: Tensor, grad: Tensor, out: Tensor) -> None:
     """Write, head by head, the transposed states times the gradient into `out` `[heads, in_dim, out_dim]`.
 
-    In 16 bits on CUDA all pairs of heads are multiplied and those of one head kept: one product of `[heads * in_dim,
-    heads * out_dim]` is several times as fast as `heads` small ones over that many rows.
+    In 16 bits on CUDA, all pairs of heads are multiplied and the products of equal heads kept: one product of
+    `[heads * in_dim, heads * out_dim]` is several times as fast as `heads` small ones over that many rows.
     """
     rows, heads, in_dim = states.shape
     width = max(heads * in_dim, heads * grad.shape[2])
@@ -130,7 +130,7 @@ def pairs(spans: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    """The inputs are all that backward needs."""
+    """Save the inputs, which are all that backward needs."""
     states, weight, ctx.spans = inputs
     ctx.save_for_backward(states, weight)
 

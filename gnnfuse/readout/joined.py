@@ -14,7 +14,7 @@ class JoinedReadout(Readout):
 
     For M modalities in a sample, the sum divided by sqrt(M); modalities without nodes in the sample do not count. For
     independent summaries of equal variance, the result has that variance, however many there are. Zero for a sample
-    without any. Types that are read from no signal (hubs) are no modality. It belongs to `SimMIM`.
+    without any. Types that are read from no signal (hubs) are no modality. `SimMIM` is used with it.
 
     Example:
         >>> from gnnfuse.nodes import TextTokens

@@ -32,7 +32,7 @@ EXPECTED = (
 )
 SAMPLES = "floats in -1..1, or int8, int16 or int32 of full scale"
 
-LOUDEST = 100.0  # a recording may exceed full scale; this far beyond, its floats are integers
+LOUDEST = 100.0  # floats may exceed full scale (1.0); beyond this they must be unscaled integers
 LARGEST_TERM = 1000  # terms of the ratio of two sample rates; 44,100 to 16,000 Hz is 441 to 160
 RATES = (100, 1_000_000)  # Hz; from slow sensors played as sound to ultrasound
 MAX_SECONDS = 1800.0  # half an hour of one channel at 48 kHz is 350 MB of floats
@@ -94,7 +94,7 @@ def read_audio(
 def read_audio_into(
     room: Room, sample: Sample, signal: str, *, sample_rate: int, max_seconds: float = MAX_SECONDS
 ) -> Float[Tensor, "frames"] | None:
-    """Like `read_audio`, but decodes a file with the requested rate into the memory that `room` returns.
+    """Like `read_audio`, but decodes a file that has the requested rate into the memory that `room` returns.
 
     Args:
         room: called at most once, with the number of frames that the file announces.
@@ -262,12 +262,12 @@ def _average(block: NDArray[Any], out: NDArray[Any]) -> None:
 
 
 def _warn_of_losses(signal: str, power: list[float], mean_power: float) -> None:
-    """Warn if the mean of channels is far softer than one of them; never for silence, one channel or NaN."""
+    """Warn if the mean of the channels is far quieter than one of them; never for silence, one channel or NaN."""
     if len(power) > 1 and mean_power < LOST * max(power):
         warnings.warn(
             f"signal {signal!r}: found recordings of {len(power)} channels whose mean has less than a tenth of the "
-            "power of the loudest channel (opposite phase, or sound in few of many channels), expected channels to "
-            "average; pass recordings of one channel for another mix",
+            "power of the loudest channel (opposite phase, or sound in few of many channels), expected channels "
+            "whose mean keeps the sound; to mix them differently, pass recordings of one channel",
             stacklevel=2,
         )
 

@@ -1,4 +1,4 @@
-"""The name of a class, from a value of any library, and the order of names."""
+"""Names of classes, from values of any library, and the order of names."""
 
 import re
 from collections.abc import Iterable

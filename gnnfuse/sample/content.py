@@ -18,7 +18,7 @@ DIGEST_BYTES = 32  # SHA-256
 def media_digest(
     sample: Sample, signal: str, read: Callable[[Sample], Tensor | None], *, expected: str
 ) -> bytes | None:
-    """SHA-256 of a picture or a recording: of its file's undecoded bytes or, in memory, of the numbers that are read.
+    """SHA-256 of a picture or a recording: of its file's undecoded bytes or, in memory, of the decoded numbers.
 
     Args:
         sample: the sample.

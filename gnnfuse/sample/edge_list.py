@@ -1,4 +1,4 @@
-"""EdgeList: edges with what they carry."""
+"""EdgeList: edges with their weights and features."""
 
 from typing import NamedTuple
 
@@ -10,9 +10,9 @@ class EdgeList(NamedTuple):
     """Edges from nodes of one type to nodes of another, or of the same, with weights and features.
 
     Args:
-        index: `[2, edges]`, the numbers of source and destination within their node types.
+        index: `[2, edges]`, the indices of source and destination within their node types.
         weight: `[edges]`, a factor on each edge's message; None means 1.
-        features: `[edges, features]`, what layers learn from; None for none.
+        features: `[edges, features]`, input of the layers; None if the edges have none.
 
     Example:
         >>> import torch

@@ -27,8 +27,8 @@ MAGIC = (
     (b"\x89HDF", "an HDF5 file; pass the numbers themselves"),
     (b"PK\x03\x04", "a ZIP file; unpack it"),
     (b"\x1f\x8b", "a gzip file; unpack it"),
-    (b"<!DOCTYPE", "an HTML page, perhaps an error of a download"),
-    (b"<html", "an HTML page, perhaps an error of a download"),
+    (b"<!DOCTYPE", "an HTML page, perhaps from a failed download"),
+    (b"<html", "an HTML page, perhaps from a failed download"),
     (b"version https://git-lfs", "a pointer of Git LFS; fetch the file by `git lfs pull`"),
 )
 SUFFIXES = {

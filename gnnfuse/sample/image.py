@@ -29,7 +29,7 @@ EXPECTED = (
 # Pillow knows others; some run programs (EPS), some have no magic bytes, so damaged files may pass.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO")
 MAX_PIXELS = 89_478_485  # from here on Pillow warns of decompression bombs; a gigabyte as RGB floats
-# Red, green, blue and a byte that means nothing; read-only.
+# Red, green, blue and an unused byte; read-only.
 Packed = UInt8[np.ndarray, "height width 4"]
 HEAD = 512  # bytes that identify a file's kind
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow converts
@@ -42,9 +42,9 @@ def read_image(
 
     Accepts a path or a file's bytes (PNG, JPEG, WebP and the other formats in `FORMATS`; the first of several pictures;
     turned upright by its EXIF tag), a mapping with `bytes` and `path` (as Hugging Face datasets stores them), a PIL
-    image as it is, a NumPy array `[height, width]` or `[height, width, channels]`, or a tensor `[height, width]` or
-    `[channels, height, width]`. Integers are 0..255 (uint16 0..65,535), floats 0..1; for files with more than 8 bits,
-    see `deep_pixels`. Transparent pixels are blended with white.
+    image (its EXIF tag is ignored), a NumPy array `[height, width]` or `[height, width, channels]`, or a tensor
+    `[height, width]` or `[channels, height, width]`. Integers are 0..255 (uint16 0..65,535), floats 0..1; for files
+    with more than 8 bits, see `deep_pixels`. Transparent pixels are blended with white.
 
     Args:
         sample: the sample.
@@ -74,7 +74,7 @@ def read_pixels(
 ) -> Float[Tensor, "channels height width"] | Packed | None:
     """Like `read_image`, but returns a picture that Pillow decodes to RGB as `Packed` if three channels are requested.
 
-    This saves a caller that converts it further a pass over its floats.
+    A caller that converts the picture further saves a pass over its floats.
 
     Raises:
         SignalError: as `read_image`.
@@ -219,8 +219,8 @@ def _to_unit(sample: Sample, signal: str, pixels: Tensor) -> Tensor:
         wide = pixels.float()
         if 1 < float(wide.max()) < 256:
             warnings.warn(
-                f"signal {signal!r}: found uint16 pixels of at most 255, read as parts of 65,535; convert pictures "
-                "of 8 bits to uint8",
+                f"signal {signal!r}: found uint16 pixels of at most 255, read as fractions of 65,535; convert 8-bit "
+                "pictures to uint8",
                 stacklevel=2,
             )
         return wide.div_(65535.0)

@@ -1,4 +1,4 @@
-"""Counts MPEG audio (MP3) frames without decoding, to find the length and a missing end beforehand.
+"""Counts MPEG audio (MP3) frames without decoding, to find the length and detect truncation before decoding.
 
 ISO/IEC 11172-3 and 13818-3 define the frame header; "MPEG 2.5" and the Xing, Info and VBRI headers are conventions of
 encoders. Without such a header libsndfile (1.2) estimates the length from the file's size and first bit rate, and stops
@@ -26,7 +26,7 @@ KILOBITS = {  # per second, by layer and whether the version is 1; index 0 is "f
 LONGEST_FREE = 5761  # bytes of a free-format frame: 640 kbit/s at 32 kHz, doubled for version 2
 JUNK = 1 << 16  # bytes within which the next frame must begin; tags and zeros do not count
 ZEROS = 16  # this many zeros in a row are no accident
-SEARCHES = 64  # for the free-format frame size, per file: junk would start one at every other byte
+SEARCHES = 64  # most searches for a free-format frame size per file: junk would start one at every other byte
 PIECES = 1000  # each needs a decoder of about 70 kB
 NOT_ZERO = re.compile(rb"[^\0]")
 LYRICS_END = re.compile(rb"LYRICS200|LYRICSEND")
@@ -45,7 +45,7 @@ class Header(NamedTuple):
         samples: samples per channel.
         rate: sample rate in Hz.
         form: version, layer, rate, mono or not.
-        free: whether the bit rate, and hence the size, is not given.
+        free: whether the header lacks the bit rate, and hence the size.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""Arrays of numbers from memory, as shared by every reader."""
+"""Converts arrays of numbers in memory to tensors, for every reader."""
 
 import numpy as np
 import torch

@@ -13,7 +13,7 @@ KEYS = "a mapping of (source node type, name) to a tensor [2, edges] or an EdgeL
 
 
 def read_edges(sample: Sample, signal: str, edges: object, rows: int) -> Mapping[tuple[str, str], EdgeList]:
-    """The edges of `Rows.edges` as int64 numbers, with float32 weights and features.
+    """The edges of `Rows.edges` with int64 indices and float32 weights and features.
 
     Args:
         sample: for messages.
@@ -22,8 +22,8 @@ def read_edges(sample: Sample, signal: str, edges: object, rows: int) -> Mapping
         rows: number of destination rows.
 
     Raises:
-        SignalError: no mapping of such pairs, another shape, no whole numbers, a row that does not exist, or weights or
-            features that are not finite or not one per edge.
+        SignalError: edges that are not such a mapping; indices of another shape, that are not whole numbers, or of rows
+            that do not exist; weights or features that are not finite or not one per edge.
 
     Example:
         >>> edges = {("atom", "bond"): torch.tensor([[0, 1], [1, 0]])}
@@ -64,7 +64,7 @@ def _index(sample: Sample, signal: str, what: str, pairs: object, rows: int) -> 
 
 
 def _numbers(sample: Sample, signal: str, what: str, found: object, shape: list[int | None]) -> Tensor | None:
-    """Finite float32 numbers of the shape, whose None stands for any size."""
+    """Finite float32 numbers of a shape, in which None accepts any size."""
     if found is None:
         return None
     numbers = as_tensor(sample, signal, what, found, expected="numbers").float()

@@ -25,7 +25,7 @@ class Rows:
         values: `[nodes, features]`; a single row may be `[features]`.
         time: `[nodes, 2]`, start and end in seconds, or `[nodes]`, moments.
         position: `[nodes, coordinates]`.
-        edges: the sample's own edges into these rows: (source node type, name) -> `[2, edges]`, the numbers of the
+        edges: the sample's own edges into these rows: (source node type, name) -> `[2, edges]`, the indices of the
             source node and of the row; or an `EdgeList` of them with weights and features.
 
     Example:

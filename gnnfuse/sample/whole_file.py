@@ -1,4 +1,4 @@
-"""Writes files atomically: a file is there as a whole or not at all, whatever happens during writing.
+"""Writes files atomically: a file exists completely or not at all, whatever happens during writing.
 
 A file is written beside its final path under a temporary name, and locked by its writer. The lock ends with the
 process, so that the next writer in the folder recognises and removes the leftovers of a killed one.

@@ -1,4 +1,4 @@
-"""Checks the numbers that objectives and tasks are made with."""
+"""Checks numeric arguments of objectives and tasks."""
 
 import math
 from numbers import Real
@@ -14,7 +14,7 @@ def check_number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> None:
-    """Refuse a number outside a range, NaN, infinity and what is no number.
+    """Refuse anything but a finite number within a range.
 
     Args:
         owner: the class that takes the argument, for the message.

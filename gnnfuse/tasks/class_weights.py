@@ -44,7 +44,7 @@ def checked_weights(weights: Iterable[float]) -> tuple[float, ...]:
     """The weights as plain numbers, which can be saved.
 
     Raises:
-        ValueError: something else than numbers, or a weight that is not above 0 and finite.
+        ValueError: not numbers, or a weight that is not above 0 and finite.
     """
     listed: object = weights
     try:

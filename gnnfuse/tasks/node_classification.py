@@ -104,7 +104,7 @@ class NodeClassification(Task):
             ValueError: the batch has none, or a sample has another number of nodes than of classes.
         """
         target = super().target_of(batch)
-        assert isinstance(target, Ragged)  # a `NodeTarget` gives nothing else
+        assert isinstance(target, Ragged)  # a `NodeTarget` returns nothing else
         nodes, given = batch.layout[self.of].offsets.diff(), target.offsets.diff()
         if bool((nodes != given).any()):
             place = int((nodes != given).nonzero()[0])

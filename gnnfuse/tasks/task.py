@@ -48,16 +48,16 @@ class Task(nn.Module, Saveable, ABC):
         model: fuses each graph into one vector.
         builder: turns samples into batches; its target encoding defines what the head predicts.
         head: turns fused vectors into outputs.
-        outputs: numbers per row of the outputs, for objectives that are made for some number; None to check nothing.
+        outputs: numbers per row of the outputs, compared with `Objective.outputs`; None skips this check.
         objectives: training minimises the sum of weight times value.
         judge: the objective that is logged, in training and validation alike, and compared between epochs. Objectives
             with smoothed labels or class weights change what is learned, and may rank a confident, correct epoch below
             another.
 
     Raises:
-        ValueError: no objectives, two of one name, one that needs a missing model output, another kind of target or
-            another number of outputs; something else than objectives; no `monitor`; a model that was made for another
-            builder (`FusionModel.check_fits`).
+        ValueError: no objectives, anything else among them, two of one name, or one that needs a missing model output,
+            another kind of target or another number of outputs; no `monitor`; a model that was made for another builder
+            (`FusionModel.check_fits`).
 
     Attributes:
         monitor: name of the metric for early stopping and model selection.
@@ -168,12 +168,12 @@ class Task(nn.Module, Saveable, ABC):
         """Outputs and encoded targets as input of the metrics; unchanged by default.
 
         Raises:
-            ValueError: samples have several rows each, which a task measures in its own way.
+            ValueError: samples have several rows each; a task for such targets overrides this.
         """
         if not isinstance(target, Tensor):
             kind = type(self).__name__
             raise ValueError(
-                f"{kind}: found a target of several rows per sample, expected {kind}.measured to take them"
+                f"{kind}: found a target of several rows per sample, expected {kind}.measured to handle them"
             )
         return outputs, target
 

@@ -119,7 +119,7 @@ def test_layers_take_their_options_from_a_partial() -> None:
 @pytest.mark.parametrize("name", ["type", "values", "float", "training", "forward"])
 def test_a_name_that_torch_modules_cannot_hold_is_refused_early(name: str) -> None:
     """A table's column may be called so; torch's own KeyError would come much later and name no node type."""
-    with pytest.raises(ValueError, match=f"TextTokens: name '{name}' is a word of torch's modules, give another name="):
+    with pytest.raises(ValueError, match=f"TextTokens: name '{name}' is reserved by torch, give another name="):
         GraphBuilder([TextTokens(signal=name)])
     builder = GraphBuilder([TextTokens(signal=name, name="a_text")])
     assert JointTransformer(builder.node_types, dim=8, depth=1)(builder([Sample({name: "a"})])).shape == (1, 8)
@@ -130,8 +130,8 @@ def test_a_name_that_torch_modules_cannot_hold_is_refused_early(name: str) -> No
     ("options", "message"),
     [
         ({"relations": [Window()]}, "found Window.* among the relations, expected builder.relations"),
-        ({"layer": "hgt"}, "found 'hgt' as layer, expected what makes one: the class, or a functools.partial of it"),
-        ({"layer": torch.nn.Linear(1, 1)}, "found a Linear object as layer, expected what makes one"),
+        ({"layer": "hgt"}, "found 'hgt' as layer, expected the class of a layer, or a functools.partial of it"),
+        ({"layer": torch.nn.Linear(1, 1)}, "found a Linear object as layer, expected the class of a layer"),
         ({"readout": MeanReadout}, r"MeanReadout'> as readout, expected a Readout object: MeanReadout\(...\)"),
         (
             {"readout": TypedReadout(8, ["text"])},

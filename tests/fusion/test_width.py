@@ -93,12 +93,12 @@ def test_the_heads_within_a_layer_divide_the_width() -> None:
 def test_what_has_a_size_of_its_own_is_named() -> None:
     builder = example_builder()
     message = (
-        r"found readout=AttentionReadout\(...\) of size 64, which cannot vary with the width, expected dim= in place"
+        r"found readout=AttentionReadout\(...\) of size 64, which cannot vary with the width, expected dim= instead"
     )
     with pytest.raises(ValueError, match=message):
         GraphFusion.of(builder, parameters=300_000, readout=AttentionReadout(64))
     layer = partial(PyGLayer, conv=partial(SAGEConv, (8, 8), 8))
-    with pytest.raises(ValueError, match=r"found none of dim=\d+ \(conv=SAGEConv.* fails on states of size"):
+    with pytest.raises(ValueError, match=r"found that dim=\d+ fails \(conv=SAGEConv.* fails on states of size"):
         GraphFusion.of(builder, depth=1, parameters=300_000, layer=layer)
     assert GraphFusion.of(builder, depth=1, parameters=300_000, readout=MeanReadout()).dim > 8
 

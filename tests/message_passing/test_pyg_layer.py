@@ -97,7 +97,7 @@ SHARED = SAGEConv(DIM, DIM)
 @pytest.mark.parametrize(
     ("conv", "options", "message"),
     [
-        (Centred, {}, "mixes samples along image-aligned-text: what it gives one sample depends on another"),
+        (Centred, {}, "mixes samples along image-aligned-text: its output for one sample depends on another"),
         (partial(GCNConv, DIM, DIM, cached=True), {"joined": True}, r"the same with and without edges .*cached=False"),
         (partial(TransformerConv, DIM, DIM, edge_dim=2), {}, "its edges carry no features: leave edge_dim= out"),
         (lambda: GINEConv(nn.Linear(DIM, DIM)), {}, "its edges carry no features: leave edge_dim= out"),
@@ -126,17 +126,17 @@ def test_a_relation_that_the_batch_lacks_says_nothing() -> None:
         (
             partial(SAGEConv, DIM, DIM + 1),
             WINDOW,
-            r"must give \[nodes, 6\] along text-window-text, found shape \(2, 7\)",
+            r"must return \[nodes, 6\] along text-window-text, found shape \(2, 7\)",
         ),
         (partial(SAGEConv, DIM + 1, DIM), WINDOW, "fails on states of size 6 along text-window-text: "),
         (partial(SAGEConv, DIM + 1, DIM), ALIGNED, "fails on states of size 6 along image-aligned-text: mat1 and mat2"),
-        (partial(GCNConv, DIM, DIM), ALIGNED, "along image-aligned-text; where it takes no pair, joined=True helps"),
+        (partial(GCNConv, DIM, DIM), ALIGNED, "along image-aligned-text; if it accepts no pair, pass joined=True"),
         (
             lambda: "a word",
             WINDOW,
-            "conv must make a torch.nn.Module, found 'a word'; expected what makes one when called",
+            "conv must make a torch.nn.Module, found 'a word'; expected a callable that makes one",
         ),
-        (SAGEConv, WINDOW, "cannot be called: .* expected what makes one when called, as partial"),
+        (SAGEConv, WINDOW, "cannot be called: .* expected a callable that makes one: partial"),
         (SAGEConv(8, 8), WINDOW, "conv: found a convolution, "),
         (lambda: nn.Identity(unused=1), WINDOW, "fails on states"),
     ],

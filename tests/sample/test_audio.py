@@ -209,7 +209,7 @@ def test_other_containers_are_whole_or_of_unknown_size(kind: str) -> None:
         (b"\0\0\0\x20ftypisom", r"an MPEG-4 file \(MP4, MOV\)"),
         (b"\xff\xf1\x50\x80", "an AAC recording"),
         (b"\x1a\x45\xdf\xa3", "a WebM or Matroska file"),
-        (b"\n<!doctype html>", "an HTML page, perhaps an error of a download"),
+        (b"\n<!doctype html>", "an HTML page, perhaps from a failed download"),
         (b"\x01\x02\x03\x04", "it begins with the bytes 01 02 03 04"),
     ],
 )

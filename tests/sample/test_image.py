@@ -71,7 +71,7 @@ def test_16_bits_are_read_alike_from_arrays_and_pillow() -> None:
     pixels = np.array([[0, 1000], [40_000, 65_535]], dtype=np.uint16)
     torch.testing.assert_close(read(pixels), read(Image.fromarray(pixels)), rtol=0, atol=0)
     torch.testing.assert_close(read(torch.from_numpy(pixels)), read(pixels), rtol=0, atol=0)
-    with pytest.warns(UserWarning, match="found uint16 pixels of at most 255, .* convert pictures of 8 bits to uint8"):
+    with pytest.warns(UserWarning, match="found uint16 pixels of at most 255, .* convert 8-bit pictures to uint8"):
         assert float(read(np.full((2, 2), 255, dtype=np.uint16)).max()) == pytest.approx(255 / 65_535)
 
 

@@ -110,8 +110,16 @@ def test_a_detection_network_of_torchvision() -> None:
         ("bytes", {"dim": BILLION}, "found 1,000,000,000 in object.arguments.dim, more than all the weights"),
         ("text", {"vocab_size": 10**12}, "describes a model with far more memory than its weights have"),
         ("text", {"intermediate_size": BILLION}, "describes a model with far more memory than its weights have"),
-        ("text", {"hidden_act": "nonsense"}, "makes no 'bert' model of its configuration (KeyError: 'nonsense')"),
-        ("text", {"hidden_size": -8}, "makes no 'bert' model of its configuration (RuntimeError: Trying to create"),
+        (
+            "text",
+            {"hidden_act": "nonsense"},
+            "cannot make a 'bert' model from its configuration (KeyError: 'nonsense')",
+        ),
+        (
+            "text",
+            {"hidden_size": -8},
+            "cannot make a 'bert' model from its configuration (RuntimeError: Trying to create",
+        ),
         ("text", {"model_type": None}, "found no model_type in the configuration"),
         ("bytes", {"dim": "eight"}, "JointTransformer cannot be built from the arguments"),
         ("bytes", {"dim": -8}, "dim must be at least 1, found -8"),

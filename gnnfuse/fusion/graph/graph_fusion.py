@@ -148,7 +148,7 @@ def _check_kinds(relations: Sequence[object], layer: object, readout: object, di
             )
     if not callable(layer) or isinstance(layer, nn.Module):
         found = f"a {type(layer).__name__} object" if isinstance(layer, nn.Module) else repr(layer)
-        raise ValueError(f"found {found} as layer, expected what makes one: the class, or a functools.partial of it")
+        raise ValueError(f"found {found} as layer, expected the class of a layer, or a functools.partial of it")
     if readout is not None and not isinstance(readout, Readout):
         hint = f": {readout.__name__}(...)" if isinstance(readout, type) else ""
         raise ValueError(f"found {readout!r} as readout, expected a Readout object{hint}")

@@ -280,6 +280,6 @@ def _check_companion(companion: Mapping[str, Any], node_types: list[str], num_gr
     fits = isinstance(companion["present"], Tensor) and all(len(row) == num_graphs for row in rows)
     if not fits or set(companion["shape"]) != set(node_types) or not all(isinstance(i, str) for i in companion["ids"]):
         raise ValueError(
-            f"data.{COMPANION}: found notes on {num_graphs} samples of types {sorted(companion['shape'])} that do not "
-            f"fit data of types {sorted(node_types)}; delete data.{COMPANION} to read the rest without them"
+            f"data.{COMPANION}: found records of types {sorted(companion['shape'])} that do not fit {num_graphs} "
+            f"graphs of types {sorted(node_types)}; delete data.{COMPANION} to read the rest without them"
         )

@@ -12,9 +12,9 @@ from gnnfuse.graph.pyg.read_graph import NODE, PygGraph
 def targets_of(graphs: Sequence[PygGraph]) -> list[object]:
     """The target of each graph; None for a graph without `y`.
 
-    What `y` is the label of is decided for the data set, not for each graph. The `y` of a `Data` belongs to nodes if it
-    has one entry per node in every graph, and not all graphs have a single node. A node's labels stay a list even if
-    there is one node; a graph's are a number, or a list of several.
+    Whether `y` labels graphs or nodes is decided for the data set, not for each graph. The `y` of a `Data` belongs to
+    nodes if it has one entry per node in every graph, and not all graphs have a single node. Labels of nodes are a
+    list, even for one node; the label of a graph is a number, or a list of several.
 
     Raises:
         ValueError: `y` of two node types, or of a node type and of the graph; labels of nodes that are not one per
@@ -47,7 +47,7 @@ def _named(of: str | None) -> str:
 
 
 def _plain(y: object) -> object:
-    """Numbers as a tensor; a list of anything else, a name and None stay."""
+    """Numbers as a tensor; a list of anything else, a name or None unchanged."""
     if isinstance(y, Tensor | str) or y is None:
         return y
     found = np.asarray(y)
@@ -68,7 +68,7 @@ def _one_per_node(graphs: Sequence[PygGraph], labels: Sequence[object]) -> bool:
 
 
 def _check_sizes(graphs: Sequence[PygGraph], labels: Sequence[object]) -> None:
-    """Refuse numbers whose count changes: neither a vector of each graph nor labels of nodes."""
+    """Refuse a `y` whose size varies: neither one vector per graph nor one label per node."""
     sizes = [(graph, y.numel()) for graph, y in zip(graphs, labels, strict=True) if isinstance(y, Tensor)]
     for graph, size in sizes:
         if size != sizes[0][1]:
@@ -79,7 +79,7 @@ def _check_sizes(graphs: Sequence[PygGraph], labels: Sequence[object]) -> None:
 
 
 def _of_graph(label: object) -> object:
-    """A number, or a list of several; what is no number stays."""
+    """A number, or a list of several; anything else unchanged."""
     if not isinstance(label, Tensor):
         return label
     return label.item() if label.numel() == 1 else (label.squeeze(0) if label.ndim > 1 else label).tolist()

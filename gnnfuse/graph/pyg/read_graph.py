@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data, HeteroData
 
 NODE, EDGE = "node", "edge"  # the types of a `Data`, which has one of each
-NUMBERS = ("x", "pos", "time")  # what is read of nodes; may also be an array or nested lists
-CARRIED = ("edge_weight", "edge_attr")  # likewise, of edges
+NUMBERS = ("x", "pos", "time")  # attributes of nodes that are read: tensors, arrays or nested lists
+CARRIED = ("edge_weight", "edge_attr")  # likewise, attributes of edges
 READ = {*NUMBERS, *CARRIED, "y", "edge_index", "num_nodes", "batch", "ptr"}
 Ends = tuple[str, str, str]
 
@@ -24,7 +24,7 @@ class PygGraph(NamedTuple):
     """One graph of a data set.
 
     Args:
-        place: its number in the data set, by which messages name it.
+        place: its index in the data set, which names it in messages.
         nodes: node type -> "x", "pos", "time" -> tensor `[nodes, ...]`; a type without nodes is left out.
         labels: node type -> `y`; under None that of the graph (of a `Data`: of its graph or of its nodes).
         edges: edge type -> "edge_index" `[2, edges]`, "edge_weight" `[edges]`, "edge_attr" `[edges, ...]` -> tensor.
@@ -121,7 +121,7 @@ def _tensor(place: int, name: str, what: str, value: object) -> Tensor:
 
 
 def _check_ends(graph: PygGraph) -> None:
-    """Refuse edges of types without nodes, which no signal could bring along."""
+    """Refuse edges at node types without nodes: such a type is a missing signal, which cannot carry edges."""
     for ends, held in graph.edges.items():
         number = held["edge_index"].shape[1]
         bare = [name for name in (ends[0], ends[2]) if not graph.num_nodes(name)]

@@ -26,8 +26,8 @@ def samples_of(
     Every node type is a signal, `Features` of its `x` (a column if it is `[nodes]`), with positions if all graphs have
     `pos` and times if all have `time` (`[nodes, 2]`). A type without nodes in a graph is a missing signal. Every edge
     type is a `GivenEdges` with its name, put between the names of its ends if two edge types share a name, with
-    features if all graphs have its `edge_attr` and weights if all have its `edge_weight`. Tensors, arrays and nested
-    lists count alike.
+    features if all graphs have its `edge_attr` and weights if all have its `edge_weight`. Attributes may be
+    tensors, arrays or nested lists.
 
     The target is the graph's `y` (a number, or a list of several), or the `y` of one node type as a list of one label
     per node. The `y` of a `Data` belongs to its nodes if every graph has as many entries as nodes, and not all graphs
@@ -42,7 +42,8 @@ def samples_of(
             that is neither of graphs nor of the nodes of one type. Names the graph.
 
     Warns:
-        UserWarning: attributes that are not read, or `pos` or `edge_attr` that only some graphs have.
+        UserWarning: attributes that are not read, or `pos`, `time`, `edge_attr` or `edge_weight` that only some graphs
+            have.
 
     Example:
         >>> import torch
@@ -72,7 +73,7 @@ def samples_of(
 
 
 def _each(dataset: "Iterable[HeteroData | Data] | HeteroData | Data") -> "Iterator[HeteroData | Data]":
-    """The graphs of a data set, of a batch, or of batches such as a loader gives; a single graph itself."""
+    """The graphs of a data set, of a batch, of the batches of a loader, or a single graph itself."""
     from torch_geometric.data import Batch, Data, HeteroData
 
     if not isinstance(dataset, Iterable):

@@ -29,7 +29,7 @@ class CachedNodes(NodeType):
     The nodes are the same, their values are the backbone's features `[nodes, width]`, and the encoder is only the
     projection. A signal is looked up by its content, which is hashed at every read, and by the encoder's fingerprint
     (weights, arguments, versions of the libraries), so features from other bytes or another encoder are never used. An
-    unreadable signal is an error here as it is without a cache.
+    unreadable signal is an error, as without a cache.
 
     A trained model needs the cache to predict; `gnnfuse.saving.uncached` turns it into one that runs the encoder.
 
@@ -60,10 +60,12 @@ class CachedNodes(NodeType):
         if self.dtype not in get_args(StoredType):
             raise ValueError(f"node type {self.name!r}: dtype {self.dtype!r}, expected one of {get_args(StoredType)}")
         if not self.of.frozen:
-            raise ValueError(f"node type {self.name!r}: features of an encoder that is trained change, expected frozen")
+            raise ValueError(
+                f"node type {self.name!r}: found a trained encoder, expected frozen features, which do not change"
+            )
         if self.of.augments:
             raise ValueError(
-                f"node type {self.name!r}: found augmentation, which features that are cached cannot follow"
+                f"node type {self.name!r}: found augmentation, which cached features cannot reflect, expected none"
             )
         if not self.fingerprint and not weights_are_to_follow():
             object.__setattr__(self, "fingerprint", self.of.fingerprint())
@@ -103,8 +105,8 @@ class CachedNodes(NodeType):
         if not row.readable:
             self.of.nodes(sample)  # raises if it is unreadable
             raise CacheError(
-                f"sample {sample.id!r}, signal {self.signal!r}: it could not be read when the cache was made and can "
-                f"be now; try again: {self.command}"
+                f"sample {sample.id!r}, signal {self.signal!r}: it was unreadable when the cache was made, but is "
+                f"readable now; make its features with: {self.command}"
             )
         return self._nodes(row)
 

@@ -51,7 +51,7 @@ class FeatureFolder:
 
     def damaged(self, path: Path, found: str) -> CacheError:
         """The error for a file that was changed since it was written."""
-        return CacheError(f"{path}: {found}; what is damaged is made again by: {self.command}")
+        return CacheError(f"{path}: {found}; replace damaged files with: {self.command}")
 
     def read_manifest(self) -> Manifest:
         """Read the manifest.
@@ -69,7 +69,7 @@ class FeatureFolder:
             shards = {name: (int(size), int(rows)) for name, (size, rows) in found["shards"].items()}
         except FileNotFoundError as error:
             what = self._nothing()
-            raise CacheError(f"cache {str(self.cache)!r}: {what}; make them, or go on, with: {self.command}") from error
+            raise CacheError(f"cache {str(self.cache)!r}: {what}; make or finish them with: {self.command}") from error
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise self.damaged(path, f"found no list of a cache's files ({error!r})") from error
         except CacheError:
@@ -87,7 +87,7 @@ class FeatureFolder:
         other = [path for path in lists if path.parent.name.startswith(self.fingerprint)]
         if other:
             return f"found no features of this encoder as {self.dtype}, only as {other[0].parent.name.split('-')[1]}"
-        held = f" (there are those of {len(lists)} others, of other weights, arguments or versions)" if lists else ""
+        held = f" (but of {len(lists)} with other weights, arguments or versions)" if lists else ""
         return f"found no features of this encoder{held}"
 
     def write_manifest(self, manifest: Manifest, encoder: Mapping[str, object]) -> None:

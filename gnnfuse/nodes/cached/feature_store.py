@@ -35,7 +35,7 @@ class FeatureStore:
         return len(self._index)
 
     def find(self, key: bytes) -> StoredFeatures | None:
-        """The entry for a content; None if there is none.
+        """The entry for a content; None if it has no entry.
 
         Raises:
             CacheError: it is damaged.

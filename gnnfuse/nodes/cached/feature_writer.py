@@ -159,4 +159,4 @@ def _lock(place: FeatureFolder, wait: bool) -> Callable[[], None] | None:
     try:
         return lock(path, wait=wait)
     except BlockingIOError as error:
-        raise CacheError(f"{place.folder}: another process is writing there, let it end first") from error
+        raise CacheError(f"{place.folder}: another process is writing there, wait until it has finished") from error

@@ -142,5 +142,5 @@ def _whisper(model: str, config: Mapping[str, Any], extractor: Mapping[str, Any]
 def _check_extractor(model: str, found: tuple[int, int], expected: tuple[int, int]) -> None:
     if not all(map(math.isclose, found, expected)):
         raise ValueError(
-            f"{model}: its feature extractor makes a length and bands of {found}, its network takes {expected}"
+            f"{model}: its feature extractor outputs (length, bands) {found}, expected {expected} as its network takes"
         )

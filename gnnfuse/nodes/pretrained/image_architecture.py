@@ -113,7 +113,7 @@ def _fixed_size(name: str, settings: Any, size: tuple[int, int] | None) -> tuple
     if size is not None:
         return size
     if settings is None:
-        raise ValueError(f"torchvision names no size for {name!r}, whose pictures must have one: pass size=")
+        raise ValueError(f"torchvision names no size for {name!r}, which needs pictures of one size: pass size=")
     return settings.crop_size[0], settings.crop_size[0]
 
 
@@ -205,7 +205,7 @@ def _patches(states: Callable[[tuple[int, int]], Tensor], size: tuple[int, int],
         patches, resizes = math.isqrt(tokens) ** 2, False
     stride = math.isqrt(height * width // max(1, patches))
     if stride == 0 or (height // stride) * (width // stride) != patches:
-        raise ValueError(f"{model}: its {tokens} states for a picture of {height} x {width} pixels are no grid")
+        raise ValueError(f"{model}: its {tokens} states for a picture of {height} x {width} pixels do not form a grid")
     return stride, tokens - patches, resizes
 
 

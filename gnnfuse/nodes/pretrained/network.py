@@ -28,7 +28,7 @@ class Network(ABC):
 
     @abstractmethod
     def smallest(self) -> tuple[Tensor, ...]:
-        """The module's smallest input, for finding out which parameters its output depends on."""
+        """The smallest input of the module, used to find the parameters that its output depends on."""
 
     @abstractmethod
     def module(self) -> nn.Module:
@@ -81,7 +81,7 @@ def missing_weights(what: str, command: str, error: Exception) -> FileNotFoundEr
     """The common error for weights that are neither local nor reachable."""
     reason = str(error).strip().split("\n")[0]
     return FileNotFoundError(
-        f"found no {what} in the cache and could not fetch them ({reason}); fetch them where there is a network with: "
+        f"found no {what} in the cache and could not fetch them ({reason}); with network access, fetch them by: "
         f"{command}"
     )
 
@@ -113,9 +113,9 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor], known: frozen
     """Load the weights of a larger network that the module needs.
 
     Args:
-        module: the part of the network that is used.
+        module: the used layers of the network.
         weights: tensors by name.
-        known: names in the whole network; weights of its other parts, such as the classifier, are ignored.
+        known: names in the whole network; weights of its other layers, such as the classifier, are ignored.
         where: names the weights in the message.
 
     Raises:

@@ -154,7 +154,7 @@ def refuse_to_fetch(name: str, entry: str) -> None:
         ValueError: a saved model is being built; names the node type and the entry of its config.
     """
     if weights_are_to_follow():
-        raise ValueError(f"node type {name!r}: found no {entry} in the saved model, expected it there whole")
+        raise ValueError(f"node type {name!r}: found no {entry} in the saved model, expected a complete one")
 
 
 def _plain(value: object) -> object:

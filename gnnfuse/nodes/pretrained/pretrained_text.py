@@ -147,8 +147,8 @@ class PretrainedText(PretrainedNodes):
         known = getattr(self.network, "config", {}).get("vocab_size")
         if known is not None and ids and max(ids) >= known:
             raise ValueError(
-                f"node type {self.name!r}: its tokenizer gives the token id {max(ids)}, which {self.model} with a "
-                f"vocab_size of {known} does not know; expected the model's own tokenizer"
+                f"node type {self.name!r}: its tokenizer returns the token id {max(ids)}, which {self.model} with a "
+                f"vocab_size of {known} lacks; expected the model's own tokenizer"
             )
 
     def content(self, sample: Sample) -> bytes | None:

@@ -21,7 +21,7 @@ class SpectrogramNetwork(TransformersNetwork):
         extractor: the feature extractor's configuration, with its class as "feature_extractor_type".
         width: size of its states.
         samples: fixed length of the waveform.
-        prefix: leading states that stand for the whole.
+        prefix: number of leading states that summarise the whole input.
         bands: states per time step, one for each frequency range, to be averaged.
     """
 

@@ -11,7 +11,7 @@ from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.transformers_library import make_config, make_model, read_config
 from gnnfuse.nodes.pretrained.transformers_network import TransformersTextNetwork
 
-# Model types for which a test shows that a text's states are the same in a padded batch as alone.
+# Model types for which a test shows that padding and masking do not change a text's states.
 EXACT_UNDER_A_MASK = ("bert", "distilbert", "electra", "gpt2", "roberta", "t5")
 
 

@@ -19,8 +19,8 @@ class TextBackbone(Backbone):
         width: features per node.
         before: special tokens before every text, which the network sees but which are no nodes.
         after: those after every text.
-        padded: texts of different lengths are run together under a mask, with which this network is known to be exact;
-            otherwise only texts of equal length are.
+        padded: texts of different lengths are padded and run together; only for networks whose states are known not to
+            change. Otherwise, only texts of equal length are run together.
         max_nodes: if tokens share nodes (`pooled_runs`), most nodes per text; None if each has its own.
     """
 

@@ -116,7 +116,7 @@ def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     from torchvision.models import get_model, get_model_builder
 
     if "weights_backbone" in inspect.signature(get_model_builder(name)).parameters:
-        raise ValueError(f"torchvision's {name!r} is no classification network, and would fetch one of its own")
+        raise ValueError(f"torchvision's {name!r} is no classification network, and would fetch a backbone of its own")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # from GoogLeNet and Inception, about weight initialisation
         network: nn.Module = get_model(name, weights=None, **arguments)
@@ -133,7 +133,7 @@ def extract(whole: nn.Module) -> nn.Module:
 
     kind = type(whole).__name__
     if kind not in LAST_MAP:
-        raise ValueError(f"torchvision's {kind} has no known map of features; known: {', '.join(LAST_MAP)}")
+        raise ValueError(f"torchvision's {kind} has no known feature map; known: {', '.join(LAST_MAP)}")
     features: nn.Module = create_feature_extractor(
         whole, return_nodes={LAST_MAP[kind]: "features"}, suppress_diff_warning=True
     )

@@ -11,7 +11,7 @@ from torch import nn
 from gnnfuse.nodes.pretrained.network import missing_weights
 
 UNUSED = ("id2label", "label2id", "transformers_version", "architectures", "_name_or_path", "dtype", "torch_dtype")
-# Masking needs recordings longer than its masks and draws from NumPy's global generator; caches are for generating.
+# Masking needs recordings longer than its masks and draws from NumPy's global generator; caches serve generation only.
 CHANGED: Mapping[str, Any] = {"apply_spec_augment": False, "use_cache": False}
 
 
@@ -51,18 +51,18 @@ def make_config(described: Mapping[str, Any]) -> Any:
         names = ", ".join(described)
         raise ValueError(f"found no model_type in the configuration of a transformers model, only {names}")
     if kind not in CONFIG_MAPPING:
-        raise ValueError(f"transformers knows no model type {kind!r}, which this model is; a newer version may")
+        raise ValueError(f"transformers does not know this model's type, {kind!r}; a newer version may")
     try:
         return CONFIG_MAPPING[kind].from_dict(dict(described))
     except Exception as error:  # its own validation, or any other error
-        raise ValueError(f"transformers takes no such configuration of a {kind!r} model: {error}") from error
+        raise ValueError(f"transformers rejects this configuration of a {kind!r} model: {error}") from error
 
 
 def make_model(described: Mapping[str, Any]) -> Any:
     """The model with random weights; for an encoder-decoder model, the encoder.
 
     Raises:
-        ValueError: as `make_config`, or transformers makes no model from the configuration.
+        ValueError: as `make_config`, or transformers cannot make a model from the configuration.
     """
     from transformers import AutoModel
 
@@ -73,7 +73,7 @@ def make_model(described: Mapping[str, Any]) -> Any:
     except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ZeroDivisionError) as error:
         kind = described["model_type"]
         raise ValueError(
-            f"transformers makes no {kind!r} model of its configuration ({type(error).__name__}: {error})"
+            f"transformers cannot make a {kind!r} model from its configuration ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -154,8 +154,8 @@ def _is_path(model: str) -> bool:
 def _leave_file(model: nn.Module) -> None:
     """Copy a model's weights into its own memory: transformers maps the weights' file, at arbitrary addresses.
 
-    Matrix products sum in an order that depends on addresses, so the same weights elsewhere gave other last bits;
-    and overwriting the file would have changed a running model.
+    The summation order of matrix products depends on addresses, so the same weights at other addresses gave results
+    with other last bits; and overwriting the file would have changed a running model.
     """
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()

@@ -163,7 +163,7 @@ class TransformersTextNetwork(TransformersNetwork):
         return (torch.zeros(1, 2, dtype=torch.int64),)
 
     def used(self, module: nn.Module) -> list[nn.Parameter]:
-        """The used parameters, with real computation: decoders read numbers to make their masks."""
+        """The used parameters, found by real computation: decoders read tensor values to make their masks."""
         return used_parameters(module, lambda shadow: shadow(*self.smallest()), compute=True)
 
 

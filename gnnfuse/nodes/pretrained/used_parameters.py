@@ -15,7 +15,7 @@ def used_parameters(
     Args:
         module: the network.
         output: calls a given module on a small input.
-        compute: the module reads numbers; otherwise shapes suffice, and nothing is computed.
+        compute: the module reads tensor values and must really run; otherwise only shapes are propagated.
 
     Example:
         >>> pair = nn.ModuleList([nn.Linear(2, 3), nn.Linear(2, 3)])

@@ -22,7 +22,7 @@ Score = Literal["dot", "additive"]
 
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SIXTEEN_BIT = (torch.float16, torch.bfloat16)
-CHECK_THEMSELVES = ("numba", "triton")  # operators that look at the indices when they run, compiled or not
+CHECK_THEMSELVES = ("numba", "triton")  # operators that check the indices when they run, compiled or not
 
 
 @overload
@@ -188,7 +188,7 @@ def graph_attention(
     if chosen not in CHECK_THEMSELVES and not torch.compiler.is_compiling():
         check_indices(edges, nodes=query.shape[0], rows=key.shape[0], relations=relations)
     out, weights = graph_attention_triton(inputs) if chosen == "triton" else run(inputs, chosen)
-    # Weights of their own: those that the backward pass reads must not change with what a caller does to them.
+    # A copy: the caller may change the weights in place, and the backward pass reads the original.
     return (out, weights.detach().to(query.dtype, copy=True)) if return_weights else out
 
 
@@ -224,13 +224,13 @@ def choose(impl: Impl, device: torch.device, dtype: torch.dtype = torch.float32)
 
 
 def check_finite(name: str, number: float | None) -> None:
-    """Raise ValueError for an infinite number or NaN; None will become a number."""
+    """Raise ValueError for an infinite number or NaN; None stands for a default."""
     if number is not None and not -math.inf < number < math.inf:
         raise ValueError(f"{name} must be finite, found {number}")
 
 
 def seed_tensor(seed: int | Tensor | None, device: torch.device) -> Tensor:
-    """The seed as int64 `[1]` on the device; drawn there if None, which waits for no device."""
+    """The seed as int64 `[1]` on the device; if None, drawn there without synchronising."""
     if seed is None:
         return torch.randint(2**63 - 1, (1,), device=device)
     if isinstance(seed, Tensor):
@@ -244,7 +244,7 @@ def seed_tensor(seed: int | Tensor | None, device: torch.device) -> Tensor:
 
 
 def in_autocast(*states: Tensor) -> tuple[Tensor, ...]:
-    """States of several dtypes, as autocast makes them, in its own; float64 is left alone, and so is one dtype."""
+    """States of several dtypes, as autocast leaves them, in its dtype; unchanged if one is float64 or all are alike."""
     kind, given = states[0].device.type, {state.dtype for state in states}
     mixed = len(given) > 1 and torch.float64 not in given
     if not mixed or kind == "meta" or not torch.is_autocast_enabled(kind):
@@ -263,7 +263,7 @@ def check_states(query: Tensor, key: Tensor, value: Tensor) -> None:
         check_tensor(name, tensor, query.device)
     heads, head_dim = query.shape[1:]
     if head_dim == 0:
-        raise ValueError("query must have a head_dim of 1 at least, found 0")
+        raise ValueError("query must have a head_dim of at least 1, found 0")
     if key.shape[1:] != query.shape[1:]:
         raise ValueError(f"key must be [rows, {heads}, {head_dim}] as query, found shape {tuple(key.shape)}")
     if value.shape[:2] != key.shape[:2]:
@@ -275,7 +275,7 @@ def check_score(score: str, score_weight: Tensor | None) -> None:
     if score not in ("dot", "additive"):
         raise ValueError(f"score must be 'dot' or 'additive', found {score!r}")
     if (score == "additive") != (score_weight is not None):
-        raise ValueError(f"score_weight goes with score='additive' and is needed there, found score={score!r}")
+        raise ValueError(f"score_weight is for score='additive', which needs it; found score={score!r}")
 
 
 def check_tables(query: Tensor, tables: dict[str, Tensor | None]) -> int | None:
@@ -315,11 +315,11 @@ def check_graphs(query: Tensor, graph_id: Tensor | None, num_graphs: int | None)
     """The number of graphs, 1 without graph_id.
 
     Raises:
-        ValueError: graph_id has not one number per node, or num_graphs is needed or cannot be.
+        ValueError: graph_id is not one number per node, or num_graphs is missing or impossible.
     """
     if graph_id is None:
         if num_graphs not in (None, 1):
-            raise ValueError(f"num_graphs={num_graphs} needs graph_id, which says where each node belongs; found None")
+            raise ValueError(f"num_graphs={num_graphs} needs graph_id, which holds the graph of each node; found None")
         return 1
     nodes = query.shape[0]
     if graph_id.dtype != torch.int64 or graph_id.shape != (nodes,):

@@ -1,19 +1,19 @@
-"""When `graph_attention(impl="auto")` computes all pairs of a graph's nodes rather than its edges alone."""
+"""Decides when `graph_attention(impl="auto")` computes all pairs of a graph's nodes rather than its edges alone."""
 
 import torch
 
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
-DENSE_FROM = 0.75  # edges per pair of one graph's node and row; README.md has what was measured
+DENSE_FROM = 0.75  # edges per pair of one graph's node and row; README.md has the measurements
 DENSE_NODES = 256  # nodes per graph, on average: smaller matrices gain too little
 
 
 def nearly_complete(inputs: AttentionInputs) -> bool:
-    """Whether so many pairs have an edge that "dense" is the fastest here.
+    """Whether enough pairs have an edge for "dense" to be the fastest implementation.
 
-    On the CPU alone, for the dot product; not for torch.export, as a program would refuse the sizes for which the
-    answer is another. Under torch.compile only shapes are looked at, as if all graphs were of one size; `dense` then
-    takes them whatever their sizes are.
+    Only on the CPU and for the dot product; never for torch.export, as the exported program would refuse sizes for
+    which the choice differs. Under torch.compile only shapes are read, as if all graphs had one size; `dense` then
+    accepts any sizes.
     """
     if torch.compiler.is_exporting():
         return False

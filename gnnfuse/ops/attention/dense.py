@@ -1,7 +1,7 @@
 """`graph_attention` over nearly complete graphs: all pairs of a graph's nodes and rows, edge or not.
 
-One operator to PyTorch, as its shapes inside follow from the data. It goes over pieces of the graphs whose matrices
-stay in a cache, and its backward pass computes the weights again.
+A single operator for PyTorch, because its inner shapes depend on the data. It works on pieces of graphs whose matrices
+fit in the cache, and its backward pass recomputes the weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from gnnfuse.ops.attention.dense_pieces import DensePiece, Pieces
 from gnnfuse.ops.attention.dropout import kept
 from gnnfuse.ops.attention.inputs import AttentionInputs
 
-PIECE_NUMBERS = 2**19  # of all heads; 2 MiB in float32
+PIECE_NUMBERS = 2**19  # in a piece's matrices of all heads; 2 MiB in float32
 
 
 def graph_attention_dense(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
@@ -43,7 +43,7 @@ class PairNumbers:
         relation_bias: `[relations, heads]` or None.
         relation_gate: `[relations, heads]` or None.
         edge_gate: `[edges, heads]` or None.
-        stays: `[edges, heads]`, what dropout multiplies the weights with, or None.
+        stays: `[edges, heads]`, dropout's factor on the weights, or None.
     """
 
     def __init__(
@@ -63,14 +63,14 @@ class PairNumbers:
         self.grads = [None if table is None else torch.zeros_like(table) for table in tables]
 
     def relations(self, piece: DensePiece) -> Tensor:
-        """`[pairs]`: the relation of each pair's edge, the number after the last where there is none."""
+        """`[pairs]`: the relation of each pair's edge; for a pair without an edge, the number of relations."""
         tables = [table for table in (self.bias, self.gate) if table is not None]
         if not tables:
             return self.relation[:0]
         return piece.place(self.relation[:, None], tables[0].shape[1] - 1).flatten()
 
     def read(self, piece: DensePiece, relations: Tensor, like: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Bias and factor `[heads or 1, nodes, rows]`; a factor of None is 1. They are the reader's to change."""
+        """Bias and factor `[heads or 1, nodes, rows]`; a factor of None is 1. The caller may change them."""
         of_relation, gate = (
             None if table is None else table.index_select(1, relations).view(-1, *piece.shape)
             for table in (self.bias, self.gate)
@@ -83,7 +83,7 @@ class PairNumbers:
         return bias, combined(gate, of_edge, torch.mul)
 
     def collect(self, piece: DensePiece, relations: Tensor, grad_bias: Tensor, grad_factor: Tensor | None) -> None:
-        """Add the gradients `[heads, nodes, rows]` of what `read` gave to those of the tables."""
+        """Add the gradients `[heads, nodes, rows]` of the results of `read` to those of the tables."""
         of_edge, of_bias, of_gate, of_edge_gate = self.grads
         if of_edge is not None:
             of_edge[piece.edge] = piece.take(grad_bias)
@@ -100,36 +100,36 @@ class PairNumbers:
 
 
 def with_row(table: Tensor, fill: float) -> Tensor:
-    """`[relations, heads]` as `[heads, relations + 1]`: one more, for pairs without an edge."""
+    """`[relations, heads]` as `[heads, relations + 1]`, with one column more for pairs without an edge."""
     return torch.cat([table, table.new_full((1, table.shape[1]), fill)]).T.contiguous()
 
 
 def combined(one: Tensor | None, other: Tensor | None, operation: Callable[[Tensor, Tensor], Tensor]) -> Tensor | None:
-    """The operation on both where both are given, else the one that is."""
+    """The operation's result on both; if one is None, the other."""
     if one is None or other is None:
         return other if one is None else one
     return operation(one, other)
 
 
 def sum_by_relation(numbers: Tensor, relation: Tensor, relations: int) -> Tensor:
-    """`[heads, nodes, rows]` added up to `[relations, heads]` as a matrix product: rounds less than one by one.
+    """`[heads, nodes, rows]` summed to `[relations, heads]` by a matrix product, which rounds less than adding singly.
 
-    A pair without an edge, whose relation is the number after the last, is left out.
+    A pair without an edge, whose relation is `relations`, is left out.
     """
     names = torch.arange(relations, dtype=relation.dtype, device=relation.device)[:, None]
     return (relation == names).to(numbers.dtype) @ numbers.flatten(1).T
 
 
 def softmax(query: Tensor, key: Tensor, bias: Tensor) -> Tensor:
-    """Of query . key + bias over the last axis; `bias` is changed.
+    """The softmax of query . key + bias over the last axis; overwrites `bias`.
 
-    Zeros, not NaN, where every bias is -inf: at nodes that read nothing.
+    Nodes that read nothing (every bias is -inf) get zeros, not NaN.
     """
     score = bias.baddbmm_(query, key.mT) if len(bias) == len(query) else (query @ key.mT).add_(bias)
     weight: Tensor = score.softmax(-1)
     silent = weight[..., 0].isnan()
     if bool(silent.any()):
-        silent &= (score == -torch.inf).all(-1)  # what is left is NaN by its inputs, and stays so
+        silent &= (score == -torch.inf).all(-1)  # other NaN come from the inputs and stay
         weight.masked_fill_(silent[..., None], 0)
     return weight
 
@@ -170,7 +170,7 @@ def forward(
     dropout: float,
     wants_weights: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The output, and the softmax weights `[edges, heads]` if wanted, else none.
+    """The output, and the softmax weights `[edges, heads]` if wanted, else an empty tensor.
 
     Arguments are named as in `AttentionInputs`; `edges` are offsets, src, relation, transpose.offsets, transpose.dst.
     """
@@ -257,7 +257,7 @@ def backward_fake(grad_out: Tensor, *others: Any) -> list[Tensor]:
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    """Nothing of the matrices' size is kept."""
+    """Save the inputs; nothing of the matrices' size is kept."""
     *tensors, edges, ctx.num_graphs, ctx.scale, ctx.dropout, _ = inputs
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(*tensors, *edges)
@@ -272,7 +272,7 @@ def call_backward(ctx: Any, grad_out: Tensor, _: Tensor | None) -> tuple[Any, ..
 
 
 def refuse_second_derivative(ctx: Any, *grads: Any) -> None:
-    """Raise where a gradient of a gradient is asked for."""
+    """Raise RuntimeError when a gradient of a gradient is requested."""
     raise RuntimeError("this graph_attention(impl='dense') has no second derivative; use impl='reference' for it")
 
 

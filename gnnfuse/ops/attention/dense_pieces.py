@@ -1,4 +1,4 @@
-"""Graphs cut into pieces whose matrices of all pairs are small."""
+"""Cuts graphs into pieces whose matrices of all pairs are small."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class DensePiece:
-    """Some nodes of one graph by all of its rows; both are counted graph by graph, as in `Pieces`.
+    """Some nodes of one graph times all of its rows; both are numbered graph by graph, as in `Pieces`.
 
     Args:
         nodes: which nodes.
         rows: which rows.
         edge: `[edges]`, the edges between them.
-        pair: `[edges]`, the place of each in the matrix `[nodes, rows * copies]`, where no other edge is.
-        copies: how often each row stands in the matrix: as often as edges join one node and one row.
+        pair: `[edges]`, each edge's own position in the flattened matrix `[nodes, rows * copies]`.
+        copies: columns per row in the matrix: the largest number of edges that join one node and one row.
     """
 
     nodes: slice
@@ -52,17 +52,17 @@ class DensePiece:
 
 
 class Pieces:
-    """The pieces of a batch; goes over them as often as wanted.
+    """The pieces of a batch; can be iterated over repeatedly.
 
     Args:
-        graph_id: `[nodes]`; None where all nodes are of one graph.
+        graph_id: `[nodes]`; None if all nodes belong to one graph.
         num_graphs: number of graphs.
         edges: offsets, src, relation, transpose.offsets and transpose.dst.
-        numbers: of pairs in a piece; it has one node at least.
+        numbers: most pairs in a piece, unless it has a single node.
 
     Attributes:
         nodes: `[nodes]`, the nodes graph by graph.
-        rows: `[rows]`, the rows likewise; a row is of the graph whose nodes it feeds.
+        rows: `[rows]`, the rows likewise; a row belongs to the graph whose nodes it feeds.
 
     Raises:
         ValueError: a graph_id is out of range.
@@ -75,7 +75,7 @@ class Pieces:
         low, high = (int(end) for end in graph_id.aminmax()) if len(graph_id) else (0, -1)
         if low < 0 or high >= num_graphs:
             raise ValueError(f"graph_id must lie in 0..{num_graphs - 1}, found {low}..{high}")
-        self.row_graph = graph_id.new_full((len(row_offsets) - 1,), num_graphs)  # of rows without edges
+        self.row_graph = graph_id.new_full((len(row_offsets) - 1,), num_graphs)  # the value for rows without edges
         feeding = row_offsets.diff() > 0
         self.row_graph[feeding] = graph_id[row_dst[row_offsets[:-1][feeding]]]
         self.nodes, self.node_bounds = sort(graph_id, num_graphs)
@@ -131,7 +131,7 @@ def sort(graph: Tensor, num_graphs: int) -> tuple[Tensor, list[tuple[int, int]]]
 
 
 def rank_within(group: Tensor) -> Tensor:
-    """Each item's number among the items of its group, in their order."""
+    """Each item's position among the items of its group."""
     order = torch.argsort(group, stable=True)
     sorted_group = group[order]
     rank = torch.arange(len(group), device=group.device) - torch.searchsorted(sorted_group, sorted_group)

@@ -1,4 +1,4 @@
-"""Which attention weights are dropped: a function of seed, edge and head alone, so that backward draws them again.
+"""Draws the dropped attention weights from seed, edge and head alone, so that backward can draw them again.
 
 Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3" (2011),
 https://doi.org/10.1145/2063384.2063405. Counter (edge, head // 4, 0, 0), key (low, high word of the seed); the weight

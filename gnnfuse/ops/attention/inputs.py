@@ -1,4 +1,4 @@
-"""What every implementation of `graph_attention` takes, checked and with its defaults filled in."""
+"""The arguments of every implementation of `graph_attention`, checked and with defaults filled in."""
 
 from typing import NamedTuple
 
@@ -24,9 +24,9 @@ class AttentionInputs(NamedTuple):
         scale: factor of the scores before the biases.
         negative_slope: of the additive score's leaky ReLU.
         dropout: probability of dropping a weight.
-        graph_id: int64 `[nodes]`, the graph of each node; None where all are one.
+        graph_id: int64 `[nodes]`, the graph of each node; None if there is one graph.
         num_graphs: number of graphs; 1 without graph_id.
-        return_weights: whether the weights are asked for; an implementation may give them anyway.
+        return_weights: whether the caller wants the weights; an implementation may return them anyway.
     """
 
     query: Tensor

@@ -91,7 +91,7 @@ def backward(
     weights: Tensor,
     needs: Sequence[bool],
 ) -> list[Tensor]:
-    """Gradients of the `Floats`; an empty one where `needs` says no."""
+    """Gradients of the `Floats`; an empty one where `needs` is False."""
     from gnnfuse.ops.attention import numba_launch
 
     inputs = joined(floats, seed, graph_id, edges, numbers)
@@ -132,7 +132,7 @@ def joined(
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    """Nothing of size E x dim: the backward pass reads keys and values again."""
+    """Save nothing of size E x dim: the backward pass reads keys and values again."""
     *tensors, edges, ctx.numbers = inputs
     weights = output[1]
     ctx.mark_non_differentiable(weights)

@@ -1,9 +1,8 @@
 """The fused kernels behind `graph_attention(impl="numba")`. The derivation is in README.md.
 
-Each kernel works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write apart from each other, so any
-number of threads gives the same bits. Arrays are flat unless a shape is named, query, key and value with the distance
-between their rows; tables are empty where they were not given. Indices and lengths are unsigned (numba_rows.py says
-why).
+Each kernel works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write to disjoint memory, so any
+number of threads gives the same bits. Arrays are flat unless a shape is stated; query, key and value come with the
+stride of their rows; tables that were not passed are empty. Indices and lengths are unsigned (see numba_rows.py).
 """
 # fmt: off
 
@@ -45,7 +44,7 @@ def attention_forward_kernel(
 ) -> None:
     """The weights, and the output of each piece, its highest scores and sums of exponentials.
 
-    With `has_scores`, `weights` enters as the scores.
+    With `has_scores`, `weights` holds the scores on entry.
     """
     words = np.empty(4, np.uint64)
     begin, end, width = chunks[first_chunk], chunks[last_chunk], heads * value_dim
@@ -100,7 +99,7 @@ def attention_backward_destination_kernel(
     grad: Floats, message: Floats, mean: Floats, grad_gate: Floats, grad_edge_gate: Floats, grad_edge_bias: Floats,
     grad_bias: Floats, grad_query: Floats,
 ) -> None:
-    """Per edge, `grad` of the unscaled scores and `message`, what its value is multiplied by; `grad_query` per piece.
+    """Per edge, `grad` of the unscaled scores and `message`, the factor on its value; `grad_query` per piece.
 
     A row's mean gradient of the weights is needed before its scores' gradients. Where rows are cut into pieces, the
     kernel runs once before and once after the pieces' means are joined. `grad_gate` and `grad_bias` are per chunk,
@@ -155,8 +154,8 @@ def attention_backward_additive_kernel(
 ) -> None:
     """Gradients of the rows at one end of the edges and, per chunk, of the additive score's weight.
 
-    Query and key enter the score alike: by destination the own rows are queries, by source they are keys, and
-    `place` says where the edges stand in the forward order (empty: where they are).
+    Query and key enter the score alike: by destination a row is a query, by source a key. `place` holds the edges'
+    positions in the forward order (empty: their own).
     """
     width = heads * dim
     for chunk in range(first_chunk, last_chunk):

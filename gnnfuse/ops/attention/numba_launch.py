@@ -1,4 +1,4 @@
-"""The passes of `graph_attention(impl="numba")`: buffers are laid out, and kernels run over them."""
+"""The passes of `graph_attention(impl="numba")`: allocates buffers and runs kernels on them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ from gnnfuse.ops.attention.inputs import AttentionInputs
 from gnnfuse.ops.cpu.new_memory import new_memory
 from gnnfuse.ops.cpu.work import Work, alone_after_fork, cut, spread
 
-NOWHERE = np.empty(0, np.uint32)  # no list of places: every item stands at its own
+NOWHERE = np.empty(0, np.uint32)  # no list of positions: every item is at its own
 
 
 class Needs(NamedTuple):
-    """Which gradients are asked for."""
+    """Which gradients are needed."""
 
     query: bool
     key: bool
@@ -31,7 +31,7 @@ class Needs(NamedTuple):
 
 
 class FlatRows(NamedTuple):
-    """A tensor `[rows, heads, dim]` as the kernels read it: flat, with the distance between rows."""
+    """A tensor `[rows, heads, dim]` as the kernels read it: flat, with the stride of its rows."""
 
     flat: NDArray[Any]
     stride: np.uint64
@@ -40,7 +40,7 @@ class FlatRows(NamedTuple):
 
 
 def by_destination(inputs: AttentionInputs) -> Work:
-    """The work on the nodes, graph by graph where it is known: a graph's keys and values stay in the cache."""
+    """The work on the nodes, graph by graph if graphs are known, so that their keys and values stay in the cache."""
     return cut(inputs.edges.offsets, group=None if inputs.graph_id is None else inputs.graph_id.numpy())
 
 
@@ -78,7 +78,7 @@ def attend(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
 
 
 def additive_scores(inputs: AttentionInputs, work: Work, score: Tensor) -> None:
-    """Fill in the additive scores `[edges, heads]`, neither scaled nor biased."""
+    """Write the additive scores `[edges, heads]`, neither scaled nor biased."""
     query, key = rows_of(inputs.query), rows_of(inputs.key)
     spread(
         numba_kernels.attention_additive_score_kernel, work, work.order, work.row, index(inputs.edges.src),
@@ -90,12 +90,12 @@ def additive_scores(inputs: AttentionInputs, work: Work, score: Tensor) -> None:
 def join_softmax(
     work: Work, starts: NDArray[np.int64], out: Tensor, weights: Tensor, highest: Tensor, total: Tensor
 ) -> Tensor:
-    """From a softmax over each piece to one over each row; `weights` are changed in place.
+    """Turn the softmax over each piece into one over each row, changing `weights` in place.
 
     A piece's share of its row is total exp(highest) / sum of the same over the row's pieces.
     """
     rows = torch.from_numpy(work.row.view(np.int64))
-    highest = highest.masked_fill(total == 0, -torch.inf)  # a silenced piece has no say in the row's highest score
+    highest = highest.masked_fill(total == 0, -torch.inf)  # a silenced piece must not affect the row's highest score
     top = torch.from_numpy(np.maximum.reduceat(highest.numpy(), starts, axis=0))
     top = top.masked_fill(top == -torch.inf, 0)
     share = total * (highest - top[rows]).exp()
@@ -140,7 +140,7 @@ def destination_gradients(
 ) -> dict[str, Tensor]:
     """Gradients of query, biases and gates.
 
-    `memory["scores"]` gets the gradients of the unscaled scores, `memory["messages"]` what values are multiplied by.
+    Writes the gradients of the unscaled scores to `memory["scores"]` and the factors on values to `memory["messages"]`.
     """
     edges, query = inputs.edges, memory["query"]
     rows, value, key = rows_of(grad_out), rows_of(inputs.value), rows_of(inputs.key)
@@ -217,7 +217,7 @@ def additive_gradients(inputs: AttentionInputs, grad: Tensor, needs: Needs) -> d
 
 
 def dropping(inputs: AttentionInputs, like: Tensor) -> tuple[np.uint64, np.uint64, np.generic, bool]:
-    """Seed, smallest word that is kept, factor of what is kept, and whether anything is dropped at all."""
+    """Seed, smallest word that is kept, factor on kept weights, and whether any are dropped."""
     if inputs.seed is None:
         return np.uint64(0), np.uint64(0), number(1.0, like), False
     seed = np.uint64(int(inputs.seed[0]) % 2**64)
@@ -225,7 +225,7 @@ def dropping(inputs: AttentionInputs, like: Tensor) -> tuple[np.uint64, np.uint6
 
 
 def rows_of(tensor: Tensor) -> FlatRows:
-    """The tensor for the kernels; copied only where the numbers of a row do not stand together."""
+    """The tensor for the kernels; copied only if its rows are not contiguous."""
     heads, dim = tensor.shape[1:]
     tensor = tensor.detach()
     if tensor.stride(2) != 1 or tensor.stride(1) != dim or tensor.stride(0) < heads * dim:
@@ -246,7 +246,7 @@ def index(tensor: Tensor) -> NDArray[np.uint32]:
 
 
 def flat(table: Tensor | None, like: Tensor) -> NDArray[Any]:
-    """A table's numbers; no number for none: the kernels' argument types stay the same."""
+    """A table's numbers; an empty array for None, so that the kernels' argument types stay the same."""
     return array(like[:0] if table is None else table).reshape(-1)
 
 

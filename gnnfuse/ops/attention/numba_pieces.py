@@ -1,7 +1,7 @@
-"""What the kernels of `graph_attention(impl="numba")` do with one piece of a row; parts to be compiled into them.
+"""Steps of the kernels of `graph_attention(impl="numba")` on one piece of a row, to be inlined into them.
 
-Weights and scores are flat, one head after the other. Of the usual head sizes as many heads as make up 512 bytes in
-float32 are one vector, if they divide the number of heads, else one head is.
+Weights and scores are flat, one head after the other. For head sizes 16, 32 and 64, a vector spans as many heads as
+make up 512 bytes in float32 (or half as many of size 16) if that divides the number of heads, else one head.
 """
 # fmt: off
 
@@ -24,7 +24,7 @@ SIXTEEN, THIRTY_TWO, SIXTY_FOUR = np.uint64(16), np.uint64(32), np.uint64(64)
 
 
 def dot_piece_of(block: int, dim: int) -> Callable[..., None]:
-    """`dot_piece` where so many heads of this dim are one vector."""
+    """`dot_piece` with vectors of `block` heads of size `dim`."""
     lanes = block * dim
     step, width = np.uint64(block), np.uint64(lanes)
 
@@ -42,7 +42,7 @@ def dot_piece_of(block: int, dim: int) -> Callable[..., None]:
 
 
 def weighted_piece_of(block: int, dim: int) -> Callable[..., None]:
-    """`weighted_piece` where so many heads of this dim are one vector."""
+    """`weighted_piece` with vectors of `block` heads of size `dim`."""
     lanes = block * dim
     step, width = np.uint64(block), np.uint64(lanes)
 
@@ -64,7 +64,7 @@ def weighted_piece_of(block: int, dim: int) -> Callable[..., None]:
 
 @inlined
 def at(place: Ints, index: Size, base: Size) -> Size:
-    """The number that stands there, or how far from `base` the index is where there is no list."""
+    """`place[index]`, or `index - base` if `place` is empty."""
     return Size(place[index]) if place.shape[0] else index - base
 
 
@@ -83,7 +83,7 @@ def dot_piece_of_vectors(
     left_row: Floats, first: Size, last: Size, src: Ints, right: Floats, stride: Size, heads: Size, dim: Size,
     score: Floats,
 ) -> None:
-    """Per edge and head, `score` = product of the left row and the right row of the edge."""
+    """Per edge and head, `score` = dot product of the left row and the edge's right row."""
     if dim == SIXTEEN and heads % EIGHT == ZERO:
         dot_8_of_16(left_row, first, last, src, right, stride, heads, score)
     elif dim == SIXTEEN and heads % FOUR == ZERO:
@@ -129,7 +129,7 @@ def weighted_piece_of_vectors(
     out_row: Floats, first: Size, last: Size, base: Size, place: Ints, source: Ints, rows: Floats, stride: Size,
     weight: Floats, heads: Size, dim: Size,
 ) -> None:
-    """`out_row` = sum over p of weights `place[p]` times row `source[p]`; without a list, weights `p - base`."""
+    """`out_row` = sum over p of weights `at(place, p, base)` times row `source[p]`."""
     if dim == SIXTEEN and heads % EIGHT == ZERO:
         weighted_8_of_16(out_row, first, last, base, place, source, rows, stride, weight, heads)
     elif dim == SIXTEEN and heads % FOUR == ZERO:

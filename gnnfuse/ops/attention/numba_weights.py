@@ -1,7 +1,6 @@
-"""What the attention kernels compute from scores and weights, per edge and head; parts to be compiled into them.
+"""Steps of the attention kernels on scores and weights, per edge and head, to be inlined into them.
 
-All arrays are flat, one head after the other. Four heads are one vector where four divides their number, else one
-head is.
+All arrays are flat, one head after the other. A vector spans four heads if four divides their number, else one head.
 """
 # fmt: off
 
@@ -26,7 +25,7 @@ LANES = 1 if PLAIN else 4
 
 
 def softmax_of(lanes: int) -> Callable[..., None]:
-    """`softmax_piece` with so many heads to a vector."""
+    """`softmax_piece` with `lanes` heads per vector."""
     width = np.uint64(lanes)
 
     @inlined
@@ -46,7 +45,7 @@ def softmax_of(lanes: int) -> Callable[..., None]:
                 put(weights, edge * heads + head, score)
             put(highest, here + head, top)
         for place in range(here, here + heads):
-            if highest[place] == -np.inf:  # every edge silenced, or none there: weights of 0, not NaN
+            if highest[place] == -np.inf:  # every edge silenced, or no edge: weights of 0, not NaN
                 highest[place] = 0
         for head in range(ZERO, heads, width):
             top = vector_at(highest, here + head, lanes)
@@ -73,7 +72,7 @@ def softmax_piece(
     first: Size, last: Size, relation: Ints, scale: Number, edge_bias: Floats, bias: Floats, heads: Size,
     weights: Floats, here: Size, highest: Floats, total: Floats,
 ) -> None:
-    """From scores to weights that sum to 1, in place; `highest` and `total` get their numbers from `here` on."""
+    """Turn scores into weights that sum to 1, in place; writes `highest` and `total` from index `here` on."""
     if heads % FOUR == ZERO:
         softmax_4(first, last, relation, scale, edge_bias, bias, heads, weights, here, highest, total)
     else:
@@ -81,7 +80,7 @@ def softmax_piece(
 
 
 def message_of(lanes: int) -> Callable[..., None]:
-    """`message_piece` without dropout, with so many heads to a vector."""
+    """`message_piece` without dropout, with `lanes` heads per vector."""
     width = np.uint64(lanes)
 
     @inlined
@@ -123,7 +122,7 @@ def message_piece(
 
 
 def weight_of(lanes: int) -> Callable[..., None]:
-    """`weight_piece` with so many heads to a vector."""
+    """`weight_piece` with `lanes` heads per vector."""
     width = np.uint64(lanes)
 
     @inlined
@@ -181,7 +180,7 @@ def weight_piece(
 
 
 def score_of(lanes: int) -> Callable[..., None]:
-    """`score_piece` with so many heads to a vector."""
+    """`score_piece` with `lanes` heads per vector."""
     width = np.uint64(lanes)
 
     @inlined
@@ -212,7 +211,7 @@ def score_piece(
     first: Size, last: Size, relation: Ints, scale: Number, weights: Floats, here: Size, mean: Floats, heads: Size,
     grad: Floats, grad_edge_bias: Floats, grad_bias: Floats,
 ) -> None:
-    """From `weight_piece`'s `grad` to that of the unscaled scores; the gradients of the biases on the way."""
+    """Turn `weight_piece`'s `grad` into that of the unscaled scores, and write the gradients of the biases."""
     if heads % FOUR == ZERO:
         score_4(first, last, relation, scale, weights, here, mean, heads, grad, grad_edge_bias, grad_bias)
     else:

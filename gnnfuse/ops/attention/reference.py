@@ -1,4 +1,4 @@
-"""What `graph_attention` means, in plain PyTorch; autograd gives the gradients.
+"""Defines `graph_attention` in plain PyTorch; autograd computes the gradients.
 
 Letters of the suffixes: E edges, N nodes, H heads, D head_dim.
 """
@@ -29,7 +29,7 @@ def graph_attention_reference(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
     if relation_bias is not None:
         score_EH = score_EH + relation_bias.index_select(0, relation)
 
-    # Taking a node's highest score off all its scores changes no weight, so no gradient goes through it.
+    # Subtracting a node's highest score from all its scores changes no weight, so no gradient flows through it.
     index_EH = dst[:, None].expand_as(score_EH)
     highest_NH = score_EH.new_full((nodes, heads), -torch.inf)
     highest_NH = highest_NH.scatter_reduce(0, index_EH, score_EH.detach(), "amax")

@@ -14,15 +14,15 @@ from gnnfuse.ops.edges import Edges, Transpose
 
 
 def graph_attention_triton(inputs: AttentionInputs) -> tuple[Tensor, Tensor]:
-    """As the reference, for float16, bfloat16 and float32 on CUDA, each read in its own dtype and added up in float32.
+    """As the reference, for float16, bfloat16 and float32 on CUDA; reads the inputs' dtype, accumulates in float32.
 
-    The weights are `[edges, heads]`, or empty if they are not asked for.
+    The weights are `[edges, heads]`, or empty if not requested.
 
     Raises:
         ValueError: float64.
     """
     if inputs.query.dtype == torch.float64:
-        raise ValueError("impl='triton' adds up in float32: query must not be float64; use impl='reference'")
+        raise ValueError("impl='triton' accumulates in float32: query must not be float64; use impl='reference'")
     edges = inputs.edges
     lists = [edges.offsets, edges.src, edges.relation, *edges.transpose]
     numbers = [inputs.scale, inputs.negative_slope, inputs.dropout]
@@ -36,7 +36,7 @@ def on_device(tensor: Tensor) -> AbstractContextManager[Any]:
 
 
 def gather(tensors: Sequence[Tensor | None], lists: Sequence[Tensor], numbers: Sequence[float]) -> AttentionInputs:
-    """The inputs as one, from what an operator takes; raises ValueError where indices are looked at and wrong."""
+    """An operator's flat arguments as `AttentionInputs`; ValueError for a wrong index, where indices are checked."""
     query, key, value, *floats, seed = tensors
     assert query is not None
     assert key is not None
@@ -66,7 +66,7 @@ def forward(
     numbers: Sequence[float],
     return_weights: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The output, the weights if asked for, and of the softmax the highest score and the sum `[nodes, heads]`."""
+    """The output, the weights if requested, and of the softmax the highest score and 1 / sum `[nodes, heads]`."""
     from gnnfuse.ops.attention.triton_forward import attend
 
     tensors = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate, edge_gate, seed)
@@ -114,7 +114,7 @@ def backward(
     total: Tensor,
     needs: Sequence[bool],
 ) -> list[Tensor]:
-    """Gradients of the eight floating inputs in their order; an empty one where `needs` says no."""
+    """Gradients of the eight floating inputs in their order; an empty one where `needs` is False."""
     from gnnfuse.ops.attention.triton_backward import differentiate
 
     tensors = (query, key, value, score_weight, edge_bias, relation_bias, relation_gate, edge_gate, seed)
@@ -150,7 +150,7 @@ def backward_fake(
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    """Nothing of size E x heads or E x dim: the backward pass computes the weights again."""
+    """Save nothing of size E x heads or E x dim: the backward pass recomputes the weights."""
     *tensors, edges, ctx.numbers, _ = inputs
     _, weights, highest, total = output
     ctx.mark_non_differentiable(weights, highest, total)

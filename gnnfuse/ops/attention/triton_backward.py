@@ -22,7 +22,7 @@ BACKWARD = Tiles(block_e=4)
 
 
 class PerNode(NamedTuple):
-    """What the softmax was, and its weights' mean gradient D, `[nodes, heads]` in float32.
+    """Statistics of the softmax, and its weights' mean gradient D, `[nodes, heads]` in float32.
 
     Args:
         highest: score.
@@ -35,7 +35,7 @@ class PerNode(NamedTuple):
     mean: Tensor
 
     def arguments(self) -> dict[str, Tensor]:
-        """By the names that kernels have for them."""
+        """Keyed by the kernels' argument names."""
         return {"highest_ptr": self.highest, "total_ptr": self.total, "mean_ptr": self.mean}
 
 
@@ -44,7 +44,8 @@ def differentiate(
 ) -> list[Tensor | None]:
     """Gradients of query, key, value, score_weight, edge_bias, relation_bias, relation_gate and edge_gate.
 
-    None: not needed."""
+    None if not needed.
+    """
     query, key, value = needs[:3]
     work = plan(inputs, grad_out, BACKWARD)
     per_node = PerNode(highest, total, torch.empty_like(highest))
@@ -65,7 +66,7 @@ def differentiate(
 
 
 def new_per_edge(inputs: AttentionInputs, *, tables: bool) -> PerEdge:
-    """Memory for what stands per edge."""
+    """Memory for the results per edge."""
     num_edges, heads = inputs.edges.num_edges, inputs.query.shape[1]
     weight, grad = (float32(inputs.query, num_edges, heads) for _ in range(2))
     return PerEdge(weight, grad, weight.new_empty(num_edges, dtype=torch.int32) if tables else None)
@@ -74,7 +75,7 @@ def new_per_edge(inputs: AttentionInputs, *, tables: bool) -> PerEdge:
 def by_destination(
     work: LaunchPlan, inputs: AttentionInputs, per_node: PerNode, per_edge: PerEdge | None, grad_query: Tensor | None
 ) -> None:
-    """Fill in the mean, what stands per edge, and the query's gradient."""
+    """Write the mean, the results per edge, and the query's gradient."""
     kernel, slots, nodes = attention_backward_destination_kernel, slots_for(inputs), len(per_node.mean)
     names = ("weight_ptr", "edge_grad_ptr", "edge_dst_ptr")
     shared = per_node.arguments() | (dict.fromkeys(names) if per_edge is None else per_edge.arguments())

@@ -14,7 +14,7 @@ from gnnfuse.ops.cuda.triton_spans import COUNTS, Pointer, Scalar, Tile, edges_a
 
 @triton.jit
 def or_one(mass: Tile) -> Tile:
-    """What to divide by: a mass, or 1 in place of none."""
+    """The divisor: the mass, or 1 if it is 0."""
     return tl.where(mass == 0, 1.0, mass)
 
 
@@ -34,9 +34,10 @@ def attention_backward_destination_kernel(
     HEAD_PAD: tl.constexpr, VALUE_PAD: tl.constexpr, ROWS: tl.constexpr, BLOCK_E: tl.constexpr,
     PIECE: tl.constexpr, IN_PIECES: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Per row D `[rows, heads]` and dq; per edge its row, and per head its weight and, gates aside, that's gradient.
+    """Per row D `[rows, heads]` and dq; per edge its row; per edge and head the weight and its gradient before gates.
 
-    A pointer of None: not needed. With IN_PIECES the sums of `attention_backward_merge_kernel` are written per slot.
+    Outputs with a pointer of None are skipped. With IN_PIECES, writes the sums of `attention_backward_merge_kernel` per
+    slot.
     """
     head = group_of_heads(HEADS_BLOCK)
     place, row, start, stop, exists = spans(offsets_ptr, pieces_ptr, rows, halvings, num_edges, ROWS, PIECE, IN_PIECES)
@@ -77,7 +78,7 @@ def attention_backward_destination_kernel(
         grad = gated(grad, edge, relation, head, gate_ptr, edge_gate_ptr, HEADS, HEADS_BLOCK)
         block_mass = tl.sum(weight, 0)
         block_mean = tl.sum(weight * grad, 0) / or_one(block_mass)
-        center = tl.where(mass == 0, block_mean, center)  # the first mean that there is
+        center = tl.where(mass == 0, block_mean, center)  # the first mean with any mass
         from_center = weight * (grad - center[None, :, :])
         drift += tl.sum(from_center, 0)
         mass += block_mass
@@ -87,7 +88,7 @@ def attention_backward_destination_kernel(
                 key = slope * load_vectors(score_weight_ptr, relation, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)
             drifting += tl.sum(from_center[:, :, :, None] * key, 0)
             plain += tl.sum(weight[:, :, :, None] * key, 0)
-    is_empty = mass == 0  # a tile may hold others' NaN times 0
+    is_empty = mass == 0  # a tile may hold NaN of other rows times 0
     center, drift = tl.where(is_empty, 0.0, center), tl.where(is_empty, 0.0, drift)
     drifting = tl.where(is_empty[:, :, None], 0.0, drifting)
     plain = tl.where(is_empty[:, :, None], 0.0, plain)

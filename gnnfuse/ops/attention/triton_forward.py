@@ -12,7 +12,7 @@ from gnnfuse.ops.attention.triton_launch import LaunchPlan, float32, plan, slots
 
 
 def attend(inputs: AttentionInputs, return_weights: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The output, the weights or none; `[nodes, heads]` the highest score and one over the sum of exponentials."""
+    """The output; the weights, or an empty tensor; the highest score and 1 / sum of exponentials `[nodes, heads]`."""
     nodes, heads, _ = inputs.query.shape
     out = inputs.query.new_empty(nodes, heads, inputs.value.shape[2])
     highest, total = float32(out, nodes, heads), float32(out, nodes, heads)
@@ -30,7 +30,7 @@ def attend(inputs: AttentionInputs, return_weights: bool) -> tuple[Tensor, Tenso
 
 
 def attend_hubs(work: LaunchPlan, nodes: int, slots: Tensor, results: dict[str, Tensor]) -> None:
-    """Fill in the rows of hubs: their pieces, each with a softmax of its own, and then the rows of these."""
+    """Write the rows of hubs: first their pieces, each with its own softmax, then the rows merged from these."""
     heads, value_dim = work.arguments["HEADS"], work.arguments["VALUE_DIM"]
     part = float32(slots, len(slots), heads, value_dim)
     part_highest, part_total = float32(slots, len(slots), heads), float32(slots, len(slots), heads)

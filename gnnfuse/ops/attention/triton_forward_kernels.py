@@ -1,6 +1,6 @@
 """The forward kernels behind `graph_attention(impl="triton")`. The derivation is in README.md.
 
-Queries, keys and values arrive with the strides of their rows and heads; all else is contiguous. Launched over
+Queries, keys and values come with the strides of their rows and heads; all else is contiguous. Launched over
 (rows or slots, groups of heads): see triton_spans.py.
 """
 # ruff: noqa: N803 - capitals are compile-time constants, as Triton's users write them
@@ -21,7 +21,7 @@ def or_zero(highest: Tile) -> Tile:
 
 @triton.jit
 def inverse_of(total: Tile) -> Tile:
-    """One over the sum of exponentials, 0 of nothing."""
+    """1 / the sum of exponentials; 0 if the sum is 0."""
     return tl.where(total == 0, 0.0, 1.0 / tl.where(total == 0, 1.0, total))
 
 
@@ -38,9 +38,9 @@ def attention_forward_kernel(
     HEAD_PAD: tl.constexpr, VALUE_PAD: tl.constexpr, ROWS: tl.constexpr, BLOCK_E: tl.constexpr,
     PIECE: tl.constexpr, IN_PIECES: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Out `[rows, heads, value_dim]`; per row and head the highest score and one over the sum of exponentials.
+    """Out `[rows, heads, value_dim]`; per row and head the highest score and 1 / the sum of exponentials.
 
-    With IN_PIECES per slot, for `attention_forward_merge_kernel`: the sum itself, and out not divided by it.
+    With IN_PIECES, all per slot for `attention_forward_merge_kernel`: the sum itself, and out not yet divided by it.
     """
     head = group_of_heads(HEADS_BLOCK)
     place, row, start, stop, exists = spans(offsets_ptr, pieces_ptr, rows, halvings, num_edges, ROWS, PIECE, IN_PIECES)
@@ -68,7 +68,7 @@ def attention_forward_kernel(
         message = gated(weight, edge, relation, head, gate_ptr, edge_gate_ptr, HEADS, HEADS_BLOCK)
         message = dropped(message, edge, head, seed_ptr, threshold, kept_scale, HEADS_BLOCK)
         out = out * shrink[:, :, None] + tl.sum(message[:, :, :, None] * value, 0)
-    out = tl.where((total == 0)[:, :, None], 0.0, out)  # a tile may hold others' NaN times 0
+    out = tl.where((total == 0)[:, :, None], 0.0, out)  # a tile may hold NaN of other rows times 0
     if not IN_PIECES:
         highest = or_zero(highest)
         total = inverse_of(total)
@@ -122,7 +122,7 @@ def attention_weights_kernel(
     KEY_HEAD_STRIDE: tl.constexpr, HEADS: tl.constexpr, HEAD_DIM: tl.constexpr, HEADS_BLOCK: tl.constexpr,
     HEAD_PAD: tl.constexpr, ROWS: tl.constexpr, BLOCK_E: tl.constexpr, PIECE: tl.constexpr, IN_PIECES: tl.constexpr,
 ) -> None:  # fmt: skip
-    """The softmax weights `[edges, heads]`, from scores computed again."""
+    """The softmax weights `[edges, heads]`, from recomputed scores."""
     head = group_of_heads(HEADS_BLOCK)
     _, row, start, stop, _ = spans(offsets_ptr, pieces_ptr, rows, halvings, num_edges, ROWS, PIECE, IN_PIECES)
     query = load_rows(

@@ -1,4 +1,4 @@
-"""What the launches of `graph_attention(impl="triton")` have in common: how work is cut, and the kernels' arguments.
+"""Shared by all launches of `graph_attention(impl="triton")`: how work is divided, and the kernels' arguments.
 
 Every launch follows from shapes alone: nothing waits for the device, and a CUDA graph can capture it.
 """
@@ -20,8 +20,8 @@ class Tiles(NamedTuple):
     """The sizes of a kernel's tiles: see triton_tiles.py, and README.md, "Launches".
 
     Args:
-        warps: of one program.
-        numbers: of a row that a program takes at most, unless one head has more.
+        warps: warps per program.
+        numbers: most numbers of a row per program, unless one head has more.
         block_e: edges of each row at once.
     """
 
@@ -31,7 +31,7 @@ class Tiles(NamedTuple):
 
 
 class LaunchPlan(NamedTuple):
-    """How the work is cut, and what kernels take.
+    """How the work is divided, and the kernels' arguments.
 
     Args:
         arguments: by name: sizes, tensors with their strides, and numbers.
@@ -47,7 +47,7 @@ class LaunchPlan(NamedTuple):
         return int(-(-self.arguments["HEADS"] // self.arguments["HEADS_BLOCK"]))
 
     def rows(self, kernel: Any, rows: int, **more: Any) -> None:
-        """Run a kernel over the rows but for the hubs, and groups of heads."""
+        """Run a kernel over all rows except hubs, and groups of heads."""
         self._launch(kernel, rows, more | {"rows": rows, "halvings": rows.bit_length(), "IN_PIECES": False})
 
     def pieces(self, kernel: Any, rows: int, slots: Tensor, **more: Any) -> None:
@@ -71,7 +71,7 @@ def call(kernel: Any, grid: tuple[int, ...], warps: int, arguments: dict[str, An
 
 
 def plan(inputs: AttentionInputs, grad_out: Tensor | None = None, tiles: Tiles | None = None) -> LaunchPlan:
-    """A lane holds what it reads at once, and each row of a tile lies in as few lanes as that makes."""
+    """The plan in which each row of a tile occupies as few lanes as one load per lane allows."""
     tiles = tiles or Tiles()
     heads, head_dim, value_dim = *inputs.query.shape[1:], inputs.value.shape[2]
     pad = power_of_two(max(head_dim, value_dim))
@@ -122,7 +122,7 @@ def states_of(inputs: AttentionInputs, grad_out: Tensor | None) -> dict[str, Any
 
 
 def numbers_per_load(inputs: AttentionInputs, states: dict[str, Any]) -> int:
-    """How many numbers of a row a lane reads at once: 16 bytes, or what the strides and dims allow."""
+    """How many numbers of a row a lane loads at once: 16 bytes, or as many as the strides and dims allow."""
     strides = [stride for name, stride in states.items() if name.endswith("STRIDE")]
     return gcd(16 // inputs.query.itemsize, inputs.query.shape[2], inputs.value.shape[2], *strides)
 
@@ -135,7 +135,7 @@ def rows_are_outermost(tensor: Tensor) -> bool:
 
 
 def tables_of(inputs: AttentionInputs) -> dict[str, Tensor | None]:
-    """What stands per edge or per relation, contiguous; None for what was not given."""
+    """The tensors per edge and per relation, contiguous; None if not passed."""
     tables = {
         "score_weight_ptr": inputs.score_weight,
         "edge_bias_ptr": inputs.edge_bias,
@@ -153,7 +153,7 @@ def tables_of(inputs: AttentionInputs) -> dict[str, Tensor | None]:
 
 
 def slots_for(inputs: AttentionInputs) -> Tensor | None:
-    """Room for the hubs' rows `[slots]`; None where no row can have so many edges."""
+    """Memory for each slot's hub `[slots]`; None if no row can be a hub."""
     pieces = -(-inputs.edges.num_edges // EDGES_PER_PIECE)
     if pieces <= 1:
         return None
@@ -161,7 +161,7 @@ def slots_for(inputs: AttentionInputs) -> Tensor | None:
 
 
 def power_of_two(size: int) -> int:
-    """The smallest power of two that is not below `size`, 1 at least."""
+    """The smallest power of two that is not below `size`, at least 1."""
     return 1 << max(size - 1, 0).bit_length()
 
 

@@ -62,7 +62,7 @@ def gated(
     tile: Tile, edge: Tile, relation: Tile, head: Tile, gate_ptr: Pointer, edge_gate_ptr: Pointer,
     HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr,
 ) -> Tile:  # fmt: skip
-    """Times each edge's gate and that of its relation."""
+    """The tile times each edge's gate and that of its relation."""
     if gate_ptr is not None:
         tile *= load_heads(gate_ptr, relation, head, HEADS, HEADS_BLOCK)
     if edge_gate_ptr is not None:
@@ -75,7 +75,7 @@ def dropped(
     tile: Tile, edge: Tile, head: Tile, seed_ptr: Pointer, threshold: Scalar, kept_scale: Scalar,
     HEADS_BLOCK: tl.constexpr,
 ) -> Tile:  # fmt: skip
-    """With the dropped weights at 0 and the others divided by 1 - dropout: see dropout.py."""
+    """The tile with dropped weights set to 0 and the others divided by 1 - dropout: see dropout.py."""
     if seed_ptr is not None:
         seed = tl.load(seed_ptr)
         edge = edge.to(tl.int64)[:, :, None]

@@ -25,7 +25,7 @@ def attention_backward_source_kernel(
     HEAD_PAD: tl.constexpr, VALUE_PAD: tl.constexpr, ROWS: tl.constexpr, BLOCK_E: tl.constexpr,
     PIECE: tl.constexpr, IN_PIECES: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Gradients of key `[rows, heads, head_dim]` and value `[rows, heads, value_dim]`, or per slot; None: unneeded."""
+    """Gradients of key `[rows, heads, head_dim]` and value `[rows, heads, value_dim]`, or per slot; None is skipped."""
     place, row, start, stop, exists = spans(
         offsets_ptr, pieces_ptr, rows, halvings, num_edges, ROWS, PIECE, IN_PIECES
     )  # fmt: skip
@@ -58,7 +58,7 @@ def attention_backward_source_kernel(
             message = dropped(weight, edge, head, seed_ptr, threshold, kept_scale, HEADS_BLOCK)
             message = gated(message, edge, relation, head, gate_ptr, edge_gate_ptr, HEADS, HEADS_BLOCK)
             grad_value += tl.sum(message[:, :, :, None] * grad_out, 0)
-    has_edges = (stop > start)[:, None, None]  # else a tile may hold others' NaN times 0
+    has_edges = (stop > start)[:, None, None]  # else a tile may hold NaN of other rows times 0
     if grad_key_ptr is not None:
         grad_key = tl.where(has_edges, scale * grad_key, 0.0)
         store_rows(grad_key_ptr, place, grad_key, exists, HEADS, HEADS_BLOCK, HEAD_DIM, HEAD_PAD)

@@ -1,7 +1,7 @@
 """The backward kernels behind `graph_attention(impl="triton")` that sum over the edges of each relation.
 
-A program walks a stretch of the list. Its sums per relation are a matrix product: of a matrix that says which edge is
-of which relation, and what the edges have to add. Every program writes sums of its own: nothing is added atomically.
+A program walks a stretch of the list. Its sums per relation are a matrix product: a matrix of zeros and ones that
+assigns edges to relations, times the edges' terms. Every program writes sums of its own: nothing is added atomically.
 """
 # ruff: noqa: N803 - capitals are compile-time constants, as Triton's users write them
 
@@ -17,7 +17,7 @@ from gnnfuse.ops.cuda.triton_spans import COUNTS, Pointer, Scalar, Tile
 
 @triton.jit
 def edges_of(begin: Scalar, stop: Scalar, relation_ptr: Pointer, edge_dst_ptr: Pointer, BLOCK_E: tl.constexpr) -> Any:
-    """The next edges `[BLOCK_E]`, which are real, their relations and destinations; the last one beyond the end."""
+    """The next edges `[BLOCK_E]` (beyond the end, the last one), which are real, their relations and destinations."""
     edge = begin + tl.arange(0, BLOCK_E)
     at = tl.minimum(edge, stop - 1)
     return at, edge < stop, tl.load(relation_ptr + at), tl.load(edge_dst_ptr + at)
@@ -28,7 +28,7 @@ def changes(
     edge: Tile, valid: Tile, relation: Tile, dst: Tile, head: Tile, weight_ptr: Pointer, edge_grad_ptr: Pointer,
     mean_ptr: Pointer, gate_ptr: Pointer, edge_gate_ptr: Pointer, HEADS: tl.constexpr,
 ) -> Any:  # fmt: skip
-    """Gradients of the score and of the edge's gate, and the edge's term of its relation's gate's; 0 where not valid.
+    """Gradients of the score and of the edge's gate, and the edge's term of its relation's gate gradient; 0 if invalid.
 
     All `[BLOCK_E, HEADS_BLOCK]`.
     """
@@ -59,7 +59,7 @@ def relations_of(RELATIONS_BLOCK: tl.constexpr) -> Tile:
 
 @triton.jit
 def shortened(number: Tile) -> Tile:
-    """The first 11 bits of a float32 number: what the tensor cores' tf32 holds."""
+    """A float32 number cut to its first 11 bits, as many as the tensor cores' tf32 holds."""
     return (number.to(tl.uint32, bitcast=True) & 0xFFFFE000).to(tl.float32, bitcast=True)
 
 
@@ -67,8 +67,8 @@ def shortened(number: Tile) -> Tile:
 def add_by_relation(total: Tile, is_of: Tile, terms: Tile) -> Tile:
     """`total` `[RELATIONS_BLOCK, n]` plus the terms `[BLOCK_E, n]` of each relation's edges.
 
-    The terms are cut into three parts that tf32 holds, which make up all their 24 bits; products with 0 and 1 are
-    exact. Tensor cores cut off what their sums cannot hold, so a long sum would shrink: they add up one tile only.
+    Each term is split into three numbers that tf32 holds, which make up all of its 24 bits; products with 0 and 1 are
+    exact. Tensor cores truncate their sums, so a long sum would shrink: they sum only one tile.
     """
     high = shortened(terms)
     middle = shortened(terms - high)

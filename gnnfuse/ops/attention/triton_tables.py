@@ -1,4 +1,4 @@
-"""Gradients of `graph_attention(impl="triton")` that are sums over the edges of each relation, or stand per edge."""
+"""Gradients of `graph_attention(impl="triton")` that are sums over the edges of each relation, or per edge."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,23 +13,23 @@ from gnnfuse.ops.attention.triton_table_kernels import (
     attention_backward_tables_kernel,
 )
 
-PROGRAMS = 1024  # that sum at once: some for every multiprocessor
+PROGRAMS = 1024  # that run at once: several per multiprocessor
 EDGES_PER_PROGRAM = 512  # at least
 WARPS, WARPS_OF_ROWS = 2, 4
 EDGES_AT_ONCE = 32
 ROW_NUMBERS = 256
 EDGES_OF_ROWS = 16
-FEWEST_HEADS, MOST_HEADS = 8, 16  # at once, as matrix products are cut
-MOST_RELATIONS, MOST_RELATIONS_OF_ROWS = 64, 16  # at once; more are taken by further programs
+FEWEST_HEADS, MOST_HEADS = 8, 16  # per program, as matrix products need
+MOST_RELATIONS, MOST_RELATIONS_OF_ROWS = 64, 16  # per program
 
 
 class PerEdge(NamedTuple):
-    """What the gradients of keys, values and tables are made of.
+    """Intermediate results per edge, from which the gradients of keys, values and tables are computed.
 
     Args:
         weight: `[edges, heads]` in float32, of the softmax.
         grad: likewise; of the weight, before the gates.
-        dst: `[edges]`, int32; None where no table is asked for.
+        dst: `[edges]`, int32; None if no table's gradient is needed.
     """
 
     weight: Tensor
@@ -37,14 +37,14 @@ class PerEdge(NamedTuple):
     dst: Tensor | None
 
     def arguments(self) -> dict[str, Tensor | None]:
-        """By the names that kernels have for them."""
+        """Keyed by the kernels' argument names."""
         return {"weight_ptr": self.weight, "edge_grad_ptr": self.grad, "edge_dst_ptr": self.dst}
 
 
 def by_relation(
     work: LaunchPlan, inputs: AttentionInputs, per_edge: PerEdge, mean: Tensor, needs: Sequence[bool]
 ) -> list[Tensor | None]:
-    """Gradients of edge_bias, relation_bias, relation_gate and edge_gate, in float32; None: not needed."""
+    """Gradients of edge_bias, relation_bias, relation_gate and edge_gate, in float32; None if not needed."""
     if not any(needs):
         return [None] * 4
     heads, num_edges = inputs.query.shape[1], inputs.edges.num_edges
@@ -88,6 +88,6 @@ def launch(kernel: Any, stretches: int, relations: int, most: int, warps: int, g
 
 
 def cut(num_edges: int) -> tuple[int, int]:
-    """Into how many stretches the list is cut, and of how many edges."""
+    """The number of stretches into which the list is cut, and edges per stretch."""
     length = max(-(-num_edges // PROGRAMS), EDGES_PER_PROGRAM)
     return -(-num_edges // length), length

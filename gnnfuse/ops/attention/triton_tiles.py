@@ -1,4 +1,4 @@
-"""What the kernels of `graph_attention(impl="triton")` share: tiles of rows, loaded and stored.
+"""Shared by the kernels of `graph_attention(impl="triton")`: loads and stores tiles of rows.
 
 A program works on ROWS rows side by side (triton_spans.py), and on one group of heads (`program_id(1)`). Its tiles are
 `[BLOCK_E, ROWS, HEADS_BLOCK, PAD]` in float32: the next edges of each row, the group's heads, and the dim padded to a
@@ -24,10 +24,10 @@ def group_of_heads(HEADS_BLOCK: tl.constexpr) -> Tile:
 def columns(
     HEAD_STRIDE: tl.constexpr, HEADS: tl.constexpr, HEADS_BLOCK: tl.constexpr, DIM: tl.constexpr, PAD: tl.constexpr
 ) -> Any:
-    """Where the numbers of a row stand within it, and which of them exist, `[HEADS_BLOCK * PAD]`.
+    """The offsets of a row's numbers from its start, and which of them exist, `[HEADS_BLOCK * PAD]`.
 
-    Rows are loaded flat and split into heads afterwards: each row then lies in the same few lanes as its neighbours'
-    edges of the same tile row, so sums over edges stay within a lane.
+    Rows are loaded flat and split into heads afterwards: all edges of a tile row then lie in the same few lanes, so
+    sums over edges stay within a lane.
     """
     column = tl.arange(0, HEADS_BLOCK * PAD)
     head = tl.program_id(1) * HEADS_BLOCK + column // PAD

@@ -1,1 +1,1 @@
-"""The machine room of the CPU kernels: memory, threads, and what is shared between numba kernels."""
+"""The infrastructure of the CPU kernels: memory, threads, and code shared between numba kernels."""

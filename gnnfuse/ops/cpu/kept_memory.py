@@ -1,4 +1,4 @@
-"""Memory that outlives the tensors it was given to, for the next ones of their size."""
+"""A pool of memory blocks, which are reused for later tensors of the same size."""
 
 import os
 import weakref
@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 Block = NDArray[np.uint8]
 
 ALIGNMENT = 64
-STEPS = 8  # a block is at most this part of its size larger than what is asked for
+STEPS = 8  # a block is larger than requested by at most an eighth of its size
 MOST_BYTES = 512 * 2**20
 
 
 class KeptMemory:
-    """Blocks of memory that nobody holds any more; a new one is made only where none of the right size is left.
+    """Unused blocks of memory; a new one is allocated only if none of the right size is left.
 
-    The C library gives memory that a training step frees back to the system, which has to clear and map it anew, page
+    The C library returns the memory that a training step frees to the system, which has to clear and map it again, page
     by page, for the next step. That took as long as all kernels of an attention block together.
 
-    A block comes back when the last tensor or array over it is gone, so two that live at the same time never share
-    one. Those of the sizes that were asked for least recently are given up where more is kept than `most_bytes`.
+    A block comes back when the last tensor or array on it is deleted, so two live ones never share a block. Blocks of
+    the least recently requested sizes are freed if more than `most_bytes` are kept.
 
     Args:
-        most_bytes: how much is kept for later; what is in use does not count.
+        most_bytes: how much unused memory is kept; memory in use does not count.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -33,17 +33,17 @@ class KeptMemory:
         self.forget()
 
     def forget(self) -> None:
-        """Keep nothing; also what a forked child does, in which no thread is left to open the lock."""
+        """Drop all blocks; also called in a forked child, where the thread that held the lock is gone."""
         self.lock = Lock()
         self.returned: deque[Block] = deque()
-        self.free: dict[int, list[Block]] = {}  # by size, those asked for most recently at the end
+        self.free: dict[int, list[Block]] = {}  # by size, the most recently requested last
         self.bytes = 0
 
     def take(self, length: int) -> Block:
-        """An array of so many bytes, whatever stands in them."""
+        """An uninitialised array of this many bytes."""
         size = block_size(length)
         block = None
-        if self.lock.acquire(blocking=False):  # held by this very thread where a signal or the collector came between
+        if self.lock.acquire(blocking=False):  # this thread may hold it: a signal or the collector interrupted it
             try:
                 self.sort_in()
                 blocks = self.free.pop(size, [])
@@ -59,7 +59,7 @@ class KeptMemory:
         return given
 
     def give_back(self, block: Block) -> None:
-        """Take a block back; never waits, as Python's collector may call it in the middle of anything."""
+        """Take a block back; never waits, as Python's garbage collector may call it at any point."""
         self.returned.append(block)
         if self.lock.acquire(blocking=False):
             try:
@@ -68,7 +68,7 @@ class KeptMemory:
                 self.lock.release()
 
     def sort_in(self) -> None:
-        """Put what came back with its like, and give up what is too much; by the holder of the lock."""
+        """Sort returned blocks by size, and free those beyond the limit; the caller holds the lock."""
         while self.returned:
             block = self.returned.popleft()
             self.free.setdefault(len(block), []).append(block)
@@ -84,7 +84,7 @@ class KeptMemory:
 
 
 def aligned(size: int) -> Block:
-    """New memory from the start of a cache line on: a vector across two lines takes twice as long."""
+    """New memory that begins at a cache line: a vector across two lines takes twice as long."""
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size]
@@ -103,7 +103,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def release_memory() -> None:
-    """Return memory kept from results of CPU kernels to the system; at most 512 MiB is kept for the next ones.
+    """Return to the system the memory that CPU kernels keep for their next results, at most 512 MiB.
 
     Example:
         >>> release_memory()

@@ -1,4 +1,4 @@
-"""How this package's kernels are compiled by numba."""
+"""Compiles this package's kernels by numba."""
 
 import contextlib
 import warnings
@@ -19,8 +19,8 @@ MISSING = missing_names(PRIVATE_NAMES)
 PLAIN = bool(MISSING)  # whether kernels are compiled by njit alone
 if PLAIN:
     warnings.warn(
-        f"numba {numba.__version__} has no {', '.join(MISSING)}: CPU kernels are compiled without them, slower and in "
-        "every process anew; with numba 0.68 they are not",
+        f"numba {numba.__version__} has no {', '.join(MISSING)}: CPU kernels are compiled without them, run slower "
+        "and are recompiled in every process; numba 0.68 has them",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -32,24 +32,24 @@ else:
 
 
 def compiled(function: Kernel, **options: Any) -> Kernel:
-    """Compile at the first call; keep the machine code on disk where a folder can be written, else in memory."""
+    """Compile at the first call; keep the machine code on disk if a folder is writable, else in memory."""
     if PLAIN:
         return cast(Kernel, numba.njit(**OPTIONS)(function))
     function.__qualname__ = f"{function.__qualname__}-{SOURCES}"
     kernel = numba.njit(**OPTIONS, **options)(function)
     with contextlib.suppress(RuntimeError):  # numba found no folder to write to
-        # What enable_caching does with numba's cache.
+        # As numba's own enable_caching does, with another cache.
         kernel._cache = PatientCache(function)
     return cast(Kernel, kernel)
 
 
 def threaded(function: Kernel) -> Kernel:
-    """As `compiled`, for what only `spread` calls: nothing is made for calls from Python unless it needs them."""
+    """As `compiled`, for kernels that only `spread` calls: without a wrapper for calls from Python, unless needed."""
     return compiled(function, no_cpython_wrapper=True)
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile as a part of the kernels that call it."""
+    """Compile a function to be inlined into the kernels that call it."""
     if PLAIN:
         return cast(Callable[..., Any], numba.njit(**OPTIONS)(function))
     alone: Any = {"no_cpython_wrapper": True, "pipeline_class": PartCompiler}

@@ -1,8 +1,9 @@
-"""The exponential inside numba kernels: numba calls the C library for each number, this is computed eight at a time.
+"""The exponential inside numba kernels: numba calls the C library for each number, this computes eight at a time.
 
 x = k ln 2 + r with k whole and |r| <= ln 2 / 2, so exp x = 2^k exp r. exp r is 1 + r + r^2 p(r); p was fitted to
-(exp r - 1 - r) / r^2 at 400 Chebyshev nodes, which leaves a relative error of 1e-8. ln 2 is taken off in two parts, the
-first with so few bits that k times it is exact (W. Cody, W. Waite: Software Manual for the Elementary Functions, 1980).
+(exp r - 1 - r) / r^2 at 400 Chebyshev nodes, which leaves a relative error of 1e-8. ln 2 is subtracted in two parts,
+the first with so few bits that k times it is exact (W. Cody, W. Waite: Software Manual for the Elementary Functions,
+1980).
 """
 
 import math
@@ -31,14 +32,14 @@ def exponential(x: Any) -> Any:
 
 @overload(exponential, jit_options={"fastmath": {"contract"}, "error_model": "numpy"})
 def exponential_in_kernels(x: Any) -> Callable[[Any], Any]:
-    """What numba compiles for `exponential`, by the type of its argument."""
+    """The function that numba compiles for `exponential`, by the type of its argument."""
     if x == types.float32:
         return exponential_of_float32
     return exponential_of_float64
 
 
 def exponential_of_float64(x: Any) -> Any:
-    """The C library's."""
+    """The C library's exponential."""
     return math.exp(x)
 
 

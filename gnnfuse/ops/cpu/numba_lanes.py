@@ -1,4 +1,4 @@
-"""Vectors inside numba kernels, or single numbers in their place where numba cannot be taught vectors."""
+"""Vectors inside numba kernels, or single numbers instead if numba cannot be extended by vectors."""
 
 from gnnfuse.ops.cpu.numba_compile import PLAIN
 

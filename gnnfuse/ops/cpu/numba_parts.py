@@ -1,8 +1,8 @@
-"""How numba compiles what is only ever a part of kernels.
+"""Compiles functions that are only ever parts of kernels.
 
-numba treats every function as one to be called: it optimises it alone, makes machine code and wrappers for it, and
-optimises it once more in each kernel that it becomes a part of. The first call of attention took 22 seconds so. Here a
-part is type-checked and translated, and left to its kernels.
+numba treats every function as one to be called: it optimises it alone, generates machine code and wrappers for it, and
+optimises it again in each kernel that inlines it. The first call of attention thus took 22 seconds. Here a part is only
+type-checked and translated; it is optimised within its kernels.
 """
 
 import ctypes
@@ -18,30 +18,30 @@ Passes: Any = DefaultPassBuilder
 
 
 def refuse(*unused: object) -> None:
-    """Python takes it for the result of a call that has failed."""
+    """Return NULL, which Python takes for the result of a failed call."""
 
 
 REFUSE = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(refuse)
 
 
 class PartLibrary(JITCodeLibrary):
-    """A function's intermediate code, to be linked into others and not to be run."""
+    """A function's intermediate code, to be linked into others but never run."""
 
     def _optimize_final_module(self) -> None:
-        """Its kernels are optimised as a whole."""
+        """Do nothing: kernels are optimised as a whole."""
 
     def _finalize_final_module(self) -> None:
-        """No machine code."""
+        """Generate no machine code."""
         self._finalize_dynamic_globals()  # type: ignore[no-untyped-call]  # as above
         self._finalized = True
 
     def get_pointer_to_function(self, name: str) -> int | None:
-        """Of what Python would call: it refuses."""
+        """The function that Python would call: it refuses."""
         return ctypes.cast(REFUSE, ctypes.c_void_p).value
 
     @property
     def codegen(self) -> "PartLibrary":
-        """Who is told about the environment: nobody, as only code that runs looks at one."""
+        """The object whose `set_env` numba calls: this one, which does nothing, as only code that runs needs it."""
         return self
 
     def set_env(self, name: str, environment: object) -> None:
@@ -50,7 +50,7 @@ class PartLibrary(JITCodeLibrary):
 
 @registered(mutates_CFG=False, analysis_only=False)
 class ChoosePartLibrary(LoweringPass):
-    """Says where the code of a part goes, before it is made."""
+    """Selects the library of a part's code, before the code is generated."""
 
     _name = "choose_part_library"
 
@@ -58,7 +58,7 @@ class ChoosePartLibrary(LoweringPass):
         super().__init__()  # type: ignore[no-untyped-call]  # as above
 
     def run_pass(self, state: Any) -> bool:
-        """As numba's own, of another class."""
+        """As in numba, with a library of another class."""
         library: Any = PartLibrary
         state.library = library(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
@@ -66,7 +66,7 @@ class ChoosePartLibrary(LoweringPass):
 
 
 class PartCompiler(CompilerBase):
-    """numba's own steps, with a `PartLibrary`."""
+    """numba's own passes, with a `PartLibrary`."""
 
     def define_pipelines(self) -> list[Any]:
         """One pipeline."""

@@ -1,7 +1,7 @@
-"""What the kernels do with rows of `heads * dim` numbers, one head after the other; parts to be compiled into them.
+"""Steps of the kernels on rows of `heads * dim` numbers, one head after the other, to be inlined into them.
 
 Rows are 1-D slices of flat arrays and indices unsigned: a 2-D row, or an index that may be negative, keeps LLVM
-from using vector instructions. Four rows at a time share the loads and stores of what they are added to.
+from using vector instructions. Four rows at a time share the loads and stores of their sum.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ def row_at(flat: Floats, index: np.unsignedinteger[Any], stride: np.uint64, widt
 
 @inlined
 def fill(row: Floats, number: float) -> None:
-    """Every entry becomes the number."""
+    """Set every entry to the number."""
     for place in range(np.uint64(row.shape[0])):
         row[place] = number
 
@@ -33,7 +33,7 @@ def dot_four_rows(
     left: Floats, row_0: Floats, row_1: Floats, row_2: Floats, row_3: Floats, heads: np.uint64, dim: np.uint64,
     out_0: Floats, out_1: Floats, out_2: Floats, out_3: Floats,
 ) -> None:  # fmt: skip
-    """`out_i[h]` = product of head h of the left row and of row i."""
+    """`out_i[h]` = dot product of head h of the left row and of row i."""
     for head in range(heads):
         total_0 = total_1 = total_2 = total_3 = left.dtype.type(0)
         first = head * dim
@@ -48,7 +48,7 @@ def dot_four_rows(
 
 @inlined
 def dot_row(left: Floats, row: Floats, heads: np.uint64, dim: np.uint64, out: Floats) -> None:
-    """`out[h]` = product of the two rows' head h."""
+    """`out[h]` = dot product of the two rows' head h."""
     for head in range(heads):
         total = left.dtype.type(0)
         first = head * dim

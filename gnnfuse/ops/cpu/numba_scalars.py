@@ -1,4 +1,4 @@
-"""What `numba_vectors` has, for vectors of one lane: numbers."""
+"""The functions of `numba_vectors` for vectors of one lane, which are numbers."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def summed(number: Any, length: Any) -> Any:
 
 @inlined
 def larger(left: Any, right: Any) -> Any:
-    """The left number where it is larger, else the right one."""
+    """The left number if it is larger, else the right one."""
     return left if left > right else right
 
 

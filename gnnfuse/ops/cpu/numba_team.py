@@ -1,7 +1,7 @@
-"""Kernels on PyTorch's OpenMP threads without Python in between.
+"""Runs kernels on PyTorch's OpenMP threads without Python in between.
 
-A kernel that Python calls on every thread waits for the interpreter's lock: two threads cost 0.04 ms before either had
-begun, a quarter of what summing 6 MB takes. Here OpenMP calls machine code that takes the kernel's shares itself.
+A kernel that Python calls on every thread waits for the interpreter's lock: two threads took 0.04 ms to start, a
+quarter of the time for summing 6 MB. Here OpenMP calls machine code that takes shares of the work by itself.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ def run_on_team(context: Any, team: Any, kernel: Any, threads: Any, turns: Any, 
         team, kernel, _, turns, chunks, packed = values
         convention = context.call_conv
         callee = convention.get_function_type(types.none, kinds).as_pointer()
-        # What the threads share: the next turn, whether a call failed, turns, chunks, the kernel, its arguments.
+        # Shared by the threads: the next turn, whether a call failed, turns, chunks, the kernel, its arguments.
         shared = ir.LiteralStructType([INT64, INT64, INT64, INT64, callee, packed.type])
         place = cgutils.alloca_once(builder, shared)
         zero = ir.Constant(INT64, 0)
@@ -102,32 +102,32 @@ def call_on_team(team: int, kernel: Any, threads: int, turns: int, chunks: int, 
 
     Args:
         team: address of `GOMP_parallel`, or 0 for the calling thread alone.
-        kernel: what `compiled` gave.
-        threads: how many, the calling one among them.
-        turns: in how many shares the chunks are taken.
-        chunks: how many there are.
-        arguments: the kernel's others.
+        kernel: a result of `compiled`.
+        threads: number of threads, including the calling one.
+        turns: number of shares in which the chunks are taken.
+        chunks: number of chunks.
+        arguments: the kernel's other arguments.
 
     Raises:
-        MemoryError: the kernel found no memory for what it keeps beside its arguments.
+        MemoryError: the kernel could not allocate its scratch memory.
     """
-    # What numba compiles depends on is looked up anew only where these differ.
+    # The machine code is looked up again only if these differ.
     address = address_of(kernel, tuple([kind_of(argument) for argument in arguments]), arguments)
     if team_kernel(team, address, threads, turns, chunks, *arguments):
         raise MemoryError(f"{kernel.__name__} found no memory for its scratch rows")
 
 
 def kind_of(argument: Any) -> object:
-    """What tells arguments apart that one machine code cannot serve."""
+    """A key that differs for arguments that need different machine code."""
     if type(argument) is np.ndarray:
         return argument.dtype, argument.ndim, argument.flags.num
     return type(argument)
 
 
 def address_of(kernel: Any, kinds: object, arguments: tuple[Any, ...]) -> int:
-    """Where the kernel's machine code for such arguments is, compiled now if it was not.
+    """The address of the kernel's machine code for such arguments, compiled now if it was not before.
 
-    `kinds` tells them from others; calls with equal ones get the machine code of the first.
+    `kinds` are the arguments' keys; calls with equal keys get the machine code of the first.
     """
     address = ADDRESSES.get((kernel, kinds))
     if address is None:

@@ -1,8 +1,8 @@
-"""Several numbers as one value inside numba kernels, for loops that LLVM does not turn into vector instructions well.
+"""Several numbers as one value inside numba kernels, for loops that LLVM does not vectorise well.
 
-A vector may be longer than the processor's: LLVM cuts it into registers. One of 512 bytes stays in registers over all
-edges of a row, where a loop over arrays loads and stores it for each; and as it is no array, LLVM need not ask, for
-each edge anew, whether what it writes is also what it reads.
+A vector may be longer than the processor's: LLVM splits it into registers. One of 512 bytes stays in registers over all
+edges of a row, whereas a loop over arrays loads and stores it for each edge. As it is no array, LLVM also need not
+check for each edge whether writes alias reads.
 """
 
 import operator
@@ -20,11 +20,11 @@ Emit = Callable[..., Any]
 
 
 class Vector(types.Type):
-    """So many numbers of a dtype.
+    """A fixed number of values of a dtype.
 
     Args:
         dtype: float32 or float64.
-        lanes: how many.
+        lanes: number of values.
     """
 
     def __init__(self, dtype: Any, lanes: int) -> None:
@@ -41,13 +41,13 @@ class VectorModel(models.PrimitiveModel):
 
 
 def in_kernels(function: Callable[..., tuple[Any, Emit]]) -> Callable[..., Any]:
-    """Make it callable from kernels: it is given types, constants among them, and says what type it gives and how."""
+    """Make a function callable from kernels: it maps argument types to a signature and a function that emits code."""
     made: Callable[..., Any] = intrinsic(prefer_literal=True)(function)
     return made
 
 
 def lowered(kind: Vector) -> ir.VectorType:
-    """LLVM's type for it."""
+    """LLVM's type for a vector."""
     return ir.VectorType(FLOAT[kind.dtype], kind.lanes)
 
 
@@ -58,18 +58,18 @@ def place_of(context: Any, builder: Any, array: Any, value: Any, index: Any, kin
 
 
 def picked(builder: Any, left: Any, right: Any, lanes: list[int]) -> Any:
-    """These lanes of two vectors; those of the second count on from those of the first."""
+    """Selected lanes of two vectors; those of the second are numbered after those of the first."""
     return builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(INT32, len(lanes)), lanes))
 
 
 def undefined(of: Any) -> Any:
-    """What stands in for an operand that is not read."""
+    """A placeholder for an operand that is not read."""
     return ir.Constant(of.type, ir.Undefined)
 
 
 @in_kernels
 def vector_at(typing: Any, array: Any, index: Any, lanes: Any) -> tuple[Any, Emit]:
-    """The vector of so many lanes, a constant, that begins at an index of a flat array."""
+    """The vector of `lanes` numbers, a constant, that begins at an index of a flat array."""
     kind = Vector(array.dtype, lanes.literal_value)
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -82,7 +82,7 @@ def vector_at(typing: Any, array: Any, index: Any, lanes: Any) -> tuple[Any, Emi
 
 @in_kernels
 def put(typing: Any, array: Any, index: Any, vector: Any) -> tuple[Any, Emit]:
-    """Write a vector from an index of a flat array on."""
+    """Write a vector into a flat array, beginning at an index."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         written = builder.store(values[2], place_of(context, builder, array, values[0], values[1], vector))
@@ -94,7 +94,7 @@ def put(typing: Any, array: Any, index: Any, vector: Any) -> tuple[Any, Emit]:
 
 @in_kernels
 def all_lanes(typing: Any, number: Any, lanes: Any) -> tuple[Any, Emit]:
-    """A vector of so many lanes, a constant, that all hold the number."""
+    """A vector whose `lanes` lanes, a constant, all hold the number."""
     kind = Vector(number, lanes.literal_value)
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -107,7 +107,7 @@ def all_lanes(typing: Any, number: Any, lanes: Any) -> tuple[Any, Emit]:
 
 @in_kernels
 def repeated(typing: Any, vector: Any, times: Any) -> tuple[Any, Emit]:
-    """Each lane as often as the constant says, one after the other."""
+    """Each lane repeated `times` times, a constant, before the next."""
     kind = Vector(vector.dtype, vector.lanes * times.literal_value)
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -119,7 +119,7 @@ def repeated(typing: Any, vector: Any, times: Any) -> tuple[Any, Emit]:
 
 @in_kernels
 def summed(typing: Any, vector: Any, length: Any) -> tuple[Any, Emit]:
-    """The sum of each so many lanes that stand together: a power of two, a constant."""
+    """The sums of every `length` adjacent lanes: a power of two, a constant."""
     kind = Vector(vector.dtype, vector.lanes // length.literal_value)
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -136,7 +136,7 @@ def summed(typing: Any, vector: Any, length: Any) -> tuple[Any, Emit]:
 
 @in_kernels
 def larger(typing: Any, left: Any, right: Any) -> tuple[Any, Emit]:
-    """Lane by lane the left number where it is larger, else the right one."""
+    """Lane by lane the left number if it is larger, else the right one."""
 
     def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", *values), *values)
@@ -156,7 +156,7 @@ def inverted(typing: Any, vector: Any) -> tuple[Any, Emit]:
 
 
 def arithmetic(operation: Any, instruction: str) -> None:
-    """Teach numba an operation on two vectors of one type."""
+    """Extend numba by an operation on two vectors of one type."""
 
     @type_callable(operation)
     def give_type(context: Any) -> Callable[[Any, Any], Any]:

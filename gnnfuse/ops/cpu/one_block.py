@@ -1,4 +1,4 @@
-"""Memory for what belongs together, in one block."""
+"""Allocates several tensors in one block of memory."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from gnnfuse.ops.cpu.new_memory import new_block
 
 
 def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) -> list[Tensor]:
-    """Tensors on the CPU with nothing written yet, each with a storage of its own, all in one block of memory.
+    """Uninitialised tensors on the CPU, each with its own storage, all in one block of memory.
 
-    The C library gives memory back to the system where more is free than twice the largest block there was, and the
-    system then clears and maps it anew for the next batch: with several blocks per batch that happens every time, and
-    costs several times what filling them does. A large block is memory that earlier results left (`KeptMemory`).
+    The C library returns memory to the system if more is free than twice the largest block so far, and the system then
+    clears and maps it again for the next batch. With several blocks per batch, that happens every time and costs
+    several times as much as filling them. A large block reuses the memory of earlier results (`KeptMemory`).
 
-    Each begins at a multiple of a cache line: matrix products add up in an order that depends on addresses, so that the
-    same samples gave other last bits from one batch to the next.
+    Each tensor begins at a cache line: the summation order of matrix products depends on addresses, and without this
+    the same samples gave other last bits from one batch to the next.
 
     Args:
         wanted: shape and dtype of each.
@@ -32,12 +32,11 @@ def empty_in_one_block(wanted: Sequence[tuple[tuple[int, ...], torch.dtype]]) ->
     """
     lengths = [math.prod(shape) * dtype.itemsize for shape, dtype in wanted]
     begins = list(accumulate((-(-length // ALIGNMENT) * ALIGNMENT for length in lengths), initial=0))
-    whole = new_block(
-        begins[-1]
-    ).data  # parts of this keep the block itself; parts of the array keep only what that lies in
+    # Slices of the memoryview keep the array itself alive, and with it the block; slices of the array, only its base.
+    whole = new_block(begins[-1]).data
     return [
         torch.from_numpy(np.frombuffer(whole[begin : begin + length], np.uint8)).view(dtype).reshape(shape)
         if length
-        else torch.empty(shape, dtype=dtype)  # numpy gives an empty part strides that torch refuses
+        else torch.empty(shape, dtype=dtype)  # numpy gives an empty slice strides that torch refuses
         for (shape, dtype), begin, length in zip(wanted, begins, lengths, strict=False)
     ]

@@ -1,7 +1,7 @@
-"""Work on the threads that PyTorch's own operators run on.
+"""Runs functions on the threads of PyTorch's own operators.
 
-A second pool of threads would share the cores with PyTorch's OpenMP threads, which keep a core busy for a while after
-every operator, waiting for the next: the kernels of an attention block took a third longer on a pool of ours.
+A second thread pool would compete for the cores with PyTorch's OpenMP threads, which spin for a while after every
+operator: the kernels of an attention block took a third longer on a pool of our own.
 """
 
 import ctypes
@@ -19,9 +19,9 @@ GompParallel = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c
 
 @cache
 def openmp_team() -> Team | None:
-    """What calls a function on several of PyTorch's OpenMP threads at once; None where PyTorch has another library.
+    """Return what calls a function on several of PyTorch's OpenMP threads at once; None if it uses another library.
 
-    The function must not raise. PyTorch's wheels for Linux carry GNU's library.
+    The function must not raise. PyTorch's wheels for Linux include GNU's library.
     """
     parallel = gomp_parallel()
     if parallel is None:
@@ -31,8 +31,8 @@ def openmp_team() -> Team | None:
     parallel.restype = None
 
     def run(function: Callable[[], None], threads: int) -> None:
-        # Never through ctypes.cast: what it is given becomes part of a cycle, and all that the function holds stays
-        # in memory until Python's collector comes.
+        # Never through ctypes.cast, which makes its argument part of a reference cycle: everything that the function
+        # holds would stay in memory until the garbage collector runs.
         parallel(callback(lambda _: function()), None, threads, 0)
 
     return run
@@ -40,13 +40,13 @@ def openmp_team() -> Team | None:
 
 @cache
 def gomp_address() -> int | None:
-    """Where in memory `GOMP_parallel(function, data, threads, flags)` is, for machine code to call."""
+    """The address of `GOMP_parallel(function, data, threads, flags)`, for machine code to call."""
     parallel = gomp_parallel()
     return None if parallel is None else ctypes.cast(parallel, ctypes.c_void_p).value
 
 
 def gomp_parallel() -> Any:
-    """The function of PyTorch's own GNU OpenMP library; None where PyTorch has another."""
+    """The function of PyTorch's own GNU OpenMP library; None if PyTorch uses another."""
     found = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
     if not found or os.name != "posix":
         return None

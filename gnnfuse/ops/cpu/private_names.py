@@ -1,6 +1,7 @@
-"""Names of numba and llvmlite that the CPU kernels need and that another release may drop: neither documents them.
+"""Undocumented names of numba and llvmlite that the CPU kernels need and that another release may drop.
 
-Where one is missing the kernels are compiled by `numba.njit` alone, with a warning: slower, and in every process anew.
+If one is missing, the kernels are compiled by `numba.njit` alone, with a warning: they run slower and are recompiled in
+every process.
 """
 
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ PRIVATE_NAMES = {
 
 
 def missing_names(names: Iterable[str]) -> list[str]:
-    """Those of the names, written `module:path.of.attributes`, that are not there.
+    """The names, written `module:path.of.attributes`, that do not exist.
 
     Example:
         >>> missing_names(["math:pi", "math:no.such", "no_such_module:name"])

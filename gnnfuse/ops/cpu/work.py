@@ -1,4 +1,4 @@
-"""How the rows of a compressed list are cut into equal work and spread over threads."""
+"""Cuts the rows of a compressed list into equal work and spreads it over threads."""
 
 import contextlib
 import ctypes
@@ -22,22 +22,22 @@ NUMBERS_PER_PIECE = 2**17
 MAX_CHUNKS = 256
 TURNS_PER_THREAD = 4
 Pass = TypeVar("Pass", bound=Callable[..., Any])
-KEPT: list[Any] = []  # what machine code calls must not be collected
+KEPT: list[Any] = []  # functions that machine code calls, which must not be garbage-collected
 FORKED = False  # whether this process is a forked child
 
 
 class Work(NamedTuple):
     """Rows cut into pieces of few edges, and pieces gathered into chunks of equal work. All uint64.
 
-    It follows from the offsets alone, never from the number of threads: sums over it keep their bits.
+    It depends on the offsets alone, never on the number of threads, so that sums over it have the same bits.
 
     Args:
-        chunks: `[chunks + 1]`; the places in `order` where each chunk begins.
+        chunks: `[chunks + 1]`; the positions in `order` where each chunk begins.
         bounds: `[pieces + 1]`; the edges of piece p are `bounds[p]:bounds[p + 1]`.
-        row: `[pieces]`; the row each piece is of. Every row has one piece at least.
-        starts: `[rows]`, the first piece of each row; None where every row is one piece.
-        order: `[pieces]`; the pieces of chunk c are `order[chunks[c]:chunks[c + 1]]`. None: in their own order, as they
-            also are unless the work was cut by groups.
+        row: `[pieces]`; the row of each piece. Every row has at least one piece.
+        starts: `[rows]`, the first piece of each row; None if every row is one piece.
+        order: `[pieces]`; the pieces of chunk c are `order[chunks[c]:chunks[c + 1]]`. None means their own order, which
+            they also have unless the work was cut by groups.
     """
 
     chunks: NDArray[np.uint64]
@@ -48,11 +48,11 @@ class Work(NamedTuple):
 
     @property
     def num_chunks(self) -> int:
-        """Number of chunks, 1 at least."""
+        """Number of chunks, at least 1."""
         return len(self.chunks) - 1
 
     def sum_rows(self, pieces: Tensor) -> Tensor:
-        """From one addend per piece to one sum per row, added in the order of the pieces."""
+        """Add one addend per piece to one sum per row, in the order of the pieces."""
         if self.starts is None:
             return pieces
         return torch.from_numpy(np.add.reduceat(pieces.numpy(), self.starts, axis=0))
@@ -61,8 +61,8 @@ class Work(NamedTuple):
 def cut(offsets: Tensor, columns: int = 1, group: NDArray[np.int64] | None = None) -> Work:
     """The work on rows whose edges are `offsets[r]:offsets[r + 1]`; a hub's row becomes many pieces.
 
-    A piece has at most 4096 edges, and fewer where more than 32 columns belong to each. With `group` `[rows]`, rows of
-    one group come one after the other, so that what they read together stays in the cache.
+    A piece has at most 4096 edges, and fewer if each has more than 32 columns. With `group` `[rows]`, rows of one group
+    come one after the other, so that data that they share stays in the cache.
     """
     limit = max(1, min(EDGES_PER_PIECE, NUMBERS_PER_PIECE // max(1, columns)))
     bounds = offsets.detach().contiguous().numpy()
@@ -84,7 +84,7 @@ def cut(offsets: Tensor, columns: int = 1, group: NDArray[np.int64] | None = Non
 
 
 def sorted_by(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places of the rows, group by group; numpy sorts numbers of 16 bits by counting."""
+    """The positions of the rows, group by group; numpy sorts 16-bit numbers fastest, by radix sort."""
     small = len(group) > 0 and group.min() >= 0 and group.max() < 2**16
     return np.argsort(group.astype(np.uint16) if small else group, kind="stable")
 
@@ -92,8 +92,8 @@ def sorted_by(group: NDArray[np.int64]) -> NDArray[np.int64]:
 def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
     """Call `kernel(first, last, chunks, bounds, *arguments)` over all chunks, on PyTorch's number of threads.
 
-    A thread that comes late, as when other work holds its core, leaves its share to the others. Python stands between
-    the threads and the kernel only where numba did not compile it.
+    The others take over the share of a thread that starts late, as when other work occupies its core. Python is between
+    the threads and the kernel only if numba did not compile it.
     """
     threads = min(torch.get_num_threads(), work.num_chunks)
     turns = min(TURNS_PER_THREAD * threads, work.num_chunks) if threads > 1 else 1
@@ -110,7 +110,7 @@ def spread(kernel: Callable[..., None], work: Work, *arguments: object) -> None:
 
 
 def is_machine_code(kernel: Callable[..., None]) -> bool:
-    """Whether `numba_team` can call it."""
+    """Whether `numba_team` can call the kernel."""
     if not hasattr(kernel, "overloads"):
         return False
     from gnnfuse.ops.cpu.numba_compile import PLAIN
@@ -119,7 +119,7 @@ def is_machine_code(kernel: Callable[..., None]) -> bool:
 
 
 def take_turns(kernel: Callable[..., None], threads: int, bounds: list[int], work: Work, *arguments: object) -> None:
-    """Call the kernel for the chunks between each two bounds, on threads that take what is left."""
+    """Call the kernel for the chunks between adjacent bounds, on threads that take what is left."""
     waiting = deque(pairwise(bounds))
     raised: list[BaseException] = []
 
@@ -140,13 +140,13 @@ def take_turns(kernel: Callable[..., None], threads: int, bounds: list[int], wor
 
 
 def together(serve: Callable[[], None], threads: int) -> None:
-    """Call a function that does not raise on several threads at once, PyTorch's own where it can be."""
+    """Call a function that does not raise on several threads at once, on PyTorch's own if possible."""
     team = None if FORKED else openmp_team()
     if team is not None:
         team(serve, threads)
         return
     helpers = []
-    with contextlib.suppress(RuntimeError):  # no thread can be started, or the interpreter ends: this one does it all
+    with contextlib.suppress(RuntimeError):  # no thread can start, or the interpreter ends: this one does it all
         helpers += [thread_pool(os.getpid(), threads).submit(serve) for _ in range(threads - 1)]
     serve()
     for helper in helpers:
@@ -176,8 +176,8 @@ def after_fork() -> None:
 
 
 def alone_after_fork(function: Pass) -> Pass:
-    """A function that runs with one thread in a forked child: PyTorch's operators, which it calls between kernels,
-    would wait there for threads that the child does not have."""
+    """Make a function run with one thread in a forked child, where PyTorch's operators, which it calls between kernels,
+    would wait for threads that the child does not have."""
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:

@@ -1,1 +1,1 @@
-"""What several Triton kernels share."""
+"""Code shared by several Triton kernels."""

@@ -16,12 +16,12 @@ BLOCK_E = 4
 
 
 class Terms(NamedTuple):
-    """What is reduced per edge: weight[number] * value[source] * other[source], where `chosen[source]` is the number.
+    """The term of each edge: weight[number] * value[source] * other[source], or 0 where `chosen[source]` != number.
 
     Args:
         value: `[sources, dim]`, contiguous.
-        source: `[edges]`, the row of `value` each edge reads; None means the edge's own place.
-        number: `[edges]`, the edge's name in `weight` and `chosen`; None means its own place.
+        source: `[edges]`, the row of `value` each edge reads; None means the edge's own position.
+        number: `[edges]`, the edge's number in `weight` and `chosen`; None means its own position.
         weight: `[edges]`; None means 1.
         other: like `value`; None means 1.
         chosen: `[sources, dim]`, int32; None keeps all.
@@ -35,14 +35,14 @@ class Terms(NamedTuple):
     chosen: Tensor | None = None
 
     def pointers(self) -> dict[str, Tensor | None]:
-        """By the names that the kernel has for them."""
+        """Keyed by the kernel's argument names."""
         return {f"{name}_ptr": tensor for name, tensor in self._asdict().items()}
 
 
 def reduce_rows(
     terms: Terms, offsets: Tensor, edges: int, kind: int, dtype: torch.dtype, *, sign: int = 1, mean: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """The result `[rows, dim]`; beside it the edge of each extreme, int32, or the sum of exponentials, else empty."""
+    """The result `[rows, dim]`; and the edge of each extreme, int32, or the sum of exponentials, or an empty tensor."""
     value = terms.value
     rows, dim = offsets.numel() - 1, value.shape[1]
     accumulator = torch.promote_types(value.dtype, torch.float32)
@@ -79,7 +79,7 @@ def reduce_rows(
 
 
 def row_tiles(dim: int, dtype: torch.dtype) -> dict[str, Any]:
-    """Up to 256 columns, each row in as few lanes as 16 bytes for each make, and as many rows as four warps have."""
+    """Up to 256 columns, each row in as few lanes as loads of 16 bytes allow, and as many rows as four warps hold."""
     block_d = min(COLUMNS, triton.next_power_of_2(dim))
     lanes = max(block_d // gcd(16 // dtype.itemsize, dim), 1)
     return {
@@ -95,7 +95,7 @@ def row_tiles(dim: int, dtype: torch.dtype) -> dict[str, Any]:
 def tile_options(dim: int, accumulator: torch.dtype) -> dict[str, Any]:
     """For one row per edge, tiles of about 1,024 numbers: up to 128 columns, and as many edges as fill it, 32 at most.
 
-    A tile that is smaller than that, as with few columns, is one warp's.
+    A smaller tile, as with few columns, gets one warp.
     """
     block_d = min(128, triton.next_power_of_2(dim))
     block_e = min(32, 1024 // block_d)

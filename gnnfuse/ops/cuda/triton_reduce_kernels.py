@@ -1,7 +1,8 @@
 """Kernels that reduce gathered rows: out[r] = reduce over the edges e of row r of weight[e] * value[source[e]].
 
-A program works on some rows or slots (triton_spans.py) and on BLOCK_D columns (`program_id(1)`). A pointer of None:
-1 in place of a factor, the edge's own place of an index. Nothing is added atomically: every run gives the same bits.
+A program works on some rows or slots (triton_spans.py) and on BLOCK_D columns (`program_id(1)`). A pointer of None
+stands for a factor of 1, or for the edge's own position as index. Nothing is added atomically, so every run gives the
+same bits.
 """
 # ruff: noqa: N803 - capitals are compile-time constants, as Triton's users write them
 
@@ -31,7 +32,7 @@ def load_terms(
     chosen_ptr: Pointer, edge: Tile, column: Tile, SIGN: tl.constexpr, DIM: tl.constexpr, BLOCK_D: tl.constexpr,
     ACCUMULATOR: tl.constexpr,
 ) -> Tile:  # fmt: skip
-    """What is to be reduced `[BLOCK_E, ROWS, BLOCK_D]`; `chosen` keeps what its row names as this edge's."""
+    """The terms to reduce `[BLOCK_E, ROWS, BLOCK_D]`; with `chosen`, 0 unless its row holds the edge's number."""
     row, name = edge, edge
     if source_ptr is not None:
         row = tl.load(source_ptr + edge)
@@ -50,13 +51,13 @@ def load_terms(
 
 @triton.jit
 def shift_of(highest: Tile) -> Tile:
-    """What exponents are taken relative to: the highest, or 0 where it is infinite."""
+    """The number subtracted from exponents: the highest, or 0 if it is infinite."""
     return tl.where(tl.abs(highest) == float("inf"), 0.0, highest)
 
 
 @triton.jit
 def start_of(ROWS: tl.constexpr, BLOCK_D: tl.constexpr, KIND: tl.constexpr, ACCUMULATOR: tl.constexpr) -> Any:
-    """The partial result of nothing, two of `[ROWS, BLOCK_D]`."""
+    """The partial result of no edges, two tiles `[ROWS, BLOCK_D]`."""
     first = tl.full([ROWS, BLOCK_D], 0 if KIND == 0 else float("-inf"), ACCUMULATOR)
     second = tl.full([ROWS, BLOCK_D], -1, tl.int32) if KIND == 1 else tl.full([ROWS, BLOCK_D], 0, ACCUMULATOR)
     return first, second
@@ -64,7 +65,7 @@ def start_of(ROWS: tl.constexpr, BLOCK_D: tl.constexpr, KIND: tl.constexpr, ACCU
 
 @triton.jit
 def join(first: Tile, second: Tile, new_first: Tile, new_second: Tile, KIND: tl.constexpr) -> Any:
-    """Two partial results in one: (sum, -), (highest, its edge) or (highest, sum of exponentials relative to it)."""
+    """Merge two partial results: (sum, -), (highest, its edge) or (highest, sum of exponentials relative to it)."""
     if KIND == 0:
         first += new_first
     elif KIND == 1:
@@ -82,7 +83,7 @@ def join(first: Tile, second: Tile, new_first: Tile, new_second: Tile, KIND: tl.
 
 @triton.jit
 def reduce_tile(tile: Tile, edge: Tile, valid: Tile, KIND: tl.constexpr) -> Any:
-    """The partial result of one tile; of equal extremes the first edge counts, and a NaN is the highest of all."""
+    """The partial result of one tile; among equal extremes the first edge counts, and NaN exceeds every number."""
     valid = valid[:, :, None]
     if KIND == 0:
         first = tl.sum(tl.where(valid, tile, 0.0), 0)
@@ -116,7 +117,7 @@ def finish(
     out_ptr: Pointer, second_ptr: Pointer, row: Tile, first: Tile, second: Tile, count: Tile, exists: Tile,
     column: Tile, KIND: tl.constexpr, SIGN: tl.constexpr, MEAN: tl.constexpr, DIM: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Write rows' results: divided by their counts for a mean, 0 for the extreme of nothing."""
+    """Write rows' results: divided by their counts for a mean, 0 for the extreme of no edges."""
     if MEAN:
         first = first / tl.maximum(count, 1).to(first.dtype)[:, None]
     if KIND == 1:
@@ -135,7 +136,7 @@ def reduce_rows_kernel(
     ROWS: tl.constexpr, BLOCK_E: tl.constexpr, PIECE: tl.constexpr, IN_PIECES: tl.constexpr,
     ACCUMULATOR: tl.constexpr,
 ) -> None:  # fmt: skip
-    """Out `[rows, dim]`, and the edge or the sum of exponentials beside it; with IN_PIECES partial ones per slot."""
+    """Out `[rows, dim]`, and the edge or the sum of exponentials; with IN_PIECES, partial results per slot."""
     place, _, start, stop, exists = spans(offsets_ptr, pieces_ptr, rows, halvings, num_edges, ROWS, PIECE, IN_PIECES)
     column = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
     first, second = start_of(ROWS, BLOCK_D, KIND, ACCUMULATOR)
@@ -167,7 +168,7 @@ def reduce_merge_kernel(
     column = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
     first, second = start_of(ROWS, BLOCK_D, KIND, ACCUMULATOR)
     for step in range(0, tl.max(count), 4):
-        for part in tl.static_range(4):  # four loads on their way at once
+        for part in tl.static_range(4):  # four loads in flight
             exists = step + part < count
             at = tl.where(exists, slot_of(step + part, start, PIECE), 0).to(tl.int64) * DIM
             mask = exists[:, None] & (column < DIM)[None, :]

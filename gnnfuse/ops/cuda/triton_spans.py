@@ -1,11 +1,11 @@
-"""Which edges a Triton program works on: those into some rows side by side, or pieces of rows that have very many.
+"""Finds the edges that a Triton program works on: those into some rows side by side, or pieces of very long rows.
 
 A program works on ROWS rows side by side, `[BLOCK_E, ROWS]` edges at a time: the next of each row. A row with fewer
-edges than its neighbours reads its last edge again, and what it makes of that is masked: masks on loads cost more.
+edges than its neighbours reads its last edge again, and the result is masked: masks on loads cost more.
 
-Rows of more than PIECE edges are hubs. The list is cut into pieces of PIECE edges, piece p with the two slots 2p and
-2p + 1: at most two hubs touch it. A hub's first piece has slot 2p + 1 if it starts inside of it; its others are slots
-2p. With IN_PIECES a program works on slots in place of rows; another launch then merges each hub's slots.
+Rows of more than PIECE edges are hubs. The list is cut into pieces of PIECE edges. Piece p has two slots, 2p and
+2p + 1, as at most two hubs touch it. A hub that starts inside a piece has slot 2p + 1 of it, and slots 2p of its other
+pieces. With IN_PIECES, a program works on slots instead of rows; another launch then merges each hub's slots.
 """
 # ruff: noqa: N803 - capitals are compile-time constants, as Triton's users write them
 
@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 import triton
 import triton.language as tl
 
-# For the reader: the compiler looks up what annotations name, and knows its own types only.
+# For readers only: the compiler resolves annotations, and knows only its own types.
 Pointer: TypeAlias = tl.tensor
 Scalar: TypeAlias = tl.tensor
 Tile: TypeAlias = tl.tensor
 
-# What differs from batch to batch: a kernel compiled for one number of rows serves them all.
+# Arguments that differ between batches: not specialised, so that one compiled kernel serves all batches.
 COUNTS = ("rows", "halvings", "num_edges", "slots", "edges_per_program", "relations")
 
 
@@ -28,9 +28,9 @@ def spans(
     offsets_ptr: Pointer, pieces_ptr: Pointer, rows: Scalar, halvings: Scalar, num_edges: Scalar,
     ROWS: tl.constexpr, PIECE: tl.constexpr, IN_PIECES: tl.constexpr,
 ) -> Any:  # fmt: skip
-    """Of the program's rows or slots `[ROWS]`: place in the results, row, first edge, end, and whether it has a result.
+    """For the program's rows or slots `[ROWS]`: position in the results, row, first edge, end, and whether it has one.
 
-    A hub has none without IN_PIECES; with it, a slot without a hub has none.
+    Without IN_PIECES, a hub has no result; with it, a slot without a hub has none.
     """
     place = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     if IN_PIECES:
@@ -52,11 +52,11 @@ def spans(
 def span_of_slot(
     offsets_ptr: Pointer, slot: Tile, rows: Scalar, halvings: Scalar, num_edges: Scalar, PIECE: tl.constexpr
 ) -> Any:
-    """Row, first edge and end of what a slot holds, nothing where it holds no hub's piece."""
+    """Row, first edge and end of a slot's piece of a hub; no edges if it holds none."""
     first = (slot // 2).to(tl.int64) * PIECE
     end = tl.minimum(first + PIECE, num_edges)
     edge = tl.minimum(tl.where(slot % 2 == 0, first, end - 1), num_edges - 1)
-    low = slot * 0  # the last row that begins at or before the edge, by halving
+    low = slot * 0  # the last row that begins at or before the edge, by bisection
     high = low + rows - 1
     for _ in range(halvings):
         middle = low + (high - low + 1) // 2
@@ -91,7 +91,7 @@ def hubs(offsets_ptr: Pointer, pieces_ptr: Pointer, slots: Scalar, ROWS: tl.cons
 
 @triton.jit
 def edges_at(start: Tile, stop: Tile, step: Scalar, BLOCK_E: tl.constexpr) -> Any:
-    """The next edges of each row `[BLOCK_E, ROWS]`, its last one in place of those beyond, and which are real."""
+    """The next edges of each row `[BLOCK_E, ROWS]` (beyond its end, its last one), and which are real."""
     edge = start[None, :] + step + tl.arange(0, BLOCK_E)[:, None]
     last = tl.maximum(stop - 1, 0)
     return tl.minimum(edge, last[None, :]), edge < stop[None, :]

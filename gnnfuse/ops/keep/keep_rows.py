@@ -52,7 +52,7 @@ def keep_rows(
         ([0, 2], [0, 2, 2], True, tensor([False,  True]))
     """
     if len(masks) != len(offsets):
-        raise ValueError(f"masks and offsets must be as many, found {len(masks)} and {len(offsets)}")
+        raise ValueError(f"masks and offsets must be equally many, found {len(masks)} and {len(offsets)}")
     if not masks:
         return []
     device = masks[0].device
@@ -71,7 +71,7 @@ def keep_rows(
 
 
 def check_mask(name: str, mask: Tensor, length: int, device: torch.device) -> None:
-    """Raise ValueError unless the mask has so many bools on the device."""
+    """Raise ValueError unless the mask is `[length]` bools on the device."""
     if mask.dtype != torch.bool or mask.shape != (length,) or mask.device != device:
         found = f"{mask.dtype} {list(mask.shape)} on {mask.device}"
         raise ValueError(f"{name} must be torch.bool [{length}] on {device}, found {found}")

@@ -17,7 +17,7 @@ from gnnfuse.ops.edges import Edges, Transpose
 def keep_rows_numba(
     masks: Sequence[Bool[Tensor, "_"]], offsets: Sequence[Int[Tensor, "_"]]
 ) -> list[tuple[Tensor, Tensor, bool, Tensor | None]]:
-    """The fields of `KeptRows`, as `keep_rows` says."""
+    """The fields of `KeptRows`, as for `keep_rows`."""
     from gnnfuse.ops.keep.numba_kernels import keep_rows_kernel
 
     found = []
@@ -31,7 +31,7 @@ def keep_rows_numba(
 
 
 def keep_edges_numba(edges: Edges, nodes: Bool[Tensor, "nodes"], kept: Bool[Tensor, "edges"] | None) -> Edges:
-    """As `keep_edges` says."""
+    """As `keep_edges`."""
     from gnnfuse.ops.keep.numba_kernels import keep_edges_kernel, number_kernel
 
     number = np.empty(len(nodes), dtype=np.int32)
@@ -44,7 +44,7 @@ def keep_edges_numba(edges: Edges, nodes: Bool[Tensor, "nodes"], kept: Bool[Tens
     mask = _bytes(nodes[:0] if kept is None else kept)
     given = [*map(_unsigned, (*edges[:3], *edges.transpose)), number, mask, place, *made]
     num_edges = keep_edges_kernel(*given)
-    # By way of numpy, each list has a storage of its own, as long as the list: pickling one carries no more.
+    # Through numpy, each list has a storage of its own length, so pickling one carries nothing more.
     forward, backward, *rest = made
     src, relation, edge, dst = (torch.from_numpy(part[:num_edges]) for part in rest)
     transpose = Transpose(torch.from_numpy(backward), edge, dst)

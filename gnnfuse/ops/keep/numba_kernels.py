@@ -1,4 +1,4 @@
-"""The kernels behind `impl="numba"` of `keep_rows` and `keep_edges`. What they compute is in README.md."""
+"""The kernels behind `impl="numba"` of `keep_rows` and `keep_edges`. README.md describes what they compute."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def stays(edge: int, number: int, kept: Ints) -> Any:
 
 @compiled
 def keep_rows_kernel(mask: Ints, offsets: Ints, rows: Ints, new_offsets: Ints, emptied: Ints) -> tuple[bool, bool]:
-    """Writes `rows [rows + 1]` from the start, `new_offsets` and `emptied`; whether a group lost some, and one all."""
+    """Write `rows [rows + 1]` from its start, `new_offsets`, `emptied`; return whether any group lost some, or all."""
     count: Any = 0
     some, every = False, False
     new_offsets[0] = 0
@@ -37,7 +37,7 @@ def keep_rows_kernel(mask: Ints, offsets: Ints, rows: Ints, new_offsets: Ints, e
 
 @compiled
 def number_kernel(offsets: Ints, nodes: Ints, number: Ints) -> tuple[int, int]:
-    """Writes `number [nodes]`, -1 for nodes that go; how many nodes stay, and how many edges lead into them."""
+    """Write `number [nodes]`, -1 for removed nodes; return how many nodes stay, and how many edges lead into them."""
     num_nodes, num_edges = 0, 0
     for node in range(len(nodes)):
         number[node] = num_nodes if nodes[node] else -1
@@ -53,9 +53,9 @@ def keep_edges_kernel(
     number: Ints, kept: Ints, place: Ints, new_offsets: Ints, new_back_offsets: Ints,
     new_src: Ints, new_relation: Ints, new_edge: Ints, new_dst: Ints,
 ) -> Any:  # fmt: skip
-    """Writes both new offsets, the four new lists, and `place [edges]` meanwhile; how many edges stay.
+    """Write both new offsets, the four new lists and the scratch list `place [edges]`; return how many edges stay.
 
-    The lists read are unsigned: numba then looks up without asking whether an index counts from the end.
+    The input lists are unsigned, so that numba does not check for negative indices.
     """
     count, row = np.uint32(0), 0
     new_offsets[0] = 0

@@ -1,4 +1,4 @@
-"""`keep_rows` and `keep_edges` in plain PyTorch: where every row, node and edge goes is one cumulative sum each."""
+"""`keep_rows` and `keep_edges` in plain PyTorch: cumulative sums give the new positions of rows, nodes and edges."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from gnnfuse.ops.edges import Edges, Transpose, offsets_of
 def keep_rows_reference(
     masks: Sequence[Bool[Tensor, "_"]], offsets: Sequence[Int[Tensor, "_"]]
 ) -> list[tuple[Tensor, Tensor, bool, Tensor | None]]:
-    """The fields of `KeptRows`, as `keep_rows` says."""
+    """The fields of `KeptRows`, as for `keep_rows`."""
     ends, emptied, found = [], [], []
     for mask, groups in zip(masks, offsets, strict=True):
         after = offsets_of(mask)[groups]
@@ -29,7 +29,7 @@ def keep_rows_reference(
 
 
 def keep_edges_reference(edges: Edges, nodes: Bool[Tensor, "nodes"], kept: Bool[Tensor, "edges"] | None) -> Edges:
-    """As `keep_edges` says."""
+    """As `keep_edges`."""
     stays = edges_between(edges, nodes, kept)
     back = stays[edges.transpose.edge]
     node, edge, place = offsets_of(nodes), offsets_of(stays), offsets_of(back)

@@ -43,7 +43,7 @@ def merge_edges(graphs: Sequence[PackedEdges], *, impl: Impl = "auto") -> Edges:
 
 
 def check_graphs(graphs: Sequence[PackedEdges]) -> None:
-    """Raise ValueError for graphs that cannot stand side by side."""
+    """Raise ValueError for graphs that cannot be merged."""
     if not graphs:
         raise ValueError("graphs must hold at least one graph, found none")
     strangers = [type(graph).__name__ for graph in graphs if not isinstance(graph, PackedEdges)]
@@ -51,7 +51,7 @@ def check_graphs(graphs: Sequence[PackedEdges]) -> None:
         raise ValueError(f"graphs must be PackedEdges, found {strangers[0]}")
     types = {len(graph.nodes) for graph in graphs}
     if len(types) > 1:
-        raise ValueError(f"graphs must have one number of node types, found {' and '.join(map(str, sorted(types)))}")
+        raise ValueError(f"graphs must have equal numbers of node types, found {' and '.join(map(str, sorted(types)))}")
     nodes, edges = sum(graph.num_nodes for graph in graphs), sum(graph.num_edges for graph in graphs)
     if max(nodes, edges) > MAX_COUNT:
         raise ValueError(f"nodes and edges are numbered in int32, up to {MAX_COUNT}; found {nodes} and {edges}")

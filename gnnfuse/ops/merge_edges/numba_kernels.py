@@ -1,7 +1,7 @@
-"""The kernel behind `merge_edges(impl="numba")`. What it computes is in README.md.
+"""The kernel behind `merge_edges(impl="numba")`. README.md describes what it computes.
 
-A number moves with its node type, and types are ranges of numbers: comparing with the ranges' ends takes no table
-look-up, so the compiler works on eight or sixteen numbers at a time.
+Numbers of one node type are shifted alike, and types are ranges of numbers. Comparing with the ends of the ranges needs
+no table look-up, so that the compiler processes eight or sixteen numbers at a time.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ STEPS = 4  # type boundaries compared with in one pass
 
 
 def int32_pointer(context: Any, address: Any) -> Any:
-    """The address, an uint64, as a pointer to int32: numba takes no list of arrays without unpacking each."""
+    """The address, a uint64, as a pointer to int32: numba would unpack each array of a list."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
@@ -32,7 +32,7 @@ pointer: Any = intrinsic(int32_pointer)
 
 @compiled
 def merge_edges_kernel(addresses: Ints, num_types: int, offsets: Ints, lists: Ints) -> None:
-    """Writes offsets `[2, nodes + 1]` and lists `[4, edges]`; `addresses [graphs]` are those of the graphs' numbers."""
+    """Write offsets `[2, nodes + 1]` and lists `[4, edges]`; `addresses [graphs]` are those of the graphs' numbers."""
     # Counts of nodes, edges in and edges out per (type, graph), then where each block begins.
     begin = np.empty((3, num_types, len(addresses)), np.int64)
     for graph in range(len(addresses)):
@@ -51,7 +51,7 @@ def merge_edges_kernel(addresses: Ints, num_types: int, offsets: Ints, lists: In
 
 @compiled
 def place_graph(address: int, begin: Ints, offsets: Ints, lists: Ints) -> None:
-    """Writes one graph's blocks, `begin [3, types]` being where those of nodes, edges in and edges out begin."""
+    """Write one graph's blocks; `begin [3, types]` holds where those of nodes, edges in and edges out begin."""
     num_types = begin.shape[1]
     bounds, ends, own = parts(address, num_types)
     first_edges = np.empty(num_types, np.int32)
@@ -87,9 +87,9 @@ def parts(address: int, num_types: int) -> tuple[Ints, Ints, Ints]:
 
 @compiled
 def steps(first: Ints, begin: Ints) -> Ints:
-    """At which numbers `[0]` by how much more `[1]` a number moves; `first` ascends. Whole passes, the rest unreached.
+    """Thresholds `[0]`, and by how much more numbers from each on are shifted `[1]`; `first` ascends.
 
-    The first column's number is not compared with: every number moves by that much.
+    The first column has no threshold: every number is shifted by it. Padded to whole passes by unreachable thresholds.
     """
     num_steps = len(first) - 1
     found = np.zeros((2, 1 + max(1, -(-num_steps // STEPS)) * STEPS), np.int32)
@@ -103,7 +103,7 @@ def steps(first: Ints, begin: Ints) -> Ints:
 
 @compiled
 def shift(out: Ints, part: Ints, moves: Ints) -> None:
-    """Out: the numbers of the part, moved."""
+    """Write the numbers of `part` to `out`, shifted as `steps` describes."""
     at, by = moves[0], moves[1]
     base, at1, by1, at2, by2, at3, by3, at4, by4 = by[0], at[1], by[1], at[2], by[2], at[3], by[3], at[4], by[4]
     zero = np.int32(0)
@@ -127,21 +127,21 @@ def shift(out: Ints, part: Ints, moves: Ints) -> None:
 
 @compiled
 def raise_by(out: Ints, part: Ints, more: int) -> None:
-    """Out: the numbers of the part and so many more."""
+    """Write the numbers of `part` plus `more` to `out`."""
     for i in range(len(part)):
         out[i] = part[i] + more
 
 
 @compiled
 def copy(out: Ints, part: Ints) -> None:
-    """Out: the numbers of the part."""
+    """Write the numbers of `part` to `out`."""
     for i in range(len(part)):
         out[i] = part[i]
 
 
 @compiled
 def exclusive_sum(counts: Ints) -> None:
-    """Each count becomes the sum of those before it."""
+    """Replace each count by the sum of those before it."""
     total = 0
     for i in range(len(counts)):
         counts[i], total = total, total + counts[i]

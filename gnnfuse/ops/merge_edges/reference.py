@@ -1,4 +1,4 @@
-"""`merge_edges` in plain PyTorch: where every node and edge goes is one table each."""
+"""`merge_edges` in plain PyTorch: one table each gives the new positions of nodes and edges."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from gnnfuse.ops.merge_edges.packed_edges import PackedEdges
 
 
 def merge_edges_reference(graphs: Sequence[PackedEdges]) -> Edges:
-    """As `merge_edges` says."""
+    """As `merge_edges`."""
     parts = [graph.unpack() for graph in graphs]
     nodes = torch.tensor([graph.nodes for graph in graphs], dtype=torch.int64)  # [graphs, types]
     bounds = torch.nn.functional.pad(nodes.cumsum(1), (1, 0))
@@ -36,7 +36,7 @@ def merge_edges_reference(graphs: Sequence[PackedEdges]) -> Edges:
 
 
 def places(counts: Int[Tensor, "graphs types"]) -> Int[Tensor, "items"]:
-    """Where each of the items, listed graph by graph, stands when they are listed type by type.
+    """The position, in a list type by type, of each item of a list graph by graph.
 
     Example:
         >>> places(torch.tensor([[1, 2], [1, 1]])).tolist()

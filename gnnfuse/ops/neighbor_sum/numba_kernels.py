@@ -1,7 +1,7 @@
 """The kernels behind `neighbor_sum(impl="numba")`. The derivation is in README.md.
 
-Each works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write apart from each other, so any number
-of threads gives the same bits. Indices arrive unsigned, which spares numba the wrap-around of negative ones.
+Each works on the chunks `first_chunk` to `last_chunk` of a `Work`; chunks write to disjoint memory, so any number of
+threads gives the same bits. Indices are unsigned, so that numba does not check for negative ones.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ def neighbor_max_forward_kernel(
     first_chunk: int, last_chunk: int, chunks: Ints, bounds: Ints, src: Ints, value: Floats,
     weight: Floats, has_weight: bool, out: Floats, highest: NDArray[np.int32],
 ) -> None:  # fmt: skip
-    """Out `[pieces, dim]` and the edge it came from; without edges 0 and -1. A NaN is the highest of all."""
+    """Out `[pieces, dim]` and the edge it came from; without edges 0 and -1. NaN exceeds every number."""
     one = np.uint64(1)
     dim = np.uint64(value.shape[1])
     for piece in range(chunks[first_chunk], chunks[last_chunk]):
@@ -67,7 +67,7 @@ def neighbor_max_forward_kernel(
 def neighbor_max_join_kernel(
     first_piece: Ints, pieces: Floats, piece_highest: Ints, out: Floats, highest: Ints
 ) -> None:
-    """From the maxima of pieces to those of rows; `first_piece` is `[rows + 1]`."""
+    """Merge the maxima of pieces to those of rows; `first_piece` is `[rows + 1]`."""
     for row in range(len(out)):
         start = first_piece[row]
         out[row] = pieces[start]

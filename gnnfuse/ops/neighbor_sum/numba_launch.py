@@ -1,4 +1,4 @@
-"""The passes of `neighbor_sum(impl="numba")`: buffers are laid out, and kernels run over them."""
+"""The passes of `neighbor_sum(impl="numba")`: allocates buffers and runs kernels on them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +48,7 @@ def max_forward(value: Tensor, weight: Tensor | None, lists: Sequence[Tensor]) -
 
 
 def join_highest(work: Work, out: Tensor, highest: Tensor) -> tuple[Tensor, Tensor]:
-    """From the maxima of pieces to those of rows."""
+    """Merge the maxima of pieces to those of rows."""
     if work.starts is None:
         return out, highest
     first_piece = np.append(work.starts, len(work.row))
@@ -90,19 +90,19 @@ def backward_weight(
 
 
 def shares(offsets: Tensor, like: Tensor, mean: bool) -> NDArray[Any]:
-    """What each node's edges are multiplied by, `[nodes]`: 1, or 1 / their number."""
+    """The factor on each node's edges, `[nodes]`: 1, or 1 / their number."""
     dtype = array(like).dtype
     counts = np.diff(array(offsets)) if mean else np.ones(len(offsets) - 1, dtype)
     return (1 / np.maximum(counts, 1)).astype(dtype)
 
 
 def weights(weight: Tensor | None, like: Tensor) -> tuple[NDArray[Any], bool]:
-    """The weights, or an empty array for none: the kernels' argument types stay the same."""
+    """The weights; an empty array for None, so that the kernels' argument types stay the same."""
     return array(like.new_empty(0) if weight is None else weight), weight is not None
 
 
 def edges_of_maxima(highest: Tensor | None) -> tuple[NDArray[np.int32], bool]:
-    """The edges that the maxima came from, or an empty array where none was taken."""
+    """The edges that the maxima came from; an empty array for None."""
     empty = torch.empty(0, 0, dtype=torch.int32, device="cpu")
     return array(empty if highest is None else highest), highest is not None
 

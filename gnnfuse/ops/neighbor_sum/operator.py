@@ -1,4 +1,4 @@
-"""`neighbor_sum` by fused kernels, as PyTorch operators; what launches them is imported when they run."""
+"""`neighbor_sum` by fused kernels, as PyTorch operators; the modules that launch them are imported when they run."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -18,7 +18,7 @@ def edge_lists(edges: Edges) -> list[Tensor]:
 
 
 def check_lists(lists: Sequence[Tensor]) -> None:
-    """Raise ValueError before a kernel would read or write beside its tensors; on accelerators when asked to."""
+    """Raise ValueError before a kernel would read or write out of bounds; on accelerators, in `checked_indices()`."""
     offsets, src, *transpose = lists
     edges = Edges(offsets, src, src, Transpose(*transpose))
     check_indices(edges, nodes=edges.num_nodes, rows=edges.transpose.offsets.numel() - 1)
@@ -46,7 +46,7 @@ def backward_fake(
 
 
 def fused(impl: str) -> Callable[..., Any]:
-    """What calls the kernels of an implementation, `numba` or `triton`, as an operator with a first derivative."""
+    """A function that calls the kernels of an implementation, `numba` or `triton`, with a first derivative."""
 
     def launch() -> Any:
         return import_module(f"gnnfuse.ops.neighbor_sum.{impl}_launch")
@@ -68,7 +68,7 @@ def fused(impl: str) -> Callable[..., Any]:
         reduce: str,
         needs: Sequence[bool],
     ) -> list[Tensor]:
-        """Gradients of value and weight; an empty one where `needs` says no."""
+        """Gradients of value and weight; an empty one where `needs` is False."""
         rest = (edges, highest if reduce == "max" else None, reduce == "mean")
         grads = [value.new_empty(0), (value if weight is None else weight).new_empty(0)]
         if needs[0]:
@@ -84,7 +84,7 @@ def fused(impl: str) -> Callable[..., Any]:
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    """The inputs, and the edges of maxima."""
+    """Save the inputs, and the edges of maxima."""
     value, weight, edges, ctx.reduce = inputs
     ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(value, weight, *edges, output[1])

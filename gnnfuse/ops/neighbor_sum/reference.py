@@ -1,4 +1,4 @@
-"""What `neighbor_sum` means, in plain PyTorch; autograd gives the gradients."""
+"""Defines `neighbor_sum` in plain PyTorch; autograd computes the gradients."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from gnnfuse.ops.edges import Edges
 
 
 def neighbor_sum_reference(value: Tensor, edges: Edges, weight: Tensor | None, reduce: str) -> Tensor:
-    """Gather, weigh, reduce; of equal maxima the first edge counts."""
+    """Gather, weight, reduce; among equal maxima the first edge counts."""
     dst = edges.dst()
     message = value.index_select(0, edges.src)
     if weight is not None:
@@ -23,7 +23,7 @@ def message_of_highest(message: Tensor, dst: Tensor, zeros: Tensor) -> Tensor:
     """Each node's highest message per column, 0 without edges; the first of equal ones gets the gradient."""
     index = dst[:, None].expand_as(message)
     highest = zeros.scatter_reduce(0, index, message.detach(), "amax", include_self=False)
-    # A NaN is the highest of all, and equal to nothing: it is found by being NaN.
+    # NaN exceeds every number but equals nothing, so it is found by isnan.
     found = highest.index_select(0, dst)
     is_highest = (message.detach() == found) | (message.detach().isnan() & found.isnan())
     edge = torch.arange(len(message), device=message.device)[:, None].expand_as(message)

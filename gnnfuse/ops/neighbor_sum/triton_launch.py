@@ -61,5 +61,5 @@ def backward_weight(
 
 
 def contiguous(tensor: Tensor | None) -> Tensor | None:
-    """The tensor in one piece, None for none."""
+    """The tensor, contiguous; None for None."""
     return None if tensor is None else tensor.contiguous()

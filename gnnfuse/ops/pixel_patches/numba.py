@@ -9,7 +9,7 @@ from torch import Tensor
 def pixel_patches_numba(
     pixels: UInt8[np.ndarray, "height width 4"], out: Shaped[Tensor, "patches 3 side side"], stride: int
 ) -> None:
-    """As `pixel_patches` says."""
+    """As `pixel_patches`."""
     from gnnfuse.ops.pixel_patches.numba_kernels import pixel_patches_kernel
 
     packed = np.ascontiguousarray(pixels).view(np.uint32).reshape(-1)

@@ -1,4 +1,4 @@
-"""The kernel behind `pixel_patches(impl="numba")`. What it computes is in README.md."""
+"""The kernel behind `pixel_patches(impl="numba")`. README.md describes what it computes."""
 
 import sys
 from typing import Any
@@ -18,10 +18,10 @@ RED, GREEN, BLUE = map(np.uint32, (0, 8, 16) if sys.byteorder == "little" else (
 def pixel_patches_kernel(
     pixels: Numbers, width: int, out: Numbers, patch: int, stride: int, highest: np.float32 | None
 ) -> None:
-    """Writes the patches of a picture so wide; `pixels` of four bytes and `out` one after the other.
+    """Write the patches of a picture of this width; `pixels` (of four bytes) and `out` are flat.
 
-    Bytes are divided by `highest`; as they are where that is None, which the compiler knows beforehand. Places are
-    unsigned: of others it asks at every number whether they count from the end.
+    Bytes are divided by `highest`, or copied if that is None, which the compiler knows beforehand. Positions are
+    unsigned, so that numba does not check for negative indices.
     """
     rows = (len(pixels) // width - patch) // stride + 1
     columns = (width - patch) // stride + 1

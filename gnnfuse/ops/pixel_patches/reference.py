@@ -1,4 +1,4 @@
-"""`pixel_patches` in plain PyTorch: what it means."""
+"""Defines `pixel_patches` in plain PyTorch."""
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 def pixel_patches_reference(
     pixels: UInt8[np.ndarray, "height width 4"], out: Shaped[Tensor, "patches 3 side side"], stride: int
 ) -> None:
-    """Writes the patches into `out`."""
+    """Write the patches into `out`."""
     patch = out.shape[2]
     planes = torch.from_numpy(pixels[:, :, :3].copy()).permute(2, 0, 1)
     if out.dtype != torch.uint8:

@@ -1,11 +1,11 @@
-"""What the segment operators mean, in plain PyTorch; autograd gives the gradients."""
+"""Defines the segment operators in plain PyTorch; autograd computes the gradients."""
 
 import torch
 from torch import Tensor
 
 
 def segment_reduce_reference(values: Tensor, index: Tensor, num_segments: int, reduce: str) -> Tensor:
-    """Reduce each segment; 0 where there is nothing to reduce, and -inf for the logarithm of that."""
+    """Reduce each segment; 0 for a segment without items, and -inf for the logarithm of its sum."""
     zeros = values.new_zeros(num_segments, *values.shape[1:])
     if reduce == "sum":
         return zeros.index_add(0, index, values)
@@ -28,9 +28,9 @@ def segment_softmax_reference(scores: Tensor, index: Tensor, num_segments: int) 
 
 
 def first_extremes(values: Tensor, index: Tensor, num_segments: int, reduce: str) -> Tensor:
-    """Min or max; of equal items the first gets the gradient."""
+    """Min or max; among equal items the first gets the gradient."""
     extreme = extremes(values, index, num_segments, reduce).index_select(0, index)
-    # A NaN beats all, and equals nothing: it is found by being NaN.
+    # NaN beats every number but equals nothing, so it is found by isnan.
     is_extreme = (values.detach() == extreme) | (values.detach().isnan() & extreme.isnan())
     item = expand(torch.arange(len(values), device=values.device), values).expand_as(values)
     place = item.where(is_extreme, len(values))
@@ -48,7 +48,7 @@ def extremes(values: Tensor, index: Tensor, num_segments: int, reduce: str) -> T
 
 
 def shifts(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
-    """What exponents are taken relative to: the highest of each segment, or 0 where it is infinite.
+    """The numbers subtracted from exponents: the highest of each segment, or 0 if it is infinite.
 
     It cancels out, so no gradient goes through it.
     """
@@ -57,5 +57,5 @@ def shifts(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
 
 
 def expand(index: Tensor, values: Tensor) -> Tensor:
-    """`[items]` as `[items, 1, ...]`, to stand beside the values."""
+    """`[items]` as `[items, 1, ...]`, to broadcast with the values."""
     return index.reshape(-1, *(1 for _ in values.shape[1:]))

@@ -122,7 +122,7 @@ def segment_softmax(
 
 
 def choose(impl: Impl, values: Tensor) -> str:
-    """The implementation to run; what "auto" takes follows from the device.
+    """The implementation to run; that of "auto" depends on the device.
 
     Raises:
         ValueError: unknown, or for another device.
@@ -141,7 +141,7 @@ def check(
     """The index or the offsets, and the number of segments.
 
     Raises:
-        ValueError: they are not what there must be one of, or do not go with the values.
+        ValueError: not exactly one of index and offsets is given, or it does not fit the values.
     """
     if values.dim() == 0 or values.dtype not in DTYPES:
         raise ValueError(f"{name} must be floating [items, ...], found {values.dtype} {tuple(values.shape)}")
@@ -169,12 +169,12 @@ def check_offsets_form(offsets: Tensor, values: Tensor, name: str, num_segments:
         raise ValueError(f"offsets must be int64 [segments + 1], found {offsets.dtype} {tuple(offsets.shape)}")
     check_device("offsets", offsets, values, name)
     if num_segments not in (None, offsets.shape[0] - 1):
-        raise ValueError(f"num_segments must be {offsets.shape[0] - 1} as offsets say, or None; found {num_segments}")
+        raise ValueError(f"num_segments must be {offsets.shape[0] - 1} as in offsets, or None; found {num_segments}")
     return offsets.shape[0] - 1
 
 
 def check_device(name: str, tensor: Tensor, values: Tensor, values_name: str) -> None:
-    """Raise ValueError unless the tensor is where the values are."""
+    """Raise ValueError unless the tensor is on the values' device."""
     if tensor.device != values.device:
         raise ValueError(f"{name} must be on {values.device} as {values_name}, found {tensor.device}")
     check_tensor(name, tensor, values.device)
@@ -199,5 +199,5 @@ def restored(out: Tensor, values: Tensor, rows: int) -> Tensor:
 
 
 def widen(values: Tensor) -> Tensor:
-    """16-bit values in float32, in which they are added up."""
+    """16-bit values in float32, in which they are summed."""
     return values.float() if values.dtype in SIXTEEN_BIT else values

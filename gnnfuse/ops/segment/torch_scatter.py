@@ -1,6 +1,6 @@
 """The segment operators by the torch-scatter package, which is imported when they run.
 
-torch-scatter does not look whether an index lies in range before it writes; `segment_reduce` does.
+torch-scatter does not check whether an index is in range before it writes; `segment_reduce` does.
 """
 
 import torch
@@ -10,11 +10,11 @@ from torch import Tensor
 def segment_reduce_torch_scatter(
     values: Tensor, place: Tensor, num_segments: int, reduce: str, is_sorted: bool
 ) -> Tensor:
-    """As the reference, but for three things of "min" and "max".
+    """As the reference, with three exceptions for "min" and "max".
 
-    Of equal extremes any one may get the gradient, where the reference takes the first; a NaN may be passed over, as
-    every comparison with it is false; and a segment of nothing but -inf has 0 (by an index) or the lowest finite number
-    (by offsets) as its maximum, one of nothing but inf likewise as its minimum.
+    Among equal extremes any one may get the gradient, where the reference takes the first; NaN may be skipped, as every
+    comparison with it is false; and the maximum of a segment of only -inf is 0 (by an index) or the lowest finite
+    number (by offsets), likewise the minimum of one of only inf.
     """
     import torch_scatter
 
@@ -29,7 +29,7 @@ def segment_reduce_torch_scatter(
 
 
 def logsumexp(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
-    """By its maximum and sum: the package's own adds a constant to the sum, which shows in small ones."""
+    """Computed from maximum and sum: the package's own adds a constant to the sum, which distorts small ones."""
     import torch_scatter
 
     index = index.long()
@@ -41,7 +41,7 @@ def logsumexp(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
 
 
 def segment_softmax_torch_scatter(scores: Tensor, place: Tensor, num_segments: int, is_sorted: bool) -> Tensor:
-    """As the reference, but for segments whose scores are all -inf: NaN."""
+    """As the reference, but NaN for segments whose scores are all -inf."""
     import torch_scatter
 
     index = place.long() if not is_sorted else torch.repeat_interleave(place.diff(), output_size=len(scores))

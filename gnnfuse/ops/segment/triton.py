@@ -10,7 +10,7 @@ from gnnfuse.ops.check_edges import CHECK_ON_DEVICE, check_offsets, check_range
 
 
 def check_place(place: Tensor, is_sorted: bool, segments: int, items: int) -> None:
-    """Raise ValueError before a kernel would write beside its tensors; on accelerators within `checked_indices()`."""
+    """Raise ValueError before a kernel would write out of bounds; on accelerators within `checked_indices()`."""
     if place.device.type != "cpu" and not CHECK_ON_DEVICE.get():
         return
     if is_sorted:
@@ -51,7 +51,7 @@ def segment_reduce_triton_backward(
     items: int,
     reduce: str,
 ) -> Tensor:
-    """Gradient of the values; `values` and `result` are looked at for "logsumexp" alone."""
+    """Gradient of the values; `values` and `result` are read for "logsumexp" alone."""
     from gnnfuse.ops.segment import triton_launch
 
     return triton_launch.reduce_backward(grad, values, result, found, place, is_sorted, items, reduce)
@@ -77,7 +77,7 @@ def segment_softmax_triton_backward(
 
 
 def keep_reduced(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    """Sums and extremes need no values: what was added up is not kept."""
+    """Save what the gradient needs; sums and extremes do not need the values."""
     values, place, ctx.is_sorted, _, ctx.reduce = inputs
     ctx.items = values.shape[0]
     ctx.mark_non_differentiable(output[1])
@@ -94,7 +94,7 @@ def reduce_backward(ctx: Any, grad: Tensor, _: Tensor | None) -> tuple[Any, ...]
 
 
 def keep_weights(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    """The weights."""
+    """Save the weights."""
     _, place, ctx.is_sorted, ctx.segments = inputs
     ctx.save_for_backward(output, place)
 
@@ -106,7 +106,7 @@ def softmax_backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
 
 
 def refusing(name: str) -> Callable[..., None]:
-    """A derivative that raises: of a gradient none can be taken."""
+    """A derivative that raises RuntimeError: gradients have no gradient."""
 
     def refuse(ctx: Any, *grads: Any) -> None:
         raise RuntimeError(f"{name}(impl='triton') has no second derivative; use impl='reference' for it")

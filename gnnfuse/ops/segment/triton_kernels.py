@@ -12,7 +12,7 @@ def segment_items_kernel(  # type: ignore[no-untyped-def]
     value, grad, index, first, second, out, items, dim, STEP: tl.constexpr, ACCUMULATOR: tl.constexpr,
     BLOCK_E: tl.constexpr, BLOCK_D: tl.constexpr,
 ):  # fmt: skip
-    """Out `[items, dim]` from what the items have, value and grad, and what their segments have, first and second."""
+    """Out `[items, dim]` from the items' value and grad, and their segments' first and second."""
     item = tl.program_id(0).to(tl.int64) * BLOCK_E + tl.arange(0, BLOCK_E)
     column = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
     item_mask = item < items

@@ -1,6 +1,6 @@
 """The passes of the segment operators with `impl="triton"`.
 
-An unsorted index is sorted, stably: items are then added in the order they stand in, and every run gives the same bits.
+An unsorted index is sorted stably: items are then added in their own order, and every run gives the same bits.
 """
 
 from typing import NamedTuple
@@ -53,7 +53,7 @@ def reduce_forward(values: Tensor, place: Tensor, is_sorted: bool, segments: int
 
 
 def items_at(item: Tensor, found: Tensor) -> Tensor:
-    """The items that stand at the places `found`, -1 where that is -1."""
+    """The items at the positions `found`; -1 where that is -1."""
     if len(item) == 0:
         return found
     return torch.where(found < 0, -1, item[found.clamp(min=0).long()]).int()

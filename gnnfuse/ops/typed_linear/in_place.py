@@ -1,4 +1,4 @@
-"""`typed_linear` as a PyTorch operator whose matrix products write where their result belongs."""
+"""`typed_linear` as a PyTorch operator whose matrix products write directly to their results."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -42,7 +42,7 @@ def forward_fake(
 def backward(
     grads: Sequence[Tensor], values: Tensor, weights: Sequence[Tensor], counts: Sequence[int], needs: Sequence[bool]
 ) -> list[Tensor]:
-    """Gradients of the values, then of every weight, then of every bias; empty where `needs` says no.
+    """Gradients of the values, then of every weight, then of every bias; empty where `needs` is False.
 
     `needs`: values, weights, biases.
     """
@@ -94,7 +94,7 @@ def places(counts: Sequence[int]) -> list[slice]:
 
 
 def keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:
-    """The values and the weights."""
+    """Save the values and the weights."""
     values, weights, _, ctx.counts, _ = inputs
     ctx.save_for_backward(values, *weights)
 

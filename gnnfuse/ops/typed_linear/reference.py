@@ -1,4 +1,4 @@
-"""What `typed_linear` means, in plain PyTorch; autograd gives the gradients."""
+"""Defines `typed_linear` in plain PyTorch; autograd computes the gradients."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Checks the objectives of a task, and those that an objective is made of, when they are passed."""
+"""Checks the objectives that are passed to a task, or to another objective."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -20,12 +20,12 @@ def check_objectives(
     Args:
         owner: the task's class, for messages.
         objectives: its objectives.
-        model: gives what objectives need.
+        model: provides the outputs that objectives need.
         target: the builder's target encoding.
-        outputs: numbers per row of the outputs; None to check nothing.
+        outputs: numbers per row of the outputs; None skips this check.
 
     Raises:
-        ValueError: no list, an empty one, two objectives of one name; as `check_fit`.
+        ValueError: no list, an empty one, or two objectives of one name; or as `check_fit`.
     """
     if not isinstance(objectives, Sequence | nn.ModuleList) or isinstance(objectives, str):
         raise ValueError(f"{owner}: found {shown(objectives)} as objectives, expected a list of Objective objects")
@@ -45,11 +45,11 @@ def check_objectives(
 def check_fit(
     owner: str, objective: Objective, model: FusionModel, target: TargetEncoding | None, outputs: int | None
 ) -> None:
-    """Refuse one objective; the arguments are those of `check_objectives`.
+    """Refuse an objective that does not fit; the arguments are those of `check_objectives`.
 
     Raises:
-        ValueError: as `check_objective`; it needs a missing model output, another kind of target or another number of
-            outputs.
+        ValueError: as `check_objective`, or it needs a missing model output, another kind of target or another number
+            of outputs.
     """
     check_objective(owner, objective)
     named = f"{owner}: objective {objective.name!r}"
@@ -79,7 +79,7 @@ def _check_whole_batch(named: str, objective: BatchObjective) -> None:
 
 
 def check_objective(owner: str, objective: object) -> None:
-    """Refuse what is no usable objective.
+    """Refuse anything but a usable objective.
 
     Raises:
         ValueError: a class or another object, or an objective without a name or without its base class's state.
@@ -98,7 +98,7 @@ def check_objective(owner: str, objective: object) -> None:
 
 
 def check_inner(owner: str, objective: object) -> None:
-    """Refuse an objective that needs more than outputs and targets, for one that applies it to other outputs.
+    """Refuse an objective that needs more than outputs and targets, for objectives that apply it to other outputs.
 
     Raises:
         ValueError: names the owner and what was found.

@@ -14,12 +14,12 @@ from gnnfuse.tasks.objectives.objective import Objective, Step, TargetObjective,
 
 
 class LeftOut(Objective):
-    """The loss of what is predicted when signals of each sample are left out at random.
+    """The loss of predictions with some of each sample's signals left out at random.
 
-    A second look at every batch: each signal goes with a probability, one of a sample's always stays, and the model's
-    prediction from the rest is to meet the same target. In contrast to `GraphBuilder(signal_dropout=)`, each sample is
-    learned whole as well. Source: ModDrop, Neverova et al., "ModDrop: adaptive multi-modal gesture recognition" (2016),
-    https://arxiv.org/abs/1501.00102.
+    In a view of every batch, each signal is left out with a given probability, though one of a sample's always stays,
+    and the model must predict the same target from the rest. Unlike with `GraphBuilder(signal_dropout=)`, the model
+    also learns from each whole sample. Source: Neverova et al., "ModDrop: adaptive multi-modal gesture recognition"
+    (2016), https://arxiv.org/abs/1501.00102.
 
     Args:
         objective: the loss of one prediction.

@@ -80,7 +80,7 @@ class Objective(nn.Module, ABC):
     def view(
         self, batch: GraphBatch, builder: GraphBuilder, generators: Sequence[torch.Generator]
     ) -> GraphBatch | None:
-        """A second look at the batch, such as one with signals left out; the model embeds it as well.
+        """The objective's view of the batch, such as one with signals left out; the model embeds it as well.
 
         Args:
             batch: the batch.

@@ -116,7 +116,7 @@ def test_a_cache_that_was_never_finished_is_not_read(tmp_path: Path) -> None:
     write(tmp_path)
     [manifest] = tmp_path.glob("*/complete.json")
     manifest.unlink()
-    with pytest.raises(CacheError, match="unfinished; make them, or go on, with: make it"):
+    with pytest.raises(CacheError, match="unfinished; make or finish them with: make it"):
         check(tmp_path)
     with open_writer(tmp_path) as writer:
         assert len(writer.complete()) == ROWS

@@ -192,5 +192,5 @@ def test_a_tokenizer_with_ids_above_the_vocabulary(tiny: Path) -> None:
     network: Any = node_type.architecture.network
     smaller = dataclasses.replace(network, config={**network.config, "vocab_size": 5})
     mixed = dataclasses.replace(node_type, architecture=dataclasses.replace(node_type.architecture, network=smaller))
-    with pytest.raises(ValueError, match=r"gives the token id \d+, which .* with a vocab_size of 5 does not know"):
+    with pytest.raises(ValueError, match=r"returns the token id \d+, which .* with a vocab_size of 5 lacks"):
         mixed.nodes(Sample({"text": "two dogs ran"}))

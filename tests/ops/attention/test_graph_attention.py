@@ -602,7 +602,7 @@ def test_numba_refuses_another_device() -> None:
 
 WRONG_INPUTS = [
     ({"query": torch.ones(2, 3)}, r"query must be \[nodes or rows, heads, dim\], found shape \(2, 3\)"),
-    ({"query": torch.ones(2, 1, 0)}, "query must have a head_dim of 1 at least, found 0"),
+    ({"query": torch.ones(2, 1, 0)}, "query must have a head_dim of at least 1, found 0"),
     ({"key": torch.ones(2, 1, 4)}, r"key must be \[rows, 1, 3\] as query, found shape \(2, 1, 4\)"),
     ({"value": torch.ones(3, 1, 3)}, r"value must be \[2, 1, dim\] as key, found shape \(3, 1, 3\)"),
     ({"value": torch.ones(2, 1, 3).double()}, "value must be .* found torch.float64 beside torch.float32"),
@@ -623,8 +623,8 @@ WRONG_INPUTS = [
     ),
     ({"query": torch.ones(1, 1, 3).expand(2, 1, 3)}, r"query must not be expanded .* pass query.contiguous\(\)"),
     ({"score": "cosine"}, "score must be 'dot' or 'additive', found 'cosine'"),
-    ({"score": "additive"}, "score_weight goes with score='additive' and is needed there, found score='additive'"),
-    ({"score_weight": torch.ones(1, 1, 3)}, "score_weight goes with score='additive' .*, found score='dot'"),
+    ({"score": "additive"}, "score_weight is for score='additive', which needs it; found score='additive'"),
+    ({"score_weight": torch.ones(1, 1, 3)}, "score_weight is for score='additive', .*; found score='dot'"),
     (
         {"score": "additive", "score_weight": torch.ones(1, 3)},
         r"score_weight must be floating \[relations, 1, 3\], found torch.float32 \(1, 3\)",

@@ -46,7 +46,7 @@ def test_what_does_not_fit_is_refused() -> None:
     mask, offsets = torch.ones(3, dtype=torch.bool), torch.tensor([0, 3])
     assert keep_rows([], []) == []
     for masks, ends, message in (
-        ([mask], [], "masks and offsets must be as many, found 1 and 0"),
+        ([mask], [], "masks and offsets must be equally many, found 1 and 0"),
         ([mask], [torch.tensor([0, 2])], "offsets must rise from 0 to 3"),
         (
             [mask],

@@ -170,7 +170,7 @@ def test_graphs_that_cannot_be_merged() -> None:
     for graphs, message in (
         ([], "graphs must hold at least one graph, found none"),
         ([packed, packed.unpack()], "graphs must be PackedEdges, found Edges"),
-        ([packed, pack([1, 0], [])], "graphs must have one number of node types, found 1 and 2"),
+        ([packed, pack([1, 0], [])], "graphs must have equal numbers of node types, found 1 and 2"),
     ):
         with pytest.raises(ValueError, match=message):
             merge_edges(graphs)

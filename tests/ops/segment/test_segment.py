@@ -201,7 +201,7 @@ def test_offsets_that_do_not_divide_the_items(wrong: list[int], impl: Impl) -> N
         ({"index": torch.tensor([0, 1], device="meta")}, "index must be on cpu as values, found meta"),
         ({"index": None}, "exactly one of index and offsets must be given, found neither"),
         ({"offsets": torch.tensor([0, 2])}, "exactly one of index and offsets must be given, found both"),
-        ({"index": None, "offsets": torch.tensor([0, 2])}, "num_segments must be 1 as offsets say, or None; found 2"),
+        ({"index": None, "offsets": torch.tensor([0, 2])}, "num_segments must be 1 as in offsets, or None; found 2"),
         ({"index": None, "offsets": torch.tensor([], dtype=torch.int64)}, r"offsets must be int64 \[segments \+ 1\]"),
         ({"index": None, "offsets": torch.tensor([0, 2]).int()}, r"offsets must be int64 .* found torch.int32 \(2,\)"),
         ({"num_segments": -1}, "num_segments must be 0 or more, .* found -1"),
