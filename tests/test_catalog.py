@@ -78,3 +78,13 @@ def test_an_entry_of_no_kind_is_warned_of_once_and_left_aside(plug_ins: list[Ent
     assert len(seen) == 1
     assert sum("lidar" in names for names in found) == 1
     assert "lidar" in catalog.names("target")
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [("collections:Nope", "has no attribute 'Nope'"), ("nowhere_at_all:Thing", "No module named 'nowhere_at_all'")],
+)
+def test_a_plug_in_of_a_missing_object_is_named(plug_ins: list[EntryPoint], place: str, reason: str) -> None:
+    plug_ins.append(EntryPoint("model.mine", place, "gnnfuse"))
+    with pytest.raises(ValueError, match=f"model 'mine': cannot load '{place}': .*{reason}"):
+        catalog.load("model", "mine")

@@ -334,7 +334,7 @@ def _print_diagnosis(found: "Diagnosis") -> None:
 def names(
     kind: Annotated[KindOfName | None, typer.Argument(help="Only this kind.")] = None,
 ) -> None:
-    """List the names that other commands take: benchmarks, models and the parts they are made of."""
+    """List the names that commands, sweeps and saved models use: benchmarks, models, and the parts they are made of."""
     console = Console()
     for each in [kind] if kind else sorted(catalog.KINDS):
         console.print(f"[bold]{each}[/]: {', '.join(catalog.names(each))}", highlight=False)

@@ -206,3 +206,34 @@ def test_a_rule_of_ones_own_that_breaks_its_promise_is_named() -> None:
         ValueError, match=r"edge rule 'doubled' .* found weight torch.float64 \[1\], expected .*float32"
     ):
         GraphBuilder([Features(signal="atom", width=1)], [Doubled()])([Sample({"atom": torch.zeros(2, 1)})])
+
+
+class Returning(EdgeRule):
+    """Returns what it was given."""
+
+    name = "own"
+
+    def __init__(self, returned: Any, *, weighted: bool = False) -> None:
+        self.returned, self.weighted = returned, weighted
+
+    def applies(self, src: NodeType, dst: NodeType) -> bool:
+        return True
+
+    def edges(self, src: NodeSet, dst: NodeSet) -> EdgeList:
+        found: EdgeList = self.returned
+        return found
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (([0], [1]), "found a tuple, expected a tensor or EdgeList"),
+        (None, "found a NoneType, expected a tensor or EdgeList"),
+        (EdgeList(torch.tensor([[0], [1]]), torch.tensor([torch.nan])), "found weight with NaN or infinity"),
+    ],
+)
+def test_what_a_rule_of_ones_own_returns_wrongly_names_the_rule(returned: Any, message: str) -> None:
+    rule = Returning(returned, weighted=isinstance(returned, EdgeList))
+    with pytest.raises(ValueError, match=rf"edge rule 'own' on atom-own-atom: {message}"):
+        GraphBuilder([Features(signal="atom", width=1)], [rule])([Sample({"atom": torch.zeros(2, 1)})])

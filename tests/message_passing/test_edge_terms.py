@@ -27,7 +27,7 @@ from gnnfuse.message_passing import (
 from gnnfuse.saving import build, describe
 from gnnfuse.testing import example_builder, random_samples
 from gnnfuse.testing.properties import make_seeded, widened
-from tests.graph.graphs import EDGE_RULES, NODE_TYPES
+from tests.graph.graphs import EDGE_RULES, NODE_TYPES, Distance
 from tests.graph.graphs import random_samples as carrying_samples
 
 DIM, WIDTH = 8, 2
@@ -231,12 +231,31 @@ def test_what_no_layer_takes_is_refused() -> None:
 
     with pytest.raises(ValueError, match=rf"found 2 features per edge of {relation}, which Plain does not use"):
         GraphFusion.of(builder, dim=DIM, depth=1, layer=Plain)
+
+    class Misspelt(SAGE):
+        takes = frozenset({"weights"})
+
+    with pytest.raises(ValueError, match="takes 'weights', expected some of 'weight' and 'features'"):
+        GraphFusion.of(builder, dim=DIM, depth=1, layer=Misspelt)
     plain = GraphBuilder(NODE_TYPES, EDGE_RULES[:-1])
     batch = plain(carrying_samples(0), empty=True)
     model = GraphFusion.of(plain, dim=DIM, depth=1, layer=Plain)
     model(batch)
     with pytest.raises(ValueError, match="found a batch with weights of edges, which Plain does not use"):
         model(replace(batch, edge_weight=torch.ones(batch.edges.num_edges)))
+
+
+def test_relations_that_differ_in_features_alone_are_told_apart() -> None:
+    model = GraphFusion.of(GraphBuilder(NODE_TYPES, EDGE_RULES), dim=DIM, depth=1)
+
+    class Bare(Distance):
+        features = 0
+
+    other = GraphBuilder(NODE_TYPES, [*EDGE_RULES[:-1], Bare()])
+    with pytest.raises(
+        ValueError, match=r"found relation events-distance-events.*, expected relation .* with 2 features"
+    ):
+        model.check_fits(other)
 
 
 def test_a_model_of_such_edges_is_saved_and_explains_itself_by_their_gradient() -> None:

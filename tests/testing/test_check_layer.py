@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, GraphBuilder, Relation
-from gnnfuse.message_passing import MessageLayer
+from gnnfuse.message_passing import SAGE, MessageLayer, RelationAttention
 from gnnfuse.ops import segment_reduce
 from gnnfuse.readout import Fused, Readout
 from gnnfuse.testing import check_layer, check_readout, example_builder, random_samples
+from tests.graph.graphs import Distance
 
 SAMPLES = random_samples(torch.Generator().manual_seed(0))
 
@@ -82,6 +83,13 @@ BROKEN = {
 def test_a_broken_layer_is_caught(layer: type[SumLayer]) -> None:
     with pytest.raises(AssertionError, match=BROKEN[layer]):
         check_layer(layer, example_builder(), SAMPLES)
+
+
+def test_a_builder_whose_edges_carry_weights_and_features_checks_layers_too() -> None:
+    builder = example_builder()
+    carrying = GraphBuilder(builder.node_types, [*builder.edge_rules, Distance()])
+    for layer in (RelationAttention, SAGE):
+        check_layer(layer, carrying, SAMPLES)
 
 
 def test_the_correct_layer_passes() -> None:
