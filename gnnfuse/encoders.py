@@ -24,7 +24,7 @@ class Encoders:
     image: Annotated[
         str | None,
         "--image-encoder",
-        "Pretrained: torchvision/NAME, or a vision model of transformers by its name on the hub or its folder.",
+        "Pretrained: torchvision/NAME, timm/NAME, or a model of timm or transformers by its hub name or folder.",
     ] = None
     audio: Annotated[
         str | None,
@@ -37,9 +37,9 @@ class Encoders:
         "Pretrained: a text model of transformers by its name on the hub (FacebookAI/roberta-base) or its folder.",
     ] = None
     fine_tune: Annotated[bool, "Train pretrained encoders too."] = False
-    image_weights: Annotated[str | None, "Listed weights of torchvision, a file of them, or a revision on the hub."] = (
-        None
-    )
+    image_weights: Annotated[
+        str | None, "Listed weights of torchvision, a file for torchvision or timm, or a revision on the hub."
+    ] = None
     audio_weights: Annotated[str | None, "File of weights for torchaudio, or a revision on the hub."] = None
     text_weights: Annotated[str | None, "Revision on the hub."] = None
     cache: Annotated[

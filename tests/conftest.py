@@ -58,6 +58,15 @@ def shared_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The folder of pretrained encoders that GNNFUSE_MODELS names; tests that need it are skipped without it."""
+    folder = os.environ.get("GNNFUSE_MODELS")
+    if not folder:
+        pytest.skip("GNNFUSE_MODELS is not set: no folder of pretrained encoders")
+    return Path(folder)
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command of `gnnfuse` in this process; its exit code, standard output and standard error."""

@@ -49,6 +49,7 @@ HEAVY = (
     "numba",
     "llvmlite",
     "triton",
+    "timm",
     "torchvision",
     "torchaudio",
     "torch_geometric",

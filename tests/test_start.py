@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 # Each takes a fifth of the time of `import torch` or more: lightning brings torchmetrics, that torchvision, that sympy.
 HEAVY = (
     *("torch", "lightning", "torchmetrics", "torchvision", "sympy", "scipy", "numba", "transformers", "datasets"),
-    *("pandas", "matplotlib", "sklearn", "torch_geometric", "networkx", "triton", "huggingface_hub"),
+    *("pandas", "matplotlib", "timm", "sklearn", "torch_geometric", "networkx", "triton", "huggingface_hub"),
 )
 # In this order, in one process: what the commands before have loaded is loaded.
 MAY_LOAD: dict[str, set[str]] = {

@@ -236,9 +236,7 @@ def _data_lines(results: Results) -> list[str]:
 def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> ModelCard:
     """The model card of this run."""
     split = "test" if "test" in metrics else "valid"
-    hub = tuple(
-        name for name in plan.request.options.encoders.named if not name.startswith(("torchvision/", "torchaudio/"))
-    )
+    hub = tuple(name for name in plan.request.options.encoders.named if _on_hub(name))
     more = {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
     if plan.request.columns.features:
         more["columns of features, in this order"] = listed(plan.request.columns.features, 100)
@@ -249,6 +247,12 @@ def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, 
         base_models=tuple(name for name in hub if not Path(name).exists()),
         training={name: getattr(plan.request.config, name) for name in TOLD} | {"epochs trained": report.epochs} | more,
     )
+
+
+def _on_hub(encoder: str) -> bool:
+    """Whether an encoder's name is one of the hub, where names of timm have tags."""
+    tagged = not encoder.startswith("timm/") or "." in encoder
+    return tagged and not encoder.startswith(("torchvision/", "torchaudio/"))
 
 
 def _how(encoder: Mapping[str, object]) -> str:

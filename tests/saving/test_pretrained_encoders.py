@@ -22,6 +22,7 @@ from gnnfuse.saving.texts import LONG
 from gnnfuse.tasks import Classification
 from tests.nodes.pretrained.tiny_models import (
     RATE,
+    timm_image,
     tiny_tokenizer,
     torchaudio_audio,
     transformers_audio,
@@ -59,6 +60,7 @@ def signals() -> dict[str, object]:
     return {
         "squeeze": pixels,
         "vit": pixels,
+        "timm": pixels,
         "own_audio": waveform,
         "hf_audio": waveform,
         "ast_audio": waveform,
@@ -74,6 +76,7 @@ def node_types(folder: Path) -> list[NodeType]:
             signal="squeeze", model="torchvision/squeezenet1_1", weights=str(folder / "squeeze.safetensors")
         ),
         transformers_image(folder, "vit", signal="vit"),
+        timm_image(folder, "test_vit", signal="timm"),
         torchaudio_audio(folder, "wavlm", signal="own_audio"),
         transformers_audio(folder, "hubert", signal="hf_audio", frozen=False),
         transformers_audio(folder, "ast", signal="ast_audio"),

@@ -11,6 +11,7 @@ from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
 from gnnfuse.nodes.pretrained.pretrained_text import PretrainedText
 from gnnfuse.nodes.pretrained.spectrogram_network import SpectrogramNetwork
 from gnnfuse.nodes.pretrained.text_architecture import TextArchitecture
+from gnnfuse.nodes.pretrained.timm_network import TimmNetwork
 from gnnfuse.nodes.pretrained.torchaudio_network import TorchaudioNetwork
 from gnnfuse.nodes.pretrained.torchvision_network import TorchvisionNetwork
 from gnnfuse.nodes.pretrained.transformers_network import (
@@ -31,6 +32,7 @@ __all__ = [
     "PretrainedText",
     "SpectrogramNetwork",
     "TextArchitecture",
+    "TimmNetwork",
     "TorchaudioNetwork",
     "TorchvisionNetwork",
     "TransformersImageNetwork",

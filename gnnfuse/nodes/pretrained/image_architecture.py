@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from gnnfuse.nodes.pretrained.network import Network
 from gnnfuse.nodes.pretrained.torchvision_network import (
-    PREFIX,
     FeatureMap,
     TorchvisionNetwork,
     build_without_memory,
@@ -20,7 +19,7 @@ from gnnfuse.nodes.pretrained.torchvision_network import (
     needed_arguments,
     of_one_size,
 )
-from gnnfuse.nodes.pretrained.transformers_library import make_model, read_config, read_processor
+from gnnfuse.nodes.pretrained.transformers_library import make_model, read_processor
 from gnnfuse.nodes.pretrained.transformers_network import TransformersImageNetwork, last_states
 
 LARGE = 512  # pixels; far above any network's stride
@@ -58,29 +57,10 @@ class ImageArchitecture:
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def image_architecture(
-    model: str, weights: str | None, size: tuple[int, int] | None, normalisation: Normalisation | None
-) -> ImageArchitecture:
-    """The architecture of a torchvision or transformers model.
-
-    Args:
-        model: "torchvision/" and a name, else a name on the hub or a folder.
-        weights: which of its weights.
-        size: of the pictures, for fixed-size networks whose library does not specify it.
-        normalisation: mean and deviation, for weights whose library does not specify them.
-
-    Raises:
-        FileNotFoundError: the model's settings are not available locally and cannot be fetched.
-        ValueError: the model is unknown, or its states do not lie on a grid.
-    """
-    if model.startswith(PREFIX):
-        return _of_torchvision(model.removeprefix(PREFIX), weights, size, normalisation)
-    return _of_transformers(model, weights, normalisation)
-
-
-def _of_torchvision(
+def of_torchvision(
     name: str, weights: str | None, size: tuple[int, int] | None, normalisation: Normalisation | None
 ) -> ImageArchitecture:
+    """The architecture of a torchvision network, by its name without the prefix."""
     settings = _torchvision_settings(name, weights)
     if normalisation is None and settings is None:
         raise ValueError(f"torchvision names no mean and std for {name!r}, pass mean= and std=")
@@ -91,7 +71,7 @@ def _of_torchvision(
     interpolation = "bilinear" if settings is None else settings.interpolation.value
     fixed = _fixed_size(name, settings, size) if of_one_size(whole) else None
     if fixed is None:
-        stride, margin, width = _measure(module)
+        stride, margin, width = measure(module)
     else:
         width, rows = _map(module, fixed[0])
         stride, margin = fixed[0] // rows, 0
@@ -130,31 +110,33 @@ def _torchvision_settings(name: str, weights: str | None) -> Any:
     return listed.transforms()
 
 
-def _measure(module: nn.Module) -> tuple[int, int, int]:
+def measure(module: nn.Module, channels: int = 3) -> tuple[int, int, int]:
     """Stride, margin and width of a network that takes pictures of any size.
 
     A stack of convolutions yields `(side - field) // stride + 1` states, so the margin lies within one stride.
     """
-    width, count = _map(module, LARGE)
-    stride = LARGE // (_map(module, 2 * LARGE)[1] - count)
+    width, count = _map(module, LARGE, channels)
+    stride = LARGE // (_map(module, 2 * LARGE, channels)[1] - count)
     margin = max(0, LARGE - stride * (count + 1) + 1)
-    while _map(module, 8 * stride + margin)[1] < 8:
+    while _map(module, 8 * stride + margin, channels)[1] < 8:
         margin += 1
-    counts = [_map(module, rows * stride + margin)[1] for rows in (1, 2, 3, 8)]
+    counts = [_map(module, rows * stride + margin, channels)[1] for rows in (1, 2, 3, 8)]
     if counts != [1, 2, 3, 8]:
         raise ValueError(f"{type(module).__name__}: its states do not lie on a grid of {stride} pixels")
     return stride, margin, width
 
 
-def _map(module: nn.Module, side: int) -> tuple[int, int]:
+def _map(module: nn.Module, side: int, channels: int = 3) -> tuple[int, int]:
     """Width and rows of a square picture's states."""
     with torch.no_grad():
-        states = module(torch.zeros(1, 3, side, side, device="meta"))
+        states = module(torch.zeros(1, channels, side, side, device="meta"))
     return states.shape[1], states.shape[2]
 
 
-def _of_transformers(model: str, weights: str | None, normalisation: Normalisation | None) -> ImageArchitecture:
-    config = read_config(model, weights, "vision_config")
+def of_transformers(
+    config: dict[str, Any], model: str, weights: str | None, normalisation: Normalisation | None
+) -> ImageArchitecture:
+    """The architecture of a transformers model with this configuration."""
     settings = read_processor("AutoImageProcessor", model, weights) if normalisation is None else {}
     mean, std = normalisation or _normalisation(model, settings)
     with torch.device("meta"):

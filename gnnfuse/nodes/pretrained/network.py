@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.nodes.pretrained.used_parameters import used_parameters
@@ -142,3 +143,20 @@ def misfits(
             if name in weights and weights[name].shape != tensor.shape
         ],
     }
+
+
+def map_of_tokens(
+    model: nn.Module, tokens: Float[Tensor, "pictures tokens features"], pixels: Tensor, stride: int
+) -> Float[Tensor, "pictures features rows columns"]:
+    """The states of patches as a map.
+
+    Raises:
+        ValueError: their number differs from what the picture's size and the stride imply.
+    """
+    rows, columns = pixels.shape[2] // stride, pixels.shape[3] // stride
+    if tokens.shape[1] != rows * columns:
+        raise ValueError(
+            f"{type(model).__name__}: found {tokens.shape[1]} patches for a picture of {tuple(pixels.shape[2:])} "
+            f"pixels, expected {rows} x {columns}"
+        )
+    return torch.unflatten(tokens.transpose(1, 2), 2, (rows, columns))

@@ -12,8 +12,9 @@ from gnnfuse.nodes.augmentation import augment_image
 from gnnfuse.nodes.features import RowEncoder
 from gnnfuse.nodes.image_patches import limit_patches
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
-from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture, image_architecture
+from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture
 from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
+from gnnfuse.nodes.pretrained.image_libraries import image_architecture
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
 from gnnfuse.sample import Sample, media_digest, read_image
 from gnnfuse.sample.image import EXPECTED, MAX_PIXELS
@@ -25,18 +26,22 @@ class PretrainedImage(PretrainedNodes):
 
     A node is a square with the network's `stride` as side: a cell of a convolutional network's last feature map (32
     pixels for a ResNet), or a patch of a transformer. A picture is padded at its right and lower border, by repeating
-    its last pixels, until squares cover it. Transformers with learned positions get pictures stretched to the size they
-    were trained on, so that nothing is cut off; other networks take pictures at their own size unless `size` is given.
+    its last pixels, until squares cover it. Transformers with learned positions and all networks of timm get pictures
+    stretched to the size they were trained on, so that nothing is cut off; other networks take pictures at their own
+    size unless `size` is given.
 
     Args:
-        model: "torchvision/" and the name of a classification network ("torchvision/resnet50"), else a vision model of
-            transformers: its name on the hub or its folder.
+        model: "torchvision/" and the name of a classification network ("torchvision/resnet50"), "timm/" and a name with
+            or without a tag ("timm/resnet50.a1_in1k"), else a model of timm or a vision model of transformers: its name
+            on the hub or its folder.
         signal: the signal it reads (see `gnnfuse.sample.read_image` for accepted values).
         name: the type's name; the signal's by default.
         weights: for torchvision, the name of listed weights ("IMAGENET1K_V1") or the path of a state dict
-            (.safetensors, .pth), by default the recommended ones; for transformers, a revision on the hub.
+            (.safetensors, .pth), by default the recommended ones; for "timm/", the path of a state dict; else a
+            revision on the hub.
         frozen: train only a projection to the size of the states; otherwise everything is trained.
-        gradient_checkpointing: recompute inner states in the backward pass (transformers, if the model supports it).
+        gradient_checkpointing: recompute inner states in the backward pass (timm and transformers, if the model
+            supports it).
         size: one number is the length of the shorter side, the other in proportion; two numbers are height and width.
         mean: per channel, subtracted from pixels in 0..1; by default the value used in pretraining.
         std: per channel, the divisor after that; by default the value used in pretraining.

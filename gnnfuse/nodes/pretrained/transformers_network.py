@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from gnnfuse.nodes.pretrained.network import Network
+from gnnfuse.nodes.pretrained.network import Network, map_of_tokens
 from gnnfuse.nodes.pretrained.transformers_library import load_model, make_model
 from gnnfuse.nodes.pretrained.used_parameters import used_parameters
 
@@ -93,17 +93,10 @@ class PatchStates(nn.Module):
         self, pixels: Float[Tensor, "pictures channels height width"]
     ) -> Float[Tensor, "pictures features rows columns"]:
         """Pictures in, maps out."""
-        rows, columns = pixels.shape[2] // self.stride, pixels.shape[3] // self.stride
         states = last_states(self.model, pixels, interpolates=self.interpolates)
         if states.ndim == 4:
             return states
-        patches = states[:, self.prefix :].transpose(1, 2)
-        if patches.shape[2] != rows * columns:
-            raise ValueError(
-                f"{type(self.model).__name__}: found {patches.shape[2]} patches for a picture of "
-                f"{tuple(pixels.shape[2:])} pixels, expected {rows} x {columns}"
-            )
-        return torch.unflatten(patches, 2, (rows, columns))
+        return map_of_tokens(self.model, states[:, self.prefix :], pixels, self.stride)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,14 @@ from torchvision.models import squeezenet1_1
 
 from gnnfuse.nodes import PretrainedAudio, PretrainedImage
 from gnnfuse.nodes.pretrained.backbone import weights_digest
-from tests.nodes.pretrained.tiny_models import torchaudio_audio, transformers_text
+from tests.nodes.pretrained.tiny_models import timm_image, torchaudio_audio, transformers_text
 
 COMMIT = "0" * 40
 FRESH = """
-from gnnfuse.nodes import PretrainedText
+from gnnfuse.nodes import PretrainedImage, PretrainedText
 from gnnfuse.nodes.pretrained.backbone import weights_digest
 print(weights_digest(PretrainedText(model="nobody/bert").backbone()))
+print(weights_digest(PretrainedImage(model="nobody/resnet").backbone()))
 """
 
 
@@ -45,14 +46,16 @@ def test_torchaudio(checkpoints: Path, tiny: Path) -> None:
     assert weights_digest(cached.backbone()) == weights_digest(given.backbone())
 
 
-def test_transformers(tiny: Path, tmp_path: Path) -> None:
-    given = transformers_text(tiny, "bert")
-    repository = tmp_path / "hub" / "models--nobody--bert"
-    shutil.copytree(given.model, repository / "snapshots" / COMMIT)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(COMMIT)
+def test_the_hub(tiny: Path, tmp_path: Path) -> None:
+    """Models of transformers and of timm, which are told apart by their configs."""
+    text, image = transformers_text(tiny, "bert"), timm_image(tiny, "test_resnet")
+    for name, folder in (("bert", text.model), ("resnet", image.model)):
+        repository = tmp_path / "hub" / f"models--nobody--{name}"
+        shutil.copytree(folder, repository / "snapshots" / COMMIT)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(COMMIT)
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", FRESH]
     root = Path(__file__).parents[3]
     finished = subprocess.run(command, env=environment, cwd=root, capture_output=True, text=True, check=True)
-    assert finished.stdout.split() == [weights_digest(given.backbone())]
+    assert finished.stdout.split() == [weights_digest(given.backbone()) for given in (text, image)]

@@ -16,8 +16,10 @@ from tests.nodes.pretrained.tiny_models import (
     LANGUAGE,
     PIPELINES,
     RATE,
+    TIMM,
     TORCHVISION,
     VISION,
+    timm_image,
     torchaudio_audio,
     torchvision_image,
     transformers_audio,
@@ -28,6 +30,7 @@ from tests.nodes.pretrained.tiny_models import (
 Make = Callable[..., PretrainedNodes]
 FAMILIES: dict[str, Make] = {
     **{f"torchvision {name}": partial(torchvision_image, name=name) for name in TORCHVISION},
+    **{f"timm {name}": partial(timm_image, name=name) for name in TIMM},
     **{f"transformers image {kind}": partial(transformers_image, kind=kind) for kind in VISION},
     **{f"torchaudio {kind}": partial(torchaudio_audio, kind=kind) for kind in PIPELINES},
     **{f"transformers audio {kind}": partial(transformers_audio, kind=kind) for kind in AUDIO},

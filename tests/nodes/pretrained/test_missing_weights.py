@@ -15,6 +15,10 @@ CASES: dict[str, tuple[Callable[[], NodeType], str]] = {
         lambda: PretrainedImage(model="torchvision/resnet18"),
         "python -c \"from torchvision.models import get_weight; get_weight('ResNet18_Weights.IMAGENET1K_V1')",
     ),
+    "timm": (
+        lambda: PretrainedImage(model="timm/resnet18.a1_in1k"),
+        "python -c \"import timm; timm.create_model('resnet18.a1_in1k', pretrained=True)\"",
+    ),
     "torchaudio": (
         lambda: PretrainedAudio(model="torchaudio/HUBERT_BASE"),
         'python -c "import torchaudio; torchaudio.pipelines.HUBERT_BASE.get_model()"',

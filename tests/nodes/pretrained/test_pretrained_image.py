@@ -12,8 +12,8 @@ from transformers import AutoImageProcessor, AutoModel
 
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import NodeSet, PretrainedImage
-from gnnfuse.nodes.pretrained.image_architecture import image_architecture
 from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
+from gnnfuse.nodes.pretrained.image_libraries import image_architecture
 from gnnfuse.nodes.pretrained.torchvision_network import LAST_MAP, build_without_memory
 from gnnfuse.sample import Sample, SignalError
 from tests.nodes.pretrained.tiny_models import HALF, torchvision_image, transformers_image

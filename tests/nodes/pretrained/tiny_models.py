@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import timm
 import torch
 import torchaudio
 import transformers
 from safetensors.torch import save_file
+from timm.models import save_for_hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from torch import nn
 from torchaudio.models import wav2vec2_model, wavlm_model
@@ -113,6 +115,23 @@ def transformers_image(folder: Path, kind: str, **arguments: Any) -> PretrainedI
     if not path.exists():
         _seeded(VISION[kind]).save_pretrained(path)
         hugging.ViTImageProcessor(image_mean=[0.4, 0.5, 0.6], image_std=[0.2, 0.3, 0.4]).save_pretrained(path)
+    return PretrainedImage(model=str(path), **arguments)
+
+
+TIMM: Mapping[str, dict[str, Any]] = {
+    "test_resnet": {},
+    "test_vit": {"img_size": 64},
+    "test_mambaout": {},  # its channels come last
+}
+
+
+def timm_image(folder: Path, name: str, **arguments: Any) -> PretrainedImage:
+    """A model of timm for pictures of 64 pixels and five classes, in a folder as the hub has them."""
+    path = folder / f"timm-{name}"
+    if not path.exists():
+        model = _seeded(lambda: timm.create_model(name, num_classes=5, **TIMM[name]), std=0.1)
+        data = {"input_size": (3, 64, 64), "mean": (0.4, 0.5, 0.6), "std": (0.2, 0.3, 0.4)}
+        save_for_hf(model, str(path), data_config=data, safe_serialization=True)
     return PretrainedImage(model=str(path), **arguments)
 
 
@@ -249,10 +268,10 @@ def transformers_text(folder: Path, kind: str, **arguments: Any) -> PretrainedTe
     return PretrainedText(model=str(path), **arguments)
 
 
-def _seeded(make: Callable[[], Any]) -> Any:
+def _seeded(make: Callable[[], Any], std: float = 0.3) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         made = make()
         for parameter in made.parameters():  # far from special values, at which a mistake would not show
-            nn.init.normal_(parameter, std=0.3)
+            nn.init.normal_(parameter, std=std)
         return made.eval()
