@@ -35,11 +35,14 @@ def text_architecture(model: str, revision: str | None) -> TextArchitecture:
 
     Raises:
         FileNotFoundError: the model's settings are not available locally and cannot be fetched.
-        ValueError: transformers has no such model.
+        ValueError: transformers has no such model, or it reads no texts.
     """
     config = read_config(model, revision, "text_config")
+    width: int | None = getattr(make_config(config), "hidden_size", None)
+    if width is None:
+        raise ValueError(f"{model}: found a {config['model_type']!r} model without hidden_size, expected one of texts")
     return TextArchitecture(
-        network=TransformersTextNetwork(config=config, width=make_config(config).hidden_size),
+        network=TransformersTextNetwork(config=config, width=width),
         limit=_limit(config),
         padded=config["model_type"] in EXACT_UNDER_A_MASK,
     )

@@ -140,7 +140,7 @@ def _fetch(kind: Any, model: str, revision: str | None, **arguments: Any) -> Any
         command = f"hf download {model}" + (f" --revision {revision}" if revision is not None else "")
         raise missing_weights(f"weights of {model!r}", command, error) from error
     except Exception as error:  # for a model of another kind, a tokenizer looks for files that never existed
-        reason = f"{type(error).__name__}: {error}"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise ValueError(
             f"transformers cannot read {model!r} by {kind.__name__} ({reason}), expected a model with one"
         ) from error

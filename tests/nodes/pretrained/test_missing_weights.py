@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gnnfuse.nodes import NodeType, PretrainedAudio, PretrainedImage, PretrainedText, TextTokens
-from tests.nodes.pretrained.tiny_models import transformers_audio, transformers_image, transformers_text
+from gnnfuse.nodes import NodeType, PretrainedAudio, PretrainedImage, PretrainedNodes, PretrainedText, TextTokens
+from tests.nodes.pretrained.tiny_models import timm_image, transformers_audio, transformers_image, transformers_text
 
 CASES: dict[str, tuple[Callable[[], NodeType], str]] = {
     "torchvision": (
@@ -30,6 +30,13 @@ CASES: dict[str, tuple[Callable[[], NodeType], str]] = {
     "tokens": (lambda: TextTokens(tokenizer="nobody/bert"), "hf download nobody/bert"),
 }
 
+KINDS: dict[str, tuple[Callable[..., PretrainedNodes], str]] = {
+    "audio": (transformers_audio, "wav2vec2"),
+    "text": (transformers_text, "bert"),
+    "image": (transformers_image, "vit"),
+    "timm": (timm_image, "test_vit"),
+}
+
 
 @pytest.mark.parametrize("case", CASES)
 def test_missing_weights(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,11 +54,18 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "read"), [("audio", PretrainedText), ("text", PretrainedImage), ("image", PretrainedAudio)]
+    ("of", "read"),
+    [
+        ("audio", PretrainedText),
+        ("text", PretrainedImage),
+        ("image", PretrainedAudio),
+        ("timm", PretrainedText),
+        ("timm", PretrainedAudio),
+    ],
 )
 def test_a_model_of_another_kind(tmp_path: Path, of: str, read: Callable[..., NodeType]) -> None:
-    make = {"audio": transformers_audio, "text": transformers_text, "image": transformers_image}[of]
-    folder = str(make(tmp_path, {"audio": "wav2vec2", "text": "bert", "image": "vit"}[of]).model)
+    make, name = KINDS[of]
+    folder = str(make(tmp_path, name).model)
     with pytest.raises((FileNotFoundError, ValueError), match=re.escape(folder)):
         read(model=folder)
 
