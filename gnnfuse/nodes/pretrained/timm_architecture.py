@@ -32,17 +32,10 @@ def timm_architecture(
         FileNotFoundError: its config is not available locally and cannot be fetched.
         ValueError: timm is not installed or has no such model or weights, or its states do not lie on a grid.
     """
-    source = timm_source(model, weights)
-    described = make_without_memory(source)
-    config = described.pretrained_cfg
-    if weights is None and not any(config.get(place) for place in ("url", "file", "hf_hub_id")):
-        raise ValueError(f"timm lists no weights for {source!r}, pass weights= with the path of a file")
-    data = library().data.resolve_model_data_config(described)
+    config, data, more = _settings(model, weights)
     channels, own = data["input_size"][0], tuple(data["input_size"][1:])
     fixed = config.get("fixed_input_size", False)
-    arguments = {**described.pretrained_model_args, "in_chans": channels}
-    if fixed:
-        arguments["img_size"] = list(size or own)
+    arguments = more | {"in_chans": channels} | ({"img_size": list(size or own)} if fixed else {})
     with torch.device("meta"):
         made = make_model(config["architecture"], arguments).eval()
     grid = (None if fixed else _any_size(made, channels, own)) or _one_size(made, channels, size or own, model)
@@ -68,6 +61,16 @@ def timm_architecture(
         std=std,
         interpolation=data["interpolation"] if data["interpolation"] in INTERPOLATIONS else "bicubic",
     )
+
+
+def _settings(model: str, weights: str | None) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """A model's configuration of weights, that of its input, and the constructor's arguments that its folder adds."""
+    source = timm_source(model, weights)
+    described = make_without_memory(source)
+    config = described.pretrained_cfg
+    if weights is None and not any(config.get(place) for place in ("url", "file", "hf_hub_id")):
+        raise ValueError(f"timm lists no weights for {source!r}, pass weights= with the path of a file")
+    return config, library().data.resolve_model_data_config(described), dict(described.pretrained_model_args)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,6 +121,7 @@ def test_names_are_checked_before_anything_is_read(tiny: Path) -> None:
         ({"model": "timm/resnet18.a17_in1k"}, "no weights 'resnet18.a17_in1k', it lists resnet18.a1_in1k"),
         ({"model": "timm/resnet18", "weights": "a1"}, "found weights='a1', expected a file; names choose timm's own"),
         ({"model": "timm/test_mambaout_"}, "did you mean 'test_mambaout'"),
+        ({"model": "timm/test_mambaout"}, "timm lists no weights for 'test_mambaout', pass weights="),
         ({"model": timm_image(tiny, "test_vit").model, "weights": "main"}, "expected none: a folder of timm has its"),
         ({"model": "timm/crossvit_tiny_240"}, "found several maps as its features, expected one"),
         ({"model": "timm/vit_tiny_patch16_224", "size": 100}, r"takes size=\(96, 96\), found size=100"),
