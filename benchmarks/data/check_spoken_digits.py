@@ -9,6 +9,7 @@ ones.
 
 import argparse
 import csv
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("gnnfuse/data/assets"), help="folder of the two files")
     folder = parser.parse_args().folder
     samples, sample_rate = soundfile.read(folder / "spoken_digits.flac", dtype="float32")
-    with (folder / "spoken_digits.csv").open(newline="") as file:
+    with gzip.open(folder / "spoken_digits.csv.gz", "rt", newline="") as file:
         table = list(csv.DictReader(file))
     places = [(int(row["offset"]), int(row["samples"])) for row in table]
     values = features([samples[start : start + length] for start, length in places], sample_rate)

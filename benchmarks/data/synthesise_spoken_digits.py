@@ -13,6 +13,7 @@ files.
 
 import argparse
 import csv
+import gzip
 import io
 import subprocess
 from collections.abc import Iterator
@@ -89,7 +90,10 @@ def write(folder: Path, utterances: list[Utterance], recordings: list[np.ndarray
     samples = np.concatenate(recordings)
     soundfile.write(path, samples, SAMPLE_RATE, subtype="PCM_16", compression_level=1.0)
     offsets = np.cumsum([0, *map(len, recordings)])
-    with (folder / "spoken_digits.csv").open("w", newline="") as file:
+    with (
+        gzip.GzipFile(folder / "spoken_digits.csv.gz", "wb", mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as file,
+    ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["row", "offset", "samples", "digit", "voice", "speed", "pitch", "split"])
         for row, (said, recording) in enumerate(zip(utterances, recordings, strict=True)):

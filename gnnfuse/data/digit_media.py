@@ -54,7 +54,7 @@ def recordings() -> Mapping[str, tuple[tuple[SpokenDigit, ...], ...]]:
 
     samples, sample_rate = soundfile.read(ASSETS / "spoken_digits.flac", dtype="float32")
     found: dict[str, list[list[SpokenDigit]]] = {split: [[] for _ in range(10)] for split in SPLITS}
-    for row in read_table(ASSETS / "spoken_digits.csv"):
+    for row in read_table(ASSETS / "spoken_digits.csv.gz"):
         start = int(row["offset"])
         # A copy: pickling a view would include all recordings.
         spoken = torch.from_numpy(samples[start : start + int(row["samples"])].copy())

@@ -47,6 +47,7 @@ def check_fusion_model(
 
     Raises:
         AssertionError: names what is violated.
+        ValueError: raised by models and tasks themselves, for results that they refuse.
 
     Example:
         >>> from gnnfuse.fusion import Concat

@@ -37,6 +37,7 @@ def check_task(
 
     Raises:
         AssertionError: names what is violated.
+        ValueError: raised by models and tasks themselves, for results that they refuse.
 
     Example:
         >>> from gnnfuse.fusion import Unimodal

@@ -25,7 +25,7 @@ def test_pictures_use_the_whole_range() -> None:
 
 
 def test_no_voice_is_in_two_splits() -> None:
-    rows = read_table(ASSETS / "spoken_digits.csv")
+    rows = read_table(ASSETS / "spoken_digits.csv.gz")
     variants = {split: {row["voice"].split("+")[1] for row in rows if row["split"] == split} for split in SPLITS}
     assert {split: len(found) for split, found in variants.items()} == {"train": 36, "valid": 8, "test": 12}
     assert len(set().union(*variants.values())) == 56

@@ -174,5 +174,5 @@ def test_a_broken_result_of_a_model_is_caught(model: type[Concat] | type[JointTr
 
 def test_a_model_with_such_a_readout_is_caught_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Parts, "change", staticmethod(CHANGES["no parts"][0]), raising=False)
-    with pytest.raises(AssertionError, match=r"gives \['nodes', 'parts'\], but parts is None"):
+    with pytest.raises(ValueError, match=r"GraphFusion.fuse: found no parts, expected some"):
         check_fusion_model(lambda builder: GraphFusion.of(builder, dim=16, readout=Parts()), BUILDER, SAMPLES)
