@@ -177,6 +177,16 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {kind} {name!r}{hint} Known: {listed(known, 100)}"
 
 
+def shown(found: object) -> str:
+    """An argument of the wrong kind, in words.
+
+    Example:
+        >>> shown(dict), shown(3)
+        ('the class dict', 'a int')
+    """
+    return f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
+
+
 def listed(names: Sequence[str], most: int = 20) -> str:
     """Names for people to read: the first ones, and the number of the rest.
 

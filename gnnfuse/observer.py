@@ -3,6 +3,8 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from gnnfuse.catalog import shown
+
 
 class Advance(Protocol):
     """Reports that some of the counted work is done."""
@@ -43,8 +45,7 @@ def or_silent(observer: Observer | None) -> Observer:
         return Observer()
     found: object = observer
     if isinstance(found, type) or not all(callable(getattr(found, name, None)) for name in ("says", "begins")):
-        shown = f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
-        raise ValueError(f"observer: found {shown}, expected an Observer object, such as Terminal()")
+        raise ValueError(f"observer: found {shown(found)}, expected an Observer object, such as Terminal()")
     return observer
 
 

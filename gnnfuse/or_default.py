@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from gnnfuse.catalog import shown
+
 Kind = TypeVar("Kind")
 
 
@@ -30,6 +32,5 @@ def or_default(name: str, given: Kind | None, kind: type[Kind], default: Callabl
         return (kind if default is None else default)()
     found: Any = given
     if not isinstance(found, kind):
-        shown = f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
-        raise ValueError(f"{name}: found {shown}, expected {kind.__name__}(...)")
+        raise ValueError(f"{name}: found {shown(found)}, expected {kind.__name__}(...)")
     return given

@@ -49,22 +49,24 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
+def folder_named(variable: str, what: str) -> Path:
+    """The folder that an environment variable names; the test is skipped without it."""
+    folder = os.environ.get(variable)
+    if not folder:
+        pytest.skip(f"{variable} is not set: no folder of {what}")
+    return Path(folder)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data that GNNFUSE_DATA names; tests that need it are skipped without it."""
-    folder = os.environ.get("GNNFUSE_DATA")
-    if not folder:
-        pytest.skip("GNNFUSE_DATA is not set: no folder of real data")
-    return Path(folder)
+    return folder_named("GNNFUSE_DATA", "real data")
 
 
 @pytest.fixture(scope="session")
 def shared_models() -> Path:
     """The folder of pretrained encoders that GNNFUSE_MODELS names; tests that need it are skipped without it."""
-    folder = os.environ.get("GNNFUSE_MODELS")
-    if not folder:
-        pytest.skip("GNNFUSE_MODELS is not set: no folder of pretrained encoders")
-    return Path(folder)
+    return folder_named("GNNFUSE_MODELS", "pretrained encoders")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gnnfuse.graph import GraphBatch, Relation
@@ -39,19 +39,17 @@ class EdgeTerms(nn.Module):
         """Each edge's mapped features, 0 for edges without; None if no relation has any."""
         total = None
         for own, linear, features in self._carrying(batch):
-            mapped = linear(features)
-            into = mapped.new_zeros(len(own), self.out) if total is None else total
-            total = into.masked_scatter(own[:, None].expand(-1, self.out), mapped)
+            mapped = _at_edges(own, linear(features))
+            total = mapped if total is None else total + mapped
         return total
 
     def sums(self, batch: GraphBatch, share: Float[Tensor, "edges"]) -> Float[Tensor, "nodes out"] | None:
         """For each node, the mapped sum of its incoming edges' features times their shares; None if no edge has any."""
         total = None
         for own, linear, features in self._carrying(batch):
-            spread = features.new_zeros(len(own), features.shape[1])
-            spread = spread.masked_scatter(own[:, None].expand_as(spread), features)
-            summed = segment_reduce(spread * share[:, None].to(spread.dtype), offsets=batch.edges.offsets, reduce="sum")
-            total = linear(summed) if total is None else total + linear(summed)
+            shared = _at_edges(own, features) * share[:, None].to(features.dtype)
+            mapped = linear(segment_reduce(shared, offsets=batch.edges.offsets, reduce="sum"))
+            total = mapped if total is None else total + mapped
         return total
 
     def _carrying(self, batch: GraphBatch) -> list[tuple[Tensor, nn.Linear, Tensor]]:
@@ -66,6 +64,12 @@ class EdgeTerms(nn.Module):
                 features = batch.edge_features[relation].to(linear.weight.dtype)
                 found.append((batch.edges.relation == place, linear, features))
         return found
+
+
+def _at_edges(own: Bool[Tensor, "edges"], rows: Float[Tensor, "own width"]) -> Float[Tensor, "edges width"]:
+    """The rows at the edges of the mask, in order; 0 at the others."""
+    zeros = rows.new_zeros(len(own), rows.shape[1])
+    return zeros.masked_scatter(own[:, None].expand_as(zeros), rows)
 
 
 def edge_gate(batch: GraphBatch, heads: int) -> Float[Tensor, "edges heads"] | None:

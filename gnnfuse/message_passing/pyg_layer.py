@@ -183,12 +183,13 @@ class PyGLayer(MessageLayer):
                 f"conv={_shown(conv)} fails where there are no edges along {relation}, as in samples without one "
                 f"of the types: {str(error) or type(error).__name__}"
             ) from error
-        other = self._convolve(probe, relation, src, dst, _featured(relation, listed.index, noise))
-        if relation.features and torch.equal(out, other):
-            raise ValueError(
-                f"conv={_shown(conv)} ignores the {relation.features} features per edge of {relation}, expected one "
-                f"that depends on them (edge_dim={relation.features})"
-            )
+        if relation.features:
+            other = self._convolve(probe, relation, src, dst, _featured(relation, listed.index, noise))
+            if torch.equal(out, other):
+                raise ValueError(
+                    f"conv={_shown(conv)} ignores the {relation.features} features per edge of {relation}, expected "
+                    f"one that depends on them (edge_dim={relation.features})"
+                )
         if torch.equal(out, without):
             raise ValueError(
                 f"conv={_shown(conv)} returns the same with and without edges along {relation}, expected one that "

@@ -34,6 +34,6 @@ def check_number(
         ...
         ValueError: FocalLoss: found gamma=nan, expected 0 or more
     """
-    is_number = isinstance(found, Real) and not isinstance(found, bool)
-    if not (is_number and float(found) >= least and above < float(found) < below):  # type: ignore[arg-type]
+    number = math.nan if isinstance(found, bool) or not isinstance(found, Real) else float(found)  # NaN: in no range
+    if not (number >= least and above < number < below):
         raise ValueError(f"{owner}: found {name}={found!r}, expected {expected}")

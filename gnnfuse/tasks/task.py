@@ -156,9 +156,11 @@ class Task(nn.Module, Saveable, ABC):
                 f"{type(self.model).__name__} gives a loss named {twice[0]!r}, expected another name than that of an "
                 "objective"
             )
-        values = {objective.name: _scalar(f"objective {objective.name!r}", objective(step)) for objective in asked}
         own = {name: _scalar(f"loss {name!r} of the model", value) for name, value in step.fused.losses.items()}
-        return {objective.name: values[objective.name] * objective.weight for objective in asked} | own
+        return {
+            objective.name: _scalar(f"objective {objective.name!r}", objective(step)) * objective.weight
+            for objective in asked
+        } | own
 
     @abstractmethod
     def metrics(self) -> "MetricCollection":

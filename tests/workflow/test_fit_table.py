@@ -445,22 +445,10 @@ def test_ids_come_out_as_they_stand_and_may_be_empty_or_come_again(
             assert pq.read_schema(out).field("name").type == pa.int32()
             assert read(out)["name"].to_pylist() == [7, None, 7]
     (tmp_path / "a.csv").write_bytes(b"name,word\n 000 ,a\n,b\n 000 ,c\n\xff,d\n")
-    predict(
-        fitted.folder,
-        tmp_path / "a.csv",
-        out=tmp_path / "said.csv",
-        device="cpu",
-        opening=OpenOptions(streaming=streaming),
-    )
-    assert [row["name"] for row in rows_of(tmp_path / "said.csv")] == [" 000 ", "", " 000 ", "\\xff"]
-    embed(
-        fitted.folder,
-        tmp_path / "a.csv",
-        out=tmp_path / "said.npy",
-        device="cpu",
-        opening=OpenOptions(streaming=streaming),
-    )
-    assert [row["name"] for row in rows_of(tmp_path / "said.npy.ids.csv")] == [" 000 ", "", " 000 ", "\\xff"]
+    opening = OpenOptions(streaming=streaming)
+    for call, name, ids in ((predict, "said.csv", "said.csv"), (embed, "said.npy", "said.npy.ids.csv")):
+        call(fitted.folder, tmp_path / "a.csv", out=tmp_path / name, device="cpu", opening=opening)
+        assert [row["name"] for row in rows_of(tmp_path / ids)] == [" 000 ", "", " 000 ", "\\xff"]
 
 
 def test_a_table_without_rows_gives_columns_without_rows(fitted: Fitted, tmp_path: Path) -> None:

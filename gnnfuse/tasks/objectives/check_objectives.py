@@ -5,6 +5,7 @@ from typing import cast
 
 from torch import nn
 
+from gnnfuse.catalog import shown
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import TargetEncoding
 from gnnfuse.tasks.objectives.objective import BatchObjective, Objective, TargetObjective
@@ -109,13 +110,3 @@ def check_inner(owner: str, objective: object) -> None:
             f"{owner}: found {shown(objective)}, expected an objective of outputs and targets alone, such as "
             "CrossEntropy()"
         )
-
-
-def shown(found: object) -> str:
-    """An argument of the wrong kind, in words.
-
-    Example:
-        >>> shown(Objective), shown(3)
-        ('the class Objective', 'a int')
-    """
-    return f"the class {found.__name__}" if isinstance(found, type) else f"a {type(found).__name__}"
