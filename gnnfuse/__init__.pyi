@@ -92,6 +92,7 @@ from gnnfuse.saving import save_pretrained as save_pretrained
 from gnnfuse.saving import uncached as uncached
 from gnnfuse.tables import ColumnOptions as ColumnOptions
 from gnnfuse.tables import OpenOptions as OpenOptions
+from gnnfuse.tasks import Blend as Blend
 from gnnfuse.tasks import Classification as Classification
 from gnnfuse.tasks import MultiLabel as MultiLabel
 from gnnfuse.tasks import NodeClassification as NodeClassification

@@ -17,7 +17,7 @@ from gnnfuse.nodes.pretrained import weights_follow
 from gnnfuse.readout import Fused
 from gnnfuse.saveable import Saveable
 
-Family = Literal["graph", "attention", "unimodal", "classical"]
+Family = Literal["graph", "attention", "unimodal", "classical", "blend"]
 OTHER_BUILDER = "the model was made for another builder (make both of the same node types and edge rules)"
 
 
@@ -30,6 +30,7 @@ class FusionModel(nn.Module, Saveable, ABC):
     Args:
         node_types: the node types to encode.
         dim: size of the states and of the fused vector.
+        encoders: give what `fuse` takes as states; by default the encoders of the node types.
 
     Raises:
         ValueError: a node type's name or promises are unusable, or a size below 1.
@@ -38,18 +39,18 @@ class FusionModel(nn.Module, Saveable, ABC):
         family: the kind of model, for reports.
         sees_edges: whether the model uses the batch's edges; others accept batches without any.
         gives: outputs of `fuse` besides the vector: "parts" (with `present`), "nodes"; see `Fused`.
-        encoders: of all node types; the same for every model.
+        encoders: of all node types; the same for every model that brings none of its own.
     """
 
     family: ClassVar[Family]
     sees_edges: ClassVar[bool] = False
     gives: frozenset[str] = frozenset()
 
-    def __init__(self, node_types: Sequence[NodeType], dim: int) -> None:
+    def __init__(self, node_types: Sequence[NodeType], dim: int, *, encoders: "NodeEncoders | None" = None) -> None:
         super().__init__()
         self.node_types = tuple(node_types)
         self.dim = dim
-        self.encoders = NodeEncoders(self.node_types, dim)
+        self.encoders = NodeEncoders(self.node_types, dim) if encoders is None else encoders
         self._compiled: Callable[[GraphBatch], tuple[Any, ...]] | None = None
 
     @property
@@ -92,6 +93,10 @@ class FusionModel(nn.Module, Saveable, ABC):
 
     def forward(self, batch: GraphBatch) -> Float[Tensor, "graphs dim"]:
         """A batch in, one fused vector per graph out."""
+        return self.embed(batch).vector
+
+    def vectors(self, batch: GraphBatch) -> Float[Tensor, "graphs size"]:
+        """The vectors that represent the graphs, as `gnnfuse embed` writes them: the fused ones by default."""
         return self.embed(batch).vector
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
@@ -198,12 +203,15 @@ class NodeEncoders(nn.Module):
     Args:
         node_types: the types.
         dim: size of the states.
+        modules: what encodes each type, called with its values and layout; by default the type's own encoder.
 
     Raises:
         ValueError: a node type's name or promises are unusable, or a size below 1.
     """
 
-    def __init__(self, node_types: Sequence[NodeType], dim: int) -> None:
+    def __init__(
+        self, node_types: Sequence[NodeType], dim: int, *, modules: Mapping[str, nn.Module] | None = None
+    ) -> None:
         super().__init__()
         if dim < 1:
             raise ValueError(f"dim must be at least 1, found {dim}")
@@ -211,7 +219,8 @@ class NodeEncoders(nn.Module):
             check_promises(node_type)
         self.node_types = tuple(node_types)
         self.dim = dim
-        self.encoders = nn.ModuleDict({node_type.name: node_type.encoder(dim) for node_type in node_types})
+        made = {t.name: t.encoder(dim) for t in node_types} if modules is None else dict(modules)
+        self.encoders = nn.ModuleDict(made)
 
     def forward(self, batch: GraphBatch) -> Mapping[str, Float[Tensor, "_ dim"]]:
         """Each type's states, in the batch's order of types.

@@ -2,7 +2,7 @@
 
 from gnnfuse.nodes.audio_frames import AudioFrames
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, ImageFlip, ImageShift, InTurn
-from gnnfuse.nodes.cached import CachedEncoder, CachedNodes, CacheError, NotCachedError
+from gnnfuse.nodes.cached import CachedEncoder, CachedNodes, CacheError, EncodedNodes, NotCachedError
 from gnnfuse.nodes.features import Features, RowEncoder
 from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames, WaveformFrames
 from gnnfuse.nodes.hub import Hub
@@ -53,6 +53,7 @@ __all__ = [
     "CachedEncoder",
     "CachedNodes",
     "ConvPatches",
+    "EncodedNodes",
     "Features",
     "FrameEncoding",
     "Hub",

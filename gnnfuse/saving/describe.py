@@ -55,8 +55,8 @@ def describe(value: object, where: str = "") -> Json:
             return {"list": _each(value, where)}
         case set() | frozenset():
             return {"set": _each(tuple(sorted(value, key=repr)), where)}
-        case Mapping():
-            return {"dict": _named(value, where)}
+        case Mapping() | nn.ModuleDict():
+            return {"dict": _named(dict(value.items()), where)}
     return {"class": place_of(type(value)), "arguments": _named(_arguments(value, where), where)}
 
 

@@ -2,19 +2,20 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
 
 from gnnfuse.fusion import FusionModel
-from gnnfuse.nodes import CachedNodes
+from gnnfuse.nodes import CachedNodes, EncodedNodes
 from gnnfuse.saveable import checked_classes
 from gnnfuse.saving.build import build
 from gnnfuse.saving.describe import Json, describe, place_of
-from gnnfuse.tasks import Task
+from gnnfuse.tasks import Blend, Task
 
 Module = TypeVar("Module", Task, FusionModel)
-CACHED = place_of(CachedNodes)
+CACHED, ENCODED, BLEND = place_of(CachedNodes), place_of(EncodedNodes), place_of(Blend)
 
 
 def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool = False) -> Module:
@@ -59,17 +60,25 @@ def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool 
     return made.to(next(module.parameters()).device).eval()
 
 
-def _without_cache(described: Json, classes: Sequence[type], found: dict[str, CachedNodes]) -> Json:
+def _without_cache(
+    described: Json, classes: Sequence[type], found: dict[str, CachedNodes], *, member: bool = False
+) -> Json:
+    """The description without caches; members of a blend read the features that the blend makes."""
+    again = partial(_without_cache, classes=classes, found=found)
     if isinstance(described, list):
-        return [_without_cache(item, classes, found) for item in described]
+        return [again(item, member=member) for item in described]
     if not isinstance(described, dict):
         return copy.copy(described)
     if described.get("class") == CACHED and "arguments" in described:
         cached = build(described, classes=classes)
         assert isinstance(cached, CachedNodes)
         found[cached.name] = cached
-        return described["arguments"]["of"]  # type: ignore[no-any-return]
-    return {name: _without_cache(item, classes, found) for name, item in described.items()}
+        of: Json = described["arguments"]["of"]
+        return {"class": ENCODED, "arguments": {"of": of}} if member else of
+    if described.get("class") == BLEND and "arguments" in described:
+        given = described["arguments"].items()
+        return {**described, "arguments": {name: again(item, member=name == "members") for name, item in given}}
+    return {name: again(item, member=member) for name, item in described.items()}
 
 
 def _load(made: Any, weights: Mapping[str, torch.Tensor]) -> None:

@@ -1,7 +1,9 @@
 """The eighth stage: tasks, which turn fused vectors into predictions."""
 
+from gnnfuse.tasks.blend import Blend
 from gnnfuse.tasks.class_weights import balanced_weights, positive_weights
 from gnnfuse.tasks.classification import Classification
+from gnnfuse.tasks.linear_head import LinearHead, VectorHead
 from gnnfuse.tasks.multilabel import MultiLabel
 from gnnfuse.tasks.node_classification import NodeClassification, NodeLabel
 from gnnfuse.tasks.objectives import (
@@ -23,11 +25,13 @@ from gnnfuse.tasks.task import Prediction, Task
 __all__ = [
     "BatchObjective",
     "BinaryCrossEntropy",
+    "Blend",
     "Classification",
     "CrossEntropy",
     "EachModality",
     "FocalLoss",
     "LeftOut",
+    "LinearHead",
     "MultiLabel",
     "NodeClassification",
     "NodeCrossEntropy",
@@ -39,6 +43,7 @@ __all__ = [
     "Step",
     "TargetObjective",
     "Task",
+    "VectorHead",
     "balanced_weights",
     "positive_weights",
 ]

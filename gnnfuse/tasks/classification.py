@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
+from gnnfuse.tasks.linear_head import LinearHead
 from gnnfuse.tasks.objectives import CrossEntropy, Objective
-from gnnfuse.tasks.task import Prediction, Task, linear_head, probabilities_of
+from gnnfuse.tasks.task import Prediction, Task, probabilities_of
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -29,6 +31,7 @@ class Classification(Task):
         dropout: of the fused vector before the head.
         objectives: the terms that training minimises; `CrossEntropy()` by default. Probabilities come from the first
             that defines them (`TargetObjective.probabilities`), else from the softmax of the outputs.
+        head: turns fused vectors into outputs, in place of dropout and a linear map.
 
     Raises:
         ValueError: the builder's target is not a `ClassTarget` of at least two classes, or objectives that do not fit
@@ -53,6 +56,7 @@ class Classification(Task):
         *,
         dropout: float = 0.0,
         objectives: Sequence[Objective] | None = None,
+        head: nn.Module | None = None,
     ) -> None:
         if not isinstance(builder.target, ClassTarget) or not builder.target.classes:
             raise ValueError(f"Classification needs a builder with target=ClassTarget(classes), found {builder.target}")
@@ -62,7 +66,7 @@ class Classification(Task):
         super().__init__(
             model,
             builder,
-            head=linear_head(model.dim, len(classes), dropout),
+            head=LinearHead(model.dim, len(classes), dropout) if head is None else head,
             outputs=len(classes),
             objectives=[CrossEntropy()] if objectives is None else objectives,
             judge=CrossEntropy(),
@@ -94,6 +98,14 @@ class Classification(Task):
             Prediction(name, self.classes[number], dict(zip(self.classes, row, strict=True)))
             for name, number, row in zip(batch.ids, best, probabilities, strict=True)
         ]
+
+    def blendable(self, outputs: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
+        """Probabilities."""
+        return self._probabilities(outputs)
+
+    def unblended(self, mean: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
+        """Log-probabilities, from probabilities of at least the smallest positive float."""
+        return mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
 
     def _probabilities(self, outputs: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
         found = probabilities_of(self.objectives, outputs)

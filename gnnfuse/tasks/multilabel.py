@@ -5,15 +5,17 @@ from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, MultiLabelTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tasks.check_number import check_number
+from gnnfuse.tasks.linear_head import LinearHead
 from gnnfuse.tasks.objectives import BinaryCrossEntropy, Objective
-from gnnfuse.tasks.task import Prediction, Task, linear_head, probabilities_of
+from gnnfuse.tasks.task import Prediction, Task, probabilities_of
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -34,6 +36,7 @@ class MultiLabel(Task):
         threshold: least weighted probability at which a class is predicted.
         objectives: the terms that training minimises; `BinaryCrossEntropy()` by default. Probabilities come from the
             first that defines them (`TargetObjective.probabilities`), else from the sigmoid of the outputs.
+        head: turns fused vectors into outputs, in place of dropout and a linear map.
 
     Raises:
         ValueError: the builder's target is not a `MultiLabelTarget`, a threshold outside (0, 1), or objectives that do
@@ -51,6 +54,7 @@ class MultiLabel(Task):
         dropout: float = 0.0,
         threshold: float = 0.5,
         objectives: Sequence[Objective] | None = None,
+        head: nn.Module | None = None,
     ) -> None:
         if not isinstance(builder.target, MultiLabelTarget) or not builder.target.classes:
             raise ValueError(
@@ -61,7 +65,7 @@ class MultiLabel(Task):
         super().__init__(
             model,
             builder,
-            head=linear_head(model.dim, len(classes), dropout),
+            head=LinearHead(model.dim, len(classes), dropout) if head is None else head,
             outputs=len(classes),
             objectives=[BinaryCrossEntropy()] if objectives is None else objectives,
             judge=BinaryCrossEntropy(),
@@ -99,6 +103,14 @@ class MultiLabel(Task):
             Prediction(name, tuple(compress(self.classes, chosen)), dict(zip(self.classes, row, strict=True)))
             for name, chosen, row in zip(batch.ids, predicted, probabilities, strict=True)
         ]
+
+    def blendable(self, outputs: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
+        """Probabilities."""
+        return self._probabilities(outputs)
+
+    def unblended(self, mean: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
+        """Logits, within the range that floats can express."""
+        return mean.logit(eps=torch.finfo(mean.dtype).eps)
 
     def _probabilities(self, outputs: Float[Tensor, "graphs labels"]) -> Float[Tensor, "graphs labels"]:
         found = probabilities_of(self.objectives, outputs)

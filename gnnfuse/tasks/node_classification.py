@@ -12,8 +12,9 @@ from gnnfuse.graph import GraphBatch, GraphBuilder, NodeTarget, Ragged
 from gnnfuse.graph.node_target import UNKNOWN
 from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
+from gnnfuse.tasks.linear_head import LinearHead
 from gnnfuse.tasks.objectives import NodeCrossEntropy, Objective
-from gnnfuse.tasks.task import Prediction, Task, linear_head
+from gnnfuse.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -82,7 +83,7 @@ class NodeClassification(Task):
         super().__init__(
             model,
             builder,
-            head=linear_head(model.dim, len(target.classes), dropout),
+            head=LinearHead(model.dim, len(target.classes), dropout),
             outputs=len(target.classes),
             objectives=[NodeCrossEntropy()] if objectives is None else objectives,
             judge=NodeCrossEntropy(),

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, NumberTarget, Ragged
 from gnnfuse.sample import Sample
+from gnnfuse.tasks.linear_head import LinearHead
 from gnnfuse.tasks.objectives import Objective, SquaredError
-from gnnfuse.tasks.task import Prediction, Task, linear_head
+from gnnfuse.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
     from torchmetrics import MetricCollection
@@ -29,6 +30,7 @@ class Regression(Task):
         builder: with a `NumberTarget`.
         dropout: of the fused vector before the head.
         objectives: the terms that training minimises; `SquaredError()` by default.
+        head: turns fused vectors into outputs, in place of dropout and a linear map.
 
     Raises:
         ValueError: the builder's target is not a `NumberTarget`, or objectives that do not fit (`Task`).
@@ -45,6 +47,7 @@ class Regression(Task):
         *,
         dropout: float = 0.0,
         objectives: Sequence[Objective] | None = None,
+        head: nn.Module | None = None,
     ) -> None:
         if not isinstance(builder.target, NumberTarget):
             raise ValueError(f"Regression needs a builder with target=NumberTarget(size), found {builder.target}")
@@ -52,7 +55,7 @@ class Regression(Task):
         super().__init__(
             model,
             builder,
-            head=linear_head(model.dim, size, dropout),
+            head=LinearHead(model.dim, size, dropout) if head is None else head,
             outputs=size,
             objectives=[SquaredError()] if objectives is None else objectives,
             judge=SquaredError(),

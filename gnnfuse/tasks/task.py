@@ -17,7 +17,6 @@ from gnnfuse.graph.signal_dropout import seed_of
 from gnnfuse.readout.fused import Fused
 from gnnfuse.sample import Sample
 from gnnfuse.saveable import Saveable
-from gnnfuse.tasks.check_number import check_number
 from gnnfuse.tasks.objectives import BatchObjective, Objective, Step, TargetObjective
 from gnnfuse.tasks.objectives.check_objectives import check_fit, check_objectives
 
@@ -63,6 +62,7 @@ class Task(nn.Module, Saveable, ABC):
         monitor: name of the metric for early stopping and model selection.
         higher_is_better: whether a larger value of it is better.
         of: the node type with one row of outputs per node; None if outputs have one row per graph.
+        num_outputs: numbers per row of the outputs; None if it was not given.
         sample_metric: name of the mean of `score` over samples: "accuracy".
         nan_means: what samples lack if the monitored metric is NaN; training then refuses the validation samples. None
             if models cause NaN as well.
@@ -87,6 +87,8 @@ class Task(nn.Module, Saveable, ABC):
     ) -> None:
         super().__init__()
         owner = type(self).__name__
+        if not isinstance(head, nn.Module):
+            raise ValueError(f"{owner}: found {head!r} as head, expected a torch module")
         model.check_fits(builder)
         check_objectives(owner, objectives, model, builder.target, outputs)
         check_fit(f"{owner}, judge", judge, model, builder.target, outputs)
@@ -96,6 +98,7 @@ class Task(nn.Module, Saveable, ABC):
         self.model = model
         self.builder = builder if model.sees_edges else builder.without_edges()
         self.head = head
+        self.num_outputs = outputs
         self.objectives = cast(Any, nn.ModuleList(objectives))
         self.judge = judge
 
@@ -183,6 +186,14 @@ class Task(nn.Module, Saveable, ABC):
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs ..."]) -> list[Prediction]:
         """The outputs as predictions, one per graph."""
 
+    def blendable(self, outputs: Float[Tensor, "graphs ..."]) -> Float[Tensor, "graphs ..."]:
+        """The outputs as quantities whose mean over several models is an answer again: probabilities, or numbers."""
+        return outputs
+
+    def unblended(self, mean: Float[Tensor, "graphs ..."]) -> Float[Tensor, "graphs ..."]:
+        """The inverse of `blendable`: outputs that stand for such a mean."""
+        return mean
+
     def score(self, prediction: Prediction, sample: Sample) -> float:
         """The quality of the prediction for one sample with a target, for reports by groups of samples.
 
@@ -250,16 +261,6 @@ def _scalar(named: str, value: object) -> Tensor:
         found = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
         raise ValueError(f"{named}: found {found}, expected a tensor of one number, without an axis")
     return value
-
-
-def linear_head(dim: int, outputs: int, dropout: float) -> nn.Sequential:
-    """Dropout on the fused vector, then a linear map.
-
-    Raises:
-        ValueError: a dropout outside [0, 1).
-    """
-    check_number("the head", "dropout", dropout, "at least 0 and below 1", least=0, below=1)
-    return nn.Sequential(nn.Dropout(dropout), nn.Linear(dim, outputs))
 
 
 def probabilities_of(objectives: Iterable[Objective], outputs: Tensor) -> Tensor | None:

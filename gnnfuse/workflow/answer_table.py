@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from gnnfuse.busy_cores import yielding_cores
 from gnnfuse.catalog import listed
@@ -218,9 +217,8 @@ def write_beside(path: Path, rejects: Sequence[Reject], on_error: OnError) -> st
 
 
 def vectors_of(task: Task, batch: GraphBatch) -> list[np.ndarray]:
-    """The fused vector of each graph, float32 `[dim]`."""
-    fused: Tensor = task.model(batch)
-    return list(fused.float().cpu().numpy())
+    """The vector of each graph, float32 `[size]`, as `FusionModel.vectors` gives it."""
+    return list(task.model.vectors(batch).float().cpu().numpy())
 
 
 def checked(on_error: OnError, batch_size: int) -> None:

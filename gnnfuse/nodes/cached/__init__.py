@@ -2,6 +2,7 @@
 
 from gnnfuse.nodes.cached.cached_encoder import CachedEncoder
 from gnnfuse.nodes.cached.cached_nodes import CachedNodes
+from gnnfuse.nodes.cached.encoded_nodes import EncodedNodes
 from gnnfuse.nodes.cached.errors import CacheError, NotCachedError
 from gnnfuse.nodes.cached.feature_folder import FeatureFolder, StoredType
 from gnnfuse.nodes.cached.feature_store import FeatureStore
@@ -12,6 +13,7 @@ __all__ = [
     "CacheError",
     "CachedEncoder",
     "CachedNodes",
+    "EncodedNodes",
     "FeatureFolder",
     "FeatureStore",
     "FeatureWriter",

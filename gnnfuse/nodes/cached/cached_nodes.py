@@ -85,8 +85,7 @@ class CachedNodes(NodeType):
 
     def empty(self) -> NodeSet:
         """No nodes."""
-        whole = self.of.empty()
-        return NodeSet(torch.zeros(0, self.of.width), whole.shape, whole.position, whole.time)
+        return self.of.empty_features()
 
     def nodes(self, sample: Sample) -> NodeSet | None:
         """The sample's features, float32: `[nodes, width]`.

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import nn
 
 from gnnfuse.nodes.limit import check_limit
-from gnnfuse.nodes.node_type import NodeEncoder, NodeType, Overflow
+from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.pretrained.backbone import Backbone, weights_digest
 from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
 from gnnfuse.nodes.pretrained.network import Network, make_module, weights_are_to_follow
@@ -77,6 +78,11 @@ class PretrainedNodes(NodeType):
     def width(self) -> int:
         """The backbone's features per node."""
         return self.network.width
+
+    def empty_features(self) -> NodeSet:
+        """No nodes, with features `[0, width]` as values."""
+        whole = self.empty()
+        return NodeSet(torch.zeros(0, self.width), whole.shape, whole.position, whole.time)
 
     @property
     def augments(self) -> bool:

@@ -1,0 +1,164 @@
+"""Blend: several fitted tasks as one model, whose answer is the weighted mean of theirs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
+from gnnfuse.graph import GraphBatch, GraphBuilder
+from gnnfuse.nodes import Backbone, EncodedNodes, Layout, NodeType, PretrainedNodes
+from gnnfuse.readout.fused import Fused
+from gnnfuse.tasks.check_number import check_number
+from gnnfuse.tasks.task import Task
+
+
+class Blend(FusionModel):
+    """The weighted mean of the answers of several fitted tasks, its members.
+
+    For classes and labels the mean is over probabilities, whose logarithms (for labels: logits) are then divided by a
+    temperature; for numbers it is over the scaled outputs. The vector of a graph holds these outputs, so a task over a
+    blend needs no other head than `VectorHead`. The blend runs each frozen encoder once per batch; members read its
+    features (`EncodedNodes`). Source: Caruana, Niculescu-Mizil, Crew and Ksikes,
+    "Ensemble selection from libraries of models" (2004).
+
+    Args:
+        node_types: what the blend reads; a member may read some of them.
+        members: the tasks by name, of one kind and one target encoding.
+        weights: the share of each member, scaled to the sum 1; a member of weight 0 is run for its vectors only.
+        temperature: divides log-probabilities; above 1 makes answers less sure (Guo et al., "On calibration of modern
+            neural networks", 2017). Numbers have none.
+
+    Raises:
+        ValueError: no members, members of different kinds or targets, a negative weight, weights of 0 only or for
+            other members, or a temperature that is not above 0.
+
+    Example:
+        >>> from gnnfuse.fusion import Unimodal
+        >>> from gnnfuse.graph import ClassTarget
+        >>> from gnnfuse.nodes import TextTokens
+        >>> from gnnfuse.sample import Sample
+        >>> from gnnfuse.tasks import Classification, VectorHead
+        >>> builder = GraphBuilder([TextTokens()], target=ClassTarget(("no", "yes")))
+        >>> tasks = {str(dim): Classification(Unimodal.of(builder, dim=dim, depth=1), builder) for dim in (8, 16)}
+        >>> blend = Blend(builder.node_types, tasks, weights={"8": 1, "16": 3})
+        >>> task = Classification(blend, builder, head=VectorHead())
+        >>> sum(task.predict(Sample({"text": "a"}))[0].scores.values()).__round__(4)
+        1.0
+    """
+
+    family: ClassVar[Family] = "blend"
+    sees_edges: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        node_types: Sequence[NodeType],
+        members: Mapping[str, Task],
+        *,
+        weights: Mapping[str, float],
+        temperature: float = 1.0,
+    ) -> None:
+        size = _checked(members, weights)
+        check_number("Blend", "temperature", temperature, "above 0", above=0)
+        super().__init__(node_types, size, encoders=_backbones(node_types))
+        self.members = nn.ModuleDict(members)
+        self.weights = dict(weights)
+        self.temperature = temperature
+
+    def fuse(self, states: Mapping[str, Float[Tensor, "_ width"]], batch: GraphBatch) -> Fused:
+        """The features of frozen encoders in; the blended outputs out."""
+        first = self.member(next(iter(self.members)))
+        answers = self.answers(states, batch)
+        total = sum(self.weights.values())
+        mean = torch.stack([answer * (self.weights[name] / total) for name, answer in answers.items()]).sum(0)
+        outputs = first.unblended(mean)
+        return Fused(outputs if first.blendable(outputs) is outputs else outputs / self.temperature)
+
+    def answers(self, states: Mapping[str, Tensor], batch: GraphBatch) -> dict[str, Float[Tensor, "graphs outputs"]]:
+        """The answer of each member with a weight, as `Task.blendable` gives it."""
+        found = {}
+        for name in self.members:
+            member = self.member(name)
+            if self.weights[name]:
+                found[name] = member.blendable(member(_encoded(batch, states, member)).float())
+        return found
+
+    def member(self, name: str) -> Task:
+        """The member of this name."""
+        found = self.members[name]
+        assert isinstance(found, Task)
+        return found
+
+    def vectors(self, batch: GraphBatch) -> Float[Tensor, "graphs size"]:
+        """The fused vectors of the first member."""
+        member = self.member(next(iter(self.members)))
+        return member.model.vectors(_encoded(batch, self.encoders(batch), member))
+
+    @classmethod
+    def made_from(cls, builder: GraphBuilder) -> Mapping[str, Any]:
+        """The builder's node types."""
+        return {"node_types": builder.node_types}
+
+    def check_fits(self, builder: GraphBuilder) -> None:
+        """Refuse a builder whose batches a member cannot read.
+
+        Raises:
+            ValueError: as `FusionModel.check_fits`; a member encodes the targets of another builder.
+        """
+        read = {t.name for name in self.members for t in self.member(name).model.node_types}
+        if lacking := sorted(read - {t.name for t in builder.node_types}):
+            raise ValueError(f"Blend: found no node type {lacking[0]!r} in the builder, which a member reads")
+
+
+def _backbones(node_types: Sequence[NodeType]) -> NodeEncoders:
+    """The backbones of the frozen pretrained node types, each run once per batch."""
+    frozen = [t for t in node_types if isinstance(t, PretrainedNodes) and t.frozen]
+    return NodeEncoders(frozen, 1, modules={t.name: _Frozen(t.backbone()) for t in frozen})
+
+
+class _Frozen(nn.Module):
+    """A backbone, always in evaluation mode and without gradients, under the name that it has in an encoder."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone.requires_grad_(False).eval()
+
+    def forward(self, values: Tensor, layout: Layout) -> Float[Tensor, "nodes width"]:
+        """Slices in, features out."""
+        with torch.no_grad():
+            features: Tensor = self.backbone(values, layout)
+        return features
+
+    def train(self, mode: bool = True) -> "_Frozen":
+        """Stay in evaluation mode."""
+        return super().train(False)
+
+
+def _encoded(batch: GraphBatch, features: Mapping[str, Tensor], member: Task) -> GraphBatch:
+    """The batch as a member reads it: with features for the node types whose encoder it does not run."""
+    own = {t.name: features[t.name] for t in member.model.node_types if isinstance(t, EncodedNodes)}
+    return replace(batch, values={**batch.values, **own})
+
+
+def _checked(members: Mapping[str, Task], weights: Mapping[str, float]) -> int:
+    """Refuse members or weights that cannot be blended; returns the outputs of each member."""
+    if not members or members.keys() != weights.keys():
+        raise ValueError(
+            f"Blend: found weights for {', '.join(weights) or 'none'}, expected one per member ({', '.join(members)})"
+        )
+    for name, weight in weights.items():
+        check_number("Blend", f"weights[{name!r}]", weight, "0 or more", least=0)
+    if not sum(weights.values()) > 0:
+        raise ValueError("Blend: found weights of 0 only, expected one above 0")
+    name, first = next(iter(members.items()))
+    for other, task in members.items():
+        if type(task) is not type(first) or task.builder.target != first.builder.target or first.num_outputs is None:
+            raise ValueError(
+                f"Blend: found member {other!r}, a {type(task).__name__} for {task.builder.target}, expected the kind "
+                f"and target of {name!r}, a {type(first).__name__} for {first.builder.target}"
+            )
+    assert first.num_outputs is not None
+    return first.num_outputs
