@@ -31,7 +31,7 @@ from gnnfuse.testing.properties import (
 )
 
 
-class EncodedNodes(nn.Module):
+class StatesOfType(nn.Module):
     """The states that a node type's encoder gives."""
 
     def __init__(self, node_type: NodeType, dim: int) -> None:
@@ -159,7 +159,7 @@ def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], he
     assert isinstance(encoder, NodeEncoder), f"{name}: its encoder is a {type(encoder).__name__}, not a NodeEncoder"
     check_seed(name, lambda: node_type.encoder(dim))
     builder = GraphBuilder([node_type], extra="ignore")
-    subject = probe(name, make_seeded(lambda: EncodedNodes(node_type, dim)), builder, graph_id=one_per_node)
+    subject = probe(name, make_seeded(lambda: StatesOfType(node_type, dim)), builder, graph_id=one_per_node)
     states = subject(widened(builder(samples, empty=True)))
     assert states.shape[1:] == (dim,), f"{name}: found states of shape {list(states.shape)}, expected [nodes, {dim}]"
     check_defined(subject, samples)
