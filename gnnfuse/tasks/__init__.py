@@ -1,6 +1,7 @@
 """The eighth stage: tasks, which turn fused vectors into predictions."""
 
 from gnnfuse.tasks.blend import Blend
+from gnnfuse.tasks.calibration import expected_calibration_error, temperature
 from gnnfuse.tasks.class_weights import balanced_weights, positive_weights
 from gnnfuse.tasks.classification import Classification
 from gnnfuse.tasks.linear_head import LinearHead, VectorHead
@@ -45,5 +46,7 @@ __all__ = [
     "Task",
     "VectorHead",
     "balanced_weights",
+    "expected_calibration_error",
     "positive_weights",
+    "temperature",
 ]

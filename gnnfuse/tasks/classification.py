@@ -22,8 +22,8 @@ class Classification(Task):
 
     The scores of a prediction are probabilities at the class frequencies of the training data: the effects of class
     weights and label smoothing are removed (`gnnfuse.tasks.probabilities`). The predicted class, which all metrics but
-    the calibration error use, has the largest probability times weight, as a weight states the cost of missing a class
-    (Elkan, "The foundations of cost-sensitive learning", 2001). Without weights it is the most probable class.
+    log loss and calibration error use, has the largest probability times weight, as a weight states the cost of missing
+    a class (Elkan, "The foundations of cost-sensitive learning", 2001). Without weights it is the most probable class.
 
     Args:
         model: fuses each graph into one vector.
@@ -75,17 +75,19 @@ class Classification(Task):
         self.classes = classes
 
     def metrics(self) -> "MetricCollection":
-        """Accuracy, macro-averaged F1 (over the classes that occur), and the probabilities' calibration error."""
+        """Accuracy, balanced accuracy, macro-averaged F1 (over the classes that occur), log loss, calibration error."""
         from torchmetrics import MetricCollection
         from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
-        from gnnfuse.tasks.metrics import CalibrationError
+        from gnnfuse.tasks.metrics import BalancedAccuracy, CalibrationError, LogLoss
 
         count = max(2, len(self.classes))
         return MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(count, average="micro"),
+                "balanced_accuracy": BalancedAccuracy(count),
                 "macro_f1": MulticlassF1Score(count, average="macro"),
+                "log_loss": LogLoss(self._probabilities),
                 "expected_calibration_error": CalibrationError(self._probabilities),
             }
         )

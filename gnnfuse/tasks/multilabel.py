@@ -75,14 +75,18 @@ class MultiLabel(Task):
         self.classes = classes
 
     def metrics(self) -> "MetricCollection":
-        """F1 over all decisions (micro) and over the labels that occur (macro), and the calibration error."""
+        """F1 over all decisions (micro) and over the labels that occur (macro), mean average precision, log loss (over
+        samples and labels) and the calibration error.
+        """
         from torchmetrics import MetricCollection
 
-        from gnnfuse.tasks.metrics import CalibrationError, LabelF1
+        from gnnfuse.tasks.metrics import CalibrationError, LabelF1, LogLoss, MeanAveragePrecision
 
         return MetricCollection(
             {
                 "f1": LabelF1(partial(_predicted, threshold=self.threshold), len(self.classes)),
+                "mean_average_precision": MeanAveragePrecision(),
+                "log_loss": LogLoss(self._probabilities),
                 "expected_calibration_error": CalibrationError(self._probabilities),
             }
         )

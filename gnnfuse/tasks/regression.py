@@ -66,12 +66,12 @@ class Regression(Task):
             self.monitor = self.sample_metric = "normalized_mean_absolute_error"
 
     def metrics(self) -> "MetricCollection":
-        """Mean absolute and root mean squared error in the target's own unit, for each number."""
+        """Mean absolute error and root mean squared error in the target's own unit and R2, for each number."""
         from torchmetrics import MetricCollection
 
         from gnnfuse.tasks.metrics import NumberErrors
 
-        return MetricCollection({"errors": NumberErrors(self.target.labels, self.target.scale)})
+        return MetricCollection({"errors": NumberErrors(self.target.labels, self.target.scale, self.target.mean)})
 
     def measured(self, outputs: Tensor, target: Tensor | Ragged) -> tuple[Tensor, Tensor]:
         """Both in the target's own unit, in float64 on the CPU."""

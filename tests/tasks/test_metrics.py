@@ -1,11 +1,30 @@
 """Metrics of our own, against torchmetrics and values computed on paper."""
 
+import math
+
 import pytest
 import torch
-from torchmetrics.classification import BinaryCalibrationError, MulticlassCalibrationError, MultilabelF1Score
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torchmetrics.classification import (
+    BinaryCalibrationError,
+    MulticlassCalibrationError,
+    MulticlassRecall,
+    MultilabelAveragePrecision,
+    MultilabelF1Score,
+)
+from torchmetrics.regression import R2Score
 
 from gnnfuse.tasks import metrics
-from gnnfuse.tasks.metrics import CalibrationError, LabelF1, NumberErrors
+from gnnfuse.tasks.metrics import (
+    BalancedAccuracy,
+    CalibrationError,
+    LabelF1,
+    LogLoss,
+    MeanAveragePrecision,
+    NumberErrors,
+)
+
+HALVES = (slice(0, 20), slice(20, 50))  # updates add up
 
 
 def draw(*shape: int) -> torch.Tensor:
@@ -70,8 +89,77 @@ def test_f1_is_torchmetrics_where_all_labels_occur(average: str) -> None:
 
 
 def test_sums_stay_on_the_cpu_where_a_device_has_no_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    errors = NumberErrors(("number",), (1.0,))
+    errors = NumberErrors(("number",), (1.0,), (0.0,))
     monkeypatch.setattr(metrics, "WITHOUT_FLOAT64", ("meta",))
     assert errors.to("meta").absolute.device.type == "cpu"
     monkeypatch.setattr(metrics, "WITHOUT_FLOAT64", ())
     assert errors.to("meta").absolute.device.type == "meta"
+
+
+def test_r2_is_torchmetrics_for_each_number_also_far_from_zero() -> None:
+    targets, predictions = draw(50, 2).double(), draw(50, 2).flip(0).double() * 0.5
+    theirs = R2Score(multioutput="raw_values")
+    theirs.update(predictions, targets)
+    for offset in (0.0, 1.7e9):
+        ours = NumberErrors(("a", "b"), (1.0, 1.0), (offset + 0.25, offset))
+        for rows in HALVES:
+            ours.update(predictions[rows] + offset, targets[rows] + offset)
+        found = ours.compute()
+        assert [float(found["r2.a"]), float(found["r2.b"])] == pytest.approx(theirs.compute().tolist(), abs=1e-4)
+
+
+def test_the_mean_explains_nothing_and_equal_targets_leave_nothing_to_explain() -> None:
+    errors = NumberErrors(("number",), (1.0,), (0.3,))
+    targets = draw(50, 1).double()
+    errors.update(targets.mean().expand(50, 1), targets)
+    assert float(errors.compute()["r2"]) == pytest.approx(0.0, abs=1e-9)
+    errors.reset()
+    errors.update(targets, torch.full((50, 1), 0.1))
+    assert bool(errors.compute()["r2"].isnan())
+
+
+def test_balanced_accuracy_is_the_mean_recall_of_classes_that_occur() -> None:
+    outputs, target = draw(50, 4), torch.arange(50) % 3
+    ours, theirs = BalancedAccuracy(4), MulticlassRecall(4, average="none")
+    for rows in HALVES:
+        ours.update(outputs[rows], target[rows])
+    theirs.update(outputs, target)
+    assert 3 in outputs.argmax(dim=1).tolist()  # a class that is predicted in vain
+    assert float(ours.compute()) == pytest.approx(float(theirs.compute()[:3].mean()), abs=1e-6)
+
+
+def test_log_loss_is_the_cross_entropy() -> None:
+    outputs, classes, labels = draw(50, 4), torch.arange(50) % 4, (draw(50, 4).flip(0) > 0).float()
+    of_classes, of_labels = LogLoss(lambda outputs: outputs.softmax(dim=1)), LogLoss(torch.sigmoid)
+    for rows in HALVES:
+        of_classes.update(outputs[rows], classes[rows])
+        of_labels.update(outputs[rows], labels[rows])
+    assert float(of_classes.compute()) == pytest.approx(float(cross_entropy(outputs, classes)), rel=1e-5)
+    by_hand = binary_cross_entropy_with_logits(outputs, labels)
+    assert float(of_labels.compute()) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_log_loss_of_an_impossible_truth_is_finite() -> None:
+    loss = LogLoss(lambda outputs: outputs)
+    loss.update(torch.tensor([[1.0, 0.0]]), torch.tensor([1]))
+    assert float(loss.compute()) == pytest.approx(-math.log(metrics.EPS))
+
+
+def test_average_precision_is_torchmetrics_where_all_labels_occur_and_ignores_others() -> None:
+    outputs, target = draw(50, 3), (draw(50, 3).flip(0) > 0.5).long()
+    ours, theirs = MeanAveragePrecision(), MultilabelAveragePrecision(3, average="macro")
+    for rows in HALVES:
+        ours.update(outputs[rows], target[rows])
+    theirs.update(outputs.sigmoid(), target)
+    assert float(ours.compute()) == pytest.approx(float(theirs.compute()), abs=1e-6)
+    more = MeanAveragePrecision()
+    more.update(torch.cat([outputs, draw(50, 1)], dim=1), torch.cat([target, torch.zeros_like(target[:, :1])], dim=1))
+    assert float(more.compute()) == pytest.approx(float(theirs.compute()), abs=1e-6)
+
+
+def test_average_precision_ranks_outputs_within_0_and_1_like_any_others() -> None:
+    """Torchmetrics takes such a batch for probabilities, and another one not."""
+    precision = MeanAveragePrecision()
+    precision.update(torch.tensor([[0.2], [0.9]]), torch.tensor([[0], [1]]))
+    precision.update(torch.tensor([[0.5], [3.0]]), torch.tensor([[0], [1]]))
+    assert float(precision.compute()) == 1.0

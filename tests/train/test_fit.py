@@ -337,7 +337,8 @@ def test_an_unknown_monitor_is_refused_at_the_first_batch() -> None:
     task = MonitorsNothing(Unimodal.of(word_builder(), dim=8, depth=1), word_builder())
     before = weights(task)
     message = (
-        "^MonitorsNothing monitors 'precision', but its metrics are accuracy, expected_calibration_error, macro_f1$"
+        "^MonitorsNothing monitors 'precision', but its metrics are accuracy, balanced_accuracy, "
+        "expected_calibration_error, log_loss, macro_f1$"
     )
     with pytest.raises(ValueError, match=message):
         fit_task(task, word_samples(8), word_samples(8), QUIET)

@@ -275,7 +275,9 @@ def test_several_numbers_are_a_vector(tmp_path: Path) -> None:
     assert isinstance(found.task, Regression)
     assert (tmp_path / "model" / "predictions.png").exists()
     names = [
-        f"{error}.{name}" for error in ("mean_absolute_error", "root_mean_squared_error") for name in ("both", "less")
+        f"{error}.{name}"
+        for error in ("mean_absolute_error", "root_mean_squared_error", "r2")
+        for name in ("both", "less")
     ]
     assert set(found.metrics["test"]) == {"normalized_mean_absolute_error", *names}
     report = (tmp_path / "model" / "report.md").read_text()
