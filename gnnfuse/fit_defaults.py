@@ -3,6 +3,8 @@
 from typing import Literal
 
 Kind = Literal["classification", "multilabel", "regression"]  # of a target
+Preset = Literal["fast", "good", "best"]  # of members
+PRESET: Preset = "good"
 FRACTIONS = (0.7, 0.15, 0.15)
 MODEL = "graph"
 DIM = 96

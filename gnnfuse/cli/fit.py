@@ -62,7 +62,8 @@ def fit(
     from gnnfuse.workflow.fit_table import is_first_process
 
     options = FitOptions(
-        **same_named(FitOptions, chosen, training),
+        **same_named(FitOptions, chosen, training)
+        | {"members": None if chosen.members is None else [name.strip() for name in chosen.members.split(",")]},
         encoders=encoders,
         fractions=_fractions(fractions),
         on_error=on_error,

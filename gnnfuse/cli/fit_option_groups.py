@@ -14,7 +14,19 @@ class ModelOptions:
 
     kind: Annotated[fit_defaults.Kind | None, "Kind of target; chosen from its column by default."] = None
     separator: Annotated[str | None, "Between several labels in a cell; detected if unambiguous."] = None
-    model: Annotated[str, "Fusion model; gnnfuse names model lists them."] = fit_defaults.MODEL
+    preset: Annotated[
+        fit_defaults.Preset,
+        "Effort: fast trains few members on one split, good more of them on folds, best takes the most time.",
+    ] = fit_defaults.PRESET
+    members: Annotated[
+        str | None,
+        "Members to train and blend, between commas, in place of the preset's: linear, plain, trees, or fusion models "
+        "(gnnfuse names model lists them).",
+    ] = None
+    folds: Annotated[
+        int | None, typer.Option(min=1, help="Folds that members are judged on; 1 uses the validation rows.")
+    ] = None
+    model: Annotated[str | None, "Fusion model to train alone, without other members."] = None
     dim: Annotated[int, typer.Option(min=1, help="Size of the states.")] = fit_defaults.DIM
     depth: Annotated[int, typer.Option(min=1, help="Number of layers.")] = fit_defaults.DEPTH
     readout: Annotated[

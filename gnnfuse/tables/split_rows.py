@@ -92,7 +92,7 @@ def split_rows(
     rows = np.setdiff1d(np.arange(len(table)), missing)
     if not len(rows):
         raise TableError(f"table {table.name}: found no rows to split")
-    groups = _groups(table, columns.group)
+    groups = None if columns.group is None else row_groups(table, columns.group)
     deal = _Deal(table, columns, classes, groups, seed)
     given = _given(table, columns.split, rows)
     dealt: Fractions | None
@@ -147,10 +147,14 @@ class _Deal:
         return f", {what}, drawn from {names if self.groups is None else 'group names'} with seed {self.seed}"
 
 
-def _groups(table: Table, column: str | None) -> list[str] | None:
-    """Each row's group; a row without one is its own group."""
-    if column is None:
-        return None
+def row_groups(table: Table, column: str) -> list[str]:
+    """Each row's group; a row without one is its own group.
+
+    Example:
+        >>> from gnnfuse.tables import open_table
+        >>> row_groups(open_table([{"who": "Ann"}, {"who": None}]), "who")
+        ['group Ann', 'row 2 alone']
+    """
     cells = table.column(column)
     return [f"row {row + 1} alone" if cell is None else f"group {id_in(cell)}" for row, cell in enumerate(cells)]
 

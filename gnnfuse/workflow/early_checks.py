@@ -13,7 +13,7 @@ from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 
 
 def check_model(options: FitOptions, columns: Columns, samples: Iterable[Sample]) -> None:
-    """Refuse a model that cannot be made, by making one with small encoders: nothing is loaded.
+    """Refuse a model that cannot be made, by making each with small encoders: nothing is loaded.
 
     Args:
         options: the model and its sizes.
@@ -25,7 +25,8 @@ def check_model(options: FitOptions, columns: Columns, samples: Iterable[Sample]
     """
     nodes = table_nodes(columns, samples, Encoders())
     builder = GraphBuilder(nodes, table_rules(nodes))
-    make_model(model_named(options.model, nodes), builder, dim=options.dim, depth=options.depth, seed=0)
+    for name in options.neural:
+        make_model(model_named(name, nodes), builder, dim=options.dim, depth=options.depth, seed=0)
 
 
 def class_counts(table: Table, target: TableTarget, rows: Iterable[int]) -> "Counter[str]":

@@ -1,16 +1,18 @@
 """What is fitted on a table, apart from how it is trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
 from gnnfuse import fit_defaults
-from gnnfuse.catalog import unknown
+from gnnfuse.catalog import listed, unknown
 from gnnfuse.data.rejects import OnError, check_on_error
 from gnnfuse.encoders import Encoders
 from gnnfuse.fit_defaults import Kind
 from gnnfuse.or_default import or_default
 from gnnfuse.tables.split_keys import Fractions, check_fractions
 from gnnfuse.tables.target_kind import KINDS
+from gnnfuse.workflow.members.presets import CLASSICAL, PRESETS
 from gnnfuse.workflow.models import ModelName
 from gnnfuse.workflow.table_model import ReadoutName
 
@@ -20,7 +22,13 @@ class FitOptions:
     """What is fitted, apart from how it is trained (`FitConfig`).
 
     Args:
-        model: a fusion model of the catalogue; `unimodal:NAME` for one signal alone.
+        preset: "fast" trains few members on one split, "good" more of them on folds, "best" takes the most time.
+        members: what is trained and blended, in place of the preset's: "linear" (logistic regression, or ridge
+            regression for numbers, over pooled states of all signals, of each alone, and of each added), "plain" (the
+            same for signals without a pretrained encoder only), "trees" (boosted trees), or fusion models of the
+            catalogue.
+        folds: folds that members are judged on, in place of the preset's; 1 judges them on the validation rows.
+        model: one fusion model of the catalogue, trained alone; `unimodal:NAME` for one signal. None trains members.
         dim: size of the states and of the fused vector.
         depth: layers.
         readout: how the graph model makes one vector of a sample's states: "additive" averages separate answers of the
@@ -39,15 +47,18 @@ class FitOptions:
             samples of the smallest.
 
     Raises:
-        ValueError: an unknown model, kind, policy or readout, a readout for another model, a separator without lists
-            of labels, or invalid fractions.
+        ValueError: an unknown preset, model, kind, policy or readout, a model with members, a readout for another model,
+            a separator without lists of labels, or invalid fractions.
 
     Example:
         >>> FitOptions(model="concat").depth
         3
     """
 
-    model: str = fit_defaults.MODEL
+    preset: fit_defaults.Preset = fit_defaults.PRESET
+    members: Sequence[str] | None = None
+    folds: int | None = None
+    model: str | None = None
     dim: int = fit_defaults.DIM
     depth: int = fit_defaults.DEPTH
     readout: ReadoutName | None = None
@@ -61,7 +72,7 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
-        ModelName.of(self.model)
+        self._check_members()
         or_default("encoders", self.encoders, Encoders)
         for name in ("dim", "depth"):
             size = getattr(self, name)
@@ -69,9 +80,9 @@ class FitOptions:
                 raise ValueError(f"{name}: found {size!r}, expected a whole number of at least 1")
         if self.kind is not None and self.kind not in KINDS:
             raise ValueError(unknown("kind of target", str(self.kind), KINDS))
-        if self.readout is not None and (self.readout not in get_args(ReadoutName) or self.model != "graph"):
+        if self.readout is not None and (self.readout not in get_args(ReadoutName) or "graph" not in self.neural):
             raise ValueError(
-                f"found readout {self.readout!r} for model {self.model!r}, expected one of "
+                f"found readout {self.readout!r} for {listed(self.neural) or 'no fusion model'}, expected one of "
                 f"{', '.join(get_args(ReadoutName))} for the graph model: the other models have their own"
             )
         separated = [name for name, kind in KINDS.items() if kind.separated]
@@ -80,3 +91,41 @@ class FitOptions:
                 f"found separator {self.separator!r} for {self.kind}, expected one for {', '.join(separated)} only"
             )
         check_fractions(self.fractions)
+
+    def _check_members(self) -> None:
+        if self.preset not in PRESETS:
+            raise ValueError(unknown("preset", str(self.preset), PRESETS))
+        if self.model is not None and (self.members is not None or self.folds is not None):
+            raise ValueError(
+                f"found model {self.model!r} with members or folds, expected either one model, which is trained alone, "
+                "or members"
+            )
+        if self.members is not None:
+            names = (self.members,) if isinstance(self.members, str) else tuple(self.members)
+            object.__setattr__(self, "members", names)
+            if not names or len(set(names)) < len(names):
+                raise ValueError(f"found members {names}, expected different names, such as graph and linear")
+        for name in self.neural:
+            ModelName.of(name)
+        if self.folds is not None and (not isinstance(self.folds, int) or self.folds < 1):
+            raise ValueError(f"folds: found {self.folds!r}, expected a whole number of at least 1")
+
+    @property
+    def named_members(self) -> tuple[str, ...]:
+        """The members to train, by name, before names are expanded for the table's signals."""
+        if self.model is not None:
+            return (self.model,)
+        if self.members is not None:
+            return tuple(self.members)
+        plain = {} if self.encoders.named else {"linear": "plain"}
+        return tuple(plain.get(name, name) for name in PRESETS[self.preset].members)
+
+    @property
+    def neural(self) -> tuple[str, ...]:
+        """The members that are fusion models of the catalogue."""
+        return tuple(name for name in self.named_members if name.partition(":")[0] not in CLASSICAL)
+
+    @property
+    def alone(self) -> bool:
+        """Whether one fusion model is trained, without folds and without anything to blend."""
+        return self.named_members == self.neural[:1] and self.folds is None

@@ -11,15 +11,20 @@ from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import REJECTS, rows_left_out, write_rejects
 from gnnfuse.observer import Observer, or_silent
 from gnnfuse.or_default import or_default
-from gnnfuse.saving import save_pretrained
+from gnnfuse.saving import save_pretrained, uncached
 from gnnfuse.saving.pretrained import save_card
 from gnnfuse.tables import ColumnOptions, Columns, OpenOptions, blank_notes, guess_columns, open_table
 from gnnfuse.tasks import Task
 from gnnfuse.train import Evaluation, FitConfig, FitReport, Samples, evaluate, fit_task
-from gnnfuse.workflow.brief_metrics import measured_line
+from gnnfuse.workflow.brief_metrics import measured_line, spelt
 from gnnfuse.workflow.fit_folder import CHECKPOINTS, check_fit_folder, only_run, written_by_fit
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.fit_request import FitRequest
+from gnnfuse.workflow.members.fit_members import fit_members
+from gnnfuse.workflow.members.member_outcome import member_outcome
+from gnnfuse.workflow.members.table_members import table_members
+from gnnfuse.workflow.members.table_rows import member_rows, why_alone
+from gnnfuse.workflow.outcome import OUT_OF_FOLD, Outcome
 from gnnfuse.workflow.report import card, results_of, write_report
 from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan, plan_table
@@ -41,19 +46,32 @@ class Fitted:
     """The results of fitting a model on a table.
 
     Args:
-        task: the fitted task, ready to predict.
-        report: what happened in training.
-        metrics: split -> metric -> value, for "valid" and "test" (if there are test rows); of several training
-            processes, in the first only.
+        outcome: the fitted task, its metrics and those of its members.
         note: how the table's rows become samples, for `predict` and `embed` with `task`.
         folder: the folder that holds all results.
     """
 
-    task: Task
-    report: FitReport
-    metrics: dict[str, dict[str, float]]
+    outcome: Outcome
     note: TableNote
     folder: Path
+
+    @property
+    def task(self) -> Task:
+        """The fitted task, ready to predict."""
+        return self.outcome.task
+
+    @property
+    def report(self) -> FitReport | None:
+        """What happened in training; of a blend, in the last fit of its first trained member."""
+        return self.outcome.report
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Split -> metric -> value: "valid" or "out_of_fold", and "test" if there are test rows.
+
+        Of several training processes, in the first only.
+        """
+        return self.outcome.metrics
 
     @property
     def columns(self) -> Columns:
@@ -137,25 +155,57 @@ def fit(
 
 
 def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
-    """Train, save and measure the planned task."""
-    observer, table = plan.request.observer, plan.request.table
-    note = TableNote(columns=plan.request.columns, source=table.name, blanks=table.blanks)
+    """Train, save and measure what the options name."""
+    if plan.request.options.alone:
+        return _one_model(plan, folder, resume=resume)
+    if (reason := why_alone(plan)) is None:
+        return _members(plan, folder, resume=resume)
+    if plan.request.options.members is not None:
+        raise ValueError(f"table {plan.request.table.name}: found members, expected one model (--model): {reason}")
+    plan.request.observer.says(f"{plan.name} is trained alone, without other members: {reason}")
+    return _one_model(plan, folder, resume=resume)
+
+
+def _one_model(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
+    """Train, save and measure the planned task alone."""
     train, valid = training_samples(plan)
     config = plan.training(folder / CHECKPOINTS, resume=resume)
     report = fit_task(plan.task, train, valid, config, callbacks=_watchers(plan, folder, resume=resume))
     if not is_first_process():
-        return Fitted(task=plan.task, report=report, metrics={}, note=note, folder=folder)
+        outcome = Outcome(task=plan.task, report=report, measured={}, samples={})
+        return Fitted(outcome=outcome, note=_note(plan), folder=folder)
     task = plan.whole()
     save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
+    measured, samples = _measured(plan, valid), plan.rows.samples
+    return _reported(plan, folder, Outcome(task=task, report=report, measured=measured, samples=samples))
+
+
+def _members(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
+    """Fit, blend, save and measure members."""
+    rows = member_rows(plan)
+    write_rejects(folder / REJECTS, plan.rows.rejects)
+    members = table_members(plan, rows, folder / CHECKPOINTS, resume=resume)
+    fitted = fit_members(members, rows, plan.task.builder, plan.over, plan.request.observer)
+    task = uncached(fitted.task) if plan.cached else fitted.task
+    save_pretrained(task, folder, card=card(plan, None, {OUT_OF_FOLD: fitted.metrics()}))
+    return _reported(plan, folder, member_outcome(plan, rows, members, fitted, task))
+
+
+def _reported(plan: TablePlan, folder: Path, outcome: Outcome) -> Fitted:
+    """Write everything besides the model."""
+    observer, note = plan.request.observer, _note(plan)
     note.write(folder)
-    measured = _measured(plan, valid)
-    metrics = {split: dict(found.metrics) for split, found in measured.items()}
-    for name, values in metrics.items():
-        observer.says(measured_line(name, values))
-    save_card(task, folder, card(plan, report, metrics))
-    for line in write_report(results_of(plan, task, report, metrics), plan, report, measured, folder):
+    for name, values in outcome.metrics.items():
+        observer.says(measured_line(spelt(name), values))
+    save_card(outcome.task, folder, card(plan, outcome.report, outcome.metrics))
+    for line in write_report(results_of(plan, outcome), plan, outcome, folder):
         observer.says(line)
-    return Fitted(task=task, report=report, metrics=metrics, note=note, folder=folder)
+    return Fitted(outcome=outcome, note=note, folder=folder)
+
+
+def _note(plan: TablePlan) -> TableNote:
+    table = plan.request.table
+    return TableNote(columns=plan.request.columns, source=table.name, blanks=table.blanks)
 
 
 def _watchers(plan: TablePlan, folder: Path, *, resume: bool) -> "list[Callback]":

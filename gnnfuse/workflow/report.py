@@ -12,10 +12,11 @@ from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import code, plain
-from gnnfuse.tasks import Task
-from gnnfuse.train import Evaluation, FitReport
+from gnnfuse.train import FitReport
 from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.fit_folder import REPORT, RESULTS
+from gnnfuse.workflow.members.member_lines import member_lines
+from gnnfuse.workflow.outcome import Outcome
 from gnnfuse.workflow.table_plan import TablePlan
 from gnnfuse.workflow.targets.tasks import TASKS
 
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
 Results = dict[str, Any]
 TOLD = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed", "precision", "device")
+SPLIT_NAMES = {"valid": "valid split", "out_of_fold": "each row by fits that had not seen it", "test": "test split"}
 MOST_WEIGHTS = 20  # classes whose weights are listed
 
 
-def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> Results:
-    """The content of results.json; `task` is the one that is saved."""
+def results_of(plan: TablePlan, outcome: Outcome) -> Results:
+    """The content of results.json."""
+    task, report = outcome.task, outcome.report
     return {
         "table": _table_name(plan),
         "columns": {role: list(found) for role in _ROLES if (found := plan.request.columns.of(role))},
@@ -47,7 +50,7 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
             for split, found in plan.rows.survey.present.items()
         },
         "model": {
-            "name": plan.request.options.model,
+            "name": ", ".join(plan.request.options.named_members),
             "dim": plan.request.options.dim,
             "depth": plan.request.options.depth,
             "parameters": sum(parameter.numel() for parameter in task.parameters()),
@@ -62,12 +65,14 @@ def results_of(plan: TablePlan, task: Task, report: FitReport, metrics: Mapping[
             "class_weights": getattr(task, "class_weights", None),
             "threshold": getattr(task, "threshold", None),
         },
-        "epochs": report.epochs,
-        "best_epoch": report.best_epoch + 1,
-        "stopped": report.stopped,
-        "seconds": report.seconds,
-        "metrics": {split: dict(found) for split, found in metrics.items()},
-        "history": [dict(entry) for entry in report.history],
+        "members": [vars(member) for member in outcome.members],
+        "blended": outcome.blended,
+        "epochs": 0 if report is None else report.epochs,
+        "best_epoch": 0 if report is None else report.best_epoch + 1,
+        "stopped": None if report is None else report.stopped,
+        "seconds": 0.0 if report is None else report.seconds,
+        "metrics": outcome.metrics,
+        "history": [] if report is None else [dict(entry) for entry in report.history],
     }
 
 
@@ -104,9 +109,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_report(
-    results: Results, plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluation], folder: Path
-) -> tuple[str, ...]:
+def write_report(results: Results, plan: TablePlan, outcome: Outcome, folder: Path) -> tuple[str, ...]:
     """Write results.json and report.md, then the plots, and then report.md again, which shows them.
 
     A plot that fails affects nothing else.
@@ -119,34 +122,36 @@ def write_report(
     text = json.dumps(_finite(results), indent=1, ensure_ascii=False, allow_nan=False)
     write_whole(folder / RESULTS, f"{text}\n".encode())
     write_whole(folder / REPORT, report_text(results, {}).encode())
-    plots, notes = draw_all(_drawings(plan, report, measured), folder)
+    plots, notes = draw_all(_drawings(plan, outcome), folder)
     write_whole(folder / REPORT, report_text(results, plots, notes).encode())
     return notes
 
 
-def _drawings(plan: TablePlan, report: FitReport, measured: Mapping[str, Evaluation]) -> "dict[str, Drawing]":
+def _drawings(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
     """The plots, by file name."""
     from gnnfuse.workflow.plots import draw_curves
 
-    split = "test" if "test" in measured else "valid"
+    name, drawing = _of_predictions(plan, outcome)
+    report = outcome.report
+    if report is None:
+        return {name: drawing}
 
     def curves(path: Path) -> frozenset[str]:
         return draw_curves(report.history, plan.task.monitor, report.best_epoch, path)
 
-    name, drawing = _of_predictions(plan, measured[split], split)
     return {"curves.png": ("Losses and the watched metric by epoch", curves), name: drawing}
 
 
-def _of_predictions(plan: TablePlan, found: Evaluation, split: str) -> "tuple[str, Drawing]":
+def _of_predictions(plan: TablePlan, outcome: Outcome) -> "tuple[str, Drawing]":
     """The plot of predictions against targets, and its file name."""
-    kind = TASKS[plan.split.target.kind]
+    kind, split = TASKS[plan.split.target.kind], outcome.shown
 
     def draw(path: Path) -> frozenset[str]:
-        targets = [sample.target for sample in plan.rows.samples[split]]
-        labels = [prediction.label for prediction in found.predictions]
+        targets = [sample.target for sample in outcome.samples[split]]
+        labels = [prediction.label for prediction in outcome.measured[split].predictions]
         return kind.draw(plan.task, plan.split.target.columns, targets, labels, split, path)
 
-    return kind.plot, (f"{kind.shows}, {split} split", draw)
+    return kind.plot, (f"{kind.shows}, {SPLIT_NAMES[split]}", draw)
 
 
 def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:
@@ -157,27 +162,39 @@ def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str]
         plots: file name -> what it shows.
         notes: on plots.
     """
-    splits = [split for split in ("valid", "test") if split in results["metrics"]]
+    splits = list(results["metrics"])
     names = list(brief(results["metrics"][splits[0]]))
     lines = [f"# {plain(results['table'])}: {results['task']}", ""]
-    lines += [f"{results['task']}, as {plain(results['task_reason'])}. Model `{results['model']['name']}`, "]
-    lines[-1] += f"{results['model']['trained_parameters']:,} trained parameters, "
-    lines[-1] += f"{results['epochs']} epoch{'s' * (results['epochs'] != 1)} in "
-    lines[-1] += f"{results['seconds']:.0f} s (kept: epoch {results['best_epoch']}; ended by {results['stopped']})."
-    lines += ["", f"| metric | {' | '.join(splits)} |", f"|---|{'---|' * len(splits)}"]
+    lines += [f"{results['task']}, as {plain(results['task_reason'])}. {_made(results)}"]
+    lines += ["", f"| metric | {' | '.join(map(spelt, splits))} |", f"|---|{'---|' * len(splits)}"]
     for name in names:
         numbers = " | ".join(f"{results['metrics'][split][name]:.4g}" for split in splits)
         lines.append(f"| {plain(spelt(name))} | {numbers} |")
     opened = "the test split was opened once, after training" if "test" in splits else "there are no test rows"
-    lines += ["", f"The epoch was chosen on the validation split; {opened}.", ""]
+    chosen = results["blended"] or "The epoch was chosen on the validation split"
+    lines += ["", f"{chosen}; {opened}.", ""]
     if len(names) < len(results["metrics"][splits[0]]):
         lines += ["The errors of each number are in results.json.", ""]
+    lines += member_lines(results)
     lines += _probability_lines(results)
     lines += ["## Data", "", *_data_lines(results), ""]
     for file, what in plots.items():
         lines += [f"## {what}", "", f"![{what}]({file})", ""]
     lines += [line for note in notes for line in (f"{plain(note)}.", "")]
     return "\n".join(lines)
+
+
+def _made(results: Results) -> str:
+    """What was fitted, in one sentence."""
+    trained = f"{results['model']['trained_parameters']:,} trained parameters"
+    if results["members"]:
+        shares = [f"`{each['name']}` {each['weight']:.2f}" for each in results["members"] if each["weight"]]
+        return f"Blend of {listed(shares)}, {trained}."
+    return (
+        f"Model `{results['model']['name']}`, {trained}, "
+        f"{results['epochs']} epoch{'s' * (results['epochs'] != 1)} in {results['seconds']:.0f} s "
+        f"(kept: epoch {results['best_epoch']}; ended by {results['stopped']})."
+    )
 
 
 def _probability_lines(results: Results) -> list[str]:
@@ -187,7 +204,7 @@ def _probability_lines(results: Results) -> list[str]:
         "the most probable class and how often it is right" if threshold is None else "a label and how often it occurs"
     )
     lines = []
-    if "expected_calibration_error" in results["metrics"]["valid"]:
+    if "expected_calibration_error" in next(iter(results["metrics"].values())):
         lines = [
             f"The expected calibration error is the mean distance between the probability of {judged}, over 15 bins of "
             "equal width.",
@@ -233,19 +250,20 @@ def _data_lines(results: Results) -> list[str]:
     return lines
 
 
-def card(plan: TablePlan, report: FitReport, metrics: Mapping[str, Mapping[str, float]]) -> ModelCard:
-    """The model card of this run."""
-    split = "test" if "test" in metrics else "valid"
+def card(plan: TablePlan, report: FitReport | None, metrics: Mapping[str, Mapping[str, float]]) -> ModelCard:
+    """The model card of this run; its metrics are those of the last split."""
+    split = list(metrics)[-1]
     hub = tuple(name for name in plan.request.options.encoders.named if _on_hub(name))
-    more = {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
+    more: dict[str, object] = {} if report is None else {"epochs trained": report.epochs}
+    more |= {f"encoder of {each['signal']}": f"{each['model']}, {_how(each)}" for each in _encoders(plan)}
     if plan.request.columns.features:
         more["columns of features, in this order"] = listed(plan.request.columns.features, 100)
     return ModelCard(
         data=f"{_table_name(plan)}: {plan.rows.sizes['train']:,} training rows; {plan.split.splits.rule}",
         metrics=brief(metrics[split]),
-        split=split,
+        split=spelt(split),
         base_models=tuple(name for name in hub if not Path(name).exists()),
-        training={name: getattr(plan.request.config, name) for name in TOLD} | {"epochs trained": report.epochs} | more,
+        training={name: getattr(plan.request.config, name) for name in TOLD} | more,
     )
 
 

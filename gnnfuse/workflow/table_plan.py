@@ -3,13 +3,15 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gnnfuse import fit_defaults
 from gnnfuse.nodes import CachedNodes
 from gnnfuse.saving import uncached
-from gnnfuse.tasks import Task
+from gnnfuse.tasks import Blend, Task, VectorHead
 from gnnfuse.train import FitConfig
 from gnnfuse.workflow.fit_request import FitRequest
 from gnnfuse.workflow.split_table import SplitTable, split_table
 from gnnfuse.workflow.table_task import is_small, table_task
+from gnnfuse.workflow.targets.tasks import TASKS
 from gnnfuse.workflow.usable_rows import UsableRows, usable_rows
 
 
@@ -30,6 +32,11 @@ class TablePlan:
     task: Task
 
     @property
+    def name(self) -> str:
+        """The name of the task's model."""
+        return (*self.request.options.neural, fit_defaults.MODEL)[0]
+
+    @property
     def augments(self) -> bool:
         """Whether training samples are changed at random; cached features never are."""
         wanted = self.request.options.augment
@@ -48,6 +55,11 @@ class TablePlan:
     def whole(self) -> Task:
         """The task as it is saved: it reads signals themselves, even if it was trained on cached features."""
         return uncached(self.task) if self.cached else self.task
+
+    def over(self, blend: Blend) -> Task:
+        """A task over a blend of tasks for this table."""
+        task: Task = TASKS[self.split.target.kind].make(blend, self.task.builder, head=VectorHead())
+        return task
 
     def what_changes(self) -> str:
         """What augmentation changes if it cannot act on cached features, in words."""

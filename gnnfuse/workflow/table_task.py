@@ -35,11 +35,31 @@ def table_task(request: FitRequest, split: SplitTable, rows: UsableRows) -> Task
     Raises:
         ValueError: too few classes, or sizes that the model cannot have.
     """
+    builder = _builder(request, split, rows, TASKS[split.target.kind])
+    name = (*request.options.neural, fit_defaults.MODEL)[0]
+    return task_over(request, split, rows, builder, name, seed=request.config.seed)
+
+
+def task_over(
+    request: FitRequest, split: SplitTable, rows: UsableRows, builder: GraphBuilder, name: str, *, seed: int
+) -> Task:
+    """An untrained task over a fitted builder.
+
+    Args:
+        request: the arguments of `fit`.
+        split: the table's target and splits.
+        rows: its usable rows.
+        builder: makes the graphs.
+        name: of the fusion model, as in `FitOptions.model`.
+        seed: of the weights.
+
+    Raises:
+        ValueError: sizes that the model cannot have.
+    """
     kind = TASKS[split.target.kind]
-    builder = _builder(request, split, rows, kind)
-    model = _model(request, rows, builder)
+    model = _model(request, rows, builder, name, seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(request.config.seed)
+        torch.manual_seed(seed)
         objective = kind.objective(_weights(request, rows, kind, getattr(builder.target, "classes", ())))
         task: Task = kind.make(model, builder, dropout=DROPOUT, objectives=_objectives(objective, model, request))
         return task
@@ -64,14 +84,14 @@ def _builder(request: FitRequest, split: SplitTable, rows: UsableRows, kind: Tar
         return builder.fit(train)
 
 
-def _model(request: FitRequest, rows: UsableRows, builder: GraphBuilder) -> FusionModel:
-    """The requested model; for the graph model, with options for a table of this size."""
+def _model(request: FitRequest, rows: UsableRows, builder: GraphBuilder, name: str, seed: int) -> FusionModel:
+    """The model of this name; for the graph model, with options for a table of this size."""
     options, small = request.options, is_small(rows)
-    name = model_named(options.model, builder.node_types)
+    found = model_named(name, builder.node_types)
     readout = options.readout or ("additive" if small else "typed")
     graph = partial(graph_options, builder, dim=options.dim, readout=readout, small=small)
-    more = graph if name.model == "graph" else dict
-    return make_model(name, builder, dim=options.dim, depth=options.depth, seed=request.config.seed, options=more)
+    more = graph if found.model == "graph" else dict
+    return make_model(found, builder, dim=options.dim, depth=options.depth, seed=seed, options=more)
 
 
 def _objectives(objective: TargetObjective, model: FusionModel, request: FitRequest) -> list[Objective]:

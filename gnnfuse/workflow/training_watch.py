@@ -49,7 +49,8 @@ class TrainingWatch(Callback):
         self._counting.close()
         found = {name: float(value) for name, value in trainer.callback_metrics.items()}
         if self.run:
-            self._latest = f", valid {found[f'valid_{self.metric}']:.3f}"
+            name = f"valid_{self.metric}"
+            self._latest = f", valid {found[name]:.3f}" if name in found else ""
         elif trainer.is_global_zero:
             self.observer.says(line(trainer.current_epoch + 1, found))
 

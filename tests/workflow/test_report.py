@@ -31,6 +31,8 @@ def results(**changes: Any) -> dict[str, Any]:
         "present": {},
         "model": {"name": "graph", "trained_parameters": 5, "encoders": []},
         "training": {"cached": [], "class_weights": None, "threshold": None},
+        "members": [],
+        "blended": "",
         "epochs": 1,
         "best_epoch": 1,
         "stopped": "epochs",
@@ -55,7 +57,7 @@ def test_a_plot_that_fails_costs_no_numbers(tmp_path: Path, monkeypatch: pytest.
     drawings = {"curves.png": ("Losses", fails), "confusion.png": ("Targets and predictions", succeeds)}
     monkeypatch.setattr(report, "_drawings", lambda *_: drawings)
     unread: Any = None
-    notes = report.write_report(results(), unread, unread, {}, tmp_path)
+    notes = report.write_report(results(), unread, unread, tmp_path)
     assert {"results.json", "report.md"} <= set(written)
     assert notes == ("curves.png could not be drawn: ValueError: no room",)
     text = (tmp_path / "report.md").read_text()

@@ -1,0 +1,136 @@
+"""From members to a blend: answers for held-out rows, weights, and the final fits."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnnfuse.graph import GraphBuilder
+from gnnfuse.observer import Observer
+from gnnfuse.tasks import Blend, Task
+from gnnfuse.tasks.calibration import temperature
+from gnnfuse.workflow.members.member import Member, MemberRows, answers_of
+from gnnfuse.workflow.members.selection import Selection, select
+
+FAILURES = (ValueError, ArithmeticError, RuntimeError, ImportError)
+FINAL = "all rows"
+TaskOver = Callable[[Blend], Task]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedMember:
+    """One member after its fits.
+
+    Args:
+        name: its name.
+        task: fitted on all rows, or in the only fold.
+        answers: `[judged rows, outputs]`, for rows that the answering fit had not seen.
+        seconds: time of all its fits.
+    """
+
+    name: str
+    task: Task
+    answers: Tensor
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedMembers:
+    """All members of a table, and the task over their blend.
+
+    Args:
+        task: answers as the blend does.
+        members: by name, in the order in which they were asked for.
+        failed: name -> reason of those that could not be fitted.
+        selection: the weights, and how they were found.
+        outputs: `[judged rows, outputs]`, as the blend gives them for rows that its members had not seen.
+        targets: `[judged rows, ...]`, encoded.
+    """
+
+    task: Task
+    members: Mapping[str, FittedMember]
+    failed: Mapping[str, str]
+    selection: Selection
+    outputs: Tensor
+    targets: Tensor
+
+    @property
+    def blend(self) -> Blend:
+        """The model of the task."""
+        assert isinstance(self.task.model, Blend)
+        return self.task.model
+
+    def metrics(self, outputs: Tensor | None = None) -> dict[str, float]:
+        """The task's metrics for outputs on the judged rows; of the blend by default."""
+        metrics = self.task.metrics()
+        metrics.update(*self.task.measured(self.outputs if outputs is None else outputs, self.targets))
+        return {name: float(value) for name, value in metrics.compute().items()}
+
+    def metrics_of(self, name: str) -> dict[str, float]:
+        """The same of one member alone."""
+        return self.metrics(self.task.unblended(self.members[name].answers))
+
+
+def fit_members(
+    members: Sequence[Member], rows: MemberRows, builder: GraphBuilder, over: TaskOver, observer: Observer
+) -> FittedMembers:
+    """Fit each member in every fold, choose weights on the rows held out, and fit the members on all rows.
+
+    A member that fails is left out; the observer receives the reason.
+
+    Args:
+        members: to fit; the first is kept even if it is not chosen, for its vectors.
+        rows: to learn from.
+        builder: makes the graphs.
+        over: gives a task over a blend.
+        observer: receives progress.
+
+    Raises:
+        ValueError: every member failed.
+    """
+    fitted: dict[str, FittedMember] = {}
+    failed: dict[str, str] = {}
+    for member in members:
+        try:
+            fitted[member.name] = _fitted(member, rows, observer)
+        except FAILURES as error:
+            failed[member.name] = str(error)
+            observer.says(f"member {member.name} is left out: {error}")
+    if not fitted:
+        raise ValueError("no member could be fitted: " + "; ".join(f"{name}: {why}" for name, why in failed.items()))
+    targets = rows.targets[rows.judged]
+    first = next(iter(fitted))
+    task = fitted[first].task
+    judge: Any = task.judge
+    answers = {name: found.answers for name, found in fitted.items()}
+    selection = select(answers, lambda mean: float(judge.loss(task.unblended(mean), targets)))
+    kept = {name: found.task for name, found in fitted.items() if name == first or name in selection.weights}
+    mean = torch.stack([answers[name] * weight for name, weight in selection.weights.items()]).sum(0)
+    outputs, heat = task.unblended(mean), 1.0
+    if task.blendable(outputs) is not outputs:  # numbers have no temperature
+        heat = temperature(outputs, targets)
+        outputs = outputs / heat
+    weights = {name: selection.weights.get(name, 0.0) for name in kept}
+    blend = Blend(builder.node_types, kept, weights=weights, temperature=heat)
+    return FittedMembers(
+        task=over(blend).eval(), members=fitted, failed=failed, selection=selection, outputs=outputs, targets=targets
+    )
+
+
+def _fitted(member: Member, rows: MemberRows, observer: Observer) -> FittedMember:
+    started, found = time.monotonic(), []
+    with observer.begins(f"member {member.name}", len(rows.held_out) + rows.refit) as advance:
+        for fold, held_out in enumerate(rows.held_out):
+            task = member.fit(rows.learnt_in(fold), f"fold {fold + 1}")
+            found.append(answers_of(task, [rows.graphs[row] for row in held_out]))
+            advance()
+        if rows.refit:
+            task = member.fit(list(rows.all), FINAL)
+            advance()
+    answers = torch.cat(found)
+    if not bool(torch.isfinite(answers).all()):
+        raise ArithmeticError("found an answer that is not finite, expected finite numbers")
+    return FittedMember(name=member.name, task=task, answers=answers, seconds=time.monotonic() - started)

@@ -1,0 +1,82 @@
+"""A member: one way to fit a task on some rows of a table."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gnnfuse.busy_cores import yielding_cores
+from gnnfuse.graph import SampleGraph
+from gnnfuse.tasks import Task
+
+BATCH = 256
+
+
+class Member(ABC):
+    """Fits a new task on some of a table's rows, as often as it is asked.
+
+    Attributes:
+        name: names it in reports and options: "graph", "linear:caption".
+    """
+
+    name: str
+
+    @abstractmethod
+    def fit(self, rows: Sequence[int], run: str) -> Task:
+        """A new task, fitted on these rows of `MemberRows`, in evaluation mode.
+
+        Args:
+            rows: their numbers.
+            run: names this fit among those of the member, such as "fold 1": a resumed run knows it by the name.
+
+        Raises:
+            ValueError: the rows do not suit the member; the others go on without it.
+        """
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MemberRows:
+    """The rows that all members learn from, in one order.
+
+    Args:
+        graphs: the rows' graphs, each with its encoded target.
+        targets: `[rows, ...]`, these targets.
+        held_out: the numbers of the rows that each fold holds out.
+        refit: members are fitted again on all rows in the end; otherwise the fit of the only fold is kept.
+        rule: how the folds were made, in words.
+    """
+
+    graphs: Sequence[SampleGraph]
+    targets: Tensor
+    held_out: tuple[tuple[int, ...], ...]
+    refit: bool
+    rule: str
+
+    @property
+    def all(self) -> range:
+        """The numbers of all rows."""
+        return range(len(self.graphs))
+
+    def learnt_in(self, fold: int) -> list[int]:
+        """The numbers of the rows that a fold learns from."""
+        gone = set(self.held_out[fold])
+        return [row for row in self.all if row not in gone]
+
+    @property
+    def judged(self) -> list[int]:
+        """The numbers of the rows that some fold holds out, fold by fold."""
+        return [row for rows in self.held_out for row in rows]
+
+
+@torch.no_grad()
+@yielding_cores()
+def answers_of(task: Task, graphs: Sequence[SampleGraph]) -> Tensor:
+    """A task's answers for some graphs, as `Task.blendable` gives them: `[graphs, outputs]`, on the CPU."""
+    device = next((parameter.device for parameter in task.parameters()), torch.device("cpu"))
+    found = []
+    for start in range(0, len(graphs), BATCH):
+        batch = task.builder.collate(list(graphs[start : start + BATCH])).to(device)
+        found.append(task.blendable(task(batch)).float().cpu())
+    return torch.cat(found)

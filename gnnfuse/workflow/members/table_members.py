@@ -1,0 +1,59 @@
+"""The members of a table: from their names to objects that fit them."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gnnfuse.workflow.members.member import Member, MemberRows
+from gnnfuse.workflow.members.neural import NeuralMember
+from gnnfuse.workflow.members.presets import PRESETS
+from gnnfuse.workflow.members.table_rows import member_samples
+from gnnfuse.workflow.models import expand
+from gnnfuse.workflow.table_plan import TablePlan
+from gnnfuse.workflow.table_task import task_over
+
+if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+
+
+def table_members(plan: TablePlan, rows: MemberRows, folder: Path, *, resume: bool) -> list[Member]:
+    """The members that the options name, those that are trained first.
+
+    Args:
+        plan: the table and its builder.
+        rows: to learn from.
+        folder: of checkpoints.
+        resume: continue from checkpoints there.
+
+    Raises:
+        ValueError: an unknown model or signal.
+    """
+    options = plan.request.options
+    neural = [str(each) for name in options.neural for each in expand([name], plan.task.model.modalities)]
+    seeds = range(PRESETS[options.preset].seeds if options.members is None else 1)
+    trained = [_neural(plan, rows, folder, name, seed, resume=resume) for name in neural for seed in seeds]
+    return [*trained]
+
+
+def _neural(plan: TablePlan, rows: MemberRows, folder: Path, name: str, seed: int, *, resume: bool) -> NeuralMember:
+    request = plan.request
+    anew = plan.augments and bool(plan.changing)  # samples change: they are read again in every epoch
+    held_out = None if rows.refit else [rows.graphs[row] for row in rows.judged]
+    seed_of_weights = request.config.seed + seed
+    called = f"{name} {seed + 1}" if seed else name
+    return NeuralMember(
+        name=called,
+        make=partial(task_over, request, plan.split, plan.rows, plan.task.builder, name, seed=seed_of_weights),
+        samples=member_samples(plan) if anew else rows.graphs,
+        held_out=held_out,
+        config=plan.training(folder, resume=resume),
+        watch=partial(_watch, plan, called),
+    )
+
+
+def _watch(plan: TablePlan, name: str, run: str) -> "Sequence[Callback]":
+    from gnnfuse.workflow.training_watch import TrainingWatch  # imports lightning
+
+    request = plan.request
+    return [TrainingWatch(request.observer, request.config.epochs, run=f"{name}, {run}", metric=plan.task.monitor)]
