@@ -43,6 +43,7 @@ from gnnfuse.fusion import FusionModel as FusionModel
 from gnnfuse.fusion import GraphFusion as GraphFusion
 from gnnfuse.fusion import JointTransformer as JointTransformer
 from gnnfuse.fusion import ModalityAttention as ModalityAttention
+from gnnfuse.fusion import PooledStates as PooledStates
 from gnnfuse.fusion import Unimodal as Unimodal
 from gnnfuse.graph import ClassTarget as ClassTarget
 from gnnfuse.graph import GraphBatch as GraphBatch
@@ -67,6 +68,7 @@ from gnnfuse.nodes import Hub as Hub
 from gnnfuse.nodes import ImagePatches as ImagePatches
 from gnnfuse.nodes import NodeEncoder as NodeEncoder
 from gnnfuse.nodes import NodeSet as NodeSet
+from gnnfuse.nodes import NodeSummary as NodeSummary
 from gnnfuse.nodes import NodeType as NodeType
 from gnnfuse.nodes import PretrainedAudio as PretrainedAudio
 from gnnfuse.nodes import PretrainedImage as PretrainedImage

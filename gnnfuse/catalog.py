@@ -56,6 +56,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "cross_attention": "gnnfuse.fusion.attention.cross_attention:CrossAttention",
         "concat": "gnnfuse.fusion.classical.concat:Concat",
         "unimodal": "gnnfuse.fusion.classical.unimodal:Unimodal",
+        "pooled": "gnnfuse.fusion.classical.pooled_states:PooledStates",
     },
     "task": {
         "classification": "gnnfuse.tasks.classification:Classification",

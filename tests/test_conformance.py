@@ -16,6 +16,7 @@ from gnnfuse import catalog
 from gnnfuse.edges import Aligned, Complete, EdgeRule, GivenEdges, Grid, Nearest, Window
 from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
 from gnnfuse.fusion.attention import CrossAttention
+from gnnfuse.fusion.classical import PooledStates
 from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NodeTarget, NumberTarget, TargetEncoding
 from gnnfuse.message_passing import (
     HGT,
@@ -251,6 +252,7 @@ MODELS: Mapping[str, Callable[[GraphBuilder], FusionModel]] = {
     "cross_attention": lambda builder: CrossAttention.of(builder, dim=DIM, depth=1),
     "concat": lambda builder: Concat(builder.node_types, dim=DIM, depth=1),
     "unimodal": lambda builder: Unimodal(builder.node_types, modality="lidar", dim=DIM, depth=1),
+    "pooled": lambda builder: PooledStates(builder.node_types),
 }
 TASKS: Mapping[str, tuple[Callable[..., Task], TargetEncoding, Draw | None]] = {
     "classification": (

@@ -12,7 +12,7 @@ from gnnfuse.draw.canvas import Box, Canvas
 from gnnfuse.draw.drawer import Drawer, Drawn, Facing, View
 from gnnfuse.draw.palette import FAINT, FILL, GREY, INK, MONOSPACE
 from gnnfuse.draw.strip import TITLE, far_title
-from gnnfuse.nodes.text_tokens import ABSENT
+from gnnfuse.nodes.token_grams import ABSENT
 
 LETTER, PADDING, BYTE, HEIGHT, BAND = 0.085, 0.11, 0.13, 0.27, 0.26  # inches
 SIGNS = {" ": "\N{OPEN BOX}", "\n": "\N{RETURN SYMBOL}", "\t": "\N{RIGHTWARDS ARROW TO BAR}"}

@@ -1,7 +1,7 @@
 """The seventh stage: graph, attention and classical models fuse each graph of a batch into one vector."""
 
 from gnnfuse.fusion.attention import CrossAttention, JointTransformer, ModalityAttention
-from gnnfuse.fusion.classical import Concat, Unimodal
+from gnnfuse.fusion.classical import Concat, PooledStates, Unimodal
 from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
 from gnnfuse.fusion.graph import GraphFusion
 from gnnfuse.fusion.token_transformer import TokenTransformer
@@ -17,6 +17,7 @@ __all__ = [
     "JointTransformer",
     "ModalityAttention",
     "NodeEncoders",
+    "PooledStates",
     "TokenTransformer",
     "Unimodal",
 ]

@@ -39,6 +39,7 @@ from gnnfuse.nodes.pretrained import (
     TransformersTextNetwork,
     weights_follow,
 )
+from gnnfuse.nodes.summary import MeanSummary, NodeSummary
 from gnnfuse.nodes.text_tokens import TextTokens
 from gnnfuse.nodes.tokenizer_files import TokenizerFiles
 
@@ -66,10 +67,12 @@ __all__ = [
     "Layout",
     "LinearPatches",
     "LogMelFrames",
+    "MeanSummary",
     "Network",
     "NewValues",
     "NodeEncoder",
     "NodeSet",
+    "NodeSummary",
     "NodeType",
     "NotCachedError",
     "PatchEncoding",

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from gnnfuse.nodes.augmentation import augment_audio
 from gnnfuse.nodes.frame_encoders import FrameEncoding, LogMelFrames
+from gnnfuse.nodes.frame_summary import CepstrumSummary
 from gnnfuse.nodes.limit import check_limit, limit_sequence
 from gnnfuse.nodes.node_type import NewValues, NodeEncoder, NodeSet, NodeType, Overflow, new_values
 from gnnfuse.sample import Sample, read_audio
@@ -127,6 +128,10 @@ class AudioFrames(NodeType):
     def encoder(self, dim: int) -> NodeEncoder:
         """The encoding's module."""
         return self.encoding.module(self.empty().values, dim)
+
+    def summary(self) -> CepstrumSummary | None:
+        """The encoding's."""
+        return self.encoding.summary(self.empty().values, self.sample_rate)
 
     @property
     def augments(self) -> bool:

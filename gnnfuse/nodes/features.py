@@ -13,6 +13,7 @@ from gnnfuse.nodes.limit import check_limit, limit_sequence
 from gnnfuse.nodes.moments import Moments
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
+from gnnfuse.nodes.summary import MeanSummary
 from gnnfuse.sample import Rows, Sample, SignalError, TensorRows, read_rows
 
 
@@ -135,6 +136,10 @@ class Features(NodeType):
     def encoder(self, dim: int) -> NodeEncoder:
         """A linear map, plus time and position if there are any."""
         return RowEncoder(self.columns, dim, timed=self.timed, coordinates=self.coordinates, ordered=self.ordered)
+
+    def summary(self) -> MeanSummary:
+        """The mean row."""
+        return MeanSummary(self.columns)
 
     @property
     def augments(self) -> bool:

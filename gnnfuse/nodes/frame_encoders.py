@@ -2,16 +2,18 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gnnfuse.nodes.frame_summary import CepstrumSummary
 from gnnfuse.nodes.node_type import Layout, NodeEncoder
 from gnnfuse.nodes.position import PositionEncoding
 
 FLOOR = 1e-5  # power below which a mel band counts as silent; about -50 dB
+SPACING = 0.0125  # seconds from one spectrum of a raw slice to the next, each twice as long
 LOG_CENTER, LOG_SCALE = -5.0, 4.0  # bring the log power of speech near zero mean and unit deviation
 
 
@@ -31,6 +33,14 @@ class FrameEncoding(ABC):
     @abstractmethod
     def module(self, empty: Float[Tensor, "0 ..."], dim: int) -> NodeEncoder:
         """A new encoder for prepared values shaped like `empty`."""
+
+    def summary(self, empty: Float[Tensor, "0 ..."], sample_rate: int) -> CepstrumSummary | None:
+        """A new summary of prepared values shaped like `empty`; None for values that are no slices of a waveform."""
+        if type(self).prepare is not FrameEncoding.prepare:
+            return None
+        columns = max(1, round(empty.shape[1] / (SPACING * sample_rate)))
+        log_mel = LogMelFrames(columns=columns)
+        return CepstrumSummary(log_mel.mels, spectra=partial(log_mel.prepare, sample_rate=sample_rate))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +73,7 @@ class LogMelFrames(FrameEncoding):
         padded = nn.functional.pad(slices, (0, (self.columns + 1) * hop - slices.shape[1]))
         segments = padded.unfold(1, 2 * hop, hop)[:, : self.columns]
         window, bank, size = _mel_bank(2 * hop, self.mels, sample_rate)
+        window, bank = window.to(slices), bank.to(slices)
         power = torch.fft.rfft(segments * window, n=size).abs().square() / window.square().sum()
         log_mel = torch.log(power @ bank + FLOOR)
         return ((log_mel - LOG_CENTER) / LOG_SCALE).transpose(1, 2).contiguous()
@@ -78,6 +89,10 @@ class LogMelFrames(FrameEncoding):
             nn.Linear(self.width * self.columns, dim),
         )
         return FrameEncoder(network, dim)
+
+    def summary(self, empty: Float[Tensor, "0 mels columns"], sample_rate: int) -> CepstrumSummary:
+        """Cepstral coefficients of the spectra."""
+        return CepstrumSummary(self.mels)
 
 
 @dataclass(frozen=True, kw_only=True)

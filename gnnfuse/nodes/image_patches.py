@@ -15,6 +15,7 @@ from gnnfuse.nodes.augmentation import augment_image
 from gnnfuse.nodes.limit import check_limit, refuse_overflow
 from gnnfuse.nodes.node_type import Layout, NewValues, NodeEncoder, NodeSet, NodeType, Overflow, new_values
 from gnnfuse.nodes.patch_encoders import LinearPatches, PatchEncoding
+from gnnfuse.nodes.picture_summary import PictureSummary
 from gnnfuse.ops import pixel_patches
 from gnnfuse.sample import Sample, read_image
 from gnnfuse.sample.image import MAX_PIXELS, Packed, read_pixels, unpacked
@@ -129,6 +130,10 @@ class ImagePatches(NodeType):
         if self.dtype == "uint8":
             module.register_forward_pre_hook(_floats_of_bytes)
         return module
+
+    def summary(self) -> PictureSummary:
+        """Histograms of colours and of the directions of edges."""
+        return PictureSummary(self.channels, self.patch, self._stride)
 
     @property
     def augments(self) -> bool:

@@ -5,13 +5,16 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from gnnfuse.sample import Sample
+
+if TYPE_CHECKING:
+    from gnnfuse.nodes.summary import NodeSummary
 
 PROVIDABLE = frozenset({"order", "grid", "position", "time", "features", "edges"})
 Overflow = Literal["truncate", "pool", "raise"]
@@ -149,6 +152,10 @@ class NodeType(ABC):
     @abstractmethod
     def encoder(self, dim: int) -> NodeEncoder:
         """A new module that turns values into `[nodes, dim]`."""
+
+    def summary(self) -> "NodeSummary | None":
+        """A new module that describes all nodes of a sample without being learned, if the type has one."""
+        return None
 
     def follows(self) -> str | None:
         """The signal on whose presence the nodes depend, for a type that reads none itself (a hub of one signal)."""

@@ -12,6 +12,7 @@ from gnnfuse.nodes.augmentation import leave_letters_out
 from gnnfuse.nodes.limit import check_limit, limit_slices
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
+from gnnfuse.nodes.token_grams import ABSENT, TokenGrams
 from gnnfuse.nodes.tokenizer_files import TokenizerFiles
 from gnnfuse.sample import Sample, read_text
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BYTE_OFFSET, BYTE_VOCABULARY = 3, 259  # ByT5: padding, end and unknown come first (Xue et al., 2022)
-ABSENT = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +117,11 @@ class TextTokens(NodeType):
         """Embedding plus position."""
         size = BYTE_VOCABULARY if self.tokenizer == "bytes" else len(self._kept.tokenizer())
         return TokenEncoder(size, dim)
+
+    def summary(self) -> TokenGrams:
+        """Counts of runs of one to four tokens."""
+        upper = (ord("A") + BYTE_OFFSET, ord("Z") + BYTE_OFFSET) if self.tokenizer == "bytes" else None
+        return TokenGrams(upper=upper)
 
     @property
     def augments(self) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gnnfuse.fusion import NodeEncoders
 from gnnfuse.graph import GraphBatch, GraphBuilder
-from gnnfuse.nodes import NodeEncoder, NodeSet, NodeType, check_nodes, check_promises
+from gnnfuse.nodes import NodeEncoder, NodeSet, NodeSummary, NodeType, check_nodes, check_promises
 from gnnfuse.sample import Sample
 from gnnfuse.saving.describe import describe
 from gnnfuse.testing.global_state import unchanged_globals
@@ -31,16 +31,16 @@ from gnnfuse.testing.properties import (
 )
 
 
-class StatesOfType(nn.Module):
-    """The states that a node type's encoder gives."""
+class OfOneType(nn.Module):
+    """What a module gives for the nodes of one type: its states, or its summaries."""
 
-    def __init__(self, node_type: NodeType, dim: int) -> None:
+    def __init__(self, node_type: NodeType, dim: int, encoder: nn.Module) -> None:
         super().__init__()
         self.node_type = node_type
-        self.encoders = NodeEncoders([node_type], dim)
+        self.encoders = NodeEncoders([node_type], dim, modules={node_type.name: encoder})
 
-    def forward(self, batch: GraphBatch) -> Float[Tensor, "nodes dim"]:
-        """States of all nodes of the type."""
+    def forward(self, batch: GraphBatch) -> Float[Tensor, "_ dim"]:
+        """States of all nodes of the type, or a summary of each graph."""
         states: Tensor = self.encoders(batch)[self.node_type.name]
         return states
 
@@ -53,7 +53,8 @@ def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int 
     decides how a sample is augmented. Its encoder gives `[nodes, dim]`. The states of a sample do not depend on other
     samples of the batch, and those of a node do not depend on which other nodes are left out (an encoder may refuse
     incomplete signals). Without nodes it gives `[0, dim]`, which depends on every parameter. Every parameter is
-    registered and gets a gradient.
+    registered and gets a gradient. Its summary, if it has one, gives each sample `width` finite numbers, zeros without
+    nodes, the same in a batch as alone, and has no parameters.
 
     Args:
         node_type: the node type to check.
@@ -79,6 +80,7 @@ def check_node_type(node_type: NodeType, samples: Sequence[Sample], *, dim: int 
     _check_copies(name, node_type, held)
     _check_augmentation(name, node_type, held)
     _check_encoder(name, node_type, samples, held, dim)
+    _check_summary(name, node_type, samples)
 
 
 def assert_same(found: NodeSet | None, expected: NodeSet | None, message: str) -> None:
@@ -159,13 +161,36 @@ def _check_encoder(name: str, node_type: NodeType, samples: Sequence[Sample], he
     assert isinstance(encoder, NodeEncoder), f"{name}: its encoder is a {type(encoder).__name__}, not a NodeEncoder"
     check_seed(name, lambda: node_type.encoder(dim))
     builder = GraphBuilder([node_type], extra="ignore")
-    subject = probe(name, make_seeded(lambda: StatesOfType(node_type, dim)), builder, graph_id=one_per_node)
+    subject = probe(
+        name, make_seeded(lambda: OfOneType(node_type, dim, node_type.encoder(dim))), builder, graph_id=one_per_node
+    )
     states = subject(widened(builder(samples, empty=True)))
     assert states.shape[1:] == (dim,), f"{name}: found states of shape {list(states.shape)}, expected [nodes, {dim}]"
     check_defined(subject, samples)
     check_batches(subject, samples)
     _check_parts(subject, held)
     check_parameters(subject, held)
+
+
+def _check_summary(name: str, node_type: NodeType, samples: Sequence[Sample]) -> None:
+    summary = node_type.summary()
+    if summary is None:
+        return
+    where = f"{name}, its summary"
+    assert isinstance(summary, NodeSummary), f"{name}: its summary is a {type(summary).__name__}, not a NodeSummary"
+    learned = [parameter for parameter, _ in summary.named_parameters()]
+    assert not learned, f"{where}: found parameter {learned[0]!r}, expected none: nothing in it is learned"
+    check_seed(where, node_type.summary)  # type: ignore[arg-type]
+    module = OfOneType(node_type, summary.width, summary)
+    subject = probe(where, module, GraphBuilder([node_type], extra="ignore"))
+    check_defined(subject, samples)
+    check_batches(subject, samples)
+    batch = widened(subject.builder(samples, empty=True))
+    found, absent = subject(batch), batch.layout[node_type.name].offsets.diff() == 0
+    width = list(found.shape[1:])
+    assert width == [summary.width], f"{where}: found numbers of shape {width}, expected [{summary.width}], its width"
+    assert not found[absent].any(), f"{where}: found numbers for a sample without nodes, expected zeros"
+    assert found[~absent].any(), f"{where}: found zeros for all samples with nodes"
 
 
 def _check_parts(subject: Probe, held: Sequence[Sample]) -> None:

@@ -19,6 +19,7 @@ from gnnfuse.nodes.cached.shard import StoredFeatures
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType
 from gnnfuse.nodes.pretrained.network import weights_are_to_follow
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
+from gnnfuse.nodes.summary import MeanSummary
 from gnnfuse.sample import Sample
 
 
@@ -112,6 +113,10 @@ class CachedNodes(NodeType):
     def encoder(self, dim: int) -> NodeEncoder:
         """The projection alone."""
         return CachedEncoder(self.of.projection(dim))
+
+    def summary(self) -> MeanSummary:
+        """The mean of the features."""
+        return MeanSummary(self.of.width)
 
     def check_encoder(self) -> None:
         """Refuse an encoder other than the one whose features a model was trained on.

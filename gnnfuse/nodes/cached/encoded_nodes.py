@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from gnnfuse.nodes.cached.cached_encoder import CachedEncoder
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
+from gnnfuse.nodes.summary import MeanSummary
 from gnnfuse.sample import Sample
 
 
@@ -52,3 +53,7 @@ class EncodedNodes(NodeType):
     def encoder(self, dim: int) -> NodeEncoder:
         """The projection alone."""
         return CachedEncoder(self.of.projection(dim))
+
+    def summary(self) -> MeanSummary:
+        """The mean of the features."""
+        return MeanSummary(self.of.width)

@@ -1,0 +1,65 @@
+"""A text summarised by its runs of one to four tokens."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gnnfuse.nodes.node_type import Layout
+from gnnfuse.nodes.summary import NodeSummary
+
+ABSENT = -1  # fills up nodes that hold fewer tokens than others
+PRIME = 0x5851F42D4C957F2D  # multiplier of Knuth's MMIX generator: odd, with well-mixed bits
+
+
+class TokenGrams(NodeSummary):
+    """Counts of runs of 1 to `longest` neighbouring tokens, hashed to buckets (Weinberger et al., 2009).
+
+    A count c becomes `1 + log c`, and each text's numbers have length 1. The ends of a text are tokens too, hence its
+    first and last letters count as such. Runs of tokens that nodes left out lie between are runs.
+
+    Args:
+        buckets: numbers per text.
+        longest: tokens in the longest run.
+        upper: the ids of "A" and "Z" where "a" is 32 above "A", to count as lower-case letters; None keeps case.
+    """
+
+    own_scales = False
+
+    def __init__(self, buckets: int = 2048, *, longest: int = 4, upper: tuple[int, int] | None = None) -> None:
+        super().__init__(buckets)
+        self.buckets = buckets
+        self.longest = longest
+        self.upper = upper
+        self.unit: Tensor
+        self.register_buffer("unit", torch.ones(()), persistent=False)  # states the dtype to compute in
+
+    def forward(self, values: Int[Tensor, "nodes ..."], layout: Layout) -> Float[Tensor, "graphs buckets"]:
+        """Token ids in, weighted counts out."""
+        tokens, graph = self._tokens(values, layout)
+        graphs = len(layout.offsets) - 1
+        counts = self.unit.new_zeros(graphs * self.buckets)
+        code = torch.zeros_like(tokens)
+        for length in range(1, min(self.longest, len(tokens)) + 1):
+            begins = len(tokens) - length + 1
+            code = (code[:begins] + tokens[length - 1 :] - ABSENT + 1) * PRIME
+            code = code ^ (code >> 29)  # the product's low bits depend on low bits alone
+            whole = graph[:begins] == graph[length - 1 :]
+            bucket = graph[:begins] * self.buckets + (code >> 8) % self.buckets
+            counts = counts.index_add(0, bucket, whole.to(counts.dtype))
+        logs = torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0.0).reshape(graphs, self.buckets)
+        found: Tensor = logs / logs.norm(dim=1, keepdim=True).clamp(min=1)
+        return found
+
+    def _tokens(self, values: Int[Tensor, "nodes ..."], layout: Layout) -> tuple[Tensor, Tensor]:
+        """All texts' tokens end to end, each text between two marks, and the graph of each token."""
+        graph = layout.graph_id
+        if values.ndim > 1:
+            held = values != ABSENT
+            graph, values = graph.unsqueeze(1).expand_as(values)[held], values[held]
+        if self.upper is not None:
+            first, last = self.upper
+            values = torch.where((values >= first) & (values <= last), values + 32, values)
+        present = (layout.offsets.diff() > 0).nonzero().squeeze(1)
+        mark, graphs = torch.full_like(present, ABSENT), torch.cat([present, graph, present])
+        order = graphs.argsort(stable=True)
+        return torch.cat([mark, values, mark])[order], graphs[order]
