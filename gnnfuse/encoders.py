@@ -13,8 +13,8 @@ class Encoders:
     embeddings of bytes.
 
     Raises:
-        ValueError: weights, fine_tune or a cache without an encoder, a dtype without a cache, or a cache for encoders
-            that are trained.
+        ValueError: weights, fine_tune, tune_last or a cache without an encoder, a dtype without a cache, or fine_tune
+            with a cache or with tune_last.
 
     Example:
         >>> Encoders(image="torchvision/resnet50", text="FacebookAI/roberta-base").named
@@ -37,6 +37,9 @@ class Encoders:
         "Pretrained: a text model of transformers by its name on the hub (FacebookAI/roberta-base) or its folder.",
     ] = None
     fine_tune: Annotated[bool, "Train pretrained encoders too."] = False
+    tune_last: Annotated[
+        int, "Train this many of the last blocks of pretrained encoders too, at a tenth of the learning rate."
+    ] = 0
     image_weights: Annotated[
         str | None, "Listed weights of torchvision, a file for torchvision or timm, or a revision on the hub."
     ] = None
@@ -58,6 +61,11 @@ class Encoders:
                 raise ValueError(f"found {modality}_weights {weights!r} without a pretrained encoder for {modality}")
         if self.fine_tune and not self.named:
             raise ValueError("found fine_tune without a pretrained encoder, expected at least one")
+        if self.tune_last and (self.fine_tune or not self.named):
+            what = "fine_tune, which trains all blocks" if self.fine_tune else "no pretrained encoder"
+            raise ValueError(f"found tune_last {self.tune_last} and {what}, expected frozen encoders")
+        if self.tune_last < 0:
+            raise ValueError(f"found tune_last {self.tune_last}, expected a number of blocks, 0 for none")
         if self.cache is None and self.cache_dtype != "float32":
             raise ValueError(f"found cache_dtype {self.cache_dtype!r} without a cache, expected a folder for one")
         if self.cache is not None and not self.named:

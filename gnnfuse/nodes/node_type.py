@@ -114,6 +114,10 @@ class NodeEncoder(nn.Module, ABC):
     def forward(self, values: Shaped[Tensor, "nodes ..."], layout: Layout) -> Float[Tensor, "nodes dim"]:
         """Slices in, states out."""
 
+    def slow(self) -> list[nn.Parameter]:
+        """The parameters that are trained at a tenth of the learning rate; none by default."""
+        return []
+
 
 class NodeType(ABC):
     """One kind of node: image patch, audio frame, text token, or your own.

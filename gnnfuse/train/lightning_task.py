@@ -9,7 +9,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor, nn
+from torch import Tensor
 
 from gnnfuse.graph import GraphBatch
 from gnnfuse.tasks import BatchObjective, Step, Task
@@ -18,6 +18,7 @@ from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import frozen_names
 from gnnfuse.train.gathered import gathered
 from gnnfuse.train.mean_loss import MeanLoss
+from gnnfuse.train.parameter_groups import parameter_groups
 from gnnfuse.train.processes import every_process, highest
 from gnnfuse.train.random_states import random_states, seed_all, set_random_states
 from gnnfuse.train.without_others import without_others
@@ -198,13 +199,8 @@ class LightningTask(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """AdamW with warm-up and a cosine schedule over the run."""
-        config = self.config
-        matrices, others = _by_decay(self.task)
-        optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=config.learning_rate,
-            fused=self._one_kernel(),
-        )
+        groups = parameter_groups(self.task, self.config.learning_rate, self.config.weight_decay)
+        optimizer = torch.optim.AdamW(groups, fused=self._one_kernel())
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: self._rate(self.fraction()))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -278,10 +274,3 @@ def compiled(task: Task, wanted: bool) -> Iterator[None]:
         yield
     finally:
         task.model.uncompile()
-
-
-def _by_decay(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Parameters with and without weight decay: only weight matrices of linear and convolution layers decay."""
-    decaying = {id(layer.weight) for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d)}
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    return [p for p in parameters if id(p) in decaying], [p for p in parameters if id(p) not in decaying]

@@ -89,7 +89,13 @@ def _encoders(plan: TablePlan) -> list[dict[str, object]]:
     """The pretrained encoders, by signal."""
     nodes = [each.of if isinstance(each, CachedNodes) else each for each in plan.task.builder.node_types]
     return [
-        {"signal": each.signal, "model": each.model, "weights": each.weights, "fine_tuned": not each.frozen}
+        {
+            "signal": each.signal,
+            "model": each.model,
+            "weights": each.weights,
+            "fine_tuned": not each.frozen,
+            "tuned_blocks": each.tuned,
+        }
         for each in nodes
         if isinstance(each, PretrainedNodes)
     ]
@@ -275,4 +281,7 @@ def _on_hub(encoder: str) -> bool:
 
 def _how(encoder: Mapping[str, object]) -> str:
     weights = "" if encoder["weights"] is None else f"weights {encoder['weights']}, "
+    if encoder["tuned_blocks"]:
+        blocks = "block" if encoder["tuned_blocks"] == 1 else f"{encoder['tuned_blocks']} blocks"
+        return f"{weights}last {blocks} tuned"
     return weights + ("fine-tuned" if encoder["fine_tuned"] else "frozen")

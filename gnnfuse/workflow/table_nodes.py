@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -95,10 +96,13 @@ def node_names(signals: Iterable[str]) -> dict[str, str]:
 def _image(signal: str, name: str, encoders: Encoders) -> NodeType:
     crop = ImageCrop(LEAST_AREA)
     if encoders.image is not None:
-        frozen = not encoders.fine_tune
-        weights = encoders.image_weights
         return PretrainedImage(
-            model=encoders.image, signal=signal, name=name, weights=weights, frozen=frozen, augmentation=crop
+            model=encoders.image,
+            signal=signal,
+            name=name,
+            weights=encoders.image_weights,
+            augmentation=crop,
+            **_trained(encoders),
         )
     encoding = ConvPatches(width=16)
     return ImagePatches(
@@ -110,10 +114,13 @@ def _audio(signal: str, name: str, encoders: Encoders, samples: Sequence[Sample]
     rate = min(USUAL_RATE, usual_rate(samples, signal) or USUAL_RATE)
     change = InTurn((AudioShift(int(SHIFT * rate)), AudioGain(GAIN), AudioNoise(NOISE)))
     if encoders.audio is not None:
-        frozen = not encoders.fine_tune
-        weights = encoders.audio_weights
         return PretrainedAudio(
-            model=encoders.audio, signal=signal, name=name, weights=weights, frozen=frozen, augmentation=change
+            model=encoders.audio,
+            signal=signal,
+            name=name,
+            weights=encoders.audio_weights,
+            augmentation=change,
+            **_trained(encoders),
         )
     return AudioFrames(
         signal=signal,
@@ -130,12 +137,20 @@ def _audio(signal: str, name: str, encoders: Encoders, samples: Sequence[Sample]
 
 def _text(signal: str, name: str, encoders: Encoders) -> NodeType:
     if encoders.text is not None:
-        frozen = not encoders.fine_tune
-        weights = encoders.text_weights
         return PretrainedText(
-            model=encoders.text, signal=signal, name=name, weights=weights, frozen=frozen, word_dropout=LETTERS
+            model=encoders.text,
+            signal=signal,
+            name=name,
+            weights=encoders.text_weights,
+            word_dropout=LETTERS,
+            **_trained(encoders),
         )
     return TextTokens(signal=signal, name=name, max_nodes=MOST_TOKENS, word_dropout=LETTERS)
+
+
+def _trained(encoders: Encoders) -> dict[str, Any]:
+    """The arguments of pretrained node types on what is trained."""
+    return {"frozen": not encoders.fine_tune, "tuned": encoders.tune_last}
 
 
 def _rows(signal: str, name: str, samples: Sequence[Sample]) -> NodeType:

@@ -16,7 +16,7 @@ GIVEN = (
     *("--dim", 12, "--depth", 2, "--readout", "typed", "--kind", "multilabel", "--separator", ";"),
     *("--fractions", "0.5,0.3,0.2", "--on-error", "skip", "--augment", "--class-weights"),
     *("--image-encoder", "a", "--image-weights", "b", "--audio-encoder", "c", "--audio-weights", "d"),
-    *("--text-encoder", "e", "--text-weights", "f", "--cache", "g", "--cache-dtype", "float16"),
+    *("--text-encoder", "e", "--text-weights", "f", "--cache", "g", "--cache-dtype", "float16", "--tune-last", 2),
     *("--epochs", 2, "--select", "metric", "--patience", 0, "--minutes", 1, "--batch-size", 2, "--learning-rate", 1),
     *("--weight-decay", 1, "--warmup", 0.5, "--clip", 2, "--seed", 1, "--device", "cpu", "--workers", 1),
     *("--precision", "bf16-mixed", "--devices", 2, "--num-nodes", 2, "--strategy", "ddp", "--accumulate", 2),

@@ -85,8 +85,8 @@ def test_encoders_run_once_and_the_saved_model_needs_no_cache(
     assert results[0]["metrics"] == results[1]["metrics"]
     image, text = both(tiny)[1], both(tiny)[3]
     assert results[0]["model"]["encoders"] == [
-        {"signal": "caption", "model": text, "weights": None, "fine_tuned": False},
-        {"signal": "photo", "model": image, "weights": None, "fine_tuned": False},
+        {"signal": "caption", "model": text, "weights": None, "fine_tuned": False, "tuned_blocks": 0},
+        {"signal": "photo", "model": image, "weights": None, "fine_tuned": False, "tuned_blocks": 0},
     ]  # by name
     assert f"`photo` is read by `{image}`, frozen" in (outs[0] / "report.md").read_text()
     assert f"| encoder of caption | {text}, frozen |" in (outs[2] / "README.md").read_text()
@@ -124,6 +124,10 @@ def test_options_that_do_not_go_together_are_refused(tiny: Path, table: Path, ru
         (("--cache", folder), "without a pretrained encoder, expected at least one"),
         (("--cache", folder, "--text-encoder", text, "--fine-tune"), "features of encoders that are trained change"),
         (("--fine-tune",), "found fine_tune without a pretrained encoder"),
+        (("--tune-last", 1), "found tune_last 1 and no pretrained encoder"),
+        (("--tune-last", 1, "--text-encoder", text, "--fine-tune"), "fine_tune, which trains all blocks"),
+        (("--tune-last", -1, "--text-encoder", text), "found tune_last -1, expected a number of blocks"),
+        (("--tune-last", 3, "--text-encoder", text), "expected at most the 2 that it has"),
         (("--cache-dtype", "float16"), "found cache_dtype 'float16' without a cache"),
         (("--separator", ";", "--kind", "classification"), "found separator ';' for classification"),
         (("--text-weights", "main"), "found text_weights 'main' without a pretrained encoder for text"),

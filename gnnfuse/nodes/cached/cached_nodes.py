@@ -60,7 +60,7 @@ class CachedNodes(NodeType):
         object.__setattr__(self, "folder", os.fspath(self.folder))
         if self.dtype not in get_args(StoredType):
             raise ValueError(f"node type {self.name!r}: dtype {self.dtype!r}, expected one of {get_args(StoredType)}")
-        if not self.of.frozen:
+        if not self.of.frozen or self.of.tuned:
             raise ValueError(
                 f"node type {self.name!r}: found a trained encoder, expected frozen features, which do not change"
             )

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.nodes.pretrained.used_parameters import used_parameters
+from gnnfuse.nodes.pretrained.used_parameters import Probe
 
 _weights_follow: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
@@ -44,9 +44,23 @@ class Network(ABC):
             ValueError: they do not fit the network.
         """
 
-    def used(self, module: nn.Module) -> list[nn.Parameter]:
-        """The module's parameters that its states depend on."""
-        return used_parameters(module, lambda shadow: shadow(*self.smallest()))
+    def probe(self, module: nn.Module) -> Probe:
+        """The module with its smallest input, to find the parameters that its states depend on."""
+        return Probe(module, self.smallest())
+
+    def blocks(self, module: nn.Module) -> list[nn.Module]:
+        """The module's blocks, in the order in which they run; the first argument of each is the state before it.
+
+        They are the elements of the list of modules with the most parameters.
+
+        Raises:
+            ValueError: its blocks cannot be told apart.
+        """
+        lists = [part for part in module.modules() if isinstance(part, nn.ModuleList)]
+        if not lists:
+            raise no_blocks(type(getattr(module, "model", module)).__name__)
+        sizes = [sum(parameter.numel() for parameter in part.parameters()) for part in lists]
+        return list(lists[sizes.index(max(sizes))])
 
     def checkpoint(self, module: nn.Module) -> None:
         """Make a module recompute its inner states in the backward pass instead of keeping them.
@@ -76,6 +90,11 @@ def make_module(network: Network, model: str, weights: str | None) -> nn.Module:
     """The network's module: pretrained, or with random weights if a saved model's weights follow."""
     module = network.module() if _weights_follow.get() else network.pretrained(model, weights)
     return module.eval()
+
+
+def no_blocks(network: str) -> ValueError:
+    """The error for a network whose blocks cannot be told apart."""
+    return ValueError(f"{network}: found no blocks that run one after another, so the last ones cannot be tuned alone")
 
 
 def missing_weights(what: str, command: str, error: Exception) -> FileNotFoundError:

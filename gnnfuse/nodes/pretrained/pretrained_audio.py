@@ -35,6 +35,7 @@ class PretrainedAudio(PretrainedNodes):
         name: the type's name; the signal's by default.
         weights: for torchaudio, the path of a state dict (.safetensors, .pth); for transformers, a revision on the hub.
         frozen: train only a projection to the size of the states; otherwise everything is trained.
+        tuned: of a frozen network, train this many of its last blocks too, at a tenth of the learning rate.
         gradient_checkpointing: recompute inner states in the backward pass (transformers, if the model supports it).
         max_nodes: most nodes per recording; None for no limit.
         overflow: "truncate" keeps the first frames, "pool" lets neighbouring frames share a node (the mean of their
@@ -56,6 +57,7 @@ class PretrainedAudio(PretrainedNodes):
     name: str = ""
     weights: str | None = None
     frozen: bool = True
+    tuned: int = 0
     gradient_checkpointing: bool = False
     max_nodes: int | None = 2048
     overflow: Overflow = "truncate"

@@ -40,6 +40,7 @@ class PretrainedImage(PretrainedNodes):
             (.safetensors, .pth), by default the recommended ones; for "timm/", the path of a state dict; else a
             revision on the hub.
         frozen: train only a projection to the size of the states; otherwise everything is trained.
+        tuned: of a frozen network, train this many of its last blocks too, at a tenth of the learning rate.
         gradient_checkpointing: recompute inner states in the backward pass (timm and transformers, if the model
             supports it).
         size: one number is the length of the shorter side, the other in proportion; two numbers are height and width.
@@ -64,6 +65,7 @@ class PretrainedImage(PretrainedNodes):
     name: str = ""
     weights: str | None = None
     frozen: bool = True
+    tuned: int = 0
     gradient_checkpointing: bool = False
     size: int | tuple[int, int] | None = None
     mean: tuple[float, ...] | None = None

@@ -15,12 +15,13 @@ from gnnfuse.nodes.limit import check_limit
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.pretrained.backbone import Backbone, weights_digest
 from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
+from gnnfuse.nodes.pretrained.last_blocks import check_tuned, tuned_parameters
 from gnnfuse.nodes.pretrained.network import Network, make_module, weights_are_to_follow
 from gnnfuse.sample import Sample
 
 FEATURES = 1  # increased when backbones compute other features from the same weights and arguments
 AUGMENTING = frozenset({"augmentation", "word_dropout"})  # arguments that change signals at random in training
-NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "gradient_checkpointing"}) | AUGMENTING
+NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "tuned", "gradient_checkpointing"}) | AUGMENTING
 
 
 class PretrainedNodes(NodeType):
@@ -29,7 +30,8 @@ class PretrainedNodes(NodeType):
     Attributes:
         model: names the network and the library that owns it.
         weights: which of its weights.
-        frozen: only the projection is trained.
+        frozen: only the projection is trained, and the last `tuned` blocks of the network.
+        tuned: how many of the last blocks of a frozen network are trained.
         gradient_checkpointing: inner states are recomputed in the backward pass.
         modality: "image", "audio" or "text".
         readers: the distributions that decode its signals; their versions affect the decoded values.
@@ -41,6 +43,7 @@ class PretrainedNodes(NodeType):
     model: str
     weights: str | None
     frozen: bool
+    tuned: int
     gradient_checkpointing: bool
     max_nodes: int | None
     overflow: Overflow
@@ -59,9 +62,16 @@ class PretrainedNodes(NodeType):
             raise ValueError(
                 f"node type {self.name!r}: gradient_checkpointing needs frozen=False, a frozen network has none"
             )
+        if self.tuned < 0 or (self.tuned and not self.frozen):
+            raise ValueError(
+                f"node type {self.name!r}: found tuned={self.tuned} and frozen={self.frozen}, expected a number of "
+                "last blocks of a frozen network"
+            )
         if self.architecture is None:
             refuse_to_fetch(self.name, "architecture")
             object.__setattr__(self, "architecture", read())
+            if self.tuned:
+                check_tuned(self.network, self.tuned, self.model)
 
     @property
     def _pooled(self) -> int | None:
@@ -119,16 +129,21 @@ class PretrainedNodes(NodeType):
         """
         module = make_module(self.network, self.model, self.weights)
         module.requires_grad_(False)
-        if not self.frozen:  # poolers, mask tokens and the like are not trained: no state depends on them
-            for parameter in self.network.used(module):
-                parameter.requires_grad_(True)
+        for parameter in self._trained(module):
+            parameter.requires_grad_(True)
         if self.gradient_checkpointing:
             self.network.checkpoint(module)
         return self.around(module).eval()
 
+    def _trained(self, module: nn.Module) -> list[nn.Parameter]:
+        """What is trained; poolers, mask tokens and the like are not, as no state depends on them."""
+        if self.tuned:
+            return tuned_parameters(self.network, module, self.tuned)
+        return [] if self.frozen else self.network.probe(module).used()
+
     def encoder(self, dim: int) -> NodeEncoder:
         """The backbone and a projection."""
-        return PretrainedEncoder(self.backbone(), self.projection(dim), frozen=self.frozen)
+        return PretrainedEncoder(self.backbone(), self.projection(dim), frozen=self.frozen, tuned=self.tuned > 0)
 
     def fingerprint(self, backbone: Backbone | None = None) -> str:
         """SHA-256 over everything besides the signal that a frozen backbone's features depend on: weights, versions and
@@ -140,7 +155,7 @@ class PretrainedNodes(NodeType):
         Raises:
             ValueError: the backbone is trained, so its features change.
         """
-        if not self.frozen:
+        if not self.frozen or self.tuned:
             raise ValueError(f"node type {self.name!r}: only a frozen backbone has features that stay the same")
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in NOT_OF_FEATURES}  # type: ignore[arg-type]
         described = {

@@ -35,6 +35,7 @@ class PretrainedText(PretrainedNodes):
         name: the type's name; the signal's by default.
         weights: a revision on the hub.
         frozen: train only a projection to the size of the states; otherwise everything is trained.
+        tuned: of a frozen network, train this many of its last blocks too, at a tenth of the learning rate.
         gradient_checkpointing: recompute inner states in the backward pass, if the model supports it.
         special_tokens: "keep" makes nodes of the tokens that the tokenizer puts around a text ([CLS], </s>); "drop"
             does not, but the network still sees them, as in its training.
@@ -59,6 +60,7 @@ class PretrainedText(PretrainedNodes):
     name: str = ""
     weights: str | None = None
     frozen: bool = True
+    tuned: int = 0
     gradient_checkpointing: bool = False
     special_tokens: Literal["drop", "keep"] = "drop"
     max_nodes: int | None = 512

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.nodes.pretrained.transformers_network import TransformersNetwork
-from gnnfuse.nodes.pretrained.used_parameters import used_parameters
+from gnnfuse.nodes.pretrained.used_parameters import Probe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +40,10 @@ class SpectrogramNetwork(TransformersNetwork):
         """One silent waveform."""
         return (torch.zeros(1, self.samples),)
 
-    def used(self, module: nn.Module) -> list[nn.Parameter]:
-        """The model's parameters; the extractor has none and runs only on the CPU."""
+    def probe(self, module: nn.Module) -> Probe:
+        """The model on a spectrogram; the extractor has no parameters and runs only on the CPU."""
         assert isinstance(module, SpectrogramStates)
-        features = module.features(*self.smallest())
-        return used_parameters(module.columns, lambda shadow: shadow(features))
+        return Probe(module.columns, (module.features(*self.smallest()),))
 
 
 class ColumnStates(nn.Module):

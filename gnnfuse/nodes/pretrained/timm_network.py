@@ -1,5 +1,6 @@
 """timm's models as networks: pictures in, a feature map out."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.nodes.pretrained.network import Network, map_of_tokens
+from gnnfuse.nodes.pretrained.network import Network, map_of_tokens, no_blocks
 from gnnfuse.nodes.pretrained.timm_library import load_model, make_model, timm_source
 
 
@@ -48,6 +49,18 @@ class TimmNetwork(Network):
     def pretrained(self, model: str, weights: str | None) -> nn.Module:
         """The network with the weights of a file or a folder, or those that timm lists or the hub has."""
         return self._around(load_model(timm_source(model, weights), weights, self.arguments))
+
+    def blocks(self, module: nn.Module) -> list[nn.Module]:
+        """The blocks of timm's own grouping of layers (`group_matcher`)."""
+        model: Any = module.model
+        groups = model.group_matcher(coarse=False) if hasattr(model, "group_matcher") else {}
+        given = groups.get("blocks", ())
+        patterns = [given] if isinstance(given, str) else [pattern for pattern, order in given if order is None]
+        names = (name for name, _ in model.named_parameters())
+        found = [match.group() for name in names for pattern in patterns if (match := re.match(pattern, name))]
+        if not found:
+            raise no_blocks(f"timm/{self.name}")
+        return [model.get_submodule(name) for name in dict.fromkeys(found)]
 
     def checkpoint(self, module: nn.Module) -> None:
         """Gradient checkpointing by timm."""

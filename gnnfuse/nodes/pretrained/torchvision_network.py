@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.nodes.pretrained.network import Network, load_weights, missing_weights, read_state_dict
+from gnnfuse.nodes.pretrained.network import Network, load_weights, missing_weights, no_blocks, read_state_dict
+from gnnfuse.nodes.pretrained.torchvision_blocks import mark_blocks
 
 PREFIX = "torchvision/"
 
@@ -71,6 +72,13 @@ class TorchvisionNetwork(Network):
         found, where = self._read(weights)
         load_weights(module.network, found, frozenset(whole.state_dict()), where)
         return module
+
+    def blocks(self, module: nn.Module) -> list[nn.Module]:
+        """Modules that mark the input of each block: the library's network was traced, so its blocks are no modules."""
+        found = mark_blocks(build_without_memory(self.name, self.arguments), module.get_submodule("network"))
+        if not found:
+            raise no_blocks(PREFIX + self.name)
+        return found
 
     def _read(self, weights: str | None) -> tuple[Mapping[str, Tensor], str]:
         listed = listed_weights(self.name, weights)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gnnfuse.nodes.pretrained.network import Network, map_of_tokens
 from gnnfuse.nodes.pretrained.transformers_library import load_model, make_model
-from gnnfuse.nodes.pretrained.used_parameters import used_parameters
+from gnnfuse.nodes.pretrained.used_parameters import Probe
 
 
 class TransformersNetwork(Network):
@@ -37,7 +37,7 @@ class TransformersNetwork(Network):
         loaded, missing = load_model(self.config, model, weights)
         module = self.wrap(loaded)
         names = {id(tensor): name for name, tensor in module.named_parameters()}
-        lost = [names[id(tensor)] for tensor in self.used(module) if any(tensor is other for other in missing)]
+        lost = [names[id(tensor)] for tensor in self.probe(module).used() if any(tensor is other for other in missing)]
         if lost:
             raise ValueError(f"{model}: the weights do not fit the network, missing: {', '.join(lost[:5])}")
         return module
@@ -155,9 +155,9 @@ class TransformersTextNetwork(TransformersNetwork):
         """Two tokens."""
         return (torch.zeros(1, 2, dtype=torch.int64),)
 
-    def used(self, module: nn.Module) -> list[nn.Parameter]:
-        """The used parameters, found by real computation: decoders read tensor values to make their masks."""
-        return used_parameters(module, lambda shadow: shadow(*self.smallest()), compute=True)
+    def probe(self, module: nn.Module) -> Probe:
+        """A probe that really computes: decoders read tensor values to make their masks."""
+        return Probe(module, self.smallest(), compute=True)
 
 
 class TokenStates(nn.Module):

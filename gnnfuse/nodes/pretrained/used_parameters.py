@@ -1,51 +1,79 @@
 """Finds the parameters that an output depends on: some networks have unused poolers and mask tokens."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 
-def used_parameters(
-    module: nn.Module, output: Callable[[nn.Module], Tensor], *, compute: bool = False
-) -> list[nn.Parameter]:
-    """The parameters that an output of a module depends on.
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A module and a small input, to find the parameters that its output depends on.
 
     Args:
-        module: the network.
-        output: calls a given module on a small input.
+        module: returns one tensor.
+        inputs: its arguments.
         compute: the module reads tensor values and must really run; otherwise only shapes are propagated.
 
     Example:
-        >>> pair = nn.ModuleList([nn.Linear(2, 3), nn.Linear(2, 3)])
-        >>> [len(p) for p in used_parameters(pair[0], lambda linear: linear(torch.zeros(1, 2)))]
-        [3, 3]
+        >>> pair = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+        >>> probe = Probe(pair, (torch.zeros(1, 2),))
+        >>> len(probe.used()), len(probe.used(start=pair[1]))
+        (4, 2)
     """
-    parameters = dict(module.named_parameters())
-    device = next(iter(parameters.values())).device if compute else torch.device("meta")
-    shadows = {name: tensor.detach().to(device).requires_grad_() for name, tensor in parameters.items()}
-    buffers = {name: tensor.to(device) for name, tensor in module.named_buffers()}
-    shadowed = Shadowed(module, shadows | buffers, device)
-    with torch.enable_grad():
-        found = _leaves(output(shadowed))
-    return [parameters[name] for name, shadow in shadows.items() if id(shadow) in found]
+
+    module: nn.Module
+    inputs: tuple[Tensor, ...]
+    compute: bool = False
+
+    def used(self, start: nn.Module | None = None) -> list[nn.Parameter]:
+        """The parameters that the output depends on.
+
+        Args:
+            start: leave out what the first input of this submodule depends on, and what nothing after it depends on.
+
+        Raises:
+            ValueError: that input is no tensor.
+        """
+        parameters = dict(self.module.named_parameters())
+        device = next(iter(parameters.values())).device if self.compute else torch.device("meta")
+        shadows = {name: tensor.detach().to(device).requires_grad_() for name, tensor in parameters.items()}
+        buffers = {name: tensor.to(device) for name, tensor in self.module.named_buffers()}
+        before = set[int]()
+
+        def cut(state: Tensor) -> Tensor:
+            before.update(_leaves(state))
+            return state.detach()
+
+        with torch.enable_grad(), nullcontext() if start is None else state_replaced(start, cut):
+            moved = tuple(tensor.to(device) for tensor in self.inputs)
+            after = _leaves(functional_call(self.module, shadows | buffers, moved))
+        return [parameters[name] for name, shadow in shadows.items() if id(shadow) in after - before]
 
 
-class Shadowed(nn.Module):
-    """A module that runs on tensors other than its own."""
+@contextmanager
+def state_replaced(part: nn.Module, new: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """A context in which a module's first argument is replaced whenever it is called.
 
-    def __init__(self, module: nn.Module, tensors: Mapping[str, Tensor], device: torch.device) -> None:
-        super().__init__()
-        self.module = module
-        self.tensors = tensors
-        self.device = device
+    Raises:
+        ValueError: when it is called with something else than a tensor.
+    """
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The module's output on the tensors' device."""
-        moved = tuple(tensor.to(self.device) for tensor in inputs)
-        output: Tensor = functional_call(self.module, dict(self.tensors), moved)
-        return output
+    def replace(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        name, state = next(iter(kwargs.items())) if not args else ("", args[0])
+        if not isinstance(state, Tensor):
+            raise ValueError(f"{type(part).__name__}: its input is a {type(state).__name__}, expected one tensor")
+        return (args, {**kwargs, name: new(state)}) if not args else ((new(state), *args[1:]), kwargs)
+
+    handle = part.register_forward_pre_hook(replace, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _leaves(output: Tensor) -> set[int]:
