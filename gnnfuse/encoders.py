@@ -82,6 +82,11 @@ class Encoders:
         return tuple(name for name in (self.image, self.audio, self.text) if name is not None)
 
     @property
+    def frozen(self) -> bool:
+        """Whether there are encoders whose features stay the same in training."""
+        return bool(self.named) and not self.fine_tune and not self.tune_last
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The names, folders and files, as given, from which encoders and their weights may be read."""
         given = (*self.named, self.image_weights, self.audio_weights, self.text_weights)

@@ -55,7 +55,7 @@ def fit(
     prepare_threads(threads, processes=run.devices)
     from gnnfuse.nodes.pretrained.transformers_library import quiet_loading
     from gnnfuse.train import FitConfig
-    from gnnfuse.train.checkpoint_files import numbered
+    from gnnfuse.train.checkpoint_files import has_earlier_run
     from gnnfuse.workflow import FitOptions
     from gnnfuse.workflow import fit as call
     from gnnfuse.workflow.fit_folder import CHECKPOINTS
@@ -91,7 +91,7 @@ def fit(
             observer=observer,
         )  # fmt: skip
     except (KeyboardInterrupt, SystemExit, OSError):  # Ctrl-C, a termination signal, a full disk
-        if numbered(out / CHECKPOINTS):
+        if has_earlier_run(out / CHECKPOINTS):
             observer.says(
                 f"interrupted; {out / CHECKPOINTS} holds a checkpoint: the same command with --resume continues"
             )

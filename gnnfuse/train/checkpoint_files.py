@@ -22,13 +22,18 @@ def numbered(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match["number"]), path) for match, path in found if match)
 
 
+def has_earlier_run(folder: Path) -> bool:
+    """Whether a run kept checkpoints in a folder, or several runs in folders of it."""
+    return any(numbered(each) for each in (folder, *folder.glob("*/"), *folder.glob("*/*/")))
+
+
 def refuse_earlier_run(folder: Path) -> None:
     """Refuse to begin a run where an earlier one kept checkpoints.
 
     Raises:
         ValueError: always in that case; the message explains how to continue the run.
     """
-    if numbered(folder):
+    if has_earlier_run(folder):
         raise ValueError(
             f"{folder}: found checkpoints of an earlier run, expected none; continue it (--resume, resume=True), or "
             "write elsewhere (--out, out=)"

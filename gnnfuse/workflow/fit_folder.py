@@ -12,11 +12,12 @@ from gnnfuse.saving.config import CONFIG, is_config
 from gnnfuse.saving.folder import CARD, WEIGHTS
 from gnnfuse.saving.texts import FOLDER as TEXTS
 from gnnfuse.tables.open_table import refuse_overwriting_table
-from gnnfuse.train.checkpoint_files import numbered, refuse_earlier_run
+from gnnfuse.train.checkpoint_files import has_earlier_run, refuse_earlier_run
 from gnnfuse.workflow.table_note import FILE as NOTE
 from gnnfuse.workflow.targets.tasks import TASKS
 
 CHECKPOINTS, RESULTS, REPORT = "checkpoints", "results.json", "report.md"
+FEATURES = "features"  # in the folder of checkpoints: of frozen encoders, while a run lasts
 PLOTS = ("curves.png", *(kind.plot for kind in TASKS.values()))
 REPLACED = (REJECTS, RESULTS, REPORT, NOTE, CONFIG, WEIGHTS, *PLOTS)  # a model card written by someone else is kept
 
@@ -82,6 +83,6 @@ def only_run(folder: Path) -> Iterator[None]:
 
 def _is_earlier_run(folder: Path) -> bool:
     rejects = folder / REJECTS
-    if numbered(folder / CHECKPOINTS) or is_config(folder / CONFIG):
+    if has_earlier_run(folder / CHECKPOINTS) or is_config(folder / CONFIG):
         return True
     return rejects.is_file() and is_rejects(rejects)

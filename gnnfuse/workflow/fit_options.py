@@ -43,12 +43,12 @@ class FitOptions:
             leaves the row out.
         augment: change training samples at random; None does so below 20,000 training rows.
         class_weights: weight samples of small classes more, by the square root of how much rarer they are (labels: by
-            the odds of not having them); None does so if the largest class has more than one and a half times the
-            samples of the smallest.
+            the odds of not having them); None does so for a single model if the largest class has more than one and a
+            half times the samples of the smallest: members answer with probabilities, which are not weighted.
 
     Raises:
-        ValueError: an unknown preset, model, kind, policy or readout, a model with members, a readout for another model,
-            a separator without lists of labels, or invalid fractions.
+        ValueError: an unknown preset, model, kind, policy or readout, a model with members, a readout for another
+            model, a separator without lists of labels, or invalid fractions.
 
     Example:
         >>> FitOptions(model="concat").depth

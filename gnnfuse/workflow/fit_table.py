@@ -1,9 +1,10 @@
 """From a table to a fitted, saved model."""
 
 import os
+import shutil
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,13 @@ from gnnfuse.tables import ColumnOptions, Columns, OpenOptions, blank_notes, gue
 from gnnfuse.tasks import Task
 from gnnfuse.train import Evaluation, FitConfig, FitReport, Samples, evaluate, fit_task
 from gnnfuse.workflow.brief_metrics import measured_line, spelt
-from gnnfuse.workflow.fit_folder import CHECKPOINTS, check_fit_folder, only_run, written_by_fit
+from gnnfuse.workflow.fit_folder import CHECKPOINTS, FEATURES, check_fit_folder, only_run, written_by_fit
 from gnnfuse.workflow.fit_options import FitOptions
 from gnnfuse.workflow.fit_request import FitRequest
 from gnnfuse.workflow.members.fit_members import fit_members
+from gnnfuse.workflow.members.member_lines import member_table
 from gnnfuse.workflow.members.member_outcome import member_outcome
-from gnnfuse.workflow.members.table_members import table_members
+from gnnfuse.workflow.members.table_members import announced, table_members
 from gnnfuse.workflow.members.table_rows import member_rows, why_alone
 from gnnfuse.workflow.outcome import OUT_OF_FOLD, Outcome
 from gnnfuse.workflow.report import card, results_of, write_report
@@ -135,6 +137,7 @@ def fit(
     folder = Path(out)
     if is_first_process():  # before other processes of the run, which would find the files of this one
         check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
+    options, passing = _encoded_once(options, opening, folder)
     opened = open_table(table, **vars(opening))
     for note in opened.notes:
         observer.says(note)
@@ -151,7 +154,23 @@ def fit(
     if plan.rows.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} gives the reasons")
     with only_run(folder) if is_first_process() else nullcontext():
-        return _fitted(plan, folder, resume=resume or config.resume)
+        fitted = _fitted(plan, folder, resume=resume or config.resume)
+        if passing is not None and is_first_process():
+            shutil.rmtree(passing, ignore_errors=True)
+        return fitted
+
+
+def _encoded_once(options: FitOptions, opening: OpenOptions, folder: Path) -> tuple[FitOptions, Path | None]:
+    """Options by which frozen encoders run once per row, and the folder of their features if it is removed at the end.
+
+    It lies within the run's checkpoints, so that a resumed run finds the features. A stream's features could fill any
+    disk: without a cache of its own, its encoders run in every epoch.
+    """
+    encoders = options.encoders
+    if not encoders.frozen or encoders.cache is not None or opening.streaming:
+        return options, None
+    passing = folder / CHECKPOINTS / FEATURES
+    return replace(options, encoders=replace(encoders, cache=passing)), passing
 
 
 def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
@@ -185,6 +204,7 @@ def _members(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     rows = member_rows(plan)
     write_rejects(folder / REJECTS, plan.rows.rejects)
     members = table_members(plan, rows, folder / CHECKPOINTS, resume=resume)
+    plan.request.observer.says(announced(members, rows))
     fitted = fit_members(members, rows, plan.task.builder, plan.over, plan.request.observer)
     task = uncached(fitted.task) if plan.cached else fitted.task
     save_pretrained(task, folder, card=card(plan, None, {OUT_OF_FOLD: fitted.metrics()}))
@@ -198,7 +218,11 @@ def _reported(plan: TablePlan, folder: Path, outcome: Outcome) -> Fitted:
     for name, values in outcome.metrics.items():
         observer.says(measured_line(spelt(name), values))
     save_card(outcome.task, folder, card(plan, outcome.report, outcome.metrics))
-    for line in write_report(results_of(plan, outcome), plan, outcome, folder):
+    results = results_of(plan, outcome)
+    if outcome.members:
+        observer.says(member_table(results))
+        observer.says(outcome.blended)
+    for line in write_report(results, plan, outcome, folder):
         observer.says(line)
     return Fitted(outcome=outcome, note=note, folder=folder)
 

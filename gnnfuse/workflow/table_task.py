@@ -109,7 +109,9 @@ def _weights(
         return None
     counts = Counter({name: rows.survey.classes["train"].get(name, 0) for name in classes})
     uneven = max(counts.values()) > UNEVEN * min(counts.values())
-    if not (uneven if request.options.class_weights is None else request.options.class_weights):
+    single = request.options.alone or request.table.streaming
+    wanted = uneven and single if request.options.class_weights is None else request.options.class_weights
+    if not wanted:
         return None
     largest, smallest = counts.most_common()[0], counts.most_common()[-1]
     request.observer.says(

@@ -1,19 +1,26 @@
 """Members that are trained: fusion models of the catalogue."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
+from gnnfuse.devices import device_of
 from gnnfuse.graph import SampleGraph
 from gnnfuse.reading import UsableSamples
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Task
-from gnnfuse.train import FitConfig, FitReport, fit_task
+from gnnfuse.train import Batches, FitConfig, FitReport, fit_task
 from gnnfuse.workflow.members.member import Member
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
+
+STEPS = 3  # of a trial; the first compiles kernels
 
 
 @dataclass(eq=False, kw_only=True)
@@ -41,6 +48,19 @@ class NeuralMember(Member):
 
     def __post_init__(self) -> None:
         self.reports: dict[str, FitReport] = {}
+
+    def seconds(self, rows: Sequence[int]) -> float:
+        """About how long one fit on these rows takes, from a few steps on a task that is thrown away."""
+        task, config = self.make(), self.config
+        task.to(device_of(config.device)).train()
+        batches = Batches(task.builder, self._of(rows), config, training=True)
+        taken, started = [], time.perf_counter()
+        for batch in islice(batches, STEPS):
+            losses = task.losses(task.step(batch.to(next(task.parameters()).device)))
+            torch.autograd.backward(list(losses.values()))
+            taken.append(time.perf_counter() - started)
+            started = time.perf_counter()
+        return min(taken) * len(batches) * config.epochs
 
     def fit(self, rows: Sequence[int], run: str) -> Task:
         """Train a task on these rows."""

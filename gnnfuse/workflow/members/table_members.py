@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnnfuse.catalog import listed
 from gnnfuse.workflow.members.member import Member, MemberRows
 from gnnfuse.workflow.members.neural import NeuralMember
 from gnnfuse.workflow.members.presets import PRESETS
@@ -34,6 +35,16 @@ def table_members(plan: TablePlan, rows: MemberRows, folder: Path, *, resume: bo
     seeds = range(PRESETS[options.preset].seeds if options.members is None else 1)
     trained = [_neural(plan, rows, folder, name, seed, resume=resume) for name in neural for seed in seeds]
     return [*trained]
+
+
+def announced(members: Sequence[Member], rows: MemberRows) -> str:
+    """The members, the folds, and about how long training takes, from a first pass over a few batches."""
+    learnt = sum(len(rows.learnt_in(fold)) for fold in range(len(rows.held_out))) + rows.refit * len(rows.all)
+    once = sum(each.seconds(rows.all) for each in members if isinstance(each, NeuralMember))
+    seconds = once * learnt / len(rows.all)
+    long = f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} s"
+    names = listed([member.name for member in members])
+    return f"members {names}, judged on {rows.rule}: training will take about {long}"
 
 
 def _neural(plan: TablePlan, rows: MemberRows, folder: Path, name: str, seed: int, *, resume: bool) -> NeuralMember:
