@@ -68,6 +68,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "cross_entropy": "gnnfuse.tasks.objectives.cross_entropy:CrossEntropy",
         "binary_cross_entropy": "gnnfuse.tasks.objectives.binary_cross_entropy:BinaryCrossEntropy",
         "focal_loss": "gnnfuse.tasks.objectives.focal_loss:FocalLoss",
+        "huber": "gnnfuse.tasks.objectives.huber:Huber",
         "squared_error": "gnnfuse.tasks.objectives.squared_error:SquaredError",
         "left_out": "gnnfuse.tasks.objectives.left_out:LeftOut",
         "node_cross_entropy": "gnnfuse.tasks.objectives.node_cross_entropy:NodeCrossEntropy",

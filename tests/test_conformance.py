@@ -73,7 +73,7 @@ from gnnfuse.tasks import (
     SquaredError,
     Task,
 )
-from gnnfuse.tasks.objectives import FocalLoss, LeftOut
+from gnnfuse.tasks.objectives import FocalLoss, Huber, LeftOut
 from gnnfuse.testing import (
     check_edge_rule,
     check_fusion_model,
@@ -277,6 +277,7 @@ OBJECTIVES: Mapping[str, tuple[str, str, Callable[[], Objective]]] = {  # a task
     "binary_cross_entropy": ("multilabel", "concat", lambda: BinaryCrossEntropy(class_weights=(1.0, 2.0))),
     "focal_loss": ("classification", "concat", lambda: FocalLoss(class_weights=(1.0, 2.0, 3.0))),
     "squared_error": ("regression", "concat", SquaredError),
+    "huber": ("regression", "concat", lambda: Huber(delta=0.5)),
     "each_modality": ("regression", "concat", lambda: EachModality(SquaredError(), weight=0.5)),
     "left_out": ("classification", "graph", lambda: LeftOut(CrossEntropy(), probability=0.3)),
     "node_cross_entropy": ("node_classification", "graph", NodeCrossEntropy),

@@ -7,6 +7,7 @@ from gnnfuse.graph.graph_builder import GraphBuilder
 from gnnfuse.graph.node_target import NodeTarget
 from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.sample_graph import SampleGraph
+from gnnfuse.graph.signed_log import SignedLog
 from gnnfuse.graph.target import ClassTarget, MultiLabelTarget, NumberTarget, TargetEncoding
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Ragged",
     "Relation",
     "SampleGraph",
+    "SignedLog",
     "TargetEncoding",
 ]

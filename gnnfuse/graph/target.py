@@ -1,10 +1,9 @@
 """Encodes a sample's target as numbers; fitted on the training split, saved with the model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from numbers import Integral
 from typing import ClassVar, Self
 
 import numpy as np
@@ -12,13 +11,17 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from gnnfuse.graph.class_number import class_number
 from gnnfuse.graph.ragged import Ragged
+from gnnfuse.graph.robust_scale import robust_scale
+from gnnfuse.graph.signed_log import SignedLog
 from gnnfuse.nodes.moments import Moments
 from gnnfuse.sample import Sample, class_name
 from gnnfuse.sample.class_name import in_order, missing
 from gnnfuse.sample.multi_hot import Entries, listed, multi_hot_width, only_truths, truths
 
 SETS = (set, frozenset)
+NO_TARGET = "no training sample has a target to fit a scale on"
 
 
 class TargetEncoding(ABC):
@@ -86,11 +89,11 @@ class ClassTarget(TargetEncoding):
 
     def encode(self, sample: Sample) -> Tensor:
         """The class's number: an int64 scalar."""
-        return torch.tensor(_class_number(sample, sample.target, self.classes))
+        return torch.tensor(class_number(sample, sample.target, self.classes))
 
     def named(self, sample: Sample) -> str:
         """The class's name."""
-        return self.classes[_class_number(sample, sample.target, self.classes)]
+        return self.classes[class_number(sample, sample.target, self.classes)]
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class MultiLabelTarget(TargetEncoding):
             return torch.from_numpy(ones).float()
         encoded = torch.zeros(len(self.classes))
         for entry in entries:
-            encoded[_class_number(sample, entry, self.classes)] = 1.0
+            encoded[class_number(sample, entry, self.classes)] = 1.0
         return encoded
 
     def named(self, sample: Sample) -> tuple[str, ...]:
@@ -159,17 +162,19 @@ class MultiLabelTarget(TargetEncoding):
 class NumberTarget(TargetEncoding):
     """One number or several.
 
-    Mean and scale are fitted, applied and undone in float64: float32, in which models compute, has 24 bits, and would
-    round a time stamp of 1.7e9 seconds to 128 seconds.
+    A number is transformed, if it has a transformation, then shifted and scaled, all fitted, applied and undone in
+    float64: float32, in which models compute, has 24 bits, and would round a time stamp of 1.7e9 seconds to 128
+    seconds.
 
     Args:
         size: how many numbers.
         mean: `size` numbers to subtract, set by `fit`.
         scale: `size` numbers to divide by, set by `fit`.
         names: names of the numbers in metrics and plots; by default their positions, from 0.
+        transforms: the transformation of each number before that, or None; by default none has one.
 
     Raises:
-        ValueError: `mean`, `scale` or `names` are not `size` long, or a name occurs twice.
+        ValueError: `mean`, `scale`, `names` or `transforms` are not `size` long, or a name occurs twice.
 
     Example:
         >>> NumberTarget(mean=(1.0,), scale=(2.0,)).encode(Sample({}, target=5))
@@ -181,6 +186,7 @@ class NumberTarget(TargetEncoding):
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
     names: tuple[str, ...] = ()
+    transforms: tuple[SignedLog | None, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("mean", "scale"):
@@ -190,6 +196,8 @@ class NumberTarget(TargetEncoding):
             raise ValueError(f"size must be at least 1, with as many means and scales, found {self}")
         if self.names and not len(self.names) == len(set(self.names)) == self.size:
             raise ValueError(f"names must be {self.size} different ones, found {self.names}")
+        if self.transforms and len(self.transforms) != self.size:
+            raise ValueError(f"transforms must be {self.size}, found {self.transforms}")
 
     @classmethod
     def fit(cls, samples: Iterable[Sample], *, size: int = 1, names: tuple[str, ...] = ()) -> Self:
@@ -198,14 +206,35 @@ class NumberTarget(TargetEncoding):
         Raises:
             ValueError: no sample has a target.
         """
-        plain = cls(size, names=names)
-        moments = Moments(size)
+        plain, moments = cls(size, names=names), Moments(size)
         for sample in samples:
             if sample.target is not None:
                 moments.add(plain._numbers(sample).unsqueeze(0))
         if not moments.rows:
-            raise ValueError("no training sample has a target to fit a scale on")
+            raise ValueError(NO_TARGET)
         return cls(size, tuple(moments.mean.tolist()), tuple(moments.scale.tolist()), names)
+
+    @classmethod
+    def fit_robust(cls, samples: Iterable[Sample], *, size: int = 1, names: tuple[str, ...] = ()) -> Self:
+        """A logarithm of skewed numbers (`SignedLog.fit`), then `robust_scale`, over the training split.
+
+        Raises:
+            ValueError: no sample has a target.
+        """
+        plain, found = cls(size, names=names), array("d")
+        for sample in samples:
+            if sample.target is not None:
+                found.extend(plain._numbers(sample).tolist())
+        if not found:
+            raise ValueError(NO_TARGET)
+        columns = torch.tensor(found, dtype=torch.float64).reshape(-1, size).T
+        logs = tuple(SignedLog.fit(column) for column in columns)
+        scaled = [
+            robust_scale(column if log is None else log.forward(column))
+            for log, column in zip(logs, columns, strict=True)
+        ]
+        mean, scale = zip(*scaled, strict=True)
+        return cls(size, mean, scale, names, logs if any(logs) else ())
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -219,15 +248,39 @@ class NumberTarget(TargetEncoding):
 
     def encode(self, sample: Sample) -> Tensor:
         """The scaled numbers: float32 `[size]`."""
-        mean, scale = torch.tensor([self.mean, self.scale], dtype=torch.float64)
-        encoded: Tensor = ((self._numbers(sample) - mean) / scale).float()
-        return encoded
+        return self.scaled(self._numbers(sample).unsqueeze(0))[0].float()
 
-    def decode(self, encoded: Float[Tensor, "graphs size"]) -> Float[Tensor, "graphs size"]:
+    def scaled(self, numbers: Float[Tensor, "graphs size"]) -> Float64[Tensor, "graphs size"]:
+        """Numbers in the target's own unit as they are encoded, in float64 on the CPU; the inverse of `decode`."""
+        mean, scale = torch.tensor([self.mean, self.scale], dtype=torch.float64)
+        numbers = numbers.detach().cpu().double()
+        if self.transforms:
+            numbers = _by_column([None if each is None else each.forward for each in self.transforms], numbers)
+        scaled: Tensor = (numbers - mean) / scale
+        return scaled
+
+    def decode(self, encoded: Float[Tensor, "graphs size"]) -> Float64[Tensor, "graphs size"]:
         """Scaled numbers in the target's own unit: float64, on the CPU (not every device has float64)."""
         mean, scale = torch.tensor([self.mean, self.scale], dtype=torch.float64)
         decoded: Tensor = encoded.detach().cpu().double() * scale + mean
+        if self.transforms:
+            decoded = _by_column([None if each is None else each.inverse for each in self.transforms], decoded)
         return decoded
+
+    @property
+    def center(self) -> tuple[float, ...]:
+        """What an encoded 0 stands for, in each number's own unit: the mean, or the median, in training."""
+        return tuple(self.decode(torch.zeros(1, self.size))[0].tolist()) if self.transforms else self.mean
+
+    @property
+    def spread(self) -> tuple[float, ...]:
+        """Half the distance between what -1 and 1 stand for, in each number's own unit: the standard deviation in
+        training, or what `robust_scale` takes for it.
+        """
+        if not self.transforms:
+            return self.scale
+        low, high = self.decode(torch.tensor([[-1.0], [1.0]]).expand(2, self.size))
+        return tuple(((high - low) / 2).tolist())
 
     def _numbers(self, sample: Sample) -> Tensor:
         """The unscaled target: float64 `[size]`."""
@@ -240,6 +293,13 @@ class NumberTarget(TargetEncoding):
                 f"sample {sample.id!r}: found target {sample.target!r}, expected {self.size} finite numbers"
             )
         return numbers
+
+
+def _by_column(functions: Sequence[Callable[[Tensor], Tensor] | None], numbers: Tensor) -> Tensor:
+    """The columns of numbers, each through its function if it has one."""
+    return torch.stack(
+        [column if each is None else each(column) for each, column in zip(functions, numbers.T, strict=True)], dim=1
+    )
 
 
 def _check_classes(classes: tuple[str, ...]) -> None:
@@ -286,40 +346,3 @@ def _multi_hot(sample: Sample, entries: Entries, classes: tuple[str, ...]) -> Fl
         f"sample {sample.id!r}: found target {sample.target!r}, which may be classes by number or a 0 or 1 for each; "
         f"expected names ({', '.join(classes)}), or True or False for each"
     )
-
-
-def _class_number(sample: Sample, target: object, classes: tuple[str, ...]) -> int:
-    numbers = _numbers_by_name(classes)
-    number = numbers.get(target) if isinstance(target, str) else None
-    if number is None:
-        try:
-            name = class_name(target)
-            number = numbers.get(name)
-            if number is None and _is_index(target) and not any(known.isdigit() for known in classes):
-                number = int(name) if 0 <= int(name) < len(classes) else None
-        except ValueError:  # not a single value, hence no class
-            number = None
-    if number is not None:
-        return number
-    if not classes:
-        raise ValueError(
-            f"sample {sample.id!r}: found target {target!r}, but there are no classes: no training sample has a target"
-        )
-    shown = ", ".join(classes[:10]) + (f", ... ({len(classes)} in all)" if len(classes) > 10 else "")
-    raise ValueError(f"sample {sample.id!r}: found target {target!r}, expected one of the classes {shown}")
-
-
-@lru_cache(maxsize=16)
-def _numbers_by_name(classes: tuple[str, ...]) -> dict[str, int]:
-    """The positions of classes by name and, if no class has that name, by value: "1.0" is class "1"."""
-    found = {name: place for place, name in enumerate(classes)}
-    for place, name in enumerate(classes):
-        found.setdefault(class_name(name), place)
-        if name.lower() in ("true", "false"):
-            found.setdefault(name.capitalize(), place)
-    return found
-
-
-def _is_index(target: object) -> bool:
-    item = target.item() if hasattr(target, "item") else target
-    return isinstance(item, Integral) and not isinstance(item, bool)

@@ -158,11 +158,11 @@ def _outputs(module: Task | FusionModel) -> str:
 
 
 def _numbers(target: NumberTarget) -> list[str]:
-    """The first numbers, each with its mean and standard deviation in training."""
+    """The first numbers, each with its centre and spread in training."""
     several = target.size > 1
     return [
         (f"{plain(name)} " if several else "") + f"{mean:.6g} ± {scale:.3g}"
-        for name, mean, scale in zip(target.labels[:CLASSES_SHOWN], target.mean, target.scale, strict=False)
+        for name, mean, scale in zip(target.labels[:CLASSES_SHOWN], target.center, target.spread, strict=False)
     ]
 
 

@@ -4,6 +4,7 @@ from gnnfuse.tasks.blend import Blend
 from gnnfuse.tasks.calibration import expected_calibration_error, temperature
 from gnnfuse.tasks.class_weights import balanced_weights, positive_weights
 from gnnfuse.tasks.classification import Classification
+from gnnfuse.tasks.conformal import Intervals, LabelSets
 from gnnfuse.tasks.linear_head import LinearHead, VectorHead
 from gnnfuse.tasks.multilabel import MultiLabel
 from gnnfuse.tasks.node_classification import NodeClassification, NodeLabel
@@ -13,6 +14,7 @@ from gnnfuse.tasks.objectives import (
     CrossEntropy,
     EachModality,
     FocalLoss,
+    Huber,
     LeftOut,
     NodeCrossEntropy,
     Objective,
@@ -31,6 +33,9 @@ __all__ = [
     "CrossEntropy",
     "EachModality",
     "FocalLoss",
+    "Huber",
+    "Intervals",
+    "LabelSets",
     "LeftOut",
     "LinearHead",
     "MultiLabel",

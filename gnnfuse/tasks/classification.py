@@ -1,14 +1,17 @@
 """One class out of several."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
+from gnnfuse.tasks.conformal import LabelSets
 from gnnfuse.tasks.linear_head import LinearHead
 from gnnfuse.tasks.objectives import CrossEntropy, Objective
 from gnnfuse.tasks.task import Prediction, Task, probabilities_of
@@ -32,6 +35,7 @@ class Classification(Task):
         objectives: the terms that training minimises; `CrossEntropy()` by default. Probabilities come from the first
             that defines them (`TargetObjective.probabilities`), else from the softmax of the outputs.
         head: turns fused vectors into outputs, in place of dropout and a linear map.
+        label_set: from which probability on a class is in `Prediction.label_set`; None gives no sets.
 
     Raises:
         ValueError: the builder's target is not a `ClassTarget` of at least two classes, or objectives that do not fit
@@ -57,6 +61,7 @@ class Classification(Task):
         dropout: float = 0.0,
         objectives: Sequence[Objective] | None = None,
         head: nn.Module | None = None,
+        label_set: LabelSets | None = None,
     ) -> None:
         if not isinstance(builder.target, ClassTarget) or not builder.target.classes:
             raise ValueError(f"Classification needs a builder with target=ClassTarget(classes), found {builder.target}")
@@ -72,16 +77,21 @@ class Classification(Task):
             judge=CrossEntropy(),
         )
         self.dropout = dropout
+        self.label_set = label_set
         self.classes = classes
 
     def metrics(self) -> "MetricCollection":
-        """Accuracy, balanced accuracy, macro-averaged F1 (over the classes that occur), log loss, calibration error."""
+        """Accuracy, balanced accuracy, macro-averaged F1 (over the classes that occur), log loss and calibration error;
+        coverage and size of label sets, if there are any.
+        """
         from torchmetrics import MetricCollection
         from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
+        from gnnfuse.tasks.coverage_metrics import LabelSetCoverage
         from gnnfuse.tasks.metrics import BalancedAccuracy, CalibrationError, LogLoss
 
         count = max(2, len(self.classes))
+        sets = {} if self.label_set is None else {"label_set": LabelSetCoverage(self._set_of)}
         return MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(count, average="micro"),
@@ -89,16 +99,23 @@ class Classification(Task):
                 "macro_f1": MulticlassF1Score(count, average="macro"),
                 "log_loss": LogLoss(self._probabilities),
                 "expected_calibration_error": CalibrationError(self._probabilities),
+                **sets,
             }
         )
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
-        """The class with the largest probability times weight, and the probability of each class."""
+        """The class with the largest probability times weight, the probability of each class, and the label set."""
         best = outputs.argmax(dim=1).tolist()
         probabilities = self._probabilities(outputs).tolist()
+        sets = None if self.label_set is None else self._set_of(outputs).tolist()
         return [
-            Prediction(name, self.classes[number], dict(zip(self.classes, row, strict=True)))
-            for name, number, row in zip(batch.ids, best, probabilities, strict=True)
+            Prediction(
+                name,
+                self.classes[best[place]],
+                dict(zip(self.classes, probabilities[place], strict=True)),
+                label_set=None if sets is None else tuple(compress(self.classes, sets[place])),
+            )
+            for place, name in enumerate(batch.ids)
         ]
 
     def blendable(self, outputs: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
@@ -108,6 +125,12 @@ class Classification(Task):
     def unblended(self, mean: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
         """Log-probabilities, from probabilities of at least the smallest positive float."""
         return mean.clamp_min(torch.finfo(mean.dtype).tiny).log()
+
+    def _set_of(self, outputs: Float[Tensor, "graphs classes"]) -> Bool[Tensor, "graphs classes"]:
+        """Which classes are in the set: the probable ones and the predicted one."""
+        assert self.label_set is not None
+        predicted = one_hot(outputs.argmax(dim=1), outputs.shape[1]).bool()
+        return self.label_set.contain(self._probabilities(outputs)) | predicted
 
     def _probabilities(self, outputs: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
         found = probabilities_of(self.objectives, outputs)

@@ -13,6 +13,7 @@ from gnnfuse.fusion.fusion_model import FusionModel
 from gnnfuse.graph import GraphBatch, GraphBuilder, MultiLabelTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tasks.check_number import check_number
+from gnnfuse.tasks.conformal import LabelSets
 from gnnfuse.tasks.linear_head import LinearHead
 from gnnfuse.tasks.objectives import BinaryCrossEntropy, Objective
 from gnnfuse.tasks.task import Prediction, Task, probabilities_of
@@ -37,6 +38,7 @@ class MultiLabel(Task):
         objectives: the terms that training minimises; `BinaryCrossEntropy()` by default. Probabilities come from the
             first that defines them (`TargetObjective.probabilities`), else from the sigmoid of the outputs.
         head: turns fused vectors into outputs, in place of dropout and a linear map.
+        label_set: from which probability on a label is in `Prediction.label_set`; None gives no sets.
 
     Raises:
         ValueError: the builder's target is not a `MultiLabelTarget`, a threshold outside (0, 1), or objectives that do
@@ -55,6 +57,7 @@ class MultiLabel(Task):
         threshold: float = 0.5,
         objectives: Sequence[Objective] | None = None,
         head: nn.Module | None = None,
+        label_set: LabelSets | None = None,
     ) -> None:
         if not isinstance(builder.target, MultiLabelTarget) or not builder.target.classes:
             raise ValueError(
@@ -72,22 +75,26 @@ class MultiLabel(Task):
         )
         self.dropout = dropout
         self.threshold = threshold
+        self.label_set = label_set
         self.classes = classes
 
     def metrics(self) -> "MetricCollection":
         """F1 over all decisions (micro) and over the labels that occur (macro), mean average precision, log loss (over
-        samples and labels) and the calibration error.
+        samples and labels) and the calibration error; coverage and size of label sets, if there are any.
         """
         from torchmetrics import MetricCollection
 
+        from gnnfuse.tasks.coverage_metrics import LabelSetCoverage
         from gnnfuse.tasks.metrics import CalibrationError, LabelF1, LogLoss, MeanAveragePrecision
 
+        sets = {} if self.label_set is None else {"label_set": LabelSetCoverage(self._set_of)}
         return MetricCollection(
             {
                 "f1": LabelF1(partial(_predicted, threshold=self.threshold), len(self.classes)),
                 "mean_average_precision": MeanAveragePrecision(),
                 "log_loss": LogLoss(self._probabilities),
                 "expected_calibration_error": CalibrationError(self._probabilities),
+                **sets,
             }
         )
 
@@ -100,12 +107,18 @@ class MultiLabel(Task):
         return float(set(prediction.label) == set(expected))
 
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs classes"]) -> list[Prediction]:
-        """The predicted labels, and the probability of each label."""
+        """The predicted labels, the probability of each label, and the label set."""
         predicted = _predicted(outputs, threshold=self.threshold).tolist()
         probabilities = self._probabilities(outputs).tolist()
+        sets = None if self.label_set is None else self._set_of(outputs).tolist()
         return [
-            Prediction(name, tuple(compress(self.classes, chosen)), dict(zip(self.classes, row, strict=True)))
-            for name, chosen, row in zip(batch.ids, predicted, probabilities, strict=True)
+            Prediction(
+                name,
+                tuple(compress(self.classes, predicted[place])),
+                dict(zip(self.classes, probabilities[place], strict=True)),
+                label_set=None if sets is None else tuple(compress(self.classes, sets[place])),
+            )
+            for place, name in enumerate(batch.ids)
         ]
 
     def blendable(self, outputs: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
@@ -115,6 +128,12 @@ class MultiLabel(Task):
     def unblended(self, mean: Float[Tensor, "graphs classes"]) -> Float[Tensor, "graphs classes"]:
         """Logits, within the range that floats can express."""
         return mean.logit(eps=torch.finfo(mean.dtype).eps)
+
+    def _set_of(self, outputs: Float[Tensor, "graphs labels"]) -> Bool[Tensor, "graphs labels"]:
+        """Which labels are in the set: the probable ones and the predicted ones."""
+        assert self.label_set is not None
+        predicted = _predicted(outputs, threshold=self.threshold)
+        return self.label_set.contain(self._probabilities(outputs)) | predicted
 
     def _probabilities(self, outputs: Float[Tensor, "graphs labels"]) -> Float[Tensor, "graphs labels"]:
         found = probabilities_of(self.objectives, outputs)

@@ -33,11 +33,17 @@ class Prediction:
         label: the predicted class name, tuple of class names, number(s), or the task's own kind of value.
         scores: probability of each class; empty if there are none. With class weights, the label need not be the most
             probable class (`Classification`, `MultiLabel`).
+        interval: lower and upper end around a number, or such a pair for each of several; None if the task has no
+            `Intervals`.
+        label_set: the classes of which one is true, or all that are, with the probability of the task's `LabelSets`;
+            None without them.
     """
 
     id: str
     label: object
     scores: Mapping[str, float] = field(default_factory=dict)
+    interval: tuple[float, float] | tuple[tuple[float, float], ...] | None = None
+    label_set: tuple[str, ...] | None = None
 
 
 class Task(nn.Module, Saveable, ABC):

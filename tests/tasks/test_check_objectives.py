@@ -38,7 +38,7 @@ from gnnfuse.tasks import (
     TargetObjective,
     Task,
 )
-from gnnfuse.tasks.objectives import FocalLoss, LeftOut
+from gnnfuse.tasks.objectives import FocalLoss, Huber, LeftOut
 from gnnfuse.testing import example_builder
 
 pytestmark = pytest.mark.usefixtures("unchecked")  # which would refuse some arguments first
@@ -79,6 +79,7 @@ OBJECTIVES: list[tuple[Objective, set[str]]] = [
     (FocalLoss(), {"class"}),
     (BinaryCrossEntropy(), {"labels"}),
     (SquaredError(), {"numbers"}),
+    (Huber(), {"numbers"}),
     (NodeCrossEntropy(), {"node classes"}),
     (LeftOut(SquaredError()), {"numbers"}),
     (AnyTarget(), {"class", "labels", "numbers"}),
@@ -267,6 +268,7 @@ NUMBERS: list[tuple[Callable[[Any], object], str, list[object]]] = [
     (lambda found: NodeCrossEntropy(weight=found), "NodeCrossEntropy: found weight=", [0, -1]),
     (lambda found: EachModality(CrossEntropy(), weight=found), "EachModality: found weight=", [0, -1]),
     (lambda found: CrossEntropy(label_smoothing=found), "CrossEntropy: found label_smoothing=", [-0.1, 1.0, 2]),
+    (lambda found: Huber(found), "Huber: found delta=", [0, -1]),
     (lambda found: FocalLoss(gamma=found), "FocalLoss: found gamma=", [-0.1]),
     (lambda found: LeftOut(CrossEntropy(), probability=found), "LeftOut: found probability=", [0, 1, -0.1]),
     (lambda found: CrossEntropy(class_weights=(1.0, found)), "class_weights must be positive numbers", [0, -1]),

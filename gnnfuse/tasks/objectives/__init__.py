@@ -4,6 +4,7 @@ from gnnfuse.tasks.objectives.binary_cross_entropy import BinaryCrossEntropy
 from gnnfuse.tasks.objectives.cross_entropy import CrossEntropy
 from gnnfuse.tasks.objectives.each_modality import EachModality
 from gnnfuse.tasks.objectives.focal_loss import FocalLoss
+from gnnfuse.tasks.objectives.huber import Huber
 from gnnfuse.tasks.objectives.left_out import LeftOut
 from gnnfuse.tasks.objectives.node_cross_entropy import NodeCrossEntropy
 from gnnfuse.tasks.objectives.objective import BatchObjective, Objective, Step, TargetObjective
@@ -15,6 +16,7 @@ __all__ = [
     "CrossEntropy",
     "EachModality",
     "FocalLoss",
+    "Huber",
     "LeftOut",
     "NodeCrossEntropy",
     "Objective",
