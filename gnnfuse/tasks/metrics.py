@@ -34,8 +34,8 @@ class Sums(Metric):
 class NumberErrors(Sums):
     """Mean absolute error, root mean squared error and R2 of one number, or of each of several by its name.
 
-    R2 is 1 - squared errors / squared distances of the targets from their mean; NaN if they are all equal. Several
-    numbers also have `normalized_mean_absolute_error`, by which models are selected: the mean of each number's
+    R2 is 1 - squared errors / squared distances of the targets from their mean. If they are all equal it is 1 where
+    predictions are exact, else 0, as in scikit-learn. Several numbers also have `normalized_mean_absolute_error`, by which models are selected: the mean of each number's
     mean absolute error / standard deviation in training, as errors in different units cannot be averaged.
 
     Args:
@@ -82,7 +82,9 @@ class NumberErrors(Sums):
         each = {
             "mean_absolute_error": self.absolute / self.count,
             "root_mean_squared_error": (self.squared / self.count).sqrt(),
-            "r2": 1 - self.squared / torch.where(spread > ROUNDING * self.shifted_squared, spread, torch.nan),
+            "r2": torch.where(
+                spread > ROUNDING * self.shifted_squared, 1 - self.squared / spread, (self.squared == 0).double()
+            ),
         }
         if len(self.names) == 1:
             return {error: values[0] for error, values in each.items()}
@@ -246,7 +248,7 @@ class BalancedAccuracy(Sums):
 class MeanAveragePrecision(Metric):
     """The average precision of each label (the area under its precision-recall curve), averaged over the labels.
 
-    Labels that no sample has are ignored; if all are, the result is NaN.
+    Labels that no sample has are ignored; if all are, the result is 0.
 
     Example:
         >>> precision = MeanAveragePrecision()
@@ -275,4 +277,4 @@ class MeanAveragePrecision(Metric):
         outputs, targets = dim_zero_cat(self.outputs).double().sigmoid(), dim_zero_cat(self.targets)
         occur = targets.any(dim=0).nonzero().flatten().tolist()
         each = [binary_average_precision(outputs[:, label], targets[:, label].long()) for label in occur]
-        return torch.stack(each).mean() if each else outputs.new_tensor(torch.nan)
+        return torch.stack(each).mean() if each else outputs.new_zeros(())

@@ -115,7 +115,10 @@ def test_the_mean_explains_nothing_and_equal_targets_leave_nothing_to_explain() 
     assert float(errors.compute()["r2"]) == pytest.approx(0.0, abs=1e-9)
     errors.reset()
     errors.update(targets, torch.full((50, 1), 0.1))
-    assert bool(errors.compute()["r2"].isnan())
+    assert float(errors.compute()["r2"]) == 0.0
+    errors.reset()
+    errors.update(torch.full((50, 1), 0.1), torch.full((50, 1), 0.1))
+    assert float(errors.compute()["r2"]) == 1.0
 
 
 def test_balanced_accuracy_is_the_mean_recall_of_classes_that_occur() -> None:
@@ -155,6 +158,9 @@ def test_average_precision_is_torchmetrics_where_all_labels_occur_and_ignores_ot
     more = MeanAveragePrecision()
     more.update(torch.cat([outputs, draw(50, 1)], dim=1), torch.cat([target, torch.zeros_like(target[:, :1])], dim=1))
     assert float(more.compute()) == pytest.approx(float(theirs.compute()), abs=1e-6)
+    nothing = MeanAveragePrecision()
+    nothing.update(outputs, torch.zeros(50, 3))
+    assert float(nothing.compute()) == 0.0
 
 
 def test_average_precision_ranks_outputs_within_0_and_1_like_any_others() -> None:
