@@ -205,7 +205,7 @@ def _members(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     write_rejects(folder / REJECTS, plan.rows.rejects)
     members = table_members(plan, rows, folder / CHECKPOINTS, resume=resume)
     plan.request.observer.says(announced(members, rows))
-    fitted = fit_members(members, rows, plan.task.builder, plan.over, plan.request.observer)
+    fitted = fit_members(plan, members, rows)
     task = uncached(fitted.task) if plan.cached else fitted.task
     save_pretrained(task, folder, card=card(plan, None, {OUT_OF_FOLD: fitted.metrics()}))
     return _reported(plan, folder, member_outcome(plan, rows, members, fitted, task))

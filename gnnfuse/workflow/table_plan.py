@@ -1,7 +1,10 @@
 """A table and the task to train on it: the input of training, saving and the report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from torch import Tensor
 
 from gnnfuse import fit_defaults
 from gnnfuse.nodes import CachedNodes
@@ -56,10 +59,18 @@ class TablePlan:
         """The task as it is saved: it reads signals themselves, even if it was trained on cached features."""
         return uncached(self.task) if self.cached else self.task
 
-    def over(self, blend: Blend) -> Task:
-        """A task over a blend of tasks for this table."""
-        task: Task = TASKS[self.split.target.kind].make(blend, self.task.builder, head=VectorHead())
+    def over(self, blend: Blend, **covering: object) -> Task:
+        """A task over a blend of tasks for this table, with `TargetTask.covering`."""
+        task: Task = TASKS[self.split.target.kind].make(blend, self.task.builder, head=VectorHead(), **covering)
         return task
+
+    def covering(self, task: Task, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
+        """As `TargetTask.covering`; nothing if there are too few rows, which the observer receives."""
+        try:
+            return TASKS[self.split.target.kind].covering(task, outputs, targets)
+        except ValueError as error:
+            self.request.observer.says(f"no coverage is stated: {error}")
+            return {}
 
     def what_changes(self) -> str:
         """What augmentation changes if it cannot act on cached features, in words."""

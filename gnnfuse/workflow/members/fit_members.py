@@ -1,23 +1,22 @@
 """From members to a blend: answers for held-out rows, weights, and the final fits."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gnnfuse.graph import GraphBuilder
 from gnnfuse.observer import Observer
 from gnnfuse.tasks import Blend, Task
 from gnnfuse.tasks.calibration import temperature
 from gnnfuse.workflow.members.member import Member, MemberRows, answers_of
 from gnnfuse.workflow.members.selection import Selection, select
+from gnnfuse.workflow.table_plan import TablePlan
 
 FAILURES = (ValueError, ArithmeticError, RuntimeError, ImportError)
 FINAL = "all rows"
-TaskOver = Callable[[Blend], Task]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,24 +73,20 @@ class FittedMembers:
         return self.metrics(self.task.unblended(self.members[name].answers))
 
 
-def fit_members(
-    members: Sequence[Member], rows: MemberRows, builder: GraphBuilder, over: TaskOver, observer: Observer
-) -> FittedMembers:
+def fit_members(plan: TablePlan, members: Sequence[Member], rows: MemberRows) -> FittedMembers:
     """Fit each member in every fold, choose weights on the rows held out, and fit the members on all rows.
 
     A member that fails is left out; the observer receives the reason.
 
     Args:
+        plan: of the table.
         members: to fit; the first is kept even if it is not chosen, for its vectors.
         rows: to learn from.
-        builder: makes the graphs.
-        over: gives a task over a blend.
-        observer: receives progress.
 
     Raises:
         ValueError: every member failed.
     """
-    fitted: dict[str, FittedMember] = {}
+    observer, fitted = plan.request.observer, dict[str, FittedMember]()
     failed: dict[str, str] = {}
     for member in members:
         try:
@@ -114,9 +109,11 @@ def fit_members(
         heat = temperature(outputs, targets)
         outputs = outputs / heat
     weights = {name: selection.weights.get(name, 0.0) for name in kept}
-    blend = Blend(builder.node_types, kept, weights=weights, temperature=heat)
+    blend = Blend(plan.task.builder.node_types, kept, weights=weights, temperature=heat)
+    more = plan.covering(plan.over(blend), outputs, targets)
+    final = plan.over(blend, **more).eval()
     return FittedMembers(
-        task=over(blend).eval(), members=fitted, failed=failed, selection=selection, outputs=outputs, targets=targets
+        task=final, members=fitted, failed=failed, selection=selection, outputs=outputs, targets=targets
     )
 
 

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from torch import Tensor
+
 from gnnfuse.graph import MultiLabelTarget
 from gnnfuse.sample import Sample
 from gnnfuse.sample.class_name import in_order
 from gnnfuse.tables import TableTarget
-from gnnfuse.tasks import BinaryCrossEntropy, MultiLabel, positive_weights
+from gnnfuse.tasks import BinaryCrossEntropy, LabelSets, MultiLabel, positive_weights
 from gnnfuse.workflow.targets.target_task import TargetTask
 
 Labels = tuple[str, ...]
@@ -32,6 +34,10 @@ class LabelTask(TargetTask[MultiLabel]):
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...]:
         """The odds of not having each label."""
         return positive_weights(counts, classes, rows)
+
+    def covering(self, task: MultiLabel, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
+        """Label sets that hold all of a row's labels nine times in ten."""
+        return {"label_set": LabelSets.fit(task.blendable(outputs), targets)}
 
     def draw(
         self,

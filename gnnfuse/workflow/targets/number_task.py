@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from gnnfuse.graph import NumberTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tables import TableTarget
-from gnnfuse.tasks import Regression, SquaredError
+from gnnfuse.tasks import Intervals, Regression, SquaredError
 from gnnfuse.workflow.targets.target_task import TargetTask
 
 
@@ -27,6 +28,10 @@ class NumberTask(TargetTask[Regression]):
     def objective(self, weights: tuple[float, ...] | None) -> SquaredError:
         """Squared error."""
         return SquaredError()
+
+    def covering(self, task: Regression, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
+        """Intervals that hold each number nine times in ten."""
+        return {"intervals": Intervals.fit(outputs, targets)}
 
     def draw(
         self,

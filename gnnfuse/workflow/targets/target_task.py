@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from torch import Tensor
+
 from gnnfuse.graph import TargetEncoding
 from gnnfuse.sample import Sample
 from gnnfuse.tables import TableTarget
@@ -46,6 +48,19 @@ class TargetTask(ABC, Generic[Made]):
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...] | None:
         """Weights for classes of unequal size over `rows` training rows; None by default: there are no classes."""
         return None
+
+    def covering(self, task: Made, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
+        """Arguments of the task by which predictions state what covers the truth; none by default.
+
+        Args:
+            task: gives answers for outputs.
+            outputs: `[rows, outputs]`, of rows that the model was not trained on.
+            targets: of these rows, encoded.
+
+        Raises:
+            ValueError: too few rows.
+        """
+        return {}
 
     @abstractmethod
     def draw(
