@@ -14,6 +14,7 @@ from gnnfuse.nodes.moments import Moments
 from gnnfuse.nodes.node_type import Layout, NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.position import PositionEncoding
 from gnnfuse.nodes.summary import MeanSummary
+from gnnfuse.nodes.whitening import Whitening
 from gnnfuse.sample import Rows, Sample, SignalError, TensorRows, read_rows
 
 
@@ -201,16 +202,28 @@ class RowEncoder(NodeEncoder):
         timed: add the time.
         coordinates: coordinates of the position, 0 for none.
         ordered: add the row's number, if there is no time.
+        components: whiten rows to this many components first (`Whitening`); None for no whitening.
     """
 
-    def __init__(self, width: int, dim: int, *, timed: bool = False, coordinates: int = 0, ordered: bool = False):
+    def __init__(
+        self,
+        width: int,
+        dim: int,
+        *,
+        timed: bool = False,
+        coordinates: int = 0,
+        ordered: bool = False,
+        components: int | None = None,
+    ) -> None:
         super().__init__()
         self.width = width
         self.dim = dim
         self.timed = timed
         self.coordinates = coordinates
         self.ordered = ordered
-        self.linear = nn.Linear(width, dim)
+        self.components = components
+        self.whitening = None if components is None else Whitening(width, components)
+        self.linear = nn.Linear(width if components is None else components, dim)
         self.norm = nn.LayerNorm(dim)
         self.time = PositionEncoding(dim, coordinates=1, periods=(0.1, 100.0), frequencies=16) if timed else None
         self.position = PositionEncoding(dim, coordinates=coordinates) if coordinates else None
@@ -219,6 +232,8 @@ class RowEncoder(NodeEncoder):
 
     def forward(self, values: Float[Tensor, "nodes width"], layout: Layout) -> Float[Tensor, "nodes dim"]:
         """Rows in, states out."""
+        if self.whitening is not None:
+            values = self.whitening(values)
         states: Tensor = self.linear(values)
         if self.time is not None:
             assert layout.time is not None

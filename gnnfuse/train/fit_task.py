@@ -16,6 +16,7 @@ from gnnfuse.reading.worker import workers_lost
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches, Samples
 from gnnfuse.train.fit_config import FitConfig
+from gnnfuse.train.learn_first import learn_first
 from gnnfuse.train.random_states import isolated_random
 from gnnfuse.train.same_run import check_same_run, terms_of
 from gnnfuse.train.surroundings import interruptible, quiet_lightning
@@ -132,6 +133,8 @@ def fit_task(
         closing(valid_batches),
         tempfile.TemporaryDirectory() as folder,
     ):
+        if checkpoint is None:  # which holds what was learnt
+            learn_first(task, train, config, device)
         module = LightningTask(task, config, batches, valid_batches, terms=terms)
         handback = Handback(Path(folder) / "state", (best, limit))
         trainer = make_trainer(config, device, [limit, best, handback, *callbacks])

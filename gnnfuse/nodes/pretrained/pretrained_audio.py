@@ -37,6 +37,8 @@ class PretrainedAudio(PretrainedNodes):
         frozen: train only a projection to the size of the states; otherwise everything is trained.
         tuned: of a frozen network, train this many of its last blocks too, at a tenth of the learning rate.
         gradient_checkpointing: recompute inner states in the backward pass (transformers, if the model supports it).
+        components: whiten features to this many components before the projection (`Whitening`), learnt on training
+            samples before the first step (`fit_task`); None projects the features themselves.
         max_nodes: most nodes per recording; None for no limit.
         overflow: "truncate" keeps the first frames, "pool" lets neighbouring frames share a node (the mean of their
             states), up to `max_pool` of them, "raise" refuses.
@@ -59,6 +61,7 @@ class PretrainedAudio(PretrainedNodes):
     frozen: bool = True
     tuned: int = 0
     gradient_checkpointing: bool = False
+    components: int | None = None
     max_nodes: int | None = 2048
     overflow: Overflow = "truncate"
     max_pool: int = 8
@@ -111,8 +114,8 @@ class PretrainedAudio(PretrainedNodes):
         return AudioBackbone(module, self.width, margin=made.margin, window=made.window, max_nodes=self._pooled)
 
     def projection(self, dim: int) -> NodeEncoder:
-        """A linear map, plus the time."""
-        return RowEncoder(self.width, dim, timed=True)
+        """A linear map of features or their whitened components, plus the time."""
+        return RowEncoder(self.width, dim, timed=True, components=self.components)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its recording changed at random."""

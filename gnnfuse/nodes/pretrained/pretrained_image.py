@@ -12,6 +12,7 @@ from gnnfuse.nodes.augmentation import augment_image
 from gnnfuse.nodes.features import RowEncoder
 from gnnfuse.nodes.image_patches import limit_patches
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
+from gnnfuse.nodes.pretrained.cell_grid import CellGrid
 from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture
 from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
 from gnnfuse.nodes.pretrained.image_libraries import image_architecture
@@ -28,7 +29,8 @@ class PretrainedImage(PretrainedNodes):
     pixels for a ResNet), or a patch of a transformer. A picture is padded at its right and lower border, by repeating
     its last pixels, until squares cover it. Transformers with learned positions and all networks of timm get pictures
     stretched to the size they were trained on, so that nothing is cut off; other networks take pictures at their own
-    size unless `size` is given.
+    size unless `size` is given. With `cells`, a node is the mean over a cell of the map instead: fewer nodes, for
+    models of tables in which fine detail does not matter.
 
     Args:
         model: "torchvision/" and the name of a classification network ("torchvision/resnet50"), "timm/" and a name with
@@ -44,8 +46,12 @@ class PretrainedImage(PretrainedNodes):
         gradient_checkpointing: recompute inner states in the backward pass (timm and transformers, if the model
             supports it).
         size: one number is the length of the shorter side, the other in proportion; two numbers are height and width.
+        cells: average the map within at most this many rows and as many columns of equal cells, which are then the
+            nodes; for pictures of one size. None keeps the map.
         mean: per channel, subtracted from pixels in 0..1; by default the value used in pretraining.
         std: per channel, the divisor after that; by default the value used in pretraining.
+        components: whiten features to this many components before the projection (`Whitening`), learnt on training
+            samples before the first step (`fit_task`); None projects the features themselves.
         max_nodes: most nodes per picture; None for no limit.
         overflow: "pool" downsamples the picture by the smallest whole factor that fits, "truncate" keeps the first
             rows of squares, "raise" refuses.
@@ -67,7 +73,9 @@ class PretrainedImage(PretrainedNodes):
     frozen: bool = True
     tuned: int = 0
     gradient_checkpointing: bool = False
+    components: int | None = None
     size: int | tuple[int, int] | None = None
+    cells: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     max_nodes: int | None = 2048
@@ -84,6 +92,7 @@ class PretrainedImage(PretrainedNodes):
         if (self.mean is None) != (self.std is None):
             raise ValueError(f"node type {self.name!r}: mean and std belong together, found mean={self.mean}")
         self._check_size()
+        self._check_cells()
 
     def _check_size(self) -> None:
         made, wanted = self._made, self._target
@@ -98,6 +107,17 @@ class PretrainedImage(PretrainedNodes):
                 f"max_nodes={self.max_nodes}; raise it or give a smaller size="
             )
 
+    def _check_cells(self) -> None:
+        if self.cells is None:
+            return
+        if self.cells < 1:
+            raise ValueError(f"node type {self.name!r}: cells must be at least 1, found {self.cells}")
+        if self._fixed is None:
+            raise ValueError(
+                f"node type {self.name!r}: found cells={self.cells} for pictures of any size, expected "
+                "size=(height, width) too"
+            )
+
     @property
     def _made(self) -> ImageArchitecture:
         assert self.architecture is not None
@@ -110,18 +130,34 @@ class PretrainedImage(PretrainedNodes):
             return self.size, self.size
         return self._made.size if self.size is None else self.size
 
+    @property
+    def _fixed(self) -> tuple[int, int] | None:
+        """Height and width of every picture; None if pictures differ in size."""
+        return None if isinstance(self.size, int) and self._made.resizes else self._target
+
+    @property
+    def _grid(self) -> CellGrid | None:
+        fixed, stride = self._fixed, self._made.stride
+        if self.cells is None or fixed is None:
+            return None
+        rows, columns = (min(self.cells, -(-side // stride)) for side in fixed)
+        return CellGrid(rows, columns, height=fixed[0], width=fixed[1])
+
     def empty(self) -> NodeSet:
-        """No squares."""
-        made = self._made
-        return NodeSet(torch.zeros(0, made.channels, made.stride, made.stride), (0, 0), torch.zeros(0, 2))
+        """No squares, or cells."""
+        made, grid = self._made, self._grid
+        sides = (made.stride, made.stride) if grid is None else grid.sides
+        return NodeSet(torch.zeros(0, made.channels, *sides), (0, 0), torch.zeros(0, 2))
 
     def nodes(self, sample: Sample) -> NodeSet | None:
-        """The picture's squares row by row: `[nodes, channels, stride, stride]`, pixels in 0..1."""
-        made = self._made
+        """The picture's squares (or cells) row by row: `[nodes, channels, stride, stride]`, pixels in 0..1."""
+        made, grid = self._made, self._grid
         pixels = self._read(sample)
         if pixels is None:
             return None
         pixels = self._resized(pixels)
+        if grid is not None:
+            return NodeSet(grid.cut(pixels), (grid.rows, grid.columns), grid.centres())
         return limit_patches(
             pixels, made.stride, made.stride, self.max_nodes, self.overflow, sample=sample, signal=self.signal
         )
@@ -134,11 +170,13 @@ class PretrainedImage(PretrainedNodes):
         """The backbone that reassembles pictures and applies the network to them."""
         made = self._made
         mean, std = (made.mean, made.std) if self.mean is None or self.std is None else (self.mean, self.std)
-        return ImageBackbone(module, self.width, margin=made.margin, mean=mean, std=std)
+        return ImageBackbone(
+            module, self.width, margin=made.margin, mean=mean, std=std, stride=made.stride, grid=self._grid
+        )
 
     def projection(self, dim: int) -> NodeEncoder:
-        """A linear map, plus the place in the picture."""
-        return RowEncoder(self.width, dim, coordinates=2)
+        """A linear map of features or their whitened components, plus the place in the picture."""
+        return RowEncoder(self.width, dim, coordinates=2, components=self.components)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with its picture changed at random."""

@@ -21,7 +21,9 @@ from gnnfuse.sample import Sample
 
 FEATURES = 1  # increased when backbones compute other features from the same weights and arguments
 AUGMENTING = frozenset({"augmentation", "word_dropout"})  # arguments that change signals at random in training
-NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "tuned", "gradient_checkpointing"}) | AUGMENTING
+NOT_OF_FEATURES = frozenset({"name", "signal", "frozen", "tuned", "gradient_checkpointing", "components"}) | AUGMENTING
+
+LATER = frozenset({"cells"})  # arguments that were added later: caches made before are those of their None
 
 
 class PretrainedNodes(NodeType):
@@ -33,6 +35,7 @@ class PretrainedNodes(NodeType):
         frozen: only the projection is trained, and the last `tuned` blocks of the network.
         tuned: how many of the last blocks of a frozen network are trained.
         gradient_checkpointing: inner states are recomputed in the backward pass.
+        components: whitened components of the features that the projection takes; None takes the features.
         modality: "image", "audio" or "text".
         readers: the distributions that decode its signals; their versions affect the decoded values.
     """
@@ -45,6 +48,7 @@ class PretrainedNodes(NodeType):
     frozen: bool
     tuned: int
     gradient_checkpointing: bool
+    components: int | None
     max_nodes: int | None
     overflow: Overflow
     architecture: Any  # each type's own, with the `network`
@@ -72,6 +76,11 @@ class PretrainedNodes(NodeType):
             object.__setattr__(self, "architecture", read())
             if self.tuned:
                 check_tuned(self.network, self.tuned, self.model)
+        if self.components is not None and not 1 <= self.components <= self.width:
+            raise ValueError(
+                f"node type {self.name!r}: components must be 1 to {self.width}, the features of {self.model}, "
+                f"found {self.components}"
+            )
 
     @property
     def _pooled(self) -> int | None:
@@ -158,6 +167,7 @@ class PretrainedNodes(NodeType):
         if not self.frozen or self.tuned:
             raise ValueError(f"node type {self.name!r}: only a frozen backbone has features that stay the same")
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in NOT_OF_FEATURES}  # type: ignore[arg-type]
+        own = {name: value for name, value in own.items() if value is not None or name not in LATER}
         described = {
             "features": FEATURES,
             "type": type(self).__name__,

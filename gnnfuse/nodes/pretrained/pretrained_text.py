@@ -39,6 +39,8 @@ class PretrainedText(PretrainedNodes):
         gradient_checkpointing: recompute inner states in the backward pass, if the model supports it.
         special_tokens: "keep" makes nodes of the tokens that the tokenizer puts around a text ([CLS], </s>); "drop"
             does not, but the network still sees them, as in its training.
+        components: whiten features to this many components before the projection (`Whitening`), learnt on training
+            samples before the first step (`fit_task`); None projects the features themselves.
         max_nodes: most nodes per text; None for no limit but the network's own.
         overflow: "truncate" keeps the first tokens (special ones always stay), "raise" refuses, "pool" lets
             neighbouring tokens share a node (the mean of their states), up to `max_pool` of them; text beyond the
@@ -62,6 +64,7 @@ class PretrainedText(PretrainedNodes):
     frozen: bool = True
     tuned: int = 0
     gradient_checkpointing: bool = False
+    components: int | None = None
     special_tokens: Literal["drop", "keep"] = "drop"
     max_nodes: int | None = 512
     overflow: Overflow = "truncate"
@@ -170,8 +173,8 @@ class PretrainedText(PretrainedNodes):
         return TextBackbone(module, self.width, before=before, after=after, padded=padded, max_nodes=self._pooled)
 
     def projection(self, dim: int) -> NodeEncoder:
-        """A linear map, plus the place in the text."""
-        return RowEncoder(self.width, dim, ordered=True)
+        """A linear map of features or their whitened components, plus the place in the text."""
+        return RowEncoder(self.width, dim, ordered=True, components=self.components)
 
     def augment(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with characters left out at random."""
