@@ -11,6 +11,7 @@ from gnnfuse.nodes.node_type import Layout
 from gnnfuse.nodes.summary import NodeSummary
 from gnnfuse.ops import segment_reduce
 
+PIXELS = 1 << 15  # counted at once: what a core keeps near
 FAINT = 1e-2  # length below which the gradients around a cell count as none
 LARGEST = 0.2  # of a cell's normalised numbers, so that no single strong edge decides
 
@@ -54,6 +55,7 @@ class PictureSummary(NodeSummary):
         self.directions = directions
         self.regions = regions
         self.levels = levels
+        self.together = max(1, PIXELS // patch**2)
         self.unit: Tensor
         self.register_buffer("unit", torch.ones(()), persistent=False)  # states the dtype to compute in
 
@@ -70,16 +72,31 @@ class PictureSummary(NodeSummary):
         pixels = values.to(self.unit.dtype) / (255 if values.dtype == torch.uint8 else 1)
         rows, columns = layout.shape[layout.graph_id].unbind(dim=1)
         row, column = layout.index // columns, layout.index % columns
-        y, x = self._places(row, rows), self._places(column, columns)
         own = self._own(row, rows).unsqueeze(2) * self._own(column, columns).unsqueeze(1)
         down = self._slope(pixels, 2, row, rows, columns)
         right = self._slope(pixels, 3, column, columns, torch.ones_like(columns))
-        gradients = self._directions(down, right) * own.unsqueeze(3)
-        edges = _normalised(self._sums(gradients, y, x, self.cells, layout))
-        shares = self._sums(self._levels(pixels) * own.unsqueeze(3), y, x, self.regions, layout)
-        shares = shares.reshape(*shares.shape[:3], self.channels, self.levels)
+        places = self._places(row, rows), self._places(column, columns)
+        counts = [
+            self._counts(*some)
+            for some in zip(*(each.split(self.together) for each in (pixels, own, down, right, *places)), strict=True)
+        ]
+        edges, levels = (segment_reduce(torch.cat(each), offsets=layout.offsets) for each in zip(*counts, strict=True))
+        shares = levels.reshape(*levels.shape[:3], self.channels, self.levels)
         colours = (shares / shares.sum(dim=4, keepdim=True).clamp(min=FAINT)).sqrt()
-        return torch.cat([edges.flatten(1), colours.flatten(1)], dim=1)
+        return torch.cat([_normalised(edges).flatten(1), colours.flatten(1)], dim=1)
+
+    def _counts(
+        self,
+        pixels: Float[Tensor, "nodes channels patch patch"],
+        own: Float[Tensor, "nodes patch patch"],
+        down: Float[Tensor, "nodes patch patch"],
+        right: Float[Tensor, "nodes patch patch"],
+        y: Float[Tensor, "nodes patch"],
+        x: Float[Tensor, "nodes patch"],
+    ) -> tuple[Tensor, Tensor]:
+        """Of each patch, gradients by cell and direction, and channels by region and level."""
+        edges = _in_cells(self._directions(down, right) * own.unsqueeze(3), y, x, self.cells)
+        return edges, _in_cells(self._levels(pixels) * own.unsqueeze(3), y, x, self.regions)
 
     def _places(self, line: Int[Tensor, "nodes"], lines: Int[Tensor, "nodes"]) -> Float[Tensor, "nodes patch"]:
         """The centres of a patch's pixels along one side, as fractions of the picture."""
@@ -134,9 +151,9 @@ class PictureSummary(NodeSummary):
     ) -> Float[Tensor, "nodes patch patch directions"]:
         """Each gradient's length, shared by the two nearest directions."""
         at = torch.atan2(down, right).unsqueeze(3) * (self.directions / math.pi)
-        off = (at - torch.arange(self.directions, device=at.device)) % self.directions
-        near = F.relu(1 - torch.minimum(off, self.directions - off))
-        return near * torch.hypot(down, right).unsqueeze(3)
+        off = (at - torch.arange(self.directions, device=at.device)).remainder_(self.directions)
+        near = torch.minimum(off, self.directions - off).neg_().add_(1).clamp_(min=0)
+        return near.mul_(torch.hypot(down, right).unsqueeze(3))
 
     def _levels(
         self, pixels: Float[Tensor, "nodes channels patch patch"]
@@ -144,23 +161,25 @@ class PictureSummary(NodeSummary):
         """Each channel of each pixel, shared by the two nearest levels."""
         return _near(pixels.permute(0, 2, 3, 1).clamp(0, 1) * (self.levels - 1), self.levels).flatten(3)
 
-    def _sums(
-        self,
-        numbers: Float[Tensor, "nodes patch patch kinds"],
-        y: Float[Tensor, "nodes patch"],
-        x: Float[Tensor, "nodes patch"],
-        cells: int,
-        layout: Layout,
-    ) -> Float[Tensor, "graphs cells cells kinds"]:
-        """The pixels' numbers summed by picture and cell, each shared by the nearest cells."""
-        rows, columns = (_near((place * cells - 0.5).clamp(0, cells - 1), cells) for place in (y, x))
-        in_cells = torch.einsum("nyxk,nyr,nxc->nrck", numbers, rows, columns)
-        return segment_reduce(in_cells, offsets=layout.offsets)
+
+def _in_cells(
+    numbers: Float[Tensor, "nodes patch patch kinds"],
+    y: Float[Tensor, "nodes patch"],
+    x: Float[Tensor, "nodes patch"],
+    cells: int,
+) -> Float[Tensor, "nodes cells cells kinds"]:
+    """The sums of the pixels' numbers by cell of the picture, each shared by the nearest cells."""
+    rows, columns = (_near((place * cells - 0.5).clamp(0, cells - 1), cells).transpose(1, 2) for place in (y, x))
+    nodes, patch, _, kinds = numbers.shape
+    by_row = (rows @ numbers.reshape(nodes, patch, patch * kinds)).reshape(nodes, cells, patch, kinds)
+    found: Tensor = columns @ by_row.transpose(1, 2).reshape(nodes, patch, cells * kinds)
+    return found.reshape(nodes, cells, cells, kinds).transpose(1, 2)
 
 
 def _near(at: Float[Tensor, "..."], count: int) -> Float[Tensor, "... count"]:
     """The share of each of `count` points, at 0, 1, 2, ..., in a place between two of them."""
-    return F.relu(1 - (at.unsqueeze(-1) - torch.arange(count, device=at.device)).abs())
+    off = at.unsqueeze(-1) - torch.arange(count, device=at.device)
+    return off.abs_().neg_().add_(1).clamp_(min=0)  # in place: fresh memory takes longer than the arithmetic
 
 
 def _normalised(cells: Float[Tensor, "graphs rows columns kinds"]) -> Float[Tensor, "graphs rows columns kinds"]:

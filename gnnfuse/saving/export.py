@@ -55,6 +55,7 @@ def export(module: Task | FusionModel, batch: GraphBatch) -> ExportedProgram:
         >>> torch.allclose(program.module()(batch_tensors(other)), model(other))  # doctest: +SKIP
         True
     """
+    _check_traceable(module)
     _check_example(batch)
     traced = _OfTensors(module, batch)
     tensors = {name: tensor.clone() for name, tensor in batch_tensors(batch).items()}  # a view's base has sizes too
@@ -161,6 +162,12 @@ def _free_sizes() -> Iterator[None]:
             yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _check_traceable(module: nn.Module) -> None:
+    for name, part in module.named_modules():
+        if reason := getattr(part, "not_traceable", None):
+            raise ValueError(f"{type(module).__name__} cannot be exported: its part {name!r} {reason}")
 
 
 def _check_example(batch: GraphBatch) -> None:

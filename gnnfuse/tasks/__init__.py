@@ -24,6 +24,7 @@ from gnnfuse.tasks.objectives import (
 )
 from gnnfuse.tasks.regression import Regression
 from gnnfuse.tasks.task import Prediction, Task
+from gnnfuse.tasks.trees import Trees
 
 __all__ = [
     "BatchObjective",
@@ -49,6 +50,7 @@ __all__ = [
     "Step",
     "TargetObjective",
     "Task",
+    "Trees",
     "VectorHead",
     "balanced_weights",
     "expected_calibration_error",

@@ -46,6 +46,7 @@ class MemberRows:
         held_out: the numbers of the rows that each fold holds out.
         refit: members are fitted again on all rows in the end; otherwise the fit of the only fold is kept.
         rule: how the folds were made, in words.
+        groups: the group of each row, which no fold divides; None without groups.
     """
 
     graphs: Sequence[SampleGraph]
@@ -53,6 +54,7 @@ class MemberRows:
     held_out: tuple[tuple[int, ...], ...]
     refit: bool
     rule: str
+    groups: Sequence[str] | None = None
 
     @property
     def all(self) -> range:

@@ -1,15 +1,19 @@
 """The members of a table: from their names to objects that fit them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gnnfuse.catalog import listed
+from gnnfuse.catalog import listed, unknown
+from gnnfuse.nodes import CachedNodes, PretrainedNodes
+from gnnfuse.workflow.members.linear import LateMember, LinearMember
 from gnnfuse.workflow.members.member import Member, MemberRows
 from gnnfuse.workflow.members.neural import NeuralMember
-from gnnfuse.workflow.members.presets import PRESETS
+from gnnfuse.workflow.members.pooled_rows import PooledRows
+from gnnfuse.workflow.members.presets import CLASSICAL, PRESETS
 from gnnfuse.workflow.members.table_rows import member_samples
+from gnnfuse.workflow.members.trees import TreesMember
 from gnnfuse.workflow.models import expand
 from gnnfuse.workflow.table_plan import TablePlan
 from gnnfuse.workflow.table_task import task_over
@@ -34,7 +38,47 @@ def table_members(plan: TablePlan, rows: MemberRows, folder: Path, *, resume: bo
     neural = [str(each) for name in options.neural for each in expand([name], plan.task.model.modalities)]
     seeds = range(PRESETS[options.preset].seeds if options.members is None else 1)
     trained = [_neural(plan, rows, folder, name, seed, resume=resume) for name in neural for seed in seeds]
-    return [*trained]
+    return [*trained, *_classical(plan, rows)]
+
+
+def _classical(plan: TablePlan, rows: MemberRows) -> Iterator[Member]:
+    """The members that are solved or grown over summaries of the rows."""
+    names = [name for name in plan.request.options.named_members if name.partition(":")[0] in CLASSICAL]
+    if not names:
+        return
+    pooled = PooledRows.of(plan.task.builder, rows.graphs, groups=rows.groups)
+    for name in names:
+        kind, _, signal = name.partition(":")
+        if kind == "trees":
+            yield TreesMember(pooled=pooled)
+        else:
+            yield from _linear(pooled if kind == "linear" else _plain(pooled), kind, signal, plan)
+
+
+def _linear(pooled: PooledRows, kind: str, signal: str, plan: TablePlan) -> Iterator[Member]:
+    """Side by side, each modality alone, and added; or the one that is named."""
+    read_by = {node_type.signal: node_type.name for node_type in pooled.node_types}
+    if signal:
+        if signal not in read_by:
+            raise ValueError(unknown("signal", signal, [str(each) for each in read_by]))
+        yield LinearMember(pooled=pooled.alone(read_by[signal]), name=f"{kind}:{read_by[signal]}")
+        return
+    yield LinearMember(pooled=pooled, name=kind)
+    if len(read_by) > 1:
+        for name in read_by.values():
+            yield LinearMember(pooled=pooled.alone(name), name=f"{kind}:{name}")
+        if plan.split.target.named:
+            yield LateMember(pooled=pooled, name=f"{kind} added")
+
+
+def _plain(pooled: PooledRows) -> PooledRows:
+    """The signals without a pretrained encoder."""
+    names = [each.name for each in pooled.node_types if not isinstance(each, CachedNodes | PretrainedNodes)]
+    if not names:
+        raise ValueError(
+            "member 'plain': found a pretrained encoder for each signal, expected one without; name 'linear'"
+        )
+    return pooled.only(names)
 
 
 def announced(members: Sequence[Member], rows: MemberRows) -> str:

@@ -48,6 +48,7 @@ def member_rows(plan: TablePlan) -> MemberRows:
     with plan.request.observer.begins("building graphs", len(samples)) as advance:
         graphs = prepare(plan.task.builder, samples, advance=advance)
     targets = torch.stack([graph.target for graph in graphs if isinstance(graph.target, torch.Tensor)])
+    groups = _groups(plan, samples)
     count = options.folds or PRESETS[options.preset].folds or folds_for(len(samples))
     if count == 1:
         held_out, rule = single_split(plan.rows.sizes["train"], plan.rows.sizes["valid"])
@@ -55,11 +56,11 @@ def member_rows(plan: TablePlan) -> MemberRows:
         classes = targets.tolist() if isinstance(plan.task.builder.target, ClassTarget) else None
         try:
             held_out, rule = held_out_rows(
-                count, rows=len(samples), classes=classes, groups=_groups(plan, samples), seed=plan.request.config.seed
+                count, rows=len(samples), classes=classes, groups=groups, seed=plan.request.config.seed
             )
         except ValueError as error:
             raise ValueError(f"table {plan.request.table.name}: {error}; --folds changes their number") from error
-    return MemberRows(graphs=graphs, targets=targets, held_out=held_out, refit=count > 1, rule=rule)
+    return MemberRows(graphs=graphs, targets=targets, held_out=held_out, refit=count > 1, rule=rule, groups=groups)
 
 
 def _groups(plan: TablePlan, samples: UsableSamples) -> list[str] | None:

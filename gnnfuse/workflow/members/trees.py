@@ -1,0 +1,113 @@
+"""The member of gradient-boosted trees over a few components of each modality's summary."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gnnfuse.tasks import Task, Trees
+from gnnfuse.workflow.members.member import Member
+from gnnfuse.workflow.members.pooled_rows import PooledRows
+from gnnfuse.workflow.members.solve import MOST_AXES, Axes, Floats, Fold
+
+COMPONENTS = 30  # numbers that trees read of a modality
+MOST_ROUNDS, PATIENCE, FEW_ROWS = 300, 20, 30  # rounds; the last where there are too few rows to choose
+SETTINGS: Mapping[str, Any] = {
+    "learning_rate": 0.05,
+    "num_leaves": 7,
+    "min_data_in_leaf": 10,
+    "feature_fraction": 0.3,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+    "max_bin": 63,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+    "seed": 0,
+}
+OBJECTIVES = {"softmax": "multiclass", "sigmoid": "binary", "squared": "regression"}
+
+
+@dataclass(eq=False, kw_only=True)
+class TreesMember(Member):
+    """LightGBM; modalities of many columns are reduced to principal components, a missing one is missing.
+
+    Args:
+        pooled: the rows.
+        name: names the member.
+        threads: of training.
+    """
+
+    pooled: PooledRows
+    name: str = "trees"
+    threads: int = 1
+
+    def fit(self, rows: Sequence[int], run: str) -> Task:
+        """Grow trees on these rows; the number of rounds is chosen by folds within them."""
+        chosen = self.pooled.at(rows)
+        model = chosen.model()
+        vectors = model.scaled(chosen.columns, chosen.present)
+        axes = [
+            _axes(part[chosen.present[:, place]])
+            for place, part in enumerate(vectors[:, : sum(model.widths)].split(model.widths, dim=1))  # type: ignore[no-untyped-call]
+        ]
+        components = [width if each is None else each.shape[1] for width, each in zip(model.widths, axes, strict=True)]
+        classes = chosen.loss == "softmax"
+        plain = Trees((), widths=model.widths, components=components, classes=classes)
+        _set(plain, axes)
+        inputs = plain.inputs(vectors).double().numpy()
+        texts = self._grown(inputs, chosen)
+        head = Trees(texts, widths=model.widths, components=components, classes=classes)
+        _set(head, axes)
+        return self.pooled.task(model, head)
+
+    def _grown(self, inputs: Floats, rows: PooledRows) -> list[str]:
+        """One booster over all classes, or one per label or number, as text."""
+        answers = rows.answers
+        settings = {**SETTINGS, "objective": OBJECTIVES[rows.loss], "num_threads": self.threads}
+        if rows.loss == "softmax":
+            settings["num_class"] = answers.shape[1]
+            columns = [answers.argmax(axis=1)]
+        else:
+            columns = list(answers.T)
+        return [_booster(inputs, column, settings, rows.folds()) for column in columns]
+
+
+def _axes(rows: Float[Tensor, "rows width"]) -> Float[Tensor, "width components"] | None:
+    """The principal axes of the rows; None for few columns, which trees read themselves."""
+    if rows.shape[1] <= COMPONENTS or not len(rows):
+        return None
+    found = Axes.of(rows[:MOST_AXES].numpy()).back
+    assert found is not None
+    return torch.as_tensor(found[:, -COMPONENTS:], dtype=torch.float32)
+
+
+def _set(head: Trees, axes: Sequence[Tensor | None]) -> None:
+    for place, each in enumerate(axes):
+        if each is not None:
+            head.get_buffer(f"axes_{place}").copy_(each)
+
+
+def _booster(inputs: Floats, wanted: Floats, settings: Mapping[str, Any], folds: Sequence[Fold]) -> str:
+    import lightgbm
+
+    rounds = _rounds(inputs, wanted, settings, folds)
+    grown = lightgbm.train(dict(settings), lightgbm.Dataset(inputs, wanted), rounds)
+    return str(grown.model_to_string())
+
+
+def _rounds(inputs: Floats, wanted: Floats, settings: Mapping[str, Any], folds: Sequence[Fold]) -> int:
+    """The rounds after which the held-out loss was least, over the folds together."""
+    import lightgbm
+
+    if not folds:
+        return FEW_ROWS
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    found = lightgbm.cv(
+        dict(settings), lightgbm.Dataset(inputs, wanted), MOST_ROUNDS, folds=folds, callbacks=[stop], stratified=False
+    )
+    return max(1, *(len(losses) for losses in found.values()))
