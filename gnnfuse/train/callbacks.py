@@ -21,12 +21,12 @@ class KeepBest(Callback):
     NaN is worse than every number. Frozen parameters are not kept, because they do not change.
 
     Args:
-        monitor: name of the logged metric.
+        monitor: name of the logged metric; None for training without validation, which keeps the last epoch.
         higher_is_better: whether larger values are better.
         patience: epochs without improvement until training stops; None never stops.
     """
 
-    def __init__(self, monitor: str, higher_is_better: bool, patience: int | None) -> None:
+    def __init__(self, monitor: str | None, higher_is_better: bool, patience: int | None) -> None:
         self.monitor = monitor
         self.sign = 1.0 if higher_is_better else -1.0
         self.patience = patience
@@ -46,8 +46,12 @@ class KeepBest(Callback):
         assert isinstance(pl_module, LightningTask)
         found = {name: float(value) for name, value in trainer.callback_metrics.items() if name not in STEPS}
         self.history.append({**found, "seconds": pl_module.elapsed()})
-        score = (_or_worst(self.sign * found[self.monitor]), _or_worst(-found["valid_loss"]))
         epoch = len(self.history) - 1
+        score = (
+            (float(epoch), 0.0)
+            if self.monitor is None
+            else (_or_worst(self.sign * found[self.monitor]), _or_worst(-found["valid_loss"]))
+        )
         if self._weights is None or score[0] > self._best[0]:
             self._improved = epoch
         if self._weights is None or score > self._best:  # of epochs with equal metrics, the one with the smaller loss

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +32,12 @@ class FitReport:
     Args:
         epochs: epochs begun.
         best_epoch: the epoch whose weights were kept, from 0.
-        best: its validation metrics.
+        best: its validation metrics; without validation only its training loss.
         seconds: wall-clock time.
         samples: training samples seen, counting repetitions.
         stopped: "epochs", "patience" or "seconds".
-        history: one mapping per epoch: train_loss, valid_loss, valid_<metric>, seconds.
+        history: one mapping per epoch: train_loss, valid_loss, valid_<metric>, seconds; without validation, train_loss
+            and seconds.
     """
 
     epochs: int
@@ -51,14 +52,15 @@ class FitReport:
 def fit_task(
     task: Task,
     train: Samples,
-    valid: Samples,
+    valid: Samples | None,
     config: FitConfig | None = None,
     *,
     callbacks: Sequence["Callback"] = (),
 ) -> FitReport:
     """Train a task through Lightning; it ends ready to predict, with the weights of its best validation epoch.
 
-    Model selection and early stopping use `valid` only. The random states of the process are restored afterwards.
+    Model selection and early stopping use `valid` only. Without it there are none: all epochs are trained, and the
+    weights are those of the last. The random states of the process are restored afterwards.
 
     **Several devices.** With `devices` above 1, "ddp" runs the script again for each further device, with the
     environment variable LOCAL_RANK set: put the script's work under `if __name__ == "__main__":`, build task and data
@@ -75,7 +77,7 @@ def fit_task(
     Args:
         task: what to train; changed in place.
         train: training samples, or their graphs (`prepare`), or a stream.
-        valid: validation samples, likewise.
+        valid: validation samples, likewise; None for no validation.
         config: how; `FitConfig()` by default.
         callbacks: further Lightning callbacks.
 
@@ -115,24 +117,26 @@ def fit_task(
         raise ValueError(f"found {needy} without out=, expected the folder of checkpoints and logs")
     check_launched(config)
     device = device_of(config.device)
-    batches, valid_batches = (
-        Batches(task.builder, samples, config, training=training, pin_memory=device.type == "cuda")
-        for samples, training in ((train, True), (valid, False))
-    )
-    for each in (batches, valid_batches):
+    pin = device.type == "cuda"
+    batches = Batches(task.builder, train, config, training=True, pin_memory=pin)
+    valid_batches = None if valid is None else Batches(task.builder, valid, config, training=False, pin_memory=pin)
+    used = [batches] if valid_batches is None else [batches, valid_batches]
+    for each in used:
         each.for_process(0, config.processes)
         assert len(each.plan)  # raises here if there are no samples, before anything starts
     judged = ("loss", False) if config.select == "loss" else (task.monitor, task.higher_is_better)
-    best, limit = KeepBest(f"valid_{judged[0]}", judged[1], config.patience), TimeLimit(config.seconds)
+    monitor = None if valid is None else f"valid_{judged[0]}"
+    best, limit = KeepBest(monitor, judged[1], config.patience), TimeLimit(config.seconds)
     checkpoint, terms = (None, {}) if config.out is None else _continue(task, batches, valid_batches, config)
     started = time.monotonic()
     with (
         quiet_lightning(),
         isolated_random(config.seed, device),
-        closing(batches),
-        closing(valid_batches),
+        ExitStack() as opened,
         tempfile.TemporaryDirectory() as folder,
     ):
+        for each in used:
+            opened.enter_context(closing(each))
         if checkpoint is None:  # which holds what was learnt
             learn_first(task, train, config, device)
         module = LightningTask(task, config, batches, valid_batches, terms=terms)
@@ -155,7 +159,9 @@ def fit_task(
     )
 
 
-def _continue(task: Task, train: Batches, valid: Batches, config: FitConfig) -> tuple[Path | None, dict[str, Any]]:
+def _continue(
+    task: Task, train: Batches, valid: Batches | None, config: FitConfig
+) -> tuple[Path | None, dict[str, Any]]:
     """The checkpoint to continue from, if any, and the terms that a run must match to continue from ours."""
     from gnnfuse.train.checkpoint_files import newest, refuse_earlier_run
 

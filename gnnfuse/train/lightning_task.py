@@ -35,7 +35,7 @@ class LightningTask(lightning.LightningModule):
         task: what to train.
         config: how to train.
         train: its training batches.
-        valid: its validation batches.
+        valid: its validation batches; None for training without validation.
         terms: the terms that a run must match to continue from this one's checkpoints (`terms_of`).
         clock: gives seconds, for the time limit.
 
@@ -49,7 +49,7 @@ class LightningTask(lightning.LightningModule):
         task: Task,
         config: FitConfig,
         train: Batches,
-        valid: Batches,
+        valid: Batches | None,
         *,
         terms: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -73,7 +73,8 @@ class LightningTask(lightning.LightningModule):
     def setup(self, stage: str) -> None:
         """Give the batches the rank of this process."""
         for batches in (self.train_batches, self.valid_batches):
-            batches.for_process(self.global_rank, self.trainer.world_size)
+            if batches is not None:
+                batches.for_process(self.global_rank, self.trainer.world_size)
 
     def on_fit_start(self) -> None:
         """Start the clock; processes of one run draw different random numbers."""
@@ -156,7 +157,10 @@ class LightningTask(lightning.LightningModule):
         self._monitored = True
 
     def on_train_batch_end(self, outputs: Any, batch: GraphBatch, number: int) -> None:
-        """Log the step that this batch completes."""
+        """Log the step that this batch completes, and the training loss if no validation does so after the epoch."""
+        over = number == len(self.train_batches) - 1 or self.trainer.should_stop
+        if self.valid_batches is None and over:
+            self.log("train_loss", self._end_of_epoch(), on_step=True, on_epoch=False)
         if (number + 1) % self.config.accumulate:
             return
         if self.trainer.loggers:
@@ -183,15 +187,17 @@ class LightningTask(lightning.LightningModule):
         if cause is not None and bool(torch.as_tensor(measured[monitor]).isnan()):
             raise ValueError(f"validation samples: found {cause}, expected some: {monitor!r} is undefined without them")
         found = {f"valid_{name}": value for name, value in measured.items()}
-        self.samples += self._train_loss.count_over_all(self.device)
-        losses = {
-            "train_loss": self._train_loss.over_all(self.device),
-            "valid_loss": self._valid_loss.over_all(self.device),
-        }
+        losses = {"train_loss": self._end_of_epoch(), "valid_loss": self._valid_loss.over_all(self.device)}
         self.log_dict(losses | found)
         self.valid_metrics.reset()
-        for mean in (self._train_loss, self._valid_loss):
-            mean.reset()
+        self._valid_loss.reset()
+
+    def _end_of_epoch(self) -> float:
+        """The epoch's training loss over all processes; its samples are counted."""
+        self.samples += self._train_loss.count_over_all(self.device)
+        loss = self._train_loss.over_all(self.device)
+        self._train_loss.reset()
+        return loss
 
     def transfer_batch_to_device(self, batch: GraphBatch, device: torch.device, dataloader_idx: int) -> GraphBatch:
         """Move a batch."""

@@ -26,7 +26,7 @@ FREE = ("device", "progress", "out", "every_seconds", "logs", "resume", "devices
 Terms = Mapping[str, Any]
 
 
-def terms_of(task: Task, train: Batches, valid: Batches, config: FitConfig) -> dict[str, Any]:
+def terms_of(task: Task, train: Batches, valid: Batches | None, config: FitConfig) -> dict[str, Any]:
     """The terms that a run must match to continue to the same end, as plain values by name.
 
     The terms of the data are the number of samples and, for 1,024 of them (evenly spread; the first of a stream), the
@@ -37,7 +37,8 @@ def terms_of(task: Task, train: Batches, valid: Batches, config: FitConfig) -> d
     terms["processes"] = config.processes
     if isinstance(train.samples, SampleStream):
         terms["workers"] = config.workers  # each worker reads its own share
-    for name, batches in {"training": train, "validation": valid}.items():
+    given = {"training": train} if valid is None else {"training": train, "validation": valid}
+    for name, batches in given.items():
         terms[f"number of {name} samples"] = int(batches.plan.sizes.sum())
         terms[f"set of {name} samples{DIGEST}"] = _digest_of_samples(batches.samples)
     terms[f"task{DIGEST}"] = _digest(_construction(task))

@@ -73,5 +73,5 @@ def line(epoch: int, found: dict[str, float]) -> str:
         for name, value in brief(found).items()
         if name.startswith("valid_") and name != "valid_loss"
     )
-    losses = f"training loss {found['train_loss']:.4f}  validation loss {found['valid_loss']:.4f}"
-    return f"epoch {epoch:>3}  {losses}  {metrics}"
+    judged = f"  validation loss {found['valid_loss']:.4f}  {metrics}" if "valid_loss" in found else ""
+    return f"epoch {epoch:>3}  training loss {found['train_loss']:.4f}{judged}"
