@@ -72,8 +72,8 @@ class FitOptions:
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
-        self._check_members()
         or_default("encoders", self.encoders, Encoders)
+        self._check_members()
         for name in ("dim", "depth"):
             size = getattr(self, name)
             if not isinstance(size, int) or size < 1:

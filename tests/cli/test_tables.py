@@ -21,7 +21,7 @@ from gnnfuse.tables import ColumnOptions, OpenOptions
 from gnnfuse.workflow import FitOptions, default_config
 from tests.conftest import Run
 
-SMALL = ("--dim", 8, "--depth", 1, "--epochs", 1, "--device", "cpu")
+SMALL = ("--model", "graph", "--dim", 8, "--depth", 1, "--epochs", 1, "--device", "cpu")
 
 
 @pytest.fixture

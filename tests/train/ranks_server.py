@@ -127,7 +127,7 @@ def fit_table(request: dict[str, Any]) -> dict[str, Any]:
     torch.set_num_threads(1)
     table = [{"word": word, "label": word} for word in WORDS * 6]
     config = default_config(epochs=1, batch_size=8, device="cpu", devices=request["processes"])
-    options = FitOptions(dim=8, depth=1)
+    options = FitOptions(model="graph", dim=8, depth=1)
     fitted = fit(
         table, out=request["out"], columns=ColumnOptions(text="word", target="label"), options=options, config=config
     )

@@ -22,7 +22,7 @@ def words(label: Callable[[int], object]) -> list[dict[str, object]]:
 
 
 def run(folder: Path, table: list[dict[str, object]], observer: Observer | None = None, **options: Any) -> Any:
-    chosen = FitOptions(**{"dim": 8, "depth": 1, **options})
+    chosen = FitOptions(**{"model": "graph", "dim": 8, "depth": 1, **options})
     config = default_config(epochs=1, device="cpu", batch_size=8)
     columns = ColumnOptions(text="keys", features="size", target="label")
     return fit(table, out=folder, columns=columns, options=chosen, config=config, observer=observer)

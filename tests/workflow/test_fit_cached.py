@@ -20,7 +20,7 @@ from tests.nodes.pretrained.conftest import tiny as tiny
 from tests.nodes.pretrained.tiny_models import TEXTS, transformers_image, transformers_text
 
 ROWS = 24
-SMALL = ("--dim", 8, "--depth", 1, "--epochs", 2, "--device", "cpu", "--target", "label")
+SMALL = ("--model", "graph", "--dim", 8, "--depth", 1, "--epochs", 2, "--device", "cpu", "--target", "label")
 
 
 @pytest.fixture

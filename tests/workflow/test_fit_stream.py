@@ -22,7 +22,7 @@ from tests.workflow.test_fit_table import CutsAfter
 
 ROWS = 48
 TEXTS = ("a cat sat", "two dogs ran", "abcdefgh", "bad head fed cafe")
-SMALL = ("--dim", 8, "--depth", 1, "--epochs", 1, "--batch-size", 8, "--device", "cpu", "--id", "name")
+SMALL = ("--model", "graph", "--dim", 8, "--depth", 1, "--epochs", 1, "--batch-size", 8, "--device", "cpu", "--id", "name")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_a_stream_is_learned_from(tmp_path: Path) -> None:
         out=tmp_path,
         columns=ColumnOptions(text="text", target="label"),
         opening=OpenOptions(streaming=True),
-        options=FitOptions(dim=16, depth=1),
+        options=FitOptions(model="graph", dim=16, depth=1),
         config=default_config(epochs=12, batch_size=8, device="cpu", shuffle_buffer=16),
     )
     assert found.metrics["test"]["accuracy"] == 1.0
@@ -197,7 +197,7 @@ def test_a_run_on_a_stream_goes_on_to_the_same_end(pets: Path, tmp_path: Path) -
             out=tmp_path / name,
             columns=ColumnOptions(id="name", text="caption", image=[], audio=[], features="weight", target="species"),
             opening=OpenOptions(streaming=True),
-            options=FitOptions(dim=8, depth=1),
+            options=FitOptions(model="graph", dim=8, depth=1),
             config=default_config(epochs=3, batch_size=8, device="cpu"),
             **more,
         )

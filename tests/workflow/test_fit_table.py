@@ -38,7 +38,7 @@ from gnnfuse.workflow.table_plan import plan_table
 from tests.told import Told
 
 ROWS = 40
-SMALL = FitOptions(dim=16, depth=1)
+SMALL = FitOptions(model="graph", dim=16, depth=1)
 WORDS = ColumnOptions(text="text", target="label")
 
 
@@ -236,7 +236,7 @@ def test_damaged_rows_stop_or_lose_a_cell_or_go(fitted: Fitted, media: Path, tmp
 
 def test_a_number_that_cannot_be_read_costs_its_cell_alone(tmp_path: Path) -> None:
     table = [{**row, "x": "a lot" if number % 7 == 0 else str(row["x"])} for number, row in enumerate(numbers_table())]
-    options = FitOptions(dim=16, depth=1, on_error="missing")
+    options = FitOptions(model="graph", dim=16, depth=1, on_error="missing")
     found = fit(
         table,
         out=tmp_path / "model",
@@ -373,7 +373,7 @@ def test_an_empty_cell_of_labels_is_no_labels_and_is_said(tmp_path: Path) -> Non
             out=tmp_path / f"model {streaming}",
             columns=ColumnOptions(text="text", target="tags"),
             opening=OpenOptions(streaming=streaming),
-            options=FitOptions(dim=16, depth=1, kind="multilabel"),
+            options=FitOptions(model="graph", dim=16, depth=1, kind="multilabel"),
             config=quick(epochs=1),
             observer=told,
         )
@@ -484,7 +484,7 @@ def test_classes_that_training_does_not_know_stop_or_go(tmp_path: Path) -> None:
     table.append({"text": "maybe", "label": "maybe", "part": "valid"})
 
     def run(on_error: Any) -> Fitted:
-        options = FitOptions(dim=16, depth=1, on_error=on_error)
+        options = FitOptions(model="graph", dim=16, depth=1, on_error=on_error)
         return fit(
             table,
             out=tmp_path / on_error,
@@ -598,7 +598,7 @@ def test_a_model_is_saved_before_it_is_measured(tmp_path: Path, monkeypatch: pyt
 
 def test_a_refused_run_leaves_everything_of_the_one_before(tmp_path: Path) -> None:
     def run(table: list[dict[str, object]], **changes: Any) -> None:
-        options, resume = FitOptions(dim=16, depth=1, on_error="skip"), changes.pop("resume", False)
+        options, resume = FitOptions(model="graph", dim=16, depth=1, on_error="skip"), changes.pop("resume", False)
         config = quick(**{"epochs": 1, **changes})
         fit(
             table,

@@ -15,7 +15,7 @@ def test_an_uploaded_folder_answers_under_its_name(hub: Hub, tmp_path: Path, mon
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub.cache))
     table = [{"text": word, "label": word} for word in ("yes", "no") * 10]
-    options, config = FitOptions(dim=8, depth=1), default_config(epochs=1, device="cpu")
+    options, config = FitOptions(model="graph", dim=8, depth=1), default_config(epochs=1, device="cpu")
     fit(
         table,
         out=tmp_path / "model",

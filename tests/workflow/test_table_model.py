@@ -18,7 +18,7 @@ TABLE = [{"caption": word, "note": f"{word} {number}", "label": word} for number
 
 
 def model_for(folder: Path, readout: ReadoutName | None) -> GraphFusion:
-    options = FitOptions(dim=8, depth=1, readout=readout)
+    options = FitOptions(model="graph", dim=8, depth=1, readout=readout)
     config = default_config(epochs=1, device="cpu")
     fitted = fit(
         TABLE,
@@ -67,7 +67,7 @@ def test_class_weights_of_a_regression_are_refused(tmp_path: Path) -> None:
             table,
             out=tmp_path,
             columns=ColumnOptions(text="word", target="size"),
-            options=FitOptions(kind="regression", class_weights=True),
+            options=FitOptions(model="graph", kind="regression", class_weights=True),
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gnnfuse.tasks import Task, Trees
@@ -92,7 +93,7 @@ def _set(head: Trees, axes: Sequence[Tensor | None]) -> None:
             head.get_buffer(f"axes_{place}").copy_(each)
 
 
-def _booster(inputs: Floats, wanted: Floats, settings: Mapping[str, Any], folds: Sequence[Fold]) -> str:
+def _booster(inputs: Floats, wanted: NDArray[Any], settings: Mapping[str, Any], folds: Sequence[Fold]) -> str:
     import lightgbm
 
     rounds = _rounds(inputs, wanted, settings, folds)
@@ -100,7 +101,7 @@ def _booster(inputs: Floats, wanted: Floats, settings: Mapping[str, Any], folds:
     return str(grown.model_to_string())
 
 
-def _rounds(inputs: Floats, wanted: Floats, settings: Mapping[str, Any], folds: Sequence[Fold]) -> int:
+def _rounds(inputs: Floats, wanted: NDArray[Any], settings: Mapping[str, Any], folds: Sequence[Fold]) -> int:
     """The rounds after which the held-out loss was least, over the folds together."""
     import lightgbm
 
