@@ -105,7 +105,10 @@ class FitOptions:
             object.__setattr__(self, "members", names)
             if not names or len(set(names)) < len(names):
                 raise ValueError(f"found members {names}, expected different names, such as graph and linear")
-        for name in self.neural:
+            for name in names:
+                if not isinstance(name, str):
+                    raise ValueError(f"found {name!r} among the members, expected names, such as graph and linear")
+        for name in (self.model,) if self.model is not None else self.neural:
             ModelName.of(name)
         if self.folds is not None and (not isinstance(self.folds, int) or self.folds < 1):
             raise ValueError(f"folds: found {self.folds!r}, expected a whole number of at least 1")

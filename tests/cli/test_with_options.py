@@ -13,6 +13,7 @@ from gnnfuse.workflow import FitOptions, default_config
 from tests.conftest import Run
 
 GIVEN = (
+    *("--preset", "best", "--members", "graph,linear", "--folds", 3),
     *("--dim", 12, "--depth", 2, "--readout", "typed", "--kind", "multilabel", "--separator", ";"),
     *("--fractions", "0.5,0.3,0.2", "--on-error", "skip", "--augment", "--class-weights"),
     *("--image-encoder", "a", "--image-weights", "b", "--audio-encoder", "c", "--audio-weights", "d"),

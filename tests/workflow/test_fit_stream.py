@@ -22,7 +22,22 @@ from tests.workflow.test_fit_table import CutsAfter
 
 ROWS = 48
 TEXTS = ("a cat sat", "two dogs ran", "abcdefgh", "bad head fed cafe")
-SMALL = ("--model", "graph", "--dim", 8, "--depth", 1, "--epochs", 1, "--batch-size", 8, "--device", "cpu", "--id", "name")
+SMALL = (
+    "--model",
+    "graph",
+    "--dim",
+    8,
+    "--depth",
+    1,
+    "--epochs",
+    1,
+    "--batch-size",
+    8,
+    "--device",
+    "cpu",
+    "--id",
+    "name",
+)
 
 
 @pytest.fixture
