@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gnnfuse.edges import EdgeRule
-from gnnfuse.nodes import Features, Layout, NodeEncoder, NodeSet, NodeType, TextTokens
+from gnnfuse.nodes import Features, Layout, MeanSummary, NodeEncoder, NodeSet, NodeSummary, NodeType, TextTokens
 from gnnfuse.sample import Sample, read_rows
 from gnnfuse.testing import check_edge_rule, check_node_type
 
@@ -61,6 +61,32 @@ class EncoderOfAnotherLength(Encoder):
         return super().forward(values, layout)[:-1]
 
 
+class SummaryThatCentres(MeanSummary):
+    def forward(self, values: Tensor, layout: Layout) -> Tensor:
+        return super().forward(values - values.mean(dim=0) if len(values) else values, layout)
+
+
+class SummaryThatLearns(MeanSummary):
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.factor = nn.Parameter(torch.ones(width))
+
+
+class SummaryOfTheAbsent(MeanSummary):
+    def forward(self, values: Tensor, layout: Layout) -> Tensor:
+        return super().forward(values, layout) + 1
+
+
+class SummaryOfAnotherWidth(MeanSummary):
+    def forward(self, values: Tensor, layout: Layout) -> Tensor:
+        return super().forward(values, layout)[:, :1]
+
+
+class SummaryOfNothing(MeanSummary):
+    def forward(self, values: Tensor, layout: Layout) -> Tensor:
+        return super().forward(values * 0, layout)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rows(NodeType):
     """A correct node type, which the others break in one place."""
@@ -69,6 +95,7 @@ class Rows(NodeType):
     signal: str = "rows"
     provides: frozenset[str] = field(default=frozenset({"order"}), init=False)
     encoder_class: type[NodeEncoder] = Encoder
+    summary_class: type[NodeSummary] = MeanSummary
 
     def empty(self) -> NodeSet:
         return NodeSet(torch.zeros(0, 2), (0,))
@@ -79,6 +106,9 @@ class Rows(NodeType):
 
     def encoder(self, dim: int) -> NodeEncoder:
         return self.encoder_class(dim)
+
+    def summary(self) -> NodeSummary:
+        return self.summary_class(2)
 
     def change(self, nodes: NodeSet, sample: Sample) -> NodeSet:
         return nodes
@@ -149,6 +179,11 @@ BROKEN: list[tuple[NodeType, str]] = [
     (Rows(encoder_class=EncoderThatCentres), "between a batch and the sample alone"),
     (Rows(encoder_class=EncoderThatStopsEarly), "depends on no parameter|gets no gradient"),
     (Rows(encoder_class=EncoderOfAnotherLength), "expected 5 rows"),
+    (Rows(summary_class=SummaryThatCentres), "summary: the output of 'two' differs between a batch"),
+    (Rows(summary_class=SummaryThatLearns), "summary: found parameter 'factor', expected none"),
+    (Rows(summary_class=SummaryOfTheAbsent), "summary: found numbers for a sample without nodes"),
+    (Rows(summary_class=SummaryOfAnotherWidth), r"summary: found numbers of shape \[1\], expected \[2\]"),
+    (Rows(summary_class=SummaryOfNothing), "summary: found zeros for all samples"),
     (Rows(encoder_class=EncoderThatAddsUp), "if others are left out; it should raise ValueError if layout.place"),
 ]
 
