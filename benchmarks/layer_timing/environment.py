@@ -14,7 +14,7 @@ PACKAGES = ("gnnfuse", "torch", "torch-geometric", "numba", "triton", "numpy")
 INFO = Path("/proc/cpuinfo")
 
 
-def environment(device: str) -> dict[str, Any]:
+def environment(device: str, packages: tuple[str, ...] = PACKAGES) -> dict[str, Any]:
     """Machine, threads, versions, commit and date.
 
     `gnnfuse.bench` has one too, and imports the whole library with it; layers are timed on machines that have
@@ -28,7 +28,7 @@ def environment(device: str) -> dict[str, Any]:
         "cuda": torch.version.cuda if device == "cuda" else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: installed(name) for name in PACKAGES},
+        "packages": {name: installed(name) for name in packages},
         "commit": git("rev-parse", "--short=12", "HEAD"),
         "uncommitted_changes": bool(git("status", "--porcelain")),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
