@@ -35,7 +35,7 @@ from small_tables_comparison.figures import (
     shown_rows,
     table_figures,
 )
-from small_tables_comparison.record import Record, code
+from small_tables_comparison.record import Record, classical_code, code
 from small_tables_comparison.rows import read_rows
 from small_tables_comparison.tables import CURVE, SmallTable, tables
 
@@ -82,7 +82,7 @@ def chosen(arguments: argparse.Namespace) -> list[SmallTable]:
 
 def classical(table: SmallTable, folder: Path, arguments: argparse.Namespace, record: Record) -> dict[str, Any]:
     """The classical columns, computed or as kept."""
-    version = code("benchmarks/small_tables_comparison")
+    version = classical_code()
     columns = record.classical(table.name, version)
     if columns is None:
         from small_tables_comparison.classical import classical_columns

@@ -9,8 +9,15 @@ from typing import Any
 
 from gnnfuse.sample.whole_file import write_whole
 
+CLASSICAL = ("answers", "classical", "encoder_states", "export", "modalities", "raw_features", "rows", "tables")
 ROOT = Path(__file__).parents[2]
 EMPTY: dict[str, Any] = {"environment": {}, "classical": {}, "runs": [], "figures": {}}
+
+
+def classical_code() -> str:
+    """A name of the present content of the files that the classical columns depend on."""
+    content = b"".join(Path(__file__).with_name(f"{name}.py").read_bytes() for name in CLASSICAL)
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def code(folder: str) -> str:
