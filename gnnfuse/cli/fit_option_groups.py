@@ -63,6 +63,10 @@ class TrainingOptions:
         bool | None,
         "Let rows of small classes count more; by default if classes are of unequal size.",
     ] = None
+    threshold: Annotated[
+        float | None,
+        "Least probability at which a label is predicted (weighted, if classes are); 0.5 by default.",
+    ] = None
     seed: Annotated[int, typer.Option(min=0, help="Seed of splits, weights and order.")] = 0
     shuffle_buffer: Annotated[
         int, typer.Option(min=1, help="With --streaming: rows in the shuffle buffer of each loader process.")

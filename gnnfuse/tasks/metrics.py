@@ -36,8 +36,8 @@ class NumberErrors(Sums):
 
     R2 is 1 - squared errors / squared distances of the targets from their mean. If they are all equal it is 1 where
     predictions are exact, else 0, as in scikit-learn. Several numbers also have `normalized_mean_absolute_error`, by
-    which models are selected: the mean of each number's mean absolute error / standard deviation in training, as errors
-    in different units cannot be averaged.
+    which models are selected: the mean of each number's mean absolute error / spread in training, as errors in
+    different units cannot be averaged.
 
     Args:
         names: of the numbers.

@@ -18,7 +18,8 @@ from gnnfuse.workflow.targets.tasks import TASKS
 
 CHECKPOINTS, RESULTS, REPORT = "checkpoints", "results.json", "report.md"
 FEATURES = "features"  # in the folder of checkpoints: of frozen encoders, while a run lasts
-PLOTS = ("curves.png", *(kind.plot for kind in TASKS.values()))
+RELIABILITY = "reliability.png"
+PLOTS = ("curves.png", RELIABILITY, *(kind.plot for kind in TASKS.values()))
 REPLACED = (REJECTS, RESULTS, REPORT, NOTE, CONFIG, WEIGHTS, *PLOTS)  # a model card written by someone else is kept
 
 

@@ -12,6 +12,7 @@ from gnnfuse.fit_defaults import Kind
 from gnnfuse.or_default import or_default
 from gnnfuse.tables.split_keys import Fractions, check_fractions
 from gnnfuse.tables.target_kind import KINDS
+from gnnfuse.tasks.check_number import check_number
 from gnnfuse.workflow.members.presets import CLASSICAL, PRESETS
 from gnnfuse.workflow.models import ModelName
 from gnnfuse.workflow.table_model import ReadoutName
@@ -45,10 +46,12 @@ class FitOptions:
         class_weights: weight samples of small classes more, by the square root of how much rarer they are (labels: by
             the odds of not having them); None does so for a single model if the largest class has more than one and a
             half times the samples of the smallest: members answer with probabilities, which are not weighted.
+        threshold: least weighted probability at which a label is predicted (`MultiLabel`), for several labels only;
+            None takes .5.
 
     Raises:
         ValueError: an unknown preset, model, kind, policy or readout, a model with members, a readout for another
-            model, a separator without lists of labels, or invalid fractions.
+            model, a separator or threshold without lists of labels, a threshold outside (0, 1), or invalid fractions.
 
     Example:
         >>> FitOptions(model="concat").depth
@@ -69,6 +72,7 @@ class FitOptions:
     on_error: OnError = "stop"
     augment: bool | None = None
     class_weights: bool | None = None
+    threshold: float | None = None
 
     def __post_init__(self) -> None:
         check_on_error(self.on_error)
@@ -90,6 +94,12 @@ class FitOptions:
             raise ValueError(
                 f"found separator {self.separator!r} for {self.kind}, expected one for {', '.join(separated)} only"
             )
+        if self.threshold is not None:
+            check_number("FitOptions", "threshold", self.threshold, "above 0 and below 1", above=0, below=1)
+            if self.kind not in (None, "multilabel"):
+                raise ValueError(
+                    f"found threshold {self.threshold!r} for {self.kind}, expected one for multilabel only"
+                )
         check_fractions(self.fractions)
 
     def _check_members(self) -> None:

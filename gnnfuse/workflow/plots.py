@@ -1,4 +1,4 @@
-"""Plots of a training run: curves, a confusion matrix, predictions against targets.
+"""Plots of a training run: curves, a confusion matrix, predictions against targets, reliability.
 
 Each is limited in size, whatever the number of classes, numbers and samples. Plots with names return the letters
 that no installed font has (`lettering`).
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gnnfuse.draw.lettering import Lettering, inches, lettering
+from gnnfuse.tasks.calibration import in_bins
 
 # Okabe and Ito's colours, distinct for colour-blind readers; line styles repeat the distinction.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -25,6 +27,7 @@ MOST_PANELS, PER_ROW = 12, 4
 MOST_POINTS = 2000  # per panel
 SMALL = 8  # font size in points, of names on axes
 LOSSES = ("train_loss", "valid_loss")
+NORMAL_95 = 1.6448536269514722  # the normal distribution's 95% quantile
 OTHERS = "other classes"
 
 
@@ -166,11 +169,58 @@ def draw_labels(scores: Mapping[str, float], counts: Mapping[str, int], split: s
     return saved(figure, letters, path)
 
 
-def new_figure(width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, tuple[Axes, ...]]:
-    """A figure unknown to pyplot, and its panels row by row."""
+def draw_reliability(probabilities: Sequence[float], true: Sequence[bool], what: str, path: Path) -> frozenset[str]:
+    """How often predictions came true against their probability, by bins of it, and the number of them in each.
+
+    Bars are 90% Wilson intervals of the frequency.
+
+    Args:
+        probabilities: of each prediction.
+        true: whether it came true.
+        what: the predictions, for the axes.
+        path: the file to write.
+    """
+    sums = in_bins(torch.tensor(probabilities), torch.tensor(true, dtype=torch.float32)).numpy()
+    certain, right, count = sums[:, sums[2] > 0]
+    figure, (above, below) = new_figure(5.5, 6.2, 1, 2, heights=(3, 1))
+    above.plot([0, 1], [0, 1], color="#8A8A8A", linewidth=1, label="calibrated")
+    low, high = wilson(right, count)
+    above.vlines(certain / count, low, high, color=BLUE, linewidth=1.2)
+    above.plot(
+        certain / count, right / count, "o", color=BLUE, markersize=5, clip_on=False, label="found (with 90% interval)"
+    )
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that came true")
+    above.legend(frameon=False, loc="upper left")
+    edges = np.linspace(0, 1, len(sums[2]) + 1)
+    below.bar(edges[:-1], sums[2], np.diff(edges), align="edge", color=BLUE, edgecolor="white")
+    below.set(xlim=(0, 1), xlabel=f"probability of {what}", ylabel="predictions")
+    below.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+    return saved(figure, lettering([]), path)
+
+
+def wilson(
+    right: Float[np.ndarray, "bins"], count: Float[np.ndarray, "bins"]
+) -> tuple[Float[np.ndarray, "bins"], Float[np.ndarray, "bins"]]:
+    """The 90% confidence interval of a share (Wilson, 1927).
+
+    Example:
+        >>> low, high = wilson(np.array([1.0, 50.0]), np.array([10.0, 100.0]))
+        >>> low.round(2).tolist(), high.round(2).tolist()
+        ([0.02, 0.42], [0.35, 0.58])
+    """
+    share, square = right / count, NORMAL_95**2
+    middle = (share + square / (2 * count)) / (1 + square / count)
+    half = NORMAL_95 / (1 + square / count) * np.sqrt(share * (1 - share) / count + square / (4 * count**2))
+    return middle - half, middle + half
+
+
+def new_figure(
+    width: float, height: float, columns: int = 1, rows: int = 1, *, heights: Sequence[float] | None = None
+) -> tuple[Figure, tuple[Axes, ...]]:
+    """A figure unknown to pyplot, and its panels row by row; `heights` are the relative heights of the rows."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = tuple(figure.subplots(rows, columns, squeeze=False).flat)
+    axes = tuple(figure.subplots(rows, columns, squeeze=False, height_ratios=heights).flat)
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
     return figure, axes

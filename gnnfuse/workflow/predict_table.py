@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gnnfuse.data.rejects import OnError, Reject
 from gnnfuse.graph import GraphBatch, NumberTarget
@@ -55,7 +55,9 @@ def predict(
 
     A row has the id, `prediction`, and for classes `probability_<class>` of each; if training weighted the classes, the
     most probable one need not be the prediction (`Classification`, `MultiLabel`). Several numbers are
-    `prediction_<column>` each. Missing values and columns are tolerated; only a table with none of the model's columns
+    `prediction_<column>` each. Numbers with intervals also have `prediction_low` and `prediction_high`
+    (`prediction_<column>_low` and so on), classes and labels with sets a `label_set`, a list of names (JSON in CSV).
+    Missing values and columns are tolerated; only a table with none of the model's columns
     is refused. With `on_error` other than "stop", unreadable values are listed in a file beside `out` whose name ends
     in `.rejects.csv`.
 
@@ -121,16 +123,40 @@ def row_of(prediction: Prediction, names: Sequence[str]) -> Mapping[str, object]
     """A prediction as columns.
 
     Example:
-        >>> row_of(Prediction("a", "cat", {"cat": 0.75, "dog": 0.25}), ())
-        {'prediction': 'cat', 'probability_cat': 0.75, 'probability_dog': 0.25}
-        >>> row_of(Prediction("a", (1.0, 2.0), {}), ("x", "y"))
+        >>> row_of(Prediction("a", "cat", {"cat": 0.75, "dog": 0.25}, label_set=("cat",)), ())
+        {'prediction': 'cat', 'label_set': ['cat'], 'probability_cat': 0.75, 'probability_dog': 0.25}
+        >>> row_of(Prediction("a", 1.0, interval=(0.5, 2.0)), ())
+        {'prediction': 1.0, 'prediction_low': 0.5, 'prediction_high': 2.0}
+        >>> row_of(Prediction("a", (1.0, 2.0)), ("x", "y"))
         {'prediction_x': 1.0, 'prediction_y': 2.0}
     """
     if names:
         assert isinstance(prediction.label, tuple)
-        return {f"prediction_{name}": number for name, number in zip(names, prediction.label, strict=True)}
+        return _number_columns([f"prediction_{name}" for name in names], prediction.label, prediction.interval)
+    if prediction.interval is not None:
+        return _number_columns(["prediction"], (prediction.label,), (prediction.interval,))
+    sets = {} if prediction.label_set is None else {"label_set": list(prediction.label_set)}
     scores = {f"probability_{name}": score for name, score in prediction.scores.items()}
-    return {"prediction": prediction.label, **scores}
+    return {"prediction": prediction.label, **sets, **scores}
+
+
+def _number_columns(
+    names: Sequence[str], numbers: Sequence[object], intervals: Sequence[Any] | None
+) -> dict[str, object]:
+    """Numbers and the ends of their intervals as columns, whose names end in "_" where another has the name already.
+
+    Example:
+        >>> _number_columns(["a", "a_low"], (1.0, 2.0), ((0.5, 1.5), (0.0, 9.0)))
+        {'a': 1.0, 'a_low': 2.0, 'a_low_': 0.5, 'a_high': 1.5, 'a_low_low': 0.0, 'a_low_high': 9.0}
+    """
+    row = dict(zip(names, numbers, strict=True))
+    for name, ends in zip(names, intervals or (), strict=intervals is not None):
+        for which, end in zip(("low", "high"), ends, strict=True):
+            column = f"{name}_{which}"
+            while column in row:
+                column += "_"
+            row[column] = end
+    return row
 
 
 def _schema(asked: Answering) -> "pa.Schema":
@@ -144,7 +170,7 @@ def _schema(asked: Answering) -> "pa.Schema":
             f"the id column {asked.name!r} has the name of a column of predictions; choose another (id=, --id)"
         )
     labels = pa.list_(pa.string() if prediction.scores else pa.float64())
-    types = {str: pa.string(), float: pa.float64(), tuple: labels}
+    types = {str: pa.string(), float: pa.float64(), tuple: labels, list: labels}
     return pa.schema([(asked.name, asked.id_type), *((name, types[type(value)]) for name, value in row.items())])
 
 

@@ -12,9 +12,10 @@ from gnnfuse.model_card import ModelCard
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.sample.whole_file import write_whole
 from gnnfuse.saving.markdown import code, plain
+from gnnfuse.tasks import Task
 from gnnfuse.train import FitReport
 from gnnfuse.workflow.brief_metrics import brief, spelt
-from gnnfuse.workflow.fit_folder import REPORT, RESULTS
+from gnnfuse.workflow.fit_folder import RELIABILITY, REPORT, RESULTS
 from gnnfuse.workflow.members.member_lines import member_lines
 from gnnfuse.workflow.outcome import Outcome
 from gnnfuse.workflow.table_plan import TablePlan
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 Results = dict[str, Any]
 TOLD = ("epochs", "batch_size", "learning_rate", "weight_decay", "patience", "seed", "precision", "device")
 SPLIT_NAMES = {"valid": "valid split", "out_of_fold": "each row by fits that had not seen it", "test": "test split"}
+COVERAGES = {
+    "interval_coverage": "Intervals (`prediction_low` to `prediction_high`) are made to contain the number",
+    "label_set_coverage": "Label sets (`label_set`) are made to contain all that is true",
+}
 MOST_WEIGHTS = 20  # classes whose weights are listed
 
 
@@ -37,6 +42,7 @@ def results_of(plan: TablePlan, outcome: Outcome) -> Results:
         "columns": {role: list(found) for role in _ROLES if (found := plan.request.columns.of(role))},
         "task": plan.split.target.kind,
         "task_reason": plan.split.target.reason,
+        "target_notes": TASKS[plan.split.target.kind].notes(task.builder.target, plan.split.target.columns),
         "classes": list(getattr(task, "classes", ())),
         "splits": {
             "rule": plan.split.splits.rule,
@@ -64,6 +70,7 @@ def results_of(plan: TablePlan, outcome: Outcome) -> Results:
             "streaming": plan.request.table.streaming,
             "class_weights": getattr(task, "class_weights", None),
             "threshold": getattr(task, "threshold", None),
+            "coverage": _level(task),
         },
         "members": [vars(member) for member in outcome.members],
         "blended": outcome.blended,
@@ -77,6 +84,12 @@ def results_of(plan: TablePlan, outcome: Outcome) -> Results:
 
 
 _ROLES = ("image", "audio", "text", "text_file", "rows", "features", "target", "id", "split", "group")
+
+
+def _level(task: Task) -> float | None:
+    """The coverage that intervals or label sets are made for, if there are any."""
+    made = getattr(task, "intervals", None) or getattr(task, "label_set", None)
+    return None if made is None else made.level
 
 
 def _table_name(plan: TablePlan) -> str:
@@ -138,14 +151,16 @@ def _drawings(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
     from gnnfuse.workflow.plots import draw_curves
 
     name, drawing = _of_predictions(plan, outcome)
-    report = outcome.report
-    if report is None:
-        return {name: drawing}
+    report, drawings = outcome.report, dict[str, Any]()
 
-    def curves(path: Path) -> frozenset[str]:
-        return draw_curves(report.history, plan.task.monitor, report.best_epoch, path)
+    if report is not None:
+        history, best = report.history, report.best_epoch
 
-    return {"curves.png": ("Losses and the watched metric by epoch", curves), name: drawing}
+        def curves(path: Path) -> frozenset[str]:
+            return draw_curves(history, plan.task.monitor, best, path)
+
+        drawings["curves.png"] = ("Losses and the watched metric by epoch", curves)
+    return {**drawings, name: drawing, **_reliability(plan, outcome)}
 
 
 def _of_predictions(plan: TablePlan, outcome: Outcome) -> "tuple[str, Drawing]":
@@ -158,6 +173,22 @@ def _of_predictions(plan: TablePlan, outcome: Outcome) -> "tuple[str, Drawing]":
         return kind.draw(plan.task, plan.split.target.columns, targets, labels, split, path)
 
     return kind.plot, (f"{kind.shows}, {SPLIT_NAMES[split]}", draw)
+
+
+def _reliability(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
+    """The plot of how often predictions came true against their probability, if they have any."""
+    from gnnfuse.workflow.plots import draw_reliability
+
+    kind, split = TASKS[plan.split.target.kind], outcome.shown
+    targets, predictions = [sample.target for sample in outcome.samples[split]], outcome.measured[split].predictions
+    judged = kind.certainties(plan.task, targets, predictions)
+    if judged is None:
+        return {}
+
+    def draw(path: Path) -> frozenset[str]:
+        return draw_reliability(*judged, kind.certain, path)
+
+    return {RELIABILITY: (f"Reliability of probabilities, {SPLIT_NAMES[split]}", draw)}
 
 
 def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:
@@ -181,8 +212,7 @@ def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str]
     lines += ["", f"{chosen}; {opened}.", ""]
     if len(names) < len(results["metrics"][splits[0]]):
         lines += ["The errors of each number are in results.json.", ""]
-    lines += member_lines(results)
-    lines += _probability_lines(results)
+    lines += [*member_lines(results), *_probability_lines(results), *_coverage_lines(results, splits)]
     lines += ["## Data", "", *_data_lines(results), ""]
     for file, what in plots.items():
         lines += [f"## {what}", "", f"![{what}]({file})", ""]
@@ -213,7 +243,8 @@ def _probability_lines(results: Results) -> list[str]:
     if "expected_calibration_error" in next(iter(results["metrics"].values())):
         lines = [
             f"The expected calibration error is the mean distance between the probability of {judged}, over 15 bins of "
-            "equal width.",
+            f"equal width. {RELIABILITY} shows them: a point on the diagonal came true as often as its probability "
+            "says, one below it less often (predictions are too certain).",
             "",
         ]
     if weights is None:
@@ -234,6 +265,20 @@ def _probability_lines(results: Results) -> list[str]:
     return [*lines, f"{rule}: {shown}{more}. `--no-class-weights` trains without weights.", ""]
 
 
+def _coverage_lines(results: Results, splits: Sequence[str]) -> list[str]:
+    """What the coverage of intervals or label sets is made for, and what it was."""
+    level = results["training"].get("coverage")
+    if level is None:
+        return []
+    measured = results["metrics"][splits[-1]]
+    found = {name: value for name, value in brief(measured).items() if name.partition(".")[0] in COVERAGES}
+    names = {name.partition(".")[0] for name in measured}
+    what = next(text for name, text in COVERAGES.items() if name in names)
+    shown = ", ".join(f"{name.partition('.')[2]} {value:.1%}".strip() for name, value in found.items())
+    reached = f"; on the {splits[-1]} split they do for {shown}" if found else ""
+    return [f"{what} with a probability of {level:.0%}{reached}.", ""]
+
+
 def _data_lines(results: Results) -> list[str]:
     splits = results["splits"]
     lines = [
@@ -241,6 +286,7 @@ def _data_lines(results: Results) -> list[str]:
         f"{plain(splits['rule'])}."
     ]
     lines += [f"- {role}: {listed([*map(code, names)])}" for role, names in results["columns"].items()]
+    lines += [f"- {plain(note)}." for note in results.get("target_notes", ())]
     train = results["present"].get("train", {})
     total = splits["train"]
     for signal, count in train.items():

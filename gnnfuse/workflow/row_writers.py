@@ -42,7 +42,7 @@ class RowWriter(ABC):
 
 
 class CsvRows(RowWriter):
-    """Comma-separated values in UTF-8, the columns as header; several labels are joined by "|".
+    """Comma-separated values in UTF-8, the columns as header; tuples are joined by "|", lists are JSON.
 
     Texts are written unchanged, even those that spreadsheet programs take for formulas ("=1+1"): a class must survive a
     round trip, and any escape that keeps such a program from running it would change it.
@@ -172,7 +172,9 @@ def writing(path: Path, schema: "pa.Schema") -> "Iterator[RowWriter]":
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, tuple | list):
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
         return SEPARATOR.join(str(item) for item in value)
     return repr(value) if isinstance(value, float) else value
 

@@ -31,8 +31,8 @@ def split_table(request: FitRequest) -> SplitTable:
     """Choose the kind of target and split the rows; the observer receives both.
 
     Raises:
-        ValueError: no target, class weights without classes, rows that cannot be split, no validation rows, or too
-            few classes.
+        ValueError: no target, class weights without classes, a threshold without labels, rows that cannot be split, no
+            validation rows, or too few classes.
     """
     table, config = request.table, request.config
     if table.streaming:  # refused before the whole table is read
@@ -57,6 +57,8 @@ def _target(request: FitRequest) -> TableTarget:
     target = target_kind(table, request.columns, kind=options.kind, separator=options.separator)
     if options.class_weights and not target.named:
         raise ValueError(f"table {table.name}: found class_weights for a {target.kind}, which has no classes")
+    if options.threshold is not None and target.kind != "multilabel":
+        raise ValueError(f"table {table.name}: found a threshold for a {target.kind}, expected one for multilabel only")
     where = " in its first rows" if table.streaming and options.kind is None else ""
     request.observer.says(f"{target.kind}: {target.reason}{where}")
     return target

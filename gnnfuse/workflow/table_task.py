@@ -61,7 +61,11 @@ def task_over(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         objective = kind.objective(_weights(request, rows, kind, getattr(builder.target, "classes", ())))
-        task: Task = kind.make(model, builder, dropout=DROPOUT, objectives=_objectives(objective, model, request))
+        threshold = request.options.threshold
+        more = {} if threshold is None else {"threshold": threshold}
+        task: Task = kind.make(
+            model, builder, dropout=DROPOUT, objectives=_objectives(objective, model, request), **more
+        )
         return task
 
 
@@ -80,6 +84,8 @@ def _builder(request: FitRequest, split: SplitTable, rows: UsableRows, kind: Tar
         target=kind.encoding(split.target, train, counts),
         signal_dropout=SIGNAL_DROPOUT if len(request.columns.signals) > 1 else 0.0,
     )
+    for note in kind.notes(builder.target, split.target.columns):
+        request.observer.says(note)
     with request.observer.begins("fitting scales", None):
         return builder.fit(train)
 

@@ -15,7 +15,7 @@ from tests.conftest import Run
 GIVEN = (
     *("--preset", "best", "--members", "graph,linear", "--folds", 3),
     *("--dim", 12, "--depth", 2, "--readout", "typed", "--kind", "multilabel", "--separator", ";"),
-    *("--fractions", "0.5,0.3,0.2", "--on-error", "skip", "--augment", "--class-weights"),
+    *("--fractions", "0.5,0.3,0.2", "--on-error", "skip", "--augment", "--class-weights", "--threshold", 0.3),
     *("--image-encoder", "a", "--image-weights", "b", "--audio-encoder", "c", "--audio-weights", "d"),
     *("--text-encoder", "e", "--text-weights", "f", "--cache", "g", "--cache-dtype", "float16", "--tune-last", 2),
     *("--epochs", 2, "--select", "metric", "--patience", 0, "--minutes", 1, "--batch-size", 2, "--learning-rate", 1),

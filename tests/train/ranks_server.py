@@ -131,6 +131,7 @@ def fit_table(request: dict[str, Any]) -> dict[str, Any]:
     fitted = fit(
         table, out=request["out"], columns=ColumnOptions(text="word", target="label"), options=options, config=config
     )
+    assert fitted.report is not None
     return {"metrics": fitted.metrics, "best": fitted.report.best}
 
 

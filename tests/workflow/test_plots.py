@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from gnnfuse.workflow.plots import MOST_CLASSES, OTHERS, confusion, draw_confusion, draw_curves, draw_labels
+from gnnfuse.workflow.plots import (
+    MOST_CLASSES,
+    OTHERS,
+    confusion,
+    draw_confusion,
+    draw_curves,
+    draw_labels,
+    draw_reliability,
+    wilson,
+)
 
 
 @pytest.fixture
@@ -54,3 +63,22 @@ def test_every_curve_can_be_seen_and_epochs_are_whole(drawn: list[Figure], epoch
 def test_labels_are_of_the_split_that_was_measured(drawn: list[Figure]) -> None:
     draw_labels({"red": 0.5}, {"red": 3}, "valid", Path("unused.png"))
     assert drawn[0].axes[0].get_xlabel() == "F1 on the valid split (in brackets: its samples that have the label)"
+
+
+def test_reliability_is_of_every_bin_and_counts_all_predictions(drawn: list[Figure]) -> None:
+    certain = [0.01, 0.03, 0.5, 0.5, 0.5, 0.5, 1.0]
+    draw_reliability(certain, [True, False, True, True, True, False, True], "a label", Path("unused.png"))
+    above, below = drawn[0].axes
+    points = above.lines[1]
+    assert np.asarray(points.get_xdata()) == pytest.approx([0.02, 0.5, 1.0])
+    assert np.asarray(points.get_ydata()) == pytest.approx([0.5, 0.75, 1.0])
+    assert sum(bar.get_height() for bar in below.patches) == len(certain)  # type: ignore[attr-defined]
+    assert below.get_xlabel() == "probability of a label"
+
+
+def test_intervals_of_shares_hold_what_has_their_probability() -> None:
+    """Wilson's ends are where the share is 1.645 standard errors of the true probability away."""
+    right, count = np.array([0.0, 3.0, 10.0]), np.array([10.0, 10.0, 10.0])
+    for end in wilson(right, count):
+        standard_error = np.sqrt(np.clip(end * (1 - end), 0, 1) / count)
+        assert np.abs(right / count - end) == pytest.approx(1.6448536 * standard_error, abs=1e-7)

@@ -124,3 +124,19 @@ def test_the_errors_of_many_numbers_are_in_the_results_only() -> None:
     assert few.count("mean absolute error of y") == 3
     assert "mean absolute error of y" not in many
     assert "The errors of each number are in results.json." in many
+
+
+def test_the_report_states_the_coverage_that_was_promised_and_found() -> None:
+    assert "are made to contain" not in report_text(results(), {})
+    training: dict[str, Any] = {"cached": [], "class_weights": None, "threshold": None, "coverage": 0.9}
+    found = (("valid", 0.5), ("test", 0.876))
+    sets = {split: {"label_set_coverage": share, "label_set_size": 2.0} for split, share in found}
+    text = report_text(results(training=training, metrics=sets), {})
+    assert "contain all that is true with a probability of 90%; on the test split they do for 87.6%." in text
+    numbers = {f"interval_{what}.{name}": 0.5 for what in ("coverage", "width") for name in ("a", "b")}
+    text = report_text(results(training=training, metrics={"valid": numbers}), {})
+    assert "contain the number with a probability of 90%; on the valid split they do for a 50.0%, b 50.0%." in text
+
+
+def test_the_report_states_how_targets_are_learnt() -> None:
+    assert r"- a \<b\> is skewed." in report_text(results(target_notes=["a <b> is skewed"]), {})

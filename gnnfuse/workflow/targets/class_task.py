@@ -7,7 +7,7 @@ from gnnfuse.graph import ClassTarget
 from gnnfuse.sample import Sample
 from gnnfuse.sample.class_name import in_order
 from gnnfuse.tables import TableTarget
-from gnnfuse.tasks import Classification, CrossEntropy, balanced_weights
+from gnnfuse.tasks import Classification, CrossEntropy, Prediction, balanced_weights
 from gnnfuse.workflow.targets.target_task import TargetTask
 
 SMOOTHING = 0.1
@@ -20,6 +20,7 @@ class ClassTask(TargetTask[Classification]):
     make = Classification
     plot = "confusion.png"
     shows = "Targets and predictions"
+    certain = "the most probable class"
 
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> ClassTarget:
         """The classes of training rows, in order."""
@@ -32,6 +33,13 @@ class ClassTask(TargetTask[Classification]):
     def weights(self, counts: Mapping[str, int], classes: Sequence[str], rows: int) -> tuple[float, ...]:
         """The square root of how much rarer each class is."""
         return balanced_weights(counts, classes, power=WEIGHT_POWER)
+
+    def certainties(
+        self, task: Classification, targets: Sequence[str], predictions: Sequence[Prediction]
+    ) -> tuple[list[float], list[bool]]:
+        """The most probable class of each sample."""
+        best = [max(each.scores.items(), key=lambda item: item[1]) for each in predictions]
+        return [score for _, score in best], [name == target for (name, _), target in zip(best, targets, strict=True)]
 
     def draw(
         self,

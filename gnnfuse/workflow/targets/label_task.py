@@ -10,7 +10,7 @@ from gnnfuse.graph import MultiLabelTarget
 from gnnfuse.sample import Sample
 from gnnfuse.sample.class_name import in_order
 from gnnfuse.tables import TableTarget
-from gnnfuse.tasks import BinaryCrossEntropy, LabelSets, MultiLabel, positive_weights
+from gnnfuse.tasks import BinaryCrossEntropy, LabelSets, MultiLabel, Prediction, positive_weights
 from gnnfuse.workflow.targets.target_task import TargetTask
 
 Labels = tuple[str, ...]
@@ -22,6 +22,7 @@ class LabelTask(TargetTask[MultiLabel]):
     make = MultiLabel
     plot = "labels.png"
     shows = "F1 of each label"
+    certain = "a label"
 
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> MultiLabelTarget:
         """The labels given by the table's target, or those of training rows in order."""
@@ -38,6 +39,13 @@ class LabelTask(TargetTask[MultiLabel]):
     def covering(self, task: MultiLabel, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
         """Label sets that hold all of a row's labels nine times in ten."""
         return {"label_set": LabelSets.fit(task.blendable(outputs), targets)}
+
+    def certainties(
+        self, task: MultiLabel, targets: Sequence[Labels], predictions: Sequence[Prediction]
+    ) -> tuple[list[float], list[bool]]:
+        """Every label of every sample."""
+        true = [name in target for target in targets for name in task.classes]
+        return [each.scores[name] for each in predictions for name in task.classes], true
 
     def draw(
         self,

@@ -21,9 +21,19 @@ class NumberTask(TargetTask[Regression]):
     shows = "Predictions against targets"
 
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> NumberTarget:
-        """As many numbers as the first training sample has, scaled."""
+        """As many numbers as the first training sample has, scaled, after a logarithm where they are skewed."""
         names = _names(target.columns, next(iter(train)).target)
-        return NumberTarget.fit(train, size=len(names) or 1, names=names)
+        return NumberTarget.fit_robust(train, size=len(names) or 1, names=names)
+
+    def notes(self, encoding: NumberTarget, columns: Sequence[str]) -> list[str]:
+        """Which numbers are learnt as logarithms."""
+        names = encoding.names or columns[:1]
+        return [
+            f"{name} is skewed: learnt as sign(x) log(1 + |x|) with x = ({name} - {log.about:.4g}) / {log.unit:.4g}; "
+            "predictions are nearer the median than the mean"
+            for name, log in zip(names, encoding.transforms, strict=False)
+            if log is not None
+        ]
 
     def objective(self, weights: tuple[float, ...] | None) -> SquaredError:
         """Squared error."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from gnnfuse.graph import TargetEncoding
 from gnnfuse.sample import Sample
 from gnnfuse.tables import TableTarget
-from gnnfuse.tasks import TargetObjective, Task
+from gnnfuse.tasks import Prediction, TargetObjective, Task
 
 Made = TypeVar("Made", bound=Task)
 
@@ -22,11 +22,13 @@ class TargetTask(ABC, Generic[Made]):
         make: the class of the task: called with model, builder, `dropout` and `objectives`.
         plot: file name of the plot of predictions against targets.
         shows: what the plot shows, in words.
+        certain: what `certainties` gives the probabilities of.
     """
 
     make: Callable[..., Made]
     plot: str
     shows: str
+    certain: str = ""
 
     @abstractmethod
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> TargetEncoding:
@@ -40,6 +42,10 @@ class TargetTask(ABC, Generic[Made]):
         Raises:
             ValueError: a target is not of this kind, or no training sample has one.
         """
+
+    def notes(self, encoding: Any, columns: Sequence[str]) -> list[str]:
+        """What is worth knowing about the encoding of the target's columns, in a line each; nothing by default."""
+        return []
 
     @abstractmethod
     def objective(self, weights: tuple[float, ...] | None) -> TargetObjective:
@@ -61,6 +67,14 @@ class TargetTask(ABC, Generic[Made]):
             ValueError: too few rows.
         """
         return {}
+
+    def certainties(
+        self, task: Made, targets: Sequence[Any], predictions: Sequence[Prediction]
+    ) -> tuple[Sequence[float], Sequence[bool]] | None:
+        """The probabilities whose reliability is drawn, and whether each came true; None, the default, if there are
+        none.
+        """
+        return None
 
     @abstractmethod
     def draw(
