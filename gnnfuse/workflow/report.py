@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,8 +151,11 @@ def _drawings(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
     """The plots, by file name."""
     from gnnfuse.workflow.plots import draw_curves
 
-    name, drawing = _of_predictions(plan, outcome)
-    report, drawings = outcome.report, dict[str, Any]()
+    report, split, drawings = outcome.report, outcome.shown, dict[str, Any]()
+
+    @cache
+    def targets() -> list[object]:
+        return [sample.target for sample in outcome.samples[split]]
 
     if report is not None:
         history, best = report.history, report.best_epoch
@@ -160,35 +164,36 @@ def _drawings(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
             return draw_curves(history, plan.task.monitor, best, path)
 
         drawings["curves.png"] = ("Losses and the watched metric by epoch", curves)
-    return {**drawings, name: drawing, **_reliability(plan, outcome)}
+    name, drawing = _of_predictions(plan, targets, outcome)
+    drawings[name] = drawing
+    if TASKS[plan.split.target.kind].certain is not None:
+        drawings[RELIABILITY] = _reliability(plan, targets, outcome)
+    return drawings
 
 
-def _of_predictions(plan: TablePlan, outcome: Outcome) -> "tuple[str, Drawing]":
+def _of_predictions(plan: TablePlan, targets: Callable[[], list[object]], outcome: Outcome) -> "tuple[str, Drawing]":
     """The plot of predictions against targets, and its file name."""
     kind, split = TASKS[plan.split.target.kind], outcome.shown
 
     def draw(path: Path) -> frozenset[str]:
-        targets = [sample.target for sample in outcome.samples[split]]
         labels = [prediction.label for prediction in outcome.measured[split].predictions]
-        return kind.draw(plan.task, plan.split.target.columns, targets, labels, split, path)
+        return kind.draw(plan.task, plan.split.target.columns, targets(), labels, split, path)
 
     return kind.plot, (f"{kind.shows}, {SPLIT_NAMES[split]}", draw)
 
 
-def _reliability(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
-    """The plot of how often predictions came true against their probability, if they have any."""
+def _reliability(plan: TablePlan, targets: Callable[[], list[object]], outcome: Outcome) -> "Drawing":
+    """The plot of how often predictions came true against their probability."""
     from gnnfuse.workflow.plots import draw_reliability
 
     kind, split = TASKS[plan.split.target.kind], outcome.shown
-    targets, predictions = [sample.target for sample in outcome.samples[split]], outcome.measured[split].predictions
-    judged = kind.certainties(plan.task, targets, predictions)
-    if judged is None:
-        return {}
 
     def draw(path: Path) -> frozenset[str]:
-        return draw_reliability(*judged, kind.certain, path)
+        assert kind.certain is not None
+        found = outcome.measured[split].predictions
+        return draw_reliability(*kind.certainties(plan.task, targets(), found), kind.certain, path)
 
-    return {RELIABILITY: (f"Reliability of probabilities, {SPLIT_NAMES[split]}", draw)}
+    return f"Reliability of probabilities, {SPLIT_NAMES[split]}", draw
 
 
 def report_text(results: Results, plots: Mapping[str, str], notes: Sequence[str] = ()) -> str:

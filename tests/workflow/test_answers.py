@@ -1,20 +1,23 @@
 """Answers for a table: texts come back as they are, and threads get what they would get one after another."""
 
 import csv
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gnnfuse.fusion import JointTransformer
-from gnnfuse.graph import ClassTarget, GraphBuilder
+from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tables import Columns
-from gnnfuse.tasks import Classification
+from gnnfuse.tasks import Classification, Intervals, LabelSets, MultiLabel, Regression
 from gnnfuse.workflow import predict
 from gnnfuse.workflow.answer_table import check_place
 from gnnfuse.workflow.array_file import writing_array
@@ -94,3 +97,56 @@ def test_a_full_disk_is_named_and_leaves_nothing_that_looks_whole(ending: str, t
         write()
     assert caught.value.filename == str(path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(path.name, "old")]
+
+
+ENDINGS = ("csv", "jsonl", "parquet")
+
+
+def answered(
+    make: type, target: TargetEncoding, columns: Columns, folder: Path, **options: object
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows that an untrained model answers two rows with, in each format."""
+    builder = GraphBuilder([TextTokens()], target=target)
+    made = make(JointTransformer(builder.node_types, dim=8, depth=1, heads=2), builder, **options).eval()
+    note, found = TableNote(columns=columns, source="memory"), {}
+    for ending in ENDINGS:
+        path = folder / f"a.{ending}"
+        predict(made, [{"text": "a"}, {"text": None}], out=path, note=note, device="cpu")
+        if ending == "csv":
+            with path.open(newline="", encoding="utf-8") as file:
+                found[ending] = list(csv.DictReader(file))
+        elif ending == "jsonl":
+            found[ending] = [json.loads(line) for line in path.read_text().splitlines()]
+        else:
+            found[ending] = pq.read_table(path).to_pylist()
+    return found
+
+
+def test_intervals_are_columns_beside_their_predictions(tmp_path: Path) -> None:
+    one, several = Columns(text=("text",), target=("y",)), Columns(text=("text",), target=("a", "a_low"))
+    found = answered(Regression, NumberTarget(), one, tmp_path, intervals=Intervals(0.9, (0.5,)))
+    for ending in ENDINGS:
+        assert list(found[ending][0]) == ["row", "prediction", "prediction_low", "prediction_high"]
+        for row in found[ending]:
+            middle = float(row["prediction"])
+            ends = [float(row["prediction_low"]), float(row["prediction_high"])]
+            assert ends == pytest.approx([middle - 0.5, middle + 0.5])
+    found = answered(Regression, NumberTarget(2), several, tmp_path, intervals=Intervals(0.9, (0.5, 1.0)))
+    for ending in ENDINGS:
+        [first, _] = found[ending]
+        assert float(first["prediction_a_low_"]) == pytest.approx(float(first["prediction_a"]) - 0.5)
+        assert float(first["prediction_a_low_high"]) == pytest.approx(float(first["prediction_a_low"]) + 1.0)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_label_sets_are_lists_whatever_names_hold(several: bool, tmp_path: Path) -> None:
+    names = ('a|"b"', "ü, c")
+    kind: tuple[type, TargetEncoding] = (
+        (MultiLabel, MultiLabelTarget(names)) if several else (Classification, ClassTarget(names))
+    )
+    columns = Columns(text=("text",), target=("y",))
+    found = answered(*kind, columns, tmp_path, label_set=LabelSets(0.9, 0.0))
+    for row in [*found["jsonl"], *found["parquet"]]:
+        assert row["label_set"] == list(names)
+    assert [json.loads(row["label_set"]) for row in found["csv"]] == [list(names)] * 2
+    assert "label_set" not in answered(*kind, columns, tmp_path)["csv"][0]

@@ -309,6 +309,41 @@ def test_labels_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "none.parquet")["prediction"].to_pylist() == [[]] * ROWS
 
 
+def test_a_threshold_is_of_labels_and_reaches_the_task(tmp_path: Path) -> None:
+    table: list[dict[str, Any]] = [{"text": "ab"[n % 2], "tags": "red|round" if n % 2 else "red"} for n in range(ROWS)]
+    columns = ColumnOptions(text="text", target="tags")
+    options = replace(SMALL, threshold=0.3, class_weights=False)
+    found = fit(table, out=tmp_path / "model", columns=columns, options=options, config=quick(epochs=1))
+    assert isinstance(found.task, MultiLabel)
+    assert found.task.threshold == 0.3
+    for name in ("labels.png", "reliability.png"):
+        assert (tmp_path / "model" / name).exists()
+    one_class = [row | {"tags": "ab"[n % 2]} for n, row in enumerate(table)]
+    with pytest.raises(ValueError, match="found a threshold for a classification, expected one for multilabel only"):
+        fit(one_class, out=tmp_path / "other", columns=columns, options=options, config=quick())
+    for wrong in ({"threshold": 1.0}, {"threshold": 0.3, "kind": "regression"}):
+        with pytest.raises(ValueError, match="threshold"):
+            FitOptions(**wrong)
+
+
+def test_a_skewed_number_is_learnt_as_its_logarithm_and_told(tmp_path: Path) -> None:
+    told = Told()
+    table = [row | {"price": float(np.exp(2 * float(str(row["x"]))))} for row in numbers_table()]
+    found = fit(
+        table,
+        out=tmp_path / "model",
+        columns=ColumnOptions(features=["x"], target="price"),
+        options=SMALL,
+        config=quick(epochs=1),
+        observer=told,
+    )
+    assert isinstance(found.task, Regression)
+    assert found.task.target.transforms
+    [line] = [line for line in told.lines if line.startswith("price is skewed: learnt as ")]
+    assert json.loads((found.folder / "results.json").read_text())["target_notes"] == [line]
+    assert not (found.folder / "reliability.png").exists()
+
+
 def test_columns_of_0_and_1_are_labels_from_the_table_to_the_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

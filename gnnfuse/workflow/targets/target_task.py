@@ -22,13 +22,13 @@ class TargetTask(ABC, Generic[Made]):
         make: the class of the task: called with model, builder, `dropout` and `objectives`.
         plot: file name of the plot of predictions against targets.
         shows: what the plot shows, in words.
-        certain: what `certainties` gives the probabilities of.
+        certain: what `certainties` gives the probabilities of, in words; None if there are no probabilities.
     """
 
     make: Callable[..., Made]
     plot: str
     shows: str
-    certain: str = ""
+    certain: str | None = None
 
     @abstractmethod
     def encoding(self, target: TableTarget, train: Iterable[Sample], counts: Mapping[str, int]) -> TargetEncoding:
@@ -70,11 +70,9 @@ class TargetTask(ABC, Generic[Made]):
 
     def certainties(
         self, task: Made, targets: Sequence[Any], predictions: Sequence[Prediction]
-    ) -> tuple[Sequence[float], Sequence[bool]] | None:
-        """The probabilities whose reliability is drawn, and whether each came true; None, the default, if there are
-        none.
-        """
-        return None
+    ) -> tuple[Sequence[float], Sequence[bool]]:
+        """The probabilities whose reliability is drawn, and whether each came true; none by default."""
+        return (), ()
 
     @abstractmethod
     def draw(
