@@ -18,6 +18,7 @@ class FitRequest:
         options: what is fitted.
         config: how it is trained.
         observer: receives what was chosen.
+        passing_cache: the cache of features that the options name is removed at the end.
     """
 
     table: Table
@@ -25,6 +26,7 @@ class FitRequest:
     options: FitOptions
     config: FitConfig
     observer: Observer
+    passing_cache: bool = False
 
     @property
     def target_column(self) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import REJECTS, rows_left_out, write_rejects
+from gnnfuse.model_card import ModelCard
 from gnnfuse.observer import Observer, or_silent
 from gnnfuse.or_default import or_default
 from gnnfuse.saving import save_pretrained, uncached
@@ -149,7 +150,10 @@ def fit(
     for note in blank_notes(opened, guess.columns):
         observer.says(note)
     opened = opened.reading(guess.columns).writing(written_by_fit(folder))
-    request = FitRequest(table=opened, columns=guess.columns, options=options, config=config, observer=observer)
+    request = FitRequest(
+        table=opened, columns=guess.columns, options=options, config=config, observer=observer,
+        passing_cache=passing is not None,
+    )  # fmt: skip
     plan = plan_table(request)
     if plan.rows.rejects:
         observer.says(f"{_counted(plan)}; {folder / REJECTS} gives the reasons")
@@ -194,7 +198,7 @@ def _one_model(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
         outcome = Outcome(task=plan.task, report=report, measured={}, samples={})
         return Fitted(outcome=outcome, note=_note(plan), folder=folder)
     task = plan.whole()
-    save_pretrained(task, folder, card=card(plan, report, {"valid": _best(report)}))
+    _save(plan, task, folder, card(plan, report, {"valid": _best(report)}))
     measured, samples = _measured(plan, valid), plan.rows.samples
     return _reported(plan, folder, Outcome(task=task, report=report, measured=measured, samples=samples))
 
@@ -207,14 +211,19 @@ def _members(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     plan.request.observer.says(announced(members, rows))
     fitted = fit_members(plan, members, rows)
     task = uncached(fitted.task) if plan.cached else fitted.task
-    save_pretrained(task, folder, card=card(plan, None, {OUT_OF_FOLD: fitted.metrics()}))
+    _save(plan, task, folder, card(plan, None, {OUT_OF_FOLD: fitted.metrics()}))
     return _reported(plan, folder, member_outcome(plan, rows, members, fitted, task))
+
+
+def _save(plan: TablePlan, task: Task, folder: Path, card: ModelCard) -> None:
+    """Save before anything is measured."""
+    save_pretrained(task, folder, card=card)
+    _note(plan).write(folder)
 
 
 def _reported(plan: TablePlan, folder: Path, outcome: Outcome) -> Fitted:
     """Write everything besides the model."""
-    observer, note = plan.request.observer, _note(plan)
-    note.write(folder)
+    observer = plan.request.observer
     for name, values in outcome.metrics.items():
         observer.says(measured_line(spelt(name), values))
     save_card(outcome.task, folder, card(plan, outcome.report, outcome.metrics))
@@ -224,7 +233,7 @@ def _reported(plan: TablePlan, folder: Path, outcome: Outcome) -> Fitted:
         observer.says(outcome.blended)
     for line in write_report(results, plan, outcome, folder):
         observer.says(line)
-    return Fitted(outcome=outcome, note=note, folder=folder)
+    return Fitted(outcome=outcome, note=_note(plan), folder=folder)
 
 
 def _note(plan: TablePlan) -> TableNote:

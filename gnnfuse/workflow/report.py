@@ -67,7 +67,7 @@ def results_of(plan: TablePlan, outcome: Outcome) -> Results:
         "training": {name: getattr(plan.request.config, name) for name in TOLD}
         | {
             "augment": plan.augments,
-            "cached": list(plan.cached),
+            "cached": [] if plan.request.passing_cache else list(plan.cached),
             "streaming": plan.request.table.streaming,
             "class_weights": getattr(task, "class_weights", None),
             "threshold": getattr(task, "threshold", None),

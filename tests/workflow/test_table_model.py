@@ -54,7 +54,7 @@ def test_modalities_answer_for_themselves_below_a_number_of_rows(
 @pytest.mark.usefixtures("unchecked")
 def test_the_readout_can_be_said(tmp_path: Path) -> None:
     assert isinstance(model_for(tmp_path, "typed").readout, TypedReadout)
-    with pytest.raises(ValueError, match="found readout 'typed' for model 'concat', expected one of additive, typed"):
+    with pytest.raises(ValueError, match="found readout 'typed' for concat, expected one of additive, typed"):
         FitOptions(model="concat", readout="typed")
     with pytest.raises(ValueError, match="found readout 'mean'"):
         FitOptions(readout="mean")  # type: ignore[arg-type]
