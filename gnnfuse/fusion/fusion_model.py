@@ -99,6 +99,11 @@ class FusionModel(nn.Module, Saveable, ABC):
         """The vectors that represent the graphs, as `gnnfuse embed` writes them: the fused ones by default."""
         return self.embed(batch).vector
 
+    @property
+    def vector_size(self) -> int:
+        """The size of these vectors."""
+        return self.dim
+
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile `embed` by `torch.compile`, which receives the arguments; `uncompile` undoes it."""
         self._compiled = torch.compile(self._traced, *args, **kwargs)

@@ -15,26 +15,30 @@ from gnnfuse.readout.fused import Fused
 from gnnfuse.tasks.check_number import check_number
 from gnnfuse.tasks.task import Task
 
+LEAST = 1e-4  # probability that counts in a mean of logarithms, as no member is surer than that
+
 
 class Blend(FusionModel):
     """The weighted mean of the answers of several fitted tasks, its members.
 
-    For classes and labels the mean is over probabilities, whose logarithms (for labels: logits) are then divided by a
-    temperature; for numbers it is over the scaled outputs. The vector of a graph holds these outputs, so a task over a
-    blend needs no other head than `VectorHead`. The blend runs each frozen encoder once per batch; members read its
-    features (`EncodedNodes`). Source: Caruana, Niculescu-Mizil, Crew and Ksikes,
-    "Ensemble selection from libraries of models" (2004).
+    For classes and labels the mean is over probabilities, or over their logarithms (`logarithmic`); the logarithms of
+    the result (for labels: logits) are then divided by a temperature. For numbers the mean is over the scaled outputs.
+    The vector of a graph holds these outputs, so a task over a blend needs no other head than `VectorHead`. The blend
+    runs each frozen encoder once per batch; members read its features (`EncodedNodes`). Source: Caruana,
+    Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models" (2004).
 
     Args:
         node_types: what the blend reads; a member may read some of them.
         members: the tasks by name, of one kind and one target encoding.
         weights: the share of each member, scaled to the sum 1; a member of weight 0 is run for its vectors only.
+        logarithmic: take the mean over log-probabilities (labels: logits), a product of experts (Hinton, "Training
+            products of experts by minimizing contrastive divergence", 2002): members that know different things add up.
         temperature: divides log-probabilities; above 1 makes answers less sure (Guo et al., "On calibration of modern
             neural networks", 2017). Numbers have none.
 
     Raises:
         ValueError: no members, members of different kinds or targets, a negative weight, weights of 0 only or for
-            other members, or a temperature that is not above 0.
+            other members, a temperature that is not above 0, or logarithms of numbers.
 
     Example:
         >>> from gnnfuse.fusion import Unimodal
@@ -59,23 +63,24 @@ class Blend(FusionModel):
         members: Mapping[str, Task],
         *,
         weights: Mapping[str, float],
+        logarithmic: bool = False,
         temperature: float = 1.0,
     ) -> None:
         size = _checked(members, weights)
+        if logarithmic and not next(iter(members.values())).gives_probabilities:
+            raise ValueError("Blend: found logarithmic for members without probabilities, expected classes or labels")
         check_number("Blend", "temperature", temperature, "above 0", above=0)
         super().__init__(node_types, size, encoders=_backbones(node_types))
         self.members = nn.ModuleDict(members)
         self.weights = dict(weights)
+        self.logarithmic = logarithmic
         self.temperature = temperature
 
     def fuse(self, states: Mapping[str, Float[Tensor, "_ width"]], batch: GraphBatch) -> Fused:
         """The features of frozen encoders in; the blended outputs out."""
         first = self.member(next(iter(self.members)))
-        answers = self.answers(states, batch)
-        total = sum(self.weights.values())
-        mean = torch.stack([answer * (self.weights[name] / total) for name, answer in answers.items()]).sum(0)
-        outputs = first.unblended(mean)
-        return Fused(outputs if first.blendable(outputs) is outputs else outputs / self.temperature)
+        outputs = blended(first, self.answers(states, batch), self.weights, logarithmic=self.logarithmic)
+        return Fused(outputs if self.temperature == 1 else outputs / self.temperature)
 
     def answers(self, states: Mapping[str, Tensor], batch: GraphBatch) -> dict[str, Float[Tensor, "graphs outputs"]]:
         """The answer of each member with a weight, as `Task.blendable` gives it."""
@@ -97,6 +102,11 @@ class Blend(FusionModel):
         member = self.member(next(iter(self.members)))
         return member.model.vectors(_encoded(batch, self.encoders(batch), member))
 
+    @property
+    def vector_size(self) -> int:
+        """The size of these vectors."""
+        return self.member(next(iter(self.members))).model.vector_size
+
     @classmethod
     def made_from(cls, builder: GraphBuilder) -> Mapping[str, Any]:
         """The builder's node types."""
@@ -111,6 +121,27 @@ class Blend(FusionModel):
         read = {t.name for name in self.members for t in self.member(name).model.node_types}
         if lacking := sorted(read - {t.name for t in builder.node_types}):
             raise ValueError(f"Blend: found no node type {lacking[0]!r} in the builder, which a member reads")
+
+
+def blended(
+    task: Task, answers: Mapping[str, Tensor], weights: Mapping[str, float], *, logarithmic: bool
+) -> Float[Tensor, "graphs outputs"]:
+    """The outputs that stand for a weighted mean of answers.
+
+    Args:
+        task: one of the members.
+        answers: `[graphs, outputs]` by member, as `Task.blendable` gives them.
+        weights: by member; those of members without an answer do not count.
+        logarithmic: as in `Blend`; a probability counts as at least 1e-4.
+    """
+    given = torch.tensor([weights[name] for name in answers], dtype=torch.float64)
+    shares = (given / given.sum()).tolist()
+    if not logarithmic:
+        return task.unblended(
+            torch.stack([each * share for each, share in zip(answers.values(), shares, strict=True)]).sum(0)
+        )
+    outputs = [task.unblended(each.clamp(LEAST, 1 - LEAST)) for each in answers.values()]
+    return torch.stack([each * share for each, share in zip(outputs, shares, strict=True)]).sum(0)
 
 
 def _backbones(node_types: Sequence[NodeType]) -> NodeEncoders:

@@ -52,6 +52,7 @@ class Classification(Task):
     """
 
     monitor = "accuracy"
+    gives_probabilities = True
 
     def __init__(
         self,

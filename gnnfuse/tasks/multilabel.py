@@ -47,6 +47,7 @@ class MultiLabel(Task):
 
     monitor = "micro_f1"
     sample_metric = "exact_match"
+    gives_probabilities = True
 
     def __init__(
         self,

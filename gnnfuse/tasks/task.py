@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zlib import crc32
 
 import torch
@@ -68,6 +68,7 @@ class Task(nn.Module, Saveable, ABC):
         monitor: name of the metric for early stopping and model selection.
         higher_is_better: whether a larger value of it is better.
         of: the node type with one row of outputs per node; None if outputs have one row per graph.
+        gives_probabilities: whether `blendable` gives probabilities, rather than numbers.
         num_outputs: numbers per row of the outputs; None if it was not given.
         sample_metric: name of the mean of `score` over samples: "accuracy".
         nan_means: what samples lack if the monitored metric is NaN; training then refuses the validation samples. None
@@ -79,6 +80,7 @@ class Task(nn.Module, Saveable, ABC):
     sample_metric: str = "accuracy"
     nan_means: str | None = None
     of: str | None = None
+    gives_probabilities: ClassVar[bool] = False
     objectives: Sequence[Objective]
 
     def __init__(

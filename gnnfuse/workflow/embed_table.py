@@ -93,9 +93,9 @@ def embed(
                     writer.write({asked.name: id_of_row, "embedding": vector})
                     rows += 1
         else:
-            rows = _write_array(path, asked.name, vectors, asked.task.model.dim)
+            rows = _write_array(path, asked.name, vectors, asked.task.model.vector_size)
     left_out = write_beside(path, rejects, on_error)
-    observer.says(f"wrote {rows:,} vectors of {asked.task.model.dim} numbers into {path}; {left_out}")
+    observer.says(f"wrote {rows:,} vectors of {asked.task.model.vector_size} numbers into {path}; {left_out}")
     return Predicted(rows=rows, rejects=tuple(rejects), path=path)
 
 

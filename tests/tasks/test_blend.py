@@ -71,6 +71,30 @@ def test_a_temperature_divides_log_probabilities() -> None:
             assert score == pytest.approx(roots[name] / sum(roots.values()), rel=1e-5)
 
 
+def test_a_logarithmic_mean_is_a_product_of_experts() -> None:
+    builder = builder_of(KINDS[Classification])
+    members = members_of(Classification, builder)
+    weights = {"graph": 3.0, "unimodal:text": 1.0}
+    model = Blend(builder.node_types, members, weights=weights, logarithmic=True)
+    task = Classification(model, builder, head=VectorHead()).eval()
+    first, second = (member.predict(SAMPLES) for member in members.values())
+    for found, one, other in zip(task.predict(SAMPLES), first, second, strict=True):
+        product = {name: one.scores[name] ** 0.75 * other.scores[name] ** 0.25 for name in found.scores}
+        for name, score in found.scores.items():
+            assert score == pytest.approx(product[name] / sum(product.values()), rel=1e-4)
+
+
+def test_numbers_have_no_logarithmic_mean() -> None:
+    builder = builder_of(KINDS[Regression])
+    with pytest.raises(ValueError, match="expected classes or labels"):
+        Blend(
+            builder.node_types,
+            members_of(Regression, builder),
+            weights={"graph": 1.0, "unimodal:text": 1.0},
+            logarithmic=True,
+        )
+
+
 def test_a_member_of_weight_0_gives_its_vectors_only() -> None:
     task, members = blended(Regression, {"graph": 0.0, "unimodal:text": 1.0})
     batch = task.builder(SAMPLES)

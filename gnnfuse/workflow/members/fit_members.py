@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gnnfuse.observer import Observer
 from gnnfuse.tasks import Blend, Task
+from gnnfuse.tasks.blend import LEAST, blended
 from gnnfuse.tasks.calibration import temperature
 from gnnfuse.workflow.members.member import Member, MemberRows, answers_of
 from gnnfuse.workflow.members.selection import Selection, select
@@ -99,22 +100,32 @@ def fit_members(plan: TablePlan, members: Sequence[Member], rows: MemberRows) ->
     targets = rows.targets[rows.judged]
     first = next(iter(fitted))
     task = fitted[first].task
-    judge: Any = task.judge
     answers = {name: found.answers for name, found in fitted.items()}
-    selection = select(answers, lambda mean: float(judge.loss(task.unblended(mean), targets)))
+    selection, logarithmic = _selected(task, answers, targets)
     kept = {name: found.task for name, found in fitted.items() if name == first or name in selection.weights}
-    mean = torch.stack([answers[name] * weight for name, weight in selection.weights.items()]).sum(0)
-    outputs, heat = task.unblended(mean), 1.0
-    if task.blendable(outputs) is not outputs:  # numbers have no temperature
+    chosen = {name: answers[name] for name in selection.weights}
+    outputs, heat = blended(task, chosen, selection.weights, logarithmic=logarithmic), 1.0
+    if task.gives_probabilities:  # numbers have no temperature
         heat = temperature(outputs, targets)
         outputs = outputs / heat
     weights = {name: selection.weights.get(name, 0.0) for name in kept}
-    blend = Blend(plan.task.builder.node_types, kept, weights=weights, temperature=heat)
+    blend = Blend(plan.task.builder.node_types, kept, weights=weights, logarithmic=logarithmic, temperature=heat)
     more = plan.covering(plan.over(blend), outputs, targets)
     final = plan.over(blend, **more).eval()
     return FittedMembers(
         task=final, members=fitted, failed=failed, selection=selection, outputs=outputs, targets=targets
     )
+
+
+def _selected(task: Task, answers: Mapping[str, Tensor], targets: Tensor) -> tuple[Selection, bool]:
+    """The better of a mean of answers and a mean of their logarithms, and whether it is the latter."""
+    judge: Any = task.judge
+    plain = select(answers, lambda mean: float(judge.loss(task.unblended(mean), targets)))
+    if not task.gives_probabilities:
+        return plain, False
+    logarithms = {name: task.unblended(each.clamp(LEAST, 1 - LEAST)) for name, each in answers.items()}
+    product = select(logarithms, lambda mean: float(judge.loss(mean, targets)))
+    return (product, True) if product.loss < plain.loss else (plain, False)
 
 
 def _fitted(member: Member, rows: MemberRows, observer: Observer) -> FittedMember:

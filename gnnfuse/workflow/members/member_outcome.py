@@ -76,5 +76,6 @@ def _in_words(rows: MemberRows, fitted: FittedMembers) -> str:
         "average": "equal shares, which no selection improved on",
         "best member": "the best member alone, which no blend improved on",
     }[fitted.selection.how]
+    mean = ", in a mean of log-probabilities" if fitted.blend.logarithmic else ""
     heat = "" if fitted.blend.temperature == 1 else f"; temperature {fitted.blend.temperature:.2f}"
-    return f"{listed(list(fitted.members))} were judged on {rows.rule}: {how}{heat}"
+    return f"{listed(list(fitted.members))} were judged on {rows.rule}: {how}{mean}{heat}"
