@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+CELLS = 3  # rows and columns of averaged cells of a picture's feature map, unless the encoder is fine-tuned
+
 
 @dataclass(frozen=True, kw_only=True)
 class Encoders:

@@ -9,6 +9,7 @@ FRACTIONS = (0.7, 0.15, 0.15)
 MODEL = "graph"
 DIM = 96
 DEPTH = 3
+COMPONENTS = 64  # whitened, of the features of frozen encoders, for small tables
 SMALL = 20_000  # training rows; with fewer, samples are changed at random and modalities answer separately
 EPOCHS = 40
 SELECT: Literal["metric", "loss"] = "loss"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class LearntFirst(nn.Module, ABC):
     """A module within an encoder that learns from the nodes of training samples, once, before weights are trained.
 
-    `fit_task` passes the encoders over training samples, in evaluation mode and without augmentation, and calls
+    `fit_task` passes the model over training samples, in evaluation mode and without augmentation, and calls
     `gather` with the first argument of each call of `forward`, then `settle`. What is learnt belongs in buffers, which
     are saved with the weights. Every process of a run passes over the same samples in the same order.
     """

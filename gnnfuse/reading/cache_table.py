@@ -8,7 +8,7 @@ from typing import Any
 
 from gnnfuse.data.overwriting import ELSEWHERE, files_in, refuse_overwriting, refuse_unwritable
 from gnnfuse.data.rejects import REJECTS, OnError, is_rejects, write_rejects
-from gnnfuse.encoders import Encoders
+from gnnfuse.encoders import CELLS, Encoders
 from gnnfuse.nodes import PretrainedAudio, PretrainedImage, PretrainedNodes, PretrainedText
 from gnnfuse.nodes.cached import StoredType
 from gnnfuse.observer import Observer, or_silent
@@ -49,8 +49,8 @@ def cache(
 ) -> tuple[CacheReport, ...]:
     """Run frozen encoders over the columns of a table and keep their features in a folder, with a list of rejects.
 
-    The node types have the defaults of `PretrainedImage`, `PretrainedAudio` and `PretrainedText`; pass others to
-    `gnnfuse.cache_samples`.
+    The node types have the defaults of `PretrainedImage`, `PretrainedAudio` and `PretrainedText`, and pictures of one
+    size are averaged within 3 x 3 cells, as `gnnfuse.fit` reads them; pass others to `gnnfuse.cache_samples`.
 
     Args:
         table: the table, as `open_table` takes it.
@@ -112,7 +112,7 @@ def _node_types(encoders: Encoders, guess: Guess, table: str) -> list[Pretrained
                 f"table {table}: found no {modality} column to encode; name one (--{modality}, {modality}=)\n{guess}"
             )
         found += [make(model=model, weights=weights, signal=name, name=modality) for name in names if model is not None]
-    return found
+    return [each.in_cells(CELLS) if isinstance(each, PretrainedImage) else each for each in found]
 
 
 def _with_encoders(guess: Guess, encoded: Mapping[str, PretrainedNodes]) -> Guess:

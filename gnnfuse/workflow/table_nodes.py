@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 
 from torch import nn
 
+from gnnfuse import fit_defaults
 from gnnfuse.edges import Complete, EdgeRule, Grid, Window
-from gnnfuse.encoders import Encoders
+from gnnfuse.encoders import CELLS, Encoders
 from gnnfuse.nodes import AudioFrames, Features, Hub, ImagePatches, NodeType, TextTokens
 from gnnfuse.nodes.augmentation import AudioGain, AudioNoise, AudioShift, ImageCrop, InTurn
 from gnnfuse.nodes.frame_encoders import LogMelFrames
 from gnnfuse.nodes.patch_encoders import ConvPatches
-from gnnfuse.nodes.pretrained import PretrainedAudio, PretrainedImage, PretrainedText
+from gnnfuse.nodes.pretrained import PretrainedAudio, PretrainedImage, PretrainedNodes, PretrainedText
 from gnnfuse.sample import Audio, Sample
 from gnnfuse.tables import Columns
 from gnnfuse.tables.columns import NO_SIGNAL
@@ -28,13 +30,16 @@ USUAL_RATE = 16_000
 LEAST_AREA, SHIFT, GAIN, NOISE, LETTERS = 0.6, 0.1, 6.0, 0.005, 0.1
 
 
-def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders) -> tuple[NodeType, ...]:
+def table_nodes(
+    columns: Columns, samples: Iterable[Sample], encoders: Encoders, *, small: bool = False
+) -> tuple[NodeType, ...]:
     """A node type per signal of a table, and a hub.
 
     Args:
         columns: the role of each column.
         samples: some of the table's samples; they give the rate of recordings and the width of rows of numbers.
         encoders: pretrained encoders.
+        small: the table has few rows: features of encoders that stay as they are become few whitened components.
 
     Raises:
         ValueError: no column holds a signal, a column of rows is empty in all samples, or a pretrained encoder has no
@@ -58,6 +63,8 @@ def table_nodes(columns: Columns, samples: Iterable[Sample], encoders: Encoders)
     found: list[NodeType] = [_image(name, names[name], encoders) for name in columns.image]
     found += [_audio(name, names[name], encoders, looked) for name in columns.audio]
     found += [_text(name, names[name], encoders) for name in (*columns.text, *columns.text_file)]
+    if small and not encoders.fine_tune:
+        found = [_whitened(each) if isinstance(each, PretrainedNodes) else each for each in found]
     found += [_rows(name, names[name], looked) for name in columns.rows]
     if columns.features:
         signal, width = columns.features_signal, len(columns.features)
@@ -96,7 +103,7 @@ def node_names(signals: Iterable[str]) -> dict[str, str]:
 def _image(signal: str, name: str, encoders: Encoders) -> NodeType:
     crop = ImageCrop(LEAST_AREA)
     if encoders.image is not None:
-        return PretrainedImage(
+        node_type = PretrainedImage(
             model=encoders.image,
             signal=signal,
             name=name,
@@ -104,6 +111,7 @@ def _image(signal: str, name: str, encoders: Encoders) -> NodeType:
             augmentation=crop,
             **_trained(encoders),
         )
+        return node_type if encoders.fine_tune else node_type.in_cells(CELLS)
     encoding = ConvPatches(width=16)
     return ImagePatches(
         signal=signal, name=name, patch=16, encoding=encoding, max_nodes=MOST_PATCHES, augmentation=crop
@@ -151,6 +159,10 @@ def _text(signal: str, name: str, encoders: Encoders) -> NodeType:
 def _trained(encoders: Encoders) -> dict[str, Any]:
     """The arguments of pretrained node types on what is trained."""
     return {"frozen": not encoders.fine_tune, "tuned": encoders.tune_last}
+
+
+def _whitened(node_type: PretrainedNodes) -> PretrainedNodes:
+    return replace(node_type, components=min(fit_defaults.COMPONENTS, node_type.width))  # type: ignore[type-var]
 
 
 def _rows(signal: str, name: str, samples: Sequence[Sample]) -> NodeType:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
+from gnnfuse import fit_defaults
 from gnnfuse.data.rejects import Reject
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.nodes import NodeType
@@ -69,7 +70,8 @@ def _nodes(request: FitRequest, split: SplitTable) -> tuple[NodeType, ...]:
     """The node types; those of frozen encoders read from the cache, if one is named."""
     options, rows = request.options, split.rows
     some = rows.of("train", _rows_of(()), {})
-    nodes = table_nodes(request.columns, some, options.encoders)
+    small = len(rows.rows_of("train", _rows_of(()))) < fit_defaults.SMALL
+    nodes = table_nodes(request.columns, some, options.encoders, small=small)
     check_model(options, request.columns, some)
     if options.encoders.cache is None:
         return nodes

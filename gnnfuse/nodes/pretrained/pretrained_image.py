@@ -1,7 +1,7 @@
 """Pictures encoded by a pretrained network whose feature-map cells or patches are nodes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -112,7 +112,7 @@ class PretrainedImage(PretrainedNodes):
             return
         if self.cells < 1:
             raise ValueError(f"node type {self.name!r}: cells must be at least 1, found {self.cells}")
-        if self._fixed is None:
+        if self.one_size is None:
             raise ValueError(
                 f"node type {self.name!r}: found cells={self.cells} for pictures of any size, expected "
                 "size=(height, width) too"
@@ -131,13 +131,13 @@ class PretrainedImage(PretrainedNodes):
         return self._made.size if self.size is None else self.size
 
     @property
-    def _fixed(self) -> tuple[int, int] | None:
+    def one_size(self) -> tuple[int, int] | None:
         """Height and width of every picture; None if pictures differ in size."""
         return None if isinstance(self.size, int) and self._made.resizes else self._target
 
     @property
     def _grid(self) -> CellGrid | None:
-        fixed, stride = self._fixed, self._made.stride
+        fixed, stride = self.one_size, self._made.stride
         if self.cells is None or fixed is None:
             return None
         rows, columns = (min(self.cells, -(-side // stride)) for side in fixed)
@@ -161,6 +161,10 @@ class PretrainedImage(PretrainedNodes):
         return limit_patches(
             pixels, made.stride, made.stride, self.max_nodes, self.overflow, sample=sample, signal=self.signal
         )
+
+    def in_cells(self, count: int) -> "PretrainedImage":
+        """The same with its map averaged within `count` x `count` cells; itself if pictures differ in size."""
+        return self if self.one_size is None else replace(self, cells=count)
 
     def content(self, sample: Sample) -> bytes | None:
         """SHA-256 of the picture's file, or of its pixels if it is in memory."""
