@@ -45,6 +45,7 @@ from gnnfuse.fusion import JointTransformer as JointTransformer
 from gnnfuse.fusion import ModalityAttention as ModalityAttention
 from gnnfuse.fusion import PooledStates as PooledStates
 from gnnfuse.fusion import Unimodal as Unimodal
+from gnnfuse.fusion import WayAround as WayAround
 from gnnfuse.graph import ClassTarget as ClassTarget
 from gnnfuse.graph import GraphBatch as GraphBatch
 from gnnfuse.graph import GraphBuilder as GraphBuilder

@@ -5,6 +5,7 @@ from gnnfuse.fusion.classical import Concat, PooledStates, Unimodal
 from gnnfuse.fusion.fusion_model import Family, FusionModel, NodeEncoders
 from gnnfuse.fusion.graph import GraphFusion
 from gnnfuse.fusion.token_transformer import TokenTransformer
+from gnnfuse.fusion.way_around import WayAround
 from gnnfuse.readout import Fused
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "PooledStates",
     "TokenTransformer",
     "Unimodal",
+    "WayAround",
 ]

@@ -1,4 +1,4 @@
-"""What encoders learn from training samples before the first step."""
+"""What the modules of a task learn from training samples before the first step."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -21,7 +21,7 @@ MOST = 2048  # samples that are looked at
 
 @torch.no_grad()
 def learn_first(task: Task, train: Samples, config: FitConfig, device: torch.device) -> None:
-    """Let the modules of a task's encoders that learn before the first step (`LearntFirst`) do so.
+    """Let the modules of a task that learn before the first step (`LearntFirst`) do so.
 
     They see at most 2,048 samples, evenly spread (of a stream, the first ones), without augmentation. A module that has
     learnt before is left unchanged.
@@ -30,7 +30,7 @@ def learn_first(task: Task, train: Samples, config: FitConfig, device: torch.dev
         task: what is to be trained; changed in place, and moved to the device if there is anything to learn.
         train: training samples, or their graphs, or a stream.
         config: how it is trained.
-        device: where encoders run.
+        device: where the task runs.
     """
     new = [module for module in task.modules() if isinstance(module, LearntFirst) and not module.learnt]
     if not new:
@@ -40,7 +40,7 @@ def learn_first(task: Task, train: Samples, config: FitConfig, device: torch.dev
     hooks = [module.register_forward_pre_hook(_gather) for module in new]
     try:
         for batch in _batches(task.builder, train, config.batch_size):
-            task.model.encoders(batch.to(device))
+            task.model.embed(batch.to(device))
     finally:
         for hook in hooks:
             hook.remove()

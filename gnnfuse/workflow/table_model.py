@@ -1,14 +1,18 @@
-"""Options of a graph model for a table, by the table's size."""
+"""Options of a graph model for a table, and how it is trained, by the table's size and encoders."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+from gnnfuse import fit_defaults
 from gnnfuse.graph import GraphBuilder
 from gnnfuse.message_passing import RelationAttention
 from gnnfuse.readout import AdditiveReadout, TypedReadout
+from gnnfuse.train import FitConfig
 
 ReadoutName = Literal["additive", "typed"]
 LAYER_DROPOUT = 0.2
+BESIDE_LINEAR: dict[str, int | float] = {"epochs": 15, "batch_size": 64, "learning_rate": 3e-3, "weight_decay": 5.0}
 
 
 def graph_options(builder: GraphBuilder, *, dim: int, readout: ReadoutName, small: bool) -> dict[str, object]:
@@ -30,3 +34,18 @@ def graph_options(builder: GraphBuilder, *, dim: int, readout: ReadoutName, smal
     made = AdditiveReadout(dim, builder.modalities) if readout == "additive" else TypedReadout(dim, names)
     layer = {"layer": partial(RelationAttention, dropout=LAYER_DROPOUT)} if small else {}
     return {"readout": made, **layer}
+
+
+def beside_linear(config: FitConfig) -> FitConfig:
+    """How a model is trained that adds to a linear one, on features of frozen encoders of few rows.
+
+    It takes few steps, with strong decay: more fits the training rows, and loses to the linear model
+    alone. Settings that are not the usual ones are kept.
+
+    Example:
+        >>> beside_linear(FitConfig(epochs=fit_defaults.EPOCHS, learning_rate=0.5)).epochs
+        15
+    """
+    usual = {name: getattr(fit_defaults, name.upper()) for name in BESIDE_LINEAR}
+    changed = {name: value for name, value in BESIDE_LINEAR.items() if getattr(config, name) == usual[name]}
+    return replace(config, **changed)

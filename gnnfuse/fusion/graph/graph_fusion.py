@@ -26,8 +26,6 @@ class GraphFusion(FusionModel):
         layer: makes a layer from (dim, node type names, relations): `RelationAttention`, or
             `functools.partial(RelationAttention, heads=8)` for its options.
         readout: one vector per graph from the states; `TypedReadout` by default.
-        around: a readout of the encoded states, before the first layer, whose vectors and parts are added: a way around
-            the layers, on which the model is no less than late fusion of pooled states; None for none.
 
     Raises:
         ValueError: a relation joins a missing node type, depth is below 1, or an argument has the wrong kind (an edge
@@ -57,11 +55,10 @@ class GraphFusion(FusionModel):
         depth: int = 3,
         layer: LayerFactory = RelationAttention,
         readout: Readout | None = None,
-        around: Readout | None = None,
     ) -> None:
         node_types = sorted(node_types, key=lambda node_type: node_type.name)
         names = [node_type.name for node_type in node_types]
-        _check_kinds(relations, layer, dim, {"readout": readout, "around": around})
+        _check_kinds(relations, layer, readout, dim)
         kept = tuple(Relation(*relation) for relation in relations)
         stray = [relation for relation in kept if not {relation.src, relation.dst} <= set(names)]
         if stray or depth < 1:
@@ -80,13 +77,7 @@ class GraphFusion(FusionModel):
             self._refuse_untaken("features", f"{carrying[0].features} features per edge of {carrying[0]}")
         self.norm = nn.LayerNorm(dim)
         self.readout = TypedReadout(dim, names) if readout is None else readout
-        self.around = around
         self.gives = frozenset({"nodes"}) | self.readout.gives
-        if around is not None and "parts" in self.readout.gives - around.gives:
-            found, expected = type(around).__name__, type(self.readout).__name__
-            raise ValueError(
-                f"found around={found}(...), which gives no parts, expected some, as {expected} gives them"
-            )
 
     def fuse(self, states: Mapping[str, Float[Tensor, "_ dim"]], batch: GraphBatch) -> Fused:
         """Encoded states in; fused vectors, node states and the readout's other outputs out.
@@ -95,12 +86,11 @@ class GraphFusion(FusionModel):
             ValueError: the batch was built with other node types or relations.
         """
         self._check(batch)
-        encoded = nodes = torch.cat(list(states.values()))
+        nodes = torch.cat(list(states.values()))
         for layer in self.layers:
             nodes = layer(nodes, batch)
         nodes = self.norm(nodes)
-        fused = self.readout.read(nodes, batch)._replace(nodes=nodes)
-        return fused if self.around is None else _added(fused, self.around.read(encoded, batch))
+        return self.readout.read(nodes, batch)._replace(nodes=nodes)
 
     @classmethod
     def made_from(cls, builder: GraphBuilder) -> Mapping[str, Any]:
@@ -150,12 +140,7 @@ def _in_words(relation: Relation) -> str:
     return f"relation {_shown(relation)}"
 
 
-def _added(fused: Fused, around: Fused) -> Fused:
-    parts = None if fused.parts is None or around.parts is None else fused.parts + around.parts
-    return fused._replace(vector=fused.vector + around.vector, parts=parts)
-
-
-def _check_kinds(relations: Sequence[object], layer: object, dim: int, readouts: Mapping[str, object]) -> None:
+def _check_kinds(relations: Sequence[object], layer: object, readout: object, dim: int) -> None:
     for relation in relations:
         if not (isinstance(relation, tuple | list) and len(relation) in (3, 4)):
             raise ValueError(
@@ -164,11 +149,9 @@ def _check_kinds(relations: Sequence[object], layer: object, dim: int, readouts:
     if not callable(layer) or isinstance(layer, nn.Module):
         found = f"a {type(layer).__name__} object" if isinstance(layer, nn.Module) else repr(layer)
         raise ValueError(f"found {found} as layer, expected the class of a layer, or a functools.partial of it")
-    for name, readout in readouts.items():
-        if readout is not None and not isinstance(readout, Readout):
-            hint = f": {readout.__name__}(...)" if isinstance(readout, type) else ""
-            raise ValueError(f"found {readout!r} as {name}, expected a Readout object{hint}")
-        size = getattr(readout, "dim", dim)
-        if size != dim:
-            kind = type(readout).__name__
-            raise ValueError(f"found {kind} for states of size {size}, expected {dim}, the model's dim")
+    if readout is not None and not isinstance(readout, Readout):
+        hint = f": {readout.__name__}(...)" if isinstance(readout, type) else ""
+        raise ValueError(f"found {readout!r} as readout, expected a Readout object{hint}")
+    size = getattr(readout, "dim", dim)
+    if size != dim:
+        raise ValueError(f"found {type(readout).__name__} for states of size {size}, expected {dim}, the model's dim")

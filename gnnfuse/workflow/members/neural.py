@@ -16,6 +16,7 @@ from gnnfuse.sample import Sample
 from gnnfuse.tasks import Task
 from gnnfuse.train import Batches, FitConfig, FitReport, fit_task
 from gnnfuse.workflow.members.member import Member
+from gnnfuse.workflow.members.way_around import with_way_around
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -34,6 +35,7 @@ class NeuralMember(Member):
         held_out: the rows on whose loss the epoch is chosen; None trains to the end.
         config: how it is trained; each fit has a folder of its own in `config.out`.
         watch: gives the callbacks of a fit, given its name.
+        around: fits the linear task that the model learns to add to (`with_way_around`); None for none.
 
     Attributes:
         reports: what happened in each fit, by its name.
@@ -45,6 +47,7 @@ class NeuralMember(Member):
     held_out: Sequence[SampleGraph] | None
     config: FitConfig
     watch: Callable[[str], "Sequence[Callback]"]
+    around: Member | None = None
 
     def __post_init__(self) -> None:
         self.reports: dict[str, FitReport] = {}
@@ -67,6 +70,8 @@ class NeuralMember(Member):
         assert self.config.out is not None
         folder = Path(self.config.out) / self.name.replace(":", "-") / run.replace(" ", "-")
         task, config = self.make(), replace(self.config, out=folder)
+        if self.around is not None:
+            task = with_way_around(task, self.around.fit(rows, run))
         self.reports[run] = fit_task(task, self._of(rows), self.held_out, config, callbacks=self.watch(run))
         return task
 

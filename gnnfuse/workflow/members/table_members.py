@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gnnfuse import fit_defaults
 from gnnfuse.catalog import listed, unknown
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.workflow.members.linear import LateMember, LinearMember
@@ -15,8 +16,9 @@ from gnnfuse.workflow.members.presets import CLASSICAL, PRESETS
 from gnnfuse.workflow.members.table_rows import member_samples
 from gnnfuse.workflow.members.trees import TreesMember
 from gnnfuse.workflow.models import expand
+from gnnfuse.workflow.table_model import beside_linear
 from gnnfuse.workflow.table_plan import TablePlan
-from gnnfuse.workflow.table_task import task_over
+from gnnfuse.workflow.table_task import is_small, task_over
 
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
@@ -37,17 +39,35 @@ def table_members(plan: TablePlan, rows: MemberRows, folder: Path, *, resume: bo
     options = plan.request.options
     neural = [str(each) for name in options.neural for each in expand([name], plan.task.model.modalities)]
     seeds = range(PRESETS[options.preset].seeds if options.members is None else 1)
+    pooled, beside = _pooled(plan, rows, neural), is_small(plan.rows) and not options.class_weights
     trained = [_neural(plan, rows, folder, name, seed, resume=resume) for name in neural for seed in seeds]
-    return [*trained, *_classical(plan, rows)]
+    for each in trained:
+        if pooled is not None and beside and each.name.partition(" ")[0] == fit_defaults.MODEL:
+            each.around = LinearMember(pooled=pooled)
+            each.config = beside_linear(each.config) if options.encoders.frozen else each.config
+    return [*trained, *_classical(plan, pooled)]
 
 
-def _classical(plan: TablePlan, rows: MemberRows) -> Iterator[Member]:
+def _pooled(plan: TablePlan, rows: MemberRows, neural: Sequence[str]) -> PooledRows | None:
+    """The summaries of the rows, if a member reads them."""
+    if not _classical_names(plan) and fit_defaults.MODEL not in neural:
+        return None
+    try:
+        return PooledRows.of(plan.task.builder, rows.graphs, groups=rows.groups)
+    except ValueError:
+        if _classical_names(plan):
+            raise
+        return None  # no node type has a summary
+
+
+def _classical_names(plan: TablePlan) -> list[str]:
+    return [name for name in plan.request.options.named_members if name.partition(":")[0] in CLASSICAL]
+
+
+def _classical(plan: TablePlan, pooled: PooledRows | None) -> Iterator[Member]:
     """The members that are solved or grown over summaries of the rows."""
-    names = [name for name in plan.request.options.named_members if name.partition(":")[0] in CLASSICAL]
-    if not names:
-        return
-    pooled = PooledRows.of(plan.task.builder, rows.graphs, groups=rows.groups)
-    for name in names:
+    for name in _classical_names(plan):
+        assert pooled is not None
         kind, _, signal = name.partition(":")
         if kind == "trees":
             yield TreesMember(pooled=pooled)

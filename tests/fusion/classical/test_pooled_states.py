@@ -64,5 +64,5 @@ def test_without_standardising_fitting_changes_nothing() -> None:
 
 def test_node_types_without_a_summary_are_left_out_and_some_is_needed() -> None:
     assert PooledStates.of(BUILDER).modalities == ("a", "b")
-    with pytest.raises(ValueError, match="no node type with a summary .* among none"):
+    with pytest.raises(ValueError, match=r"no node type with a summary .* among none"):
         PooledStates([Hub()])
