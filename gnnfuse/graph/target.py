@@ -12,9 +12,9 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from gnnfuse.graph.class_number import class_number
+from gnnfuse.graph.log_tail import LogTail
 from gnnfuse.graph.ragged import Ragged
 from gnnfuse.graph.robust_scale import robust_scale
-from gnnfuse.graph.signed_log import SignedLog
 from gnnfuse.nodes.moments import Moments
 from gnnfuse.sample import Sample, class_name
 from gnnfuse.sample.class_name import in_order, missing
@@ -186,7 +186,7 @@ class NumberTarget(TargetEncoding):
     mean: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
     names: tuple[str, ...] = ()
-    transforms: tuple[SignedLog | None, ...] = ()
+    transforms: tuple[LogTail | None, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("mean", "scale"):
@@ -216,7 +216,7 @@ class NumberTarget(TargetEncoding):
 
     @classmethod
     def fit_robust(cls, samples: Iterable[Sample], *, size: int = 1, names: tuple[str, ...] = ()) -> Self:
-        """A logarithm of skewed numbers (`SignedLog.fit`), then `robust_scale`, over the training split.
+        """A logarithm of skewed numbers (`LogTail.fit`), then `robust_scale`, over the training split.
 
         Raises:
             ValueError: no sample has a target.
@@ -228,7 +228,7 @@ class NumberTarget(TargetEncoding):
         if not found:
             raise ValueError(NO_TARGET)
         columns = torch.tensor(found, dtype=torch.float64).reshape(-1, size).T
-        logs = tuple(SignedLog.fit(column) for column in columns)
+        logs = tuple(LogTail.fit(column) for column in columns)
         scaled = [
             robust_scale(column if log is None else log.forward(column))
             for log, column in zip(logs, columns, strict=True)

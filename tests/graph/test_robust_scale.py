@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gnnfuse.graph import NumberTarget, SignedLog
+from gnnfuse.graph import LogTail, NumberTarget
 from gnnfuse.graph.robust_scale import robust_scale
 from gnnfuse.sample import Sample
 
@@ -48,7 +48,7 @@ def skewed() -> list[Sample]:
 def test_numbers_are_transformed_each_as_it_needs_and_come_back() -> None:
     samples = skewed()
     target = NumberTarget.fit_robust(samples, size=2, names=("price", "size"))
-    assert [type(each) for each in target.transforms] == [SignedLog, type(None)]
+    assert [type(each) for each in target.transforms] == [LogTail, type(None)]
     encoded = torch.stack([target.encode(each) for each in samples])
     assert bool((encoded.mean(dim=0).abs() < 0.2).all())
     assert bool(((encoded.std(dim=0) - 1).abs() < 0.2).all())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.fusion import Unimodal
-from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, SignedLog, TargetEncoding
+from gnnfuse.graph import ClassTarget, GraphBuilder, LogTail, MultiLabelTarget, NumberTarget, TargetEncoding
 from gnnfuse.nodes import TextTokens
 from gnnfuse.sample import Sample
 from gnnfuse.tasks import Classification, Intervals, LabelSets, MultiLabel, Prediction, Regression, Task
@@ -87,7 +87,7 @@ def described(task: Task, outputs: Tensor) -> list[Prediction]:
     return task.describe(task.builder([Sample({}, id=str(n)) for n in range(len(outputs))], empty=True), outputs)
 
 
-LOG = NumberTarget(mean=(1.0,), scale=(2.0,), transforms=(SignedLog(about=-3.0, unit=5.0),))
+LOG = NumberTarget(mean=(1.0,), scale=(2.0,), transforms=(LogTail(about=-3.0, unit=5.0, reach=1e3),))
 
 
 @pytest.mark.parametrize("target", [NumberTarget(mean=(10.0,), scale=(2.0,)), LOG], ids=["plain", "log"])
@@ -123,7 +123,7 @@ def test_intervals_of_another_number_of_numbers_are_refused() -> None:
 
 
 def test_coverage_and_width_of_intervals_by_a_double_loop() -> None:
-    several = NumberTarget(2, (0.0, 100.0), (1.0, 10.0), ("a", "b"), (None, SignedLog(about=50.0, unit=20.0)))
+    several = NumberTarget(2, (0.0, 100.0), (1.0, 10.0), ("a", "b"), (None, LogTail(about=50.0, unit=20.0, reach=2.0)))
     task = made(Regression, several, intervals=Intervals(0.9, (0.5, 1.5)))
     outputs, truth = (torch.randn(30, 2, generator=generator(seed)) for seed in (0, 1))
     metrics = task.metrics()

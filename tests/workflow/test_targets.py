@@ -4,7 +4,7 @@ from typing import get_args
 
 from gnnfuse.fit_defaults import Kind
 from gnnfuse.fusion import Unimodal
-from gnnfuse.graph import ClassTarget, GraphBuilder, MultiLabelTarget, NumberTarget, SignedLog
+from gnnfuse.graph import ClassTarget, GraphBuilder, LogTail, MultiLabelTarget, NumberTarget
 from gnnfuse.nodes import TextTokens
 from gnnfuse.tables.target_kind import KINDS
 from gnnfuse.tasks import Classification, MultiLabel, Prediction, Regression
@@ -35,9 +35,11 @@ def test_the_reliability_drawn_is_that_of_the_calibration_error() -> None:
 
 
 def test_what_is_learnt_as_a_logarithm_is_told_by_name() -> None:
-    log = SignedLog(about=12.0, unit=350.0)
+    log = LogTail(about=12.0, unit=350.0, reach=50.0)
     [line] = NumberTask().notes(NumberTarget(transforms=(log,)), ("price",))
-    assert line.startswith("price is skewed: learnt as sign(x) log(1 + |x|) with x = (price - 12) / 350; ")
+    assert line.startswith("price is skewed: learnt as log(1 + x) with x = (price - 12) / 350; ")
     [line] = NumberTask().notes(NumberTarget(2, names=("a", "b"), transforms=(None, log)), ("y",))
     assert line.startswith("b is skewed")
+    marks = NumberTarget(transforms=(LogTail(about=100.0, unit=-5.0, reach=50.0),))
+    assert "learnt as -log(1 + x) with x = (100 - marks) / 5; " in NumberTask().notes(marks, ("marks",))[0]
     assert NumberTask().notes(NumberTarget(), ("price",)) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from gnnfuse.graph import NumberTarget
+from gnnfuse.graph import LogTail, NumberTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tables import TableTarget
 from gnnfuse.tasks import Intervals, Regression, SquaredError
@@ -29,8 +29,7 @@ class NumberTask(TargetTask[Regression]):
         """Which numbers are learnt as logarithms."""
         names = encoding.names or columns[:1]
         return [
-            f"{name} is skewed: learnt as sign(x) log(1 + |x|) with x = ({name} - {log.about:.4g}) / {log.unit:.4g}; "
-            "predictions are nearer the median than the mean"
+            f"{name} is skewed: learnt as {_in_words(log, name)}; predictions are nearer the median than the mean"
             for name, log in zip(names, encoding.transforms, strict=False)
             if log is not None
         ]
@@ -65,3 +64,15 @@ def _names(columns: tuple[str, ...], target: object) -> tuple[str, ...]:
     if not isinstance(target, tuple) or len(target) == 1:
         return ()
     return columns if len(columns) == len(target) else tuple(f"{columns[0]}[{n}]" for n in range(len(target)))
+
+
+def _in_words(log: LogTail, name: str) -> str:
+    """The formula.
+
+    Example:
+        >>> _in_words(LogTail(about=12.0, unit=350.0, reach=50.0), "price")
+        'log(1 + x) with x = (price - 12) / 350'
+    """
+    if log.unit > 0:
+        return f"log(1 + x) with x = ({name} - {log.about:.4g}) / {log.unit:.4g}"
+    return f"-log(1 + x) with x = ({log.about:.4g} - {name}) / {-log.unit:.4g}"
