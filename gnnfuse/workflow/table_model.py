@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from gnnfuse import fit_defaults
 from gnnfuse.graph import GraphBuilder
@@ -47,5 +47,7 @@ def beside_linear(config: FitConfig) -> FitConfig:
         15
     """
     usual = {name: getattr(fit_defaults, name.upper()) for name in BESIDE_LINEAR}
-    changed = {name: value for name, value in BESIDE_LINEAR.items() if getattr(config, name) == usual[name]}
+    changed: dict[str, Any] = {
+        name: value for name, value in BESIDE_LINEAR.items() if getattr(config, name) == usual[name]
+    }
     return replace(config, **changed)

@@ -138,7 +138,7 @@ def test_absent_modalities_are_the_mean_and_an_indicator() -> None:
 def test_numbers_are_fitted_by_ridge_regression() -> None:
     rng = np.random.default_rng(0)
     values = rng.standard_normal((50, 3)).astype(np.float32)
-    rows = some_rows(2 * values[:, 1] + 1, "regression")
+    rows = some_rows((2 * values[:, 1] + 1).tolist(), "regression")
     everywhere = np.ones(50, dtype=bool)
     strength, outputs = linear(rows, Numbers(), [Modality(values, everywhere)])
     assert strength == 100

@@ -15,6 +15,7 @@ from torch import Tensor
 from gnnfuse.catalog import listed
 from gnnfuse.fusion import PooledStates
 from gnnfuse.observer import Observer
+from gnnfuse.sample import Sample
 from gnnfuse.saving import from_pretrained
 from gnnfuse.tables import ColumnOptions, guess_columns, open_table
 from gnnfuse.tasks import Blend, Classification, MultiLabel, Regression, Task
@@ -66,7 +67,11 @@ class Memory(Member):
         """A task that has the rows' own targets as answers."""
         task = self.plan.task
         graphs = member_rows(self.plan).graphs
-        known = {graphs[row].id: int(graphs[row].target) for row in rows if isinstance(graphs[row].target, Tensor)}
+        known: dict[str | None, int] = {}
+        for row in rows:
+            target = graphs[row].target
+            assert target is not None
+            known[graphs[row].id] = int(target)
         return _Remembering(task, known)
 
 
@@ -133,7 +138,7 @@ def test_a_blend_is_saved_and_answers_for_rows_that_lack_anything(tmp_path: Path
     loaded = from_pretrained(tmp_path / "model")
     assert isinstance(loaded, Classification)
     assert isinstance(loaded.model, Blend)
-    rows = [{"word": "a red thing"}, {"word": "", "size": 2.1}, {"word": "", "size": None}]
+    rows: list[dict[str, object]] = [{"word": "a red thing"}, {"word": "", "size": 2.1}, {"word": "", "size": None}]
     predict(tmp_path / "model", rows, out=tmp_path / "answers.csv", device="cpu")
     predict(tmp_path / "model", [{"word": each["word"]} for each in rows], out=tmp_path / "without.csv", device="cpu")
     found, without = written(tmp_path / "answers.csv"), written(tmp_path / "without.csv")
@@ -165,15 +170,9 @@ def test_numbers_and_labels_have_members_too(target: object, kind: type[Task], m
     )
     assert type(fitted.task) is kind
     assert metric in fitted.metrics["out_of_fold"]
-    [prediction] = fitted.task.predict(open_samples(rows[:1]))
+    [prediction] = fitted.task.predict(Sample({"word": str(rows[0]["word"])}))
     stated = prediction.interval if kind is Regression else prediction.label_set
     assert stated is not None
-
-
-def open_samples(rows: list[dict[str, object]]) -> list[object]:
-    from gnnfuse.sample import Sample
-
-    return [Sample({"word": str(row["word"])}) for row in rows]
 
 
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

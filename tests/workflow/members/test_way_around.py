@@ -106,6 +106,7 @@ def test_it_is_saved_with_its_pooled_states(tmp_path: Path) -> None:
     whole = with_way_around(task, linear).eval()
     save_pretrained(whole, tmp_path)
     loaded = from_pretrained(tmp_path)
+    assert isinstance(loaded, Classification)
     assert [p.scores for p in loaded.predict(given)] == [p.scores for p in whole.predict(given)]
 
 
