@@ -78,7 +78,9 @@ class PictureSummary(NodeSummary):
         places = self._places(row, rows), self._places(column, columns)
         counts = [
             self._counts(*some)
-            for some in zip(*(each.split(self.together) for each in (pixels, own, down, right, *places)), strict=True)
+            for some in zip(
+                *(torch.split(each, self.together) for each in (pixels, own, down, right, *places)), strict=True
+            )
         ]
         edges, levels = (segment_reduce(torch.cat(each), offsets=layout.offsets) for each in zip(*counts, strict=True))
         shares = levels.reshape(*levels.shape[:3], self.channels, self.levels)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from zlib import crc32
 
@@ -243,7 +244,7 @@ class Task(nn.Module, Saveable, ABC):
         listed = listed_samples(samples)
         if not listed:
             raise ValueError("found no samples, expected at least one")
-        device = next(self.parameters()).device
+        device = next((each.device for each in chain(self.parameters(), self.buffers())), torch.device("cpu"))
         modes = [(module, module.training) for module in self.modules()]  # frozen modules keep their own mode
         self.eval()
         try:

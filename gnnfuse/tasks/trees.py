@@ -50,11 +50,12 @@ class Trees(nn.Module):
     def forward(self, vector: Float[Tensor, "graphs dim"]) -> Float[Tensor, "graphs outputs"]:
         """Vectors in; log-probabilities of classes, logits of labels or numbers out."""
         outputs = self._predicted(self.inputs(vector)).to(vector)
-        return outputs.log_softmax(dim=1) if self.classes else outputs
+        found: Tensor = outputs.log_softmax(dim=1) if self.classes else outputs
+        return found
 
     def inputs(self, vector: Float[Tensor, "graphs dim"]) -> Float[Tensor, "graphs components"]:
         """The numbers that the trees read; NaN for those of a missing modality."""
-        columns = vector.split([*self.widths, len(self.widths)], dim=1)  # type: ignore[no-untyped-call]
+        columns = torch.split(vector, [*self.widths, len(self.widths)], dim=1)
         found = []
         for place, part in enumerate(columns[:-1]):
             axes = getattr(self, f"axes_{place}", None)
@@ -62,7 +63,6 @@ class Trees(nn.Module):
             found.append(torch.where(columns[-1][:, [place]] > 0, torch.nan, numbers))
         return torch.cat(found, dim=1)
 
-    @torch.compiler.disable
     def _predicted(self, inputs: Float[Tensor, "graphs components"]) -> Float[Tensor, "graphs outputs"]:
         rows = inputs.detach().cpu().double().numpy()
         found = [model.predict(rows, raw_score=True, num_threads=1) for model in self._models]
@@ -74,7 +74,7 @@ def _booster(text: str, inputs: int) -> "Booster":
     from lightgbm.basic import LightGBMError
 
     try:
-        model = Booster(params={"verbose": -1}, model_str=text)
+        model = Booster(model_str=text)
     except LightGBMError as error:
         raise ValueError(f"Trees: found no model in LightGBM's text format ({error})") from error
     if model.num_feature() != inputs:

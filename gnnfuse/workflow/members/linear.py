@@ -1,8 +1,10 @@
 """Linear members: logistic regression, or ridge regression for numbers, on summaries of the modalities."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,7 +17,7 @@ from gnnfuse.workflow.members.solve import Solution, solve
 
 @dataclass(eq=False, kw_only=True)
 class LinearMember(Member):
-    """All modalities side by side, or one of them; the penalty is chosen by cross-validation within the rows.
+    """All modalities side by side, or one of them; penalties are chosen by cross-validation within the rows.
 
     Args:
         pooled: the rows, with one modality or several.
@@ -42,7 +44,10 @@ class LinearMember(Member):
 
 @dataclass(eq=False, kw_only=True)
 class LateMember(Member):
-    """The sum of the logits of one linear model per modality; a missing modality adds nothing.
+    """One linear model per modality, their logits added, without the classes' shares, which count once for all.
+
+    If modalities are independent given the class, `p(class | all)` is proportional to the product over modalities of
+    `p(class | modality) / p(class)`, times `p(class)`. A missing modality adds nothing.
 
     Args:
         pooled: the rows.
@@ -63,24 +68,52 @@ class LateMember(Member):
         """Solve a head per modality for the rows that have it, and join them."""
         chosen = self.pooled.at(rows)
         model = chosen.model()
-        outputs = chosen.answers.shape[1]
-        weights, biases = [], []
-        for place, (modality, width) in enumerate(zip(model.modalities, model.widths, strict=True)):
-            weight, bias = torch.zeros(outputs, width), torch.zeros(outputs, 1)
-            if bool(chosen.present[:, place].any()):
-                _, found = solved(chosen.alone(modality).at(range(len(chosen.targets))))
-                weight, bias = _tensor(found.weight[:, :-1]), _tensor(found.bias)[:, None]
-            weights.append(weight)
-            biases.append(bias)
-        missing = -torch.cat(biases, dim=1)  # an indicator is 1 where the modality is absent
-        return self.pooled.task(model, head_of(torch.cat([*weights, missing], dim=1), -missing.sum(dim=1)))
+        found = [_evidence(chosen.alone(modality)) for modality in model.modalities]
+        weights, missing = zip(*((weight, -bias) for weight, bias in found), strict=True)
+        indicators = torch.stack(missing, dim=1)  # 1 where the modality is absent
+        return self.pooled.task(model, head_of(torch.cat([*weights, indicators], dim=1), _share(chosen) - sum(missing)))
+
+
+def _evidence(rows: PooledRows) -> tuple[Tensor, Tensor]:
+    """Weights and biases of one modality's logits over those of the classes' shares; zeros if no row has it."""
+    width, outputs = rows.columns.shape[1], rows.answers.shape[1]
+    if not bool(rows.present.any()):
+        return torch.zeros(outputs, width), torch.zeros(outputs)
+    chosen = rows.at(range(len(rows.targets)))
+    _, found = solved(chosen)
+    return _tensor(found.weight[:, :-1]), _tensor(found.bias) - _share(chosen)
+
+
+def _share(rows: PooledRows) -> Tensor:
+    """The logits of the share of each class or label."""
+    share = _tensor((rows.answers.sum(axis=0) + 0.5) / (len(rows.answers) + 1))
+    return share.logit() if rows.loss == "sigmoid" else share.log()
 
 
 def solved(rows: PooledRows) -> tuple[PooledStates, Solution]:
     """The fitted model of these rows, and the best linear map of its vectors."""
+    return rows.once("linear", lambda: _solved(rows))
+
+
+def _solved(rows: PooledRows) -> tuple[PooledStates, Solution]:
+    """As `solved`; several modalities are scaled by the penalties that suit each of them alone.
+
+    One penalty for all would be too strong for the modality that says most, or too weak for one that says little.
+    """
     model = rows.model()
     vectors = model.scaled(rows.columns, rows.present).numpy()
-    return model, solve(vectors, rows.answers, rows.loss, rows.folds())
+    scale = np.ones(vectors.shape[1], np.float32)
+    if len(model.modalities) > 1:
+        scale[: sum(model.widths)] = np.repeat([_scale(rows.alone(name)) for name in model.modalities], model.widths)
+    found = solve(vectors * scale, rows.answers, rows.loss, rows.folds())
+    return model, replace(found, weight=found.weight * scale)
+
+
+def _scale(rows: PooledRows) -> float:
+    """The root of one over the penalty of a modality alone; 0 if no row has it."""
+    if not bool(rows.present.any()):
+        return 0.0
+    return 1 / math.sqrt(max(solved(rows.at(range(len(rows.targets))))[1].penalty, 1e-12))
 
 
 @torch.no_grad()

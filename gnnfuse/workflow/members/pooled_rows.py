@@ -1,12 +1,13 @@
 """The rows of a table as linear models and trees read them: a summary of each modality, once for all fits."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import compress
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gnnfuse.catalog import unknown
@@ -16,6 +17,8 @@ from gnnfuse.nodes import NodeType
 from gnnfuse.tasks import Classification, MultiLabel, Regression, Task
 from gnnfuse.workflow.members.folds import held_out_rows
 from gnnfuse.workflow.members.solve import Fold, Loss
+
+Found = TypeVar("Found")
 
 BATCH = 64
 INNER_FOLDS, ONE_SPLIT = 4, 5_000  # rows from which one split chooses as well as several folds
@@ -37,6 +40,7 @@ class PooledRows:
         columns: `[rows, columns]`, as `PooledStates` takes them.
         present: `[rows, modalities]`, whether a row has each modality.
         targets: `[rows, ...]`, encoded.
+        numbers: `[rows]`, their places among all rows.
         groups: the group of each row, which no fold divides; None without groups.
     """
 
@@ -45,7 +49,9 @@ class PooledRows:
     columns: Float[Tensor, "rows columns"]
     present: Bool[Tensor, "rows modalities"]
     targets: Tensor
+    numbers: Int[Tensor, "rows"]
     groups: Sequence[str] | None = None
+    _shared: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False)  # by all parts of these rows
 
     @classmethod
     @torch.no_grad()
@@ -80,6 +86,7 @@ class PooledRows:
             columns=found[:, :width],
             present=found[:, width:] == 0,
             targets=torch.cat(targets),
+            numbers=torch.arange(len(graphs)),
             groups=groups,
         )
 
@@ -97,7 +104,7 @@ class PooledRows:
         """The same rows with some of the modalities."""
         model = PooledStates(self.node_types, standardised=False)
         kept = [name in modalities for name in model.modalities]
-        parts = self.columns.split(model.widths, dim=1)  # type: ignore[no-untyped-call]
+        parts = torch.split(self.columns, model.widths, dim=1)
         return replace(
             self,
             node_types=tuple(compress(model.node_types, kept)),
@@ -117,8 +124,23 @@ class PooledRows:
             names = " or ".join(node_type.name for node_type in self.node_types)
             raise ValueError(f"found no row with {names}, expected some to learn from")
         groups = None if self.groups is None else [self.groups[row] for row in chosen.tolist()]
-        columns, present, targets = (each[chosen] for each in (self.columns, self.present, self.targets))
-        return replace(self, columns=columns, present=present, targets=targets, groups=groups)
+        return replace(
+            self,
+            columns=self.columns[chosen],
+            present=self.present[chosen],
+            targets=self.targets[chosen],
+            numbers=self.numbers[chosen],
+            groups=groups,
+        )
+
+    def once(self, what: str, find: Callable[[], Found]) -> Found:
+        """What is found from these rows and modalities, kept for the other members that need it."""
+        names = tuple(node_type.name for node_type in self.node_types)
+        key = (what, names, self.numbers.numpy().tobytes())
+        if key not in self._shared:
+            self._shared[key] = find()
+        found: Found = self._shared[key]
+        return found
 
     def model(self, *, standardised: bool = True) -> PooledStates:
         """A new model, whose scales are those of these rows."""
@@ -139,9 +161,10 @@ class PooledRows:
     def answers(self) -> Float[np.ndarray, "rows outputs"]:
         """The wanted outputs: 1 at the class, 0 or 1 per label, or numbers."""
         if self._kind != "class":
-            return self.targets.reshape(len(self.targets), -1).double().numpy()
+            return np.asarray(self.targets.reshape(len(self.targets), -1), dtype=np.float64)
         classes = len(getattr(self.builder.target, "classes", ()))
-        return np.eye(classes)[self.targets.numpy()]
+        found: Float[np.ndarray, "rows outputs"] = np.eye(classes)[self.targets.numpy()]
+        return found
 
     def folds(self) -> list[Fold]:
         """Folds within these rows, to choose settings by; one split of many rows, none of fewer rows than folds."""

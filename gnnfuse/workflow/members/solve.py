@@ -33,12 +33,14 @@ class Solution:
         weight: `[outputs, columns]`.
         bias: `[outputs]`.
         strength: of the penalty, as a share of the rows' total variance.
+        penalty: half of it is the factor of the squared weights beside the mean loss.
         losses: mean loss on held-out rows by strength; empty if there was no choice.
     """
 
     weight: Floats
     bias: Floats
     strength: float
+    penalty: float
     losses: dict[float, float]
 
 
@@ -79,7 +81,8 @@ class Axes:
     def solution(self, weight: Floats, bias: Floats, strength: float, losses: dict[float, float]) -> Solution:
         """A model of these coordinates as one of the columns."""
         outer = weight if self.back is None else self.back @ weight
-        return Solution(outer.T, bias - self.mean @ outer, strength, losses)
+        penalty = strength * float(self.variance.sum())
+        return Solution(outer.T, bias - self.mean @ outer, strength, penalty, losses)
 
 
 def _gram(rows: NDArray[np.float32]) -> Floats:
