@@ -27,7 +27,7 @@ from gnnfuse.workflow.members.member_lines import member_table
 from gnnfuse.workflow.members.member_outcome import member_outcome
 from gnnfuse.workflow.members.table_members import announced, table_members
 from gnnfuse.workflow.members.table_rows import member_rows, why_alone
-from gnnfuse.workflow.outcome import OUT_OF_FOLD, Outcome
+from gnnfuse.workflow.outcome import OUT_OF_FOLD, FitOutcome
 from gnnfuse.workflow.report import card, results_of, write_report
 from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan, plan_table
@@ -54,7 +54,7 @@ class Fitted:
         folder: the folder that holds all results.
     """
 
-    outcome: Outcome
+    outcome: FitOutcome
     note: TableNote
     folder: Path
 
@@ -195,12 +195,12 @@ def _one_model(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     config = plan.training(folder / CHECKPOINTS, resume=resume)
     report = fit_task(plan.task, train, valid, config, callbacks=_watchers(plan, folder, resume=resume))
     if not is_first_process():
-        outcome = Outcome(task=plan.task, report=report, measured={}, samples={})
+        outcome = FitOutcome(task=plan.task, report=report, measured={}, samples={})
         return Fitted(outcome=outcome, note=_note(plan), folder=folder)
     task = plan.whole()
     _save(plan, task, folder, card(plan, report, {"valid": _best(report)}))
     measured, samples = _measured(plan, valid), plan.rows.samples
-    return _reported(plan, folder, Outcome(task=task, report=report, measured=measured, samples=samples))
+    return _reported(plan, folder, FitOutcome(task=task, report=report, measured=measured, samples=samples))
 
 
 def _members(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
@@ -221,7 +221,7 @@ def _save(plan: TablePlan, task: Task, folder: Path, card: ModelCard) -> None:
     _note(plan).write(folder)
 
 
-def _reported(plan: TablePlan, folder: Path, outcome: Outcome) -> Fitted:
+def _reported(plan: TablePlan, folder: Path, outcome: FitOutcome) -> Fitted:
     """Write everything besides the model."""
     observer = plan.request.observer
     for name, values in outcome.metrics.items():

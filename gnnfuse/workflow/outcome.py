@@ -32,7 +32,7 @@ class MemberOutcome:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Outcome:
+class FitOutcome:
     """The results of fitting a table's task or blend.
 
     Args:

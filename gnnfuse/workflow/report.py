@@ -18,7 +18,7 @@ from gnnfuse.train import FitReport
 from gnnfuse.workflow.brief_metrics import brief, spelt
 from gnnfuse.workflow.fit_folder import RELIABILITY, REPORT, RESULTS
 from gnnfuse.workflow.members.member_lines import member_lines
-from gnnfuse.workflow.outcome import Outcome
+from gnnfuse.workflow.outcome import FitOutcome
 from gnnfuse.workflow.table_plan import TablePlan
 from gnnfuse.workflow.targets.tasks import TASKS
 
@@ -35,7 +35,7 @@ COVERAGES = {
 MOST_WEIGHTS = 20  # classes whose weights are listed
 
 
-def results_of(plan: TablePlan, outcome: Outcome) -> Results:
+def results_of(plan: TablePlan, outcome: FitOutcome) -> Results:
     """The content of results.json."""
     task, report = outcome.task, outcome.report
     return {
@@ -129,7 +129,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def write_report(results: Results, plan: TablePlan, outcome: Outcome, folder: Path) -> tuple[str, ...]:
+def write_report(results: Results, plan: TablePlan, outcome: FitOutcome, folder: Path) -> tuple[str, ...]:
     """Write results.json and report.md, then the plots, and then report.md again, which shows them.
 
     A plot that fails affects nothing else.
@@ -147,7 +147,7 @@ def write_report(results: Results, plan: TablePlan, outcome: Outcome, folder: Pa
     return notes
 
 
-def _drawings(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
+def _drawings(plan: TablePlan, outcome: FitOutcome) -> "dict[str, Drawing]":
     """The plots, by file name."""
     from gnnfuse.workflow.plots import draw_curves
 
@@ -171,7 +171,7 @@ def _drawings(plan: TablePlan, outcome: Outcome) -> "dict[str, Drawing]":
     return drawings
 
 
-def _of_predictions(plan: TablePlan, targets: Callable[[], list[object]], outcome: Outcome) -> "tuple[str, Drawing]":
+def _of_predictions(plan: TablePlan, targets: Callable[[], list[object]], outcome: FitOutcome) -> "tuple[str, Drawing]":
     """The plot of predictions against targets, and its file name."""
     kind, split = TASKS[plan.split.target.kind], outcome.shown
 
@@ -182,7 +182,7 @@ def _of_predictions(plan: TablePlan, targets: Callable[[], list[object]], outcom
     return kind.plot, (f"{kind.shows}, {SPLIT_NAMES[split]}", draw)
 
 
-def _reliability(plan: TablePlan, targets: Callable[[], list[object]], outcome: Outcome) -> "Drawing":
+def _reliability(plan: TablePlan, targets: Callable[[], list[object]], outcome: FitOutcome) -> "Drawing":
     """The plot of how often predictions came true against their probability."""
     from gnnfuse.workflow.plots import draw_reliability
 

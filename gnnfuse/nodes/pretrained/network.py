@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gnnfuse.nodes.pretrained.used_parameters import Probe
+from gnnfuse.nodes.pretrained.used_parameters import NetworkProbe
 
 _weights_follow: ContextVar[bool] = ContextVar("weights_follow", default=False)
 
@@ -44,9 +44,9 @@ class Network(ABC):
             ValueError: they do not fit the network.
         """
 
-    def probe(self, module: nn.Module) -> Probe:
+    def probe(self, module: nn.Module) -> NetworkProbe:
         """The module with its smallest input, to find the parameters that its states depend on."""
-        return Probe(module, self.smallest())
+        return NetworkProbe(module, self.smallest())
 
     def blocks(self, module: nn.Module) -> list[nn.Module]:
         """The module's blocks, in the order in which they run; the first argument of each is the state before it.

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gnnfuse.nodes.pretrained.transformers_network import TransformersNetwork
-from gnnfuse.nodes.pretrained.used_parameters import Probe
+from gnnfuse.nodes.pretrained.used_parameters import NetworkProbe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +40,10 @@ class SpectrogramNetwork(TransformersNetwork):
         """One silent waveform."""
         return (torch.zeros(1, self.samples),)
 
-    def probe(self, module: nn.Module) -> Probe:
+    def probe(self, module: nn.Module) -> NetworkProbe:
         """The model on a spectrogram; the extractor has no parameters and runs only on the CPU."""
         assert isinstance(module, SpectrogramStates)
-        return Probe(module.columns, (module.features(*self.smallest()),))
+        return NetworkProbe(module.columns, (module.features(*self.smallest()),))
 
 
 class ColumnStates(nn.Module):

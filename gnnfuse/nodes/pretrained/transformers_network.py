@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gnnfuse.nodes.pretrained.network import Network, map_of_tokens
 from gnnfuse.nodes.pretrained.transformers_library import load_model, make_model
-from gnnfuse.nodes.pretrained.used_parameters import Probe
+from gnnfuse.nodes.pretrained.used_parameters import NetworkProbe
 
 
 class TransformersNetwork(Network):
@@ -155,9 +155,9 @@ class TransformersTextNetwork(TransformersNetwork):
         """Two tokens."""
         return (torch.zeros(1, 2, dtype=torch.int64),)
 
-    def probe(self, module: nn.Module) -> Probe:
+    def probe(self, module: nn.Module) -> NetworkProbe:
         """A probe that really computes: decoders read tensor values to make their masks."""
-        return Probe(module, self.smallest(), compute=True)
+        return NetworkProbe(module, self.smallest(), compute=True)
 
 
 class TokenStates(nn.Module):

@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
+class NetworkProbe:
     """A module and a small input, to find the parameters that its output depends on.
 
     Args:
@@ -21,7 +21,7 @@ class Probe:
 
     Example:
         >>> pair = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-        >>> probe = Probe(pair, (torch.zeros(1, 2),))
+        >>> probe = NetworkProbe(pair, (torch.zeros(1, 2),))
         >>> len(probe.used()), len(probe.used(start=pair[1]))
         (4, 2)
     """

@@ -11,13 +11,13 @@ from gnnfuse.workflow.members.fit_members import FittedMembers
 from gnnfuse.workflow.members.member import BATCH, Member, MemberRows
 from gnnfuse.workflow.members.neural import NeuralMember
 from gnnfuse.workflow.members.table_rows import member_samples
-from gnnfuse.workflow.outcome import OUT_OF_FOLD, MemberOutcome, Outcome
+from gnnfuse.workflow.outcome import OUT_OF_FOLD, FitOutcome, MemberOutcome
 from gnnfuse.workflow.table_plan import TablePlan
 
 
 def member_outcome(
     plan: TablePlan, rows: MemberRows, members: Sequence[Member], fitted: FittedMembers, task: Task
-) -> Outcome:
+) -> FitOutcome:
     """Measure members and blend; test rows are read once.
 
     Args:
@@ -55,7 +55,7 @@ def member_outcome(
     ]
     reports = [each.reports for each in members if isinstance(each, NeuralMember) and each.reports]
     report = list(reports[0].values())[-1] if reports else None
-    return Outcome(
+    return FitOutcome(
         task=task, report=report, measured=measured, samples=by_split, members=found, blended=_in_words(rows, fitted)
     )
 

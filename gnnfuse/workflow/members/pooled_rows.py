@@ -104,7 +104,7 @@ class PooledRows:
         """The same rows with some of the modalities."""
         model = PooledStates(self.node_types, standardised=False)
         kept = [name in modalities for name in model.modalities]
-        parts = torch.split(self.columns, model.widths, dim=1)
+        parts = torch.split(self.columns, list(model.widths), dim=1)
         return replace(
             self,
             node_types=tuple(compress(model.node_types, kept)),
