@@ -78,9 +78,14 @@ class Blend(FusionModel):
 
     def fuse(self, states: Mapping[str, Float[Tensor, "_ width"]], batch: GraphBatch) -> Fused:
         """The features of frozen encoders in; the blended outputs out."""
+        return Fused(self.outputs(self.answers(states, batch)))
+
+    def outputs(self, answers: Mapping[str, Float[Tensor, "graphs outputs"]]) -> Float[Tensor, "graphs outputs"]:
+        """The blended outputs for answers of the members that have a weight."""
         first = self.member(next(iter(self.members)))
-        outputs = blended(first, self.answers(states, batch), self.weights, logarithmic=self.logarithmic)
-        return Fused(outputs if self.temperature == 1 else outputs / self.temperature)
+        given = {name: answers[name] for name, weight in self.weights.items() if weight}
+        found = blended(first, given, self.weights, logarithmic=self.logarithmic)
+        return found if self.temperature == 1 else found / self.temperature
 
     def answers(self, states: Mapping[str, Tensor], batch: GraphBatch) -> dict[str, Float[Tensor, "graphs outputs"]]:
         """The answer of each member with a weight, as `Task.blendable` gives it."""

@@ -63,15 +63,15 @@ class FittedMembers:
         assert isinstance(self.task.model, Blend)
         return self.task.model
 
-    def metrics(self, outputs: Tensor | None = None) -> dict[str, float]:
-        """The task's metrics for outputs on the judged rows; of the blend by default."""
+    def metrics(self, outputs: Tensor | None = None, targets: Tensor | None = None) -> dict[str, float]:
+        """The task's metrics for outputs; by default for those of the blend on the judged rows."""
         metrics = self.task.metrics()
-        metrics.update(*self.task.measured(self.outputs if outputs is None else outputs, self.targets))
+        metrics.update(
+            *self.task.measured(
+                self.outputs if outputs is None else outputs, self.targets if targets is None else targets
+            )
+        )
         return {name: float(value) for name, value in metrics.compute().items()}
-
-    def metrics_of(self, name: str) -> dict[str, float]:
-        """The same of one member alone."""
-        return self.metrics(self.task.unblended(self.members[name].answers))
 
 
 def fit_members(plan: TablePlan, members: Sequence[Member], rows: MemberRows) -> FittedMembers:
@@ -130,10 +130,11 @@ def _selected(task: Task, answers: Mapping[str, Tensor], targets: Tensor) -> tup
 
 def _fitted(member: Member, rows: MemberRows, observer: Observer) -> FittedMember:
     started, found = time.monotonic(), []
+    graphs = rows.graphs if member.reads is None else member.reads.graphs
     with observer.begins(f"member {member.name}", len(rows.held_out) + rows.refit) as advance:
         for fold, held_out in enumerate(rows.held_out):
             task = member.fit(rows.learnt_in(fold), f"fold {fold + 1}")
-            found.append(answers_of(task, [rows.graphs[row] for row in held_out]))
+            found.append(answers_of(task, [graphs[row] for row in held_out]))
             advance()
         if rows.refit:
             task = member.fit(list(rows.all), FINAL)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gnnfuse.busy_cores import yielding_cores
-from gnnfuse.graph import SampleGraph
+from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.tasks import Task
 
 BATCH = 256
@@ -19,9 +19,11 @@ class Member(ABC):
 
     Attributes:
         name: names it in reports and options: "graph", "linear:caption".
+        reads: makes the graphs that its tasks read, and those of all rows; None for those of `MemberRows`.
     """
 
     name: str
+    reads: "OwnGraphs | None" = None
 
     @abstractmethod
     def fit(self, rows: Sequence[int], run: str) -> Task:
@@ -34,6 +36,19 @@ class Member(ABC):
         Raises:
             ValueError: the rows do not suit the member; the others go on without it.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class OwnGraphs:
+    """Graphs of a builder of a member's own.
+
+    Args:
+        builder: makes them.
+        graphs: of all rows, in the order of `MemberRows`.
+    """
+
+    builder: GraphBuilder
+    graphs: Sequence[SampleGraph]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,6 +85,13 @@ class MemberRows:
     def judged(self) -> list[int]:
         """The numbers of the rows that some fold holds out, fold by fold."""
         return [row for rows in self.held_out for row in rows]
+
+
+def targets_of(graphs: Sequence[SampleGraph]) -> Tensor:
+    """The encoded targets of graphs, `[graphs, ...]`."""
+    targets = [graph.target for graph in graphs if graph.target is not None]
+    assert len(targets) == len(graphs), "only rows with targets are learnt from and measured on"
+    return torch.stack(targets)
 
 
 @torch.no_grad()

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from gnnfuse.graph import ClassTarget
 from gnnfuse.reading import UsableSamples
@@ -11,7 +10,7 @@ from gnnfuse.tables.split_rows import row_groups
 from gnnfuse.train import prepare
 from gnnfuse.train.graphs import graph_bytes
 from gnnfuse.workflow.members.folds import folds_for, held_out_rows, single_split
-from gnnfuse.workflow.members.member import MemberRows
+from gnnfuse.workflow.members.member import MemberRows, targets_of
 from gnnfuse.workflow.members.presets import PRESETS
 from gnnfuse.workflow.table_plan import TablePlan
 from gnnfuse.workflow.training_samples import GIB, IN_MEMORY
@@ -47,7 +46,7 @@ def member_rows(plan: TablePlan) -> MemberRows:
     samples, options = member_samples(plan), plan.request.options
     with plan.request.observer.begins("building graphs", len(samples)) as advance:
         graphs = prepare(plan.task.builder, samples, advance=advance)
-    targets = torch.stack([graph.target for graph in graphs if isinstance(graph.target, torch.Tensor)])
+    targets = targets_of(graphs)
     groups = _groups(plan, samples)
     count = options.folds or PRESETS[options.preset].folds or folds_for(len(samples))
     if count == 1:
