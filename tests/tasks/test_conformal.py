@@ -214,3 +214,19 @@ def test_saved_tasks_keep_them(make: type, target: TargetEncoding, options: dict
     loaded = make.from_pretrained(tmp_path)  # type: ignore[attr-defined]
     sample = Sample({"text": "a"}, id="1")
     assert loaded.predict(sample) == task.predict(sample)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_probability_sets_begin_at_is_the_largest_that_covers_enough_samples(several: bool) -> None:
+    """By trying every probability: of 29 samples, 27 must have all that is true from it on."""
+    probabilities, classes = drawn(29, 7)
+    labels = (torch.rand(29, 3, generator=generator(8)) < probabilities).float()
+    truth = labels if several else classes
+    true = labels > 0 if several else torch.nn.functional.one_hot(classes, 3) > 0
+
+    def enough(least: float) -> bool:
+        rows = zip(probabilities.tolist(), true.tolist(), strict=True)
+        return sum(all(p >= least for p, one in zip(*row, strict=True) if one) for row in rows) >= 27
+
+    largest = max(filter(enough, [*probabilities.flatten().tolist(), 1.0]))
+    assert LabelSets.fit(probabilities, truth).least == largest

@@ -9,12 +9,12 @@ from torch import Tensor
 from gnnfuse.graph import LogTail, NumberTarget
 from gnnfuse.sample import Sample
 from gnnfuse.tables import TableTarget
-from gnnfuse.tasks import Intervals, Regression, SquaredError
+from gnnfuse.tasks import Huber, Intervals, Regression
 from gnnfuse.workflow.targets.target_task import TargetTask
 
 
 class NumberTask(TargetTask[Regression]):
-    """One number or several, by squared error; plots predictions against targets."""
+    """One number or several, by Huber's loss; plots predictions against targets."""
 
     make = Regression
     plot = "predictions.png"
@@ -34,9 +34,9 @@ class NumberTask(TargetTask[Regression]):
             if log is not None
         ]
 
-    def objective(self, weights: tuple[float, ...] | None) -> SquaredError:
-        """Squared error."""
-        return SquaredError()
+    def objective(self, weights: tuple[float, ...] | None) -> Huber:
+        """Huber's loss, which a few extreme targets do not decide."""
+        return Huber()
 
     def covering(self, task: Regression, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
         """Intervals that hold each number nine times in ten."""
