@@ -102,6 +102,11 @@ class FitOptions:
                 )
         check_fractions(self.fractions)
 
+    @property
+    def of_task(self) -> dict[str, float]:
+        """The arguments of the task that are options."""
+        return {} if self.threshold is None else {"threshold": self.threshold}
+
     def _check_members(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(unknown("preset", str(self.preset), PRESETS))

@@ -61,7 +61,8 @@ class TablePlan:
 
     def over(self, blend: Blend, **covering: object) -> Task:
         """A task over a blend of tasks for this table, with `TargetTask.covering`."""
-        task: Task = TASKS[self.split.target.kind].make(blend, self.task.builder, head=VectorHead(), **covering)
+        make, more = TASKS[self.split.target.kind].make, self.request.options.of_task
+        task: Task = make(blend, self.task.builder, head=VectorHead(), **more, **covering)
         return task
 
     def covering(self, task: Task, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:

@@ -61,11 +61,8 @@ def task_over(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         objective = kind.objective(_weights(request, rows, kind, getattr(builder.target, "classes", ())))
-        threshold = request.options.threshold
-        more = {} if threshold is None else {"threshold": threshold}
-        task: Task = kind.make(
-            model, builder, dropout=DROPOUT, objectives=_objectives(objective, model, request), **more
-        )
+        objectives = _objectives(objective, model, request)
+        task: Task = kind.make(model, builder, dropout=DROPOUT, objectives=objectives, **request.options.of_task)
         return task
 
 

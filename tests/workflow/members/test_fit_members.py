@@ -165,10 +165,11 @@ def test_numbers_and_labels_have_members_too(target: object, kind: type[Task], m
         {**row, **{name: int(row["label"] == name) for name in COLORS}} for row in table() if row["size"] is not None
     ]
     columns = ColumnOptions(text="word", features=[], target=target, ignore=["label"])  # type: ignore[arg-type]
-    fitted = fit(
-        rows, out=tmp_path, columns=columns, options=options("graph", "linear", "trees", folds=2), config=SMALL
-    )
+    threshold = 0.3 if kind is MultiLabel else None
+    chosen = options("graph", "linear", "trees", folds=2, threshold=threshold)
+    fitted = fit(rows, out=tmp_path, columns=columns, options=chosen, config=SMALL)
     assert type(fitted.task) is kind
+    assert getattr(fitted.task, "threshold", None) == threshold
     assert metric in fitted.metrics["out_of_fold"]
     [prediction] = fitted.task.predict(Sample({"word": str(rows[0]["word"])}))
     stated = prediction.interval if kind is Regression else prediction.label_set
