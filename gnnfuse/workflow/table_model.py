@@ -39,8 +39,8 @@ def graph_options(builder: GraphBuilder, *, dim: int, readout: ReadoutName, smal
 def beside_linear(config: FitConfig) -> FitConfig:
     """How a model is trained that adds to a linear one, on features of frozen encoders of few rows.
 
-    It takes few steps, with strong decay: more fits the training rows, and loses to the linear model
-    alone. Settings that are not the usual ones are kept.
+    It takes few steps, with strong decay: more fits the training rows, and loses to the linear model alone. Settings
+    that are not the usual ones are kept.
 
     Example:
         >>> beside_linear(FitConfig(epochs=fit_defaults.EPOCHS, learning_rate=0.5)).epochs
