@@ -32,19 +32,21 @@ OTHERS = "other classes"
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], monitor: str, best_epoch: int, path: Path) -> frozenset[str]:
-    """Losses and the watched validation metric by epoch."""
-    figure, (losses, metric) = new_figure(9, 3.8, 2)
+    """Losses and the watched validation metric by epoch; without validation only the training loss."""
+    validated = "valid_loss" in history[0]
+    figure, (losses, *others) = new_figure(9 if validated else 5, 3.8, 2 if validated else 1)
     epochs = range(1, len(history) + 1)
     dots = "o" if len(history) <= FEW_EPOCHS else None  # a line through one point shows nothing
-    train, valid, watched = ([entry[name] for entry in history] for name in (*LOSSES, f"valid_{monitor}"))
-    losses.plot(epochs, train, color=BLUE, marker=dots, label="training")
-    losses.plot(epochs, valid, "--", color=ORANGE, marker=dots, label="validation")
+    for name, style, color in zip(LOSSES[: 1 + validated], ("-", "--"), (BLUE, ORANGE), strict=False):
+        label = {"train_loss": "training", "valid_loss": "validation"}[name]
+        losses.plot(epochs, [entry[name] for entry in history], style, color=color, marker=dots, label=label)
     losses.set(xlabel="epoch", ylabel="loss")
     losses.legend(frameon=False)
-    metric.plot(epochs, watched, color=GREEN, marker=dots)
-    metric.axvline(best_epoch + 1, color="#8A8A8A", linestyle=":", linewidth=1.2)
-    metric.set(xlabel="epoch (dotted: the one that was kept)", ylabel=f"validation {monitor.replace('_', ' ')}")
-    for axes in (losses, metric):
+    for metric in others:
+        metric.plot(epochs, [entry[f"valid_{monitor}"] for entry in history], color=GREEN, marker=dots)
+        metric.axvline(best_epoch + 1, color="#8A8A8A", linestyle=":", linewidth=1.2)
+        metric.set(xlabel="epoch (dotted: the one that was kept)", ylabel=f"validation {monitor.replace('_', ' ')}")
+    for axes in (losses, *others):
         axes.set_xlim(0.5, len(history) + 0.5)  # a single epoch would have no integer ticks
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return saved(figure, lettering([monitor]), path)

@@ -60,6 +60,11 @@ def test_every_curve_can_be_seen_and_epochs_are_whole(drawn: list[Figure], epoch
         assert all(tick == int(tick) for tick in axes.get_xticks() if low <= tick <= high)
 
 
+def test_curves_of_a_run_without_validation_are_its_training_loss(tmp_path: Path) -> None:
+    draw_curves([{"train_loss": 1.0, "seconds": 1.0}] * 3, "accuracy", 2, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 0
+
+
 def test_labels_are_of_the_split_that_was_measured(drawn: list[Figure]) -> None:
     draw_labels({"red": 0.5}, {"red": 3}, "valid", Path("unused.png"))
     assert drawn[0].axes[0].get_xlabel() == "F1 on the valid split (in brackets: its samples that have the label)"
