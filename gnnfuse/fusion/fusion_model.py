@@ -137,8 +137,8 @@ class FusionModel(nn.Module, Saveable, ABC):
             options: further arguments of the model.
 
         Raises:
-            ValueError: both `dim` and `parameters`, no size within 5% of `parameters`, or an option with a fixed size,
-                such as a readout object.
+            ValueError: a size for a model that has none, both `dim` and `parameters`, no size within 5% of
+                `parameters`, or an option with a fixed size, such as a readout object.
 
         Example:
             >>> from gnnfuse.fusion import Concat
@@ -147,6 +147,7 @@ class FusionModel(nn.Module, Saveable, ABC):
             >>> model.dim, sum(p.numel() for p in model.parameters())
             (52, 48672)
         """
+        _refuse_sizes(cls, {"dim": dim, "depth": depth, "parameters": parameters})
         given: dict[str, Any] = {**cls.made_from(builder), **options, **({} if depth is None else {"depth": depth})}
         if parameters is None:
             return cls(**(given if dim is None else {**given, "dim": dim}))
@@ -270,6 +271,14 @@ def heads_of(maker: Callable[..., object], options: Mapping[str, Any]) -> int:
     if isinstance(heads, int):
         return max(1, heads)  # models refuse less
     return heads_of(layer, {}) if layer is not inspect.Parameter.empty and callable(layer) else 1
+
+
+def _refuse_sizes(cls: type[FusionModel], sizes: Mapping[str, int | None]) -> None:
+    """Refuse sizes that a model does not take; one without a width has no number of parameters to meet."""
+    taken = {*inspect.signature(cls).parameters}
+    for name, size in sizes.items():
+        if size is not None and ("dim" if name == "parameters" else name) not in taken:
+            raise ValueError(f"{cls.__name__} has no {name} to choose, found {name}={size}, expected none")
 
 
 def _refuse_sized(options: Mapping[str, Any]) -> None:

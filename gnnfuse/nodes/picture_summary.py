@@ -76,12 +76,12 @@ class PictureSummary(NodeSummary):
         down = self._slope(pixels, 2, row, rows, columns)
         right = self._slope(pixels, 3, column, columns, torch.ones_like(columns))
         places = self._places(row, rows), self._places(column, columns)
-        counts = [
-            self._counts(*some)
-            for some in zip(
-                *(torch.split(each, self.together) for each in (pixels, own, down, right, *places)), strict=True
-            )
-        ]
+        of_each = (pixels, own, down, right, *places)
+        if torch.compiler.is_compiling():  # no number of pieces is known
+            counts = [self._counts(*of_each)]
+        else:
+            pieces = zip(*(torch.split(each, self.together) for each in of_each), strict=True)
+            counts = [self._counts(*piece) for piece in pieces]
         edges, levels = (segment_reduce(torch.cat(each), offsets=layout.offsets) for each in zip(*counts, strict=True))
         shares = levels.reshape(*levels.shape[:3], self.channels, self.levels)
         colours = (shares / shares.sum(dim=4, keepdim=True).clamp(min=FAINT)).sqrt()

@@ -35,23 +35,25 @@ class TokenGrams(NodeSummary):
 
     def forward(self, values: Int[Tensor, "nodes ..."], layout: Layout) -> Float[Tensor, "graphs buckets"]:
         """Token ids in, weighted counts out."""
-        tokens, graph = self._tokens(values, layout)
         graphs = len(layout.offsets) - 1
-        counts = self.unit.new_zeros(graphs * self.buckets)
-        code = torch.zeros_like(tokens)
-        for length in range(1, min(self.longest, len(tokens)) + 1):
-            begins = len(tokens) - length + 1
-            code = (code[:begins] + tokens[length - 1 :] - ABSENT + 1) * PRIME
+        tokens, graph = self._tokens(values, layout)
+        counts = self.unit.new_zeros((graphs + 1) * self.buckets)  # the last row is that of the marks after all texts
+        begins = len(tokens) - self.longest + 1
+        code = torch.zeros_like(tokens[:begins])
+        for more in range(self.longest):
+            code = (code + tokens[more : more + begins] - ABSENT + 1) * PRIME
             code = code ^ (code >> 29)  # the product's low bits depend on low bits alone
-            whole = graph[:begins] == graph[length - 1 :]
+            whole = graph[:begins] == graph[more : more + begins]
             bucket = graph[:begins] * self.buckets + (code >> 8) % self.buckets
             counts = counts.index_add(0, bucket, whole.to(counts.dtype))
-        logs = torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0.0).reshape(graphs, self.buckets)
+        present = (layout.offsets.diff() > 0).unsqueeze(1)
+        counts = torch.where(present, counts.reshape(graphs + 1, self.buckets)[:graphs], 0.0)
+        logs = torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0.0)
         found: Tensor = logs / logs.norm(dim=1, keepdim=True).clamp(min=1)
         return found
 
     def _tokens(self, values: Int[Tensor, "nodes ..."], layout: Layout) -> tuple[Tensor, Tensor]:
-        """All texts' tokens end to end, each text between two marks, and the graph of each token."""
+        """All texts' tokens end to end, each text between two marks, and the graph of each token; then marks alone."""
         graph = layout.graph_id
         if values.ndim > 1:
             held = values != ABSENT
@@ -59,7 +61,9 @@ class TokenGrams(NodeSummary):
         if self.upper is not None:
             first, last = self.upper
             values = torch.where((values >= first) & (values <= last), values + 32, values)
-        present = (layout.offsets.diff() > 0).nonzero().squeeze(1)
-        mark, graphs = torch.full_like(present, ABSENT), torch.cat([present, graph, present])
+        every = torch.arange(len(layout.offsets) - 1, device=values.device)
+        after = torch.full((self.longest - 1,), len(layout.offsets) - 1, device=values.device)
+        graphs = torch.cat([every, graph, every, after])
         order = graphs.argsort(stable=True)
-        return torch.cat([mark, values, mark])[order], graphs[order]
+        marks, last_marks = torch.full_like(every, ABSENT), torch.full_like(after, ABSENT)
+        return torch.cat([marks, values, marks, last_marks])[order], graphs[order]

@@ -8,7 +8,7 @@ import torch
 from torch_geometric.nn import SAGEConv
 
 from gnnfuse import catalog
-from gnnfuse.fusion import Concat, FusionModel, GraphFusion, Unimodal
+from gnnfuse.fusion import Concat, FusionModel, GraphFusion, PooledStates, Unimodal
 from gnnfuse.fusion.width import width_for
 from gnnfuse.message_passing import HGT, NearestStates, PyGLayer, RelationAttention
 from gnnfuse.readout import AttentionReadout, MeanReadout
@@ -19,7 +19,16 @@ def trainable(model: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-@pytest.mark.parametrize("name", catalog.names("model"))
+SIZED = [name for name in catalog.names("model") if name != "pooled"]
+
+
+def test_a_model_that_learns_nothing_has_no_size_to_choose() -> None:
+    for size in ("dim", "depth", "parameters"):
+        with pytest.raises(ValueError, match=f"PooledStates has no {size} to choose, found {size}=8, expected none"):
+            PooledStates.of(example_builder(), **{size: 8})
+
+
+@pytest.mark.parametrize("name", SIZED)
 def test_every_model_has_about_as_many_parameters_as_asked_for(name: str) -> None:
     kind = catalog.load("model", name)
     assert isinstance(kind, type)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch_geometric.nn import SAGEConv
 
-from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, Unimodal
+from gnnfuse.fusion import Concat, FusionModel, GraphFusion, JointTransformer, ModalityAttention, PooledStates, Unimodal
 from gnnfuse.fusion.attention import CrossAttention
 from gnnfuse.graph import ClassTarget, GraphBatch, GraphBuilder
 from gnnfuse.message_passing import HGT, RGCN, SAGE, GATv2, NearestStates, PyGLayer, RelationAttention, SimMIM
@@ -43,6 +43,7 @@ MODELS: dict[str, Callable[[GraphBuilder], FusionModel]] = {
     "modality_attention": lambda b: ModalityAttention(b.node_types, dim=DIM, depth=1),
     "cross_attention": lambda b: CrossAttention.of(b, dim=DIM, depth=1),
     "concat": lambda b: Concat(b.node_types, dim=DIM, depth=1),
+    "pooled": lambda b: PooledStates(b.node_types),
     "unimodal": lambda b: Unimodal(b.node_types, modality="text", dim=DIM, depth=1),
 }
 CARRYING = {"edge_data_attention": graph(RelationAttention), "edge_data_mean": graph(SAGE)}
