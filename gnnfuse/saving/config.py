@@ -13,7 +13,7 @@ from gnnfuse.saving.describe import Json, describe
 from gnnfuse.saving.texts import LONGEST
 from gnnfuse.saving.weights import Listing, digest_of
 
-FORMAT = 3  # 1 had no checksums and no derived buffers; 2 had tasks without objectives
+FORMAT = 4  # 1 had no checksums and no derived buffers; 2 had tasks without objectives; 3 had no heads of their own
 CONFIG = "config.json"
 DEEPEST = 100  # a nested level takes several calls; saved models have about twenty levels
 

@@ -1,4 +1,4 @@
-"""Formats 1 and 2, which are still read, converted to the names of format 3.
+"""Formats 1 and 2, which are still read, converted to the names of formats 3 and 4.
 
 Since format 3 a task takes objectives instead of numbers, and every model owns its encoders itself.
 """
