@@ -40,7 +40,9 @@ class Encoders:
     ] = None
     fine_tune: Annotated[bool, "Train pretrained encoders too."] = False
     tune_last: Annotated[
-        int, "Train this many of the last blocks of pretrained encoders too, at a tenth of the learning rate."
+        int,
+        "Train this many of the last blocks of pretrained encoders too, at a tenth of the learning rate; a cache keeps "
+        "the states before them.",
     ] = 0
     image_weights: Annotated[
         str | None, "Listed weights of torchvision, a file for torchvision or timm, or a revision on the hub."

@@ -21,7 +21,7 @@ def cache(
     table: TableArgument,
     out: Annotated[Path, typer.Option(help="Folder to keep features in; may hold those of other encoders and tables.")],
     opening: OpenOptions,
-    encoders: Annotated[Encoders, "Encoders", (*KINDS, *WEIGHTS)],
+    encoders: Annotated[Encoders, "Encoders", (*KINDS, *WEIGHTS, "tune_last")],
     columns: Annotated[ColumnOptions, COLUMNS, (*KINDS, "ignore")],
     dtype: Annotated[
         Literal["float32", "float16"],

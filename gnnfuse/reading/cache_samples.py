@@ -3,8 +3,9 @@
 import os
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from gnnfuse.data.rejects import OnError, Reject, check_on_error
 from gnnfuse.data.sample_stream import SampleStream
 from gnnfuse.devices import device_of
 from gnnfuse.graph import GraphBuilder
-from gnnfuse.nodes import Backbone, CachedNodes, NodeSet, PretrainedNodes
+from gnnfuse.nodes import Backbone, CachedNodes, Layout, NodeSet, PretrainedNodes
 from gnnfuse.nodes.cached import FeatureFolder, FeatureWriter, StoredType
 from gnnfuse.observer import Advance, Observer, or_silent
 from gnnfuse.reading.content_readings import ContentReading, content_readings
@@ -140,15 +141,17 @@ class _EncoderRun:
             raise ValueError(
                 f"node type {node_type.name!r}: the weights of {node_type.model} changed while features were computed"
             )
-        backbone = backbone.to(self.device)
+        run = features_by(node_type, backbone.to(self.device))
         builder = GraphBuilder([node_type], extra="ignore")
         described = {"type": type(node_type).__name__, "model": node_type.model, "weights": node_type.weights}
-        with FeatureWriter(place, {**described, "width": node_type.width}, wait=self.wait) as writer:
+        with FeatureWriter(
+            place, {**described, "width": node_type.kept_width}, wait=self.wait, trims=node_type.tuned > 0
+        ) as writer:
             _tell_damaged(writer)
             readings = content_readings(builder, node_type, samples, writer.complete(), self.workers)
             wanted = self._wanted(readings, writer, counts)
             while batch := list(islice(wanted, self.batch_size)):
-                for reading, nodes in zip(batch, encode(backbone, builder, batch, self.device), strict=True):
+                for reading, nodes in zip(batch, encode(run, builder, batch, self.device), strict=True):
                     _add(writer, reading, nodes)
         counts.made = writer.made - counts.noted
         return CacheReport(
@@ -201,15 +204,23 @@ class _Counts:
         self.rejects: list[Reject] = []
 
 
+def features_by(node_type: PretrainedNodes, backbone: Backbone) -> Callable[[Tensor, Layout], Tensor]:
+    """What gives the features that are kept; where blocks are tuned, the states before them."""
+    return partial(backbone.states, cut=node_type.cut(backbone)) if node_type.tuned else backbone
+
+
 def encode(
-    backbone: Backbone, builder: GraphBuilder, readings: Sequence[ContentReading], device: torch.device
+    run: Callable[[Tensor, Layout], Tensor],
+    builder: GraphBuilder,
+    readings: Sequence[ContentReading],
+    device: torch.device,
 ) -> list[NodeSet]:
-    """The nodes of each reading, with the backbone's features as values, from one call of the backbone."""
+    """The nodes of each reading, with their features as values, from one call of the encoder."""
     graphs = [reading.graph for reading in readings]
     batch = builder.collate(graphs).to(device)
     [name] = batch.values
     with torch.inference_mode():
-        features: Tensor = backbone(batch.values[name], batch.layout[name]).float().cpu()
+        features = run(batch.values[name], batch.layout[name]).float().cpu()
     whole = [graph.nodes[name] for graph in graphs]
     parts = torch.split(features, [0 if nodes is None else nodes.num_nodes for nodes in whole])
     return [

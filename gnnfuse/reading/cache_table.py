@@ -111,7 +111,8 @@ def _node_types(encoders: Encoders, guess: Guess, table: str) -> list[Pretrained
             raise ValueError(
                 f"table {table}: found no {modality} column to encode; name one (--{modality}, {modality}=)\n{guess}"
             )
-        found += [make(model=model, weights=weights, signal=name, name=modality) for name in names if model is not None]
+        own = {"model": model, "weights": weights, "name": modality, "tuned": encoders.tune_last}
+        found += [make(signal=name, **own) for name in names if model is not None]
     return [each.in_cells(CELLS) if isinstance(each, PretrainedImage) else each for each in found]
 
 

@@ -63,7 +63,7 @@ def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool 
 def _without_cache(
     described: Json, classes: Sequence[type], found: dict[str, CachedNodes], *, member: bool = False
 ) -> Json:
-    """The description without caches; members of a blend read the features that the blend makes."""
+    """The description without caches; members of a blend read the features that the blend makes, unless tuned."""
     again = partial(_without_cache, classes=classes, found=found)
     if isinstance(described, list):
         return [again(item, member=member) for item in described]
@@ -74,7 +74,7 @@ def _without_cache(
         assert isinstance(cached, CachedNodes)
         found[cached.name] = cached
         of: Json = described["arguments"]["of"]
-        return {"class": ENCODED, "arguments": {"of": of}} if member else of
+        return {"class": ENCODED, "arguments": {"of": of}} if member and not cached.of.tuned else of
     if described.get("class") == BLEND and "arguments" in described:
         given = described["arguments"].items()
         return {**described, "arguments": {name: again(item, member=name == "members") for name, item in given}}

@@ -87,7 +87,7 @@ def test_commands_that_answer_have_the_options_of_their_calls(name: str) -> None
 def test_the_cache_command_has_the_options_of_its_call() -> None:
     call = flat(parameters(gnnfuse.cache))
     call["out"] = call.pop("folder")
-    others = ("fine_tune", "tune_last", "cache", "cache_dtype")  # of encoders, in training
+    others = ("fine_tune", "cache", "cache_dtype")  # of encoders, in training
     roles = ("text_file", "rows", "features", "target", "id", "split", "group")
     for name in (*others, *roles, "observer"):
         del call[name]

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from gnnfuse.nodes import CachedNodes
 from gnnfuse.tasks import Task
@@ -91,6 +93,28 @@ def test_encoders_run_once_and_the_saved_model_needs_no_cache(
     assert f"`photo` is read by `{image}`, frozen" in (outs[0] / "report.md").read_text()
     assert f"| encoder of caption | {text}, frozen |" in (outs[2] / "README.md").read_text()
     assert "`photo` was read from the cache" in (outs[0] / "report.md").read_text()
+
+
+def test_tuned_blocks_learn_the_same_from_cached_states(tiny: Path, table: Path, run: Run) -> None:
+    outs, folder = [table.parent / name for name in ("cached", "live")], table.parent / "features"
+    code, _, told = run("cache", table, *both(tiny)[:-2], "--tune-last", 1, "--out", folder, "--device", "cpu")
+    assert code == 0, told
+    for out, words in zip(outs, (("--cache", folder), ()), strict=True):
+        tuned = (*both(tiny), "--tune-last", 1, *words)
+        code, shown, told = run("fit", table, *SMALL, "--no-augment", *tuned, "--out", out)
+        assert code == 0, told
+        assert ("0 made" in shown) == bool(words)
+    results = [json.loads((out / "results.json").read_text()) for out in outs]
+    assert results[0]["model"] == results[1]["model"]
+    assert [each["tuned_blocks"] for each in results[0]["model"]["encoders"]] == [1, 1]
+    for split, found in results[0]["metrics"].items():
+        assert found == pytest.approx(results[1]["metrics"][split], abs=1e-4)
+    assert "last block tuned" in (outs[0] / "report.md").read_text()
+    assert "last block tuned" in (outs[0] / "README.md").read_text()
+    weights = [load_file(out / "model.safetensors") for out in outs]
+    assert weights[0].keys() == weights[1].keys()
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(tensor, weights[1][name], rtol=1e-3, atol=1e-4, msg=name)
 
 
 def test_features_of_the_cache_command_are_read_and_stale_ones_are_not(tiny: Path, table: Path, run: Run) -> None:

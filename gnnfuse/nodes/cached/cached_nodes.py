@@ -1,5 +1,6 @@
 """Nodes of a frozen encoder, with precomputed features read from disk."""
 
+import math
 import os
 import shlex
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from gnnfuse.nodes.cached.feature_folder import FeatureFolder, StoredType
 from gnnfuse.nodes.cached.feature_store import FeatureStore
 from gnnfuse.nodes.cached.shard import StoredFeatures
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType
+from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
 from gnnfuse.nodes.pretrained.network import weights_are_to_follow
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
 from gnnfuse.nodes.summary import MeanSummary
@@ -28,9 +30,10 @@ class CachedNodes(NodeType):
     """A frozen pretrained node type whose features are read from a cache, which `gnnfuse.cache_samples` makes.
 
     The nodes are the same, their values are the backbone's features `[nodes, width]`, and the encoder is only the
-    projection. A signal is looked up by its content, which is hashed at every read, and by the encoder's fingerprint
-    (weights, arguments, versions of the libraries), so features from other bytes or another encoder are never used. An
-    unreadable signal is an error, as without a cache.
+    projection. Where the last blocks are tuned, values are the states before those blocks `[nodes, kept_width]`, and
+    the encoder goes on from there. A signal is looked up by its content, which is hashed at every read, and by the
+    encoder's fingerprint (weights, arguments, versions of the libraries), so features from other bytes or another
+    encoder are never used. An unreadable signal is an error, as without a cache.
 
     A trained model needs the cache to predict; `gnnfuse.saving.uncached` turns it into one that runs the encoder.
 
@@ -60,7 +63,7 @@ class CachedNodes(NodeType):
         object.__setattr__(self, "folder", os.fspath(self.folder))
         if self.dtype not in get_args(StoredType):
             raise ValueError(f"node type {self.name!r}: dtype {self.dtype!r}, expected one of {get_args(StoredType)}")
-        if not self.of.frozen or self.of.tuned:
+        if not self.of.frozen:
             raise ValueError(
                 f"node type {self.name!r}: found a trained encoder, expected frozen features, which do not change"
             )
@@ -69,6 +72,8 @@ class CachedNodes(NodeType):
                 f"node type {self.name!r}: found augmentation, which cached features cannot reflect, expected none"
             )
         if not self.fingerprint and not weights_are_to_follow():
+            if self.of.tuned:
+                self.of.tail()  # raises if it cannot go on from what is kept
             object.__setattr__(self, "fingerprint", self.of.fingerprint())
             self.__dict__["_current"] = self.fingerprint
 
@@ -80,6 +85,7 @@ class CachedNodes(NodeType):
         """The command that makes the features."""
         words = ["gnnfuse", "cache", "TABLE", f"--{self.of.modality}-encoder", self.of.model]
         words += [] if self.of.weights is None else [f"--{self.of.modality}-weights", self.of.weights]
+        words += [] if not self.of.tuned else ["--tune-last", str(self.of.tuned)]
         words += ["--out", self.folder] + ([] if self.dtype == "float32" else ["--dtype", self.dtype])
         called = f"gnnfuse.cache_samples(samples, [{type(self.of).__name__}(...)], {self.folder!r})"
         return f"{shlex.join(words)} (or in Python {called})"
@@ -89,7 +95,7 @@ class CachedNodes(NodeType):
         return self.of.empty_features()
 
     def nodes(self, sample: Sample) -> NodeSet | None:
-        """The sample's features, float32: `[nodes, width]`.
+        """The sample's features, float32: `[nodes, width]`; or states, `[nodes, kept_width]`.
 
         Raises:
             NotCachedError: the cache has none for this content.
@@ -111,12 +117,15 @@ class CachedNodes(NodeType):
         return self._nodes(row)
 
     def encoder(self, dim: int) -> NodeEncoder:
-        """The projection alone."""
-        return CachedEncoder(self.of.projection(dim))
+        """The projection, and the tuned blocks before it."""
+        if not self.of.tuned:
+            return CachedEncoder(self.of.projection(dim))
+        backbone, cut = self.of.tail()
+        return PretrainedEncoder(backbone, self.of.projection(dim), frozen=True, tuned=True, cut=cut)
 
-    def summary(self) -> MeanSummary:
-        """The mean of the features."""
-        return MeanSummary(self.of.width)
+    def summary(self) -> MeanSummary | None:
+        """The mean of the features; none where blocks are tuned, as they change."""
+        return None if self.of.tuned else MeanSummary(self.of.width)
 
     def check_encoder(self) -> None:
         """Refuse an encoder other than the one whose features a model was trained on.
@@ -141,10 +150,12 @@ class CachedNodes(NodeType):
         return store
 
     def _nodes(self, row: StoredFeatures) -> NodeSet:
-        nodes, empty = len(row.values) // self.of.width, self.of.empty()
+        width, empty = self.of.kept_width, self.of.empty()
+        nodes = math.prod(row.shape.tolist()) if self.of.tuned else len(row.values) // width
         position = None if empty.position is None else _tensor(row.position, nodes, empty.position.shape[1])
         time = None if empty.time is None else _tensor(row.time, nodes, 2)
-        values = _tensor(row.values, nodes, self.of.width)
+        whole = np.pad(row.values, (0, nodes * width - len(row.values)))  # zeros at the end of states are not stored
+        values = _tensor(whole, nodes, width)
         return NodeSet(values, tuple(row.shape.tolist()), position, time, row.dropped)
 
 

@@ -16,7 +16,7 @@ class EncodedNodes(NodeType):
     The members of a `Blend` read such nodes: the blend runs each encoder once per batch, for all of its members.
 
     Args:
-        of: the node type, frozen.
+        of: the node type, frozen, without tuned blocks.
 
     Raises:
         ValueError: the encoder is trained.
@@ -30,7 +30,7 @@ class EncodedNodes(NodeType):
     def __post_init__(self) -> None:
         for own in ("name", "signal", "provides"):
             object.__setattr__(self, own, getattr(self.of, own))
-        if not self.of.frozen:
+        if not self.of.frozen or self.of.tuned:
             raise ValueError(f"node type {self.name!r}: found a trained encoder, expected a frozen one")
 
     def empty(self) -> NodeSet:

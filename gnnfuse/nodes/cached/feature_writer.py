@@ -36,6 +36,7 @@ class FeatureWriter:
         shard_bytes: approximate size of a shard.
         shard_seconds: maximum age of a shard before it is written, whatever its size.
         wait: if another process is writing there, wait until it ends.
+        trims: zeros at the end of a sample's values are left out.
 
     Attributes:
         damaged: the shards that were removed.
@@ -53,11 +54,13 @@ class FeatureWriter:
         shard_bytes: int = SHARD_BYTES,
         shard_seconds: float = SHARD_SECONDS,
         wait: bool = False,
+        trims: bool = False,
     ) -> None:
         self.place = place
         self.damaged: list[Path] = []
         self.made = 0
         self._encoder = encoder
+        self._trims = trims
         self._limits = shard_bytes, shard_seconds
         place.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(place, wait)
@@ -108,7 +111,7 @@ class FeatureWriter:
         """
         if self.has(key, readable=nodes is not None):
             return
-        row = row_of(key, nodes, self.place.dtype)
+        row = row_of(key, nodes, self.place.dtype, trim=self._trims)
         self._new[key] = row.readable
         self._rows.append(row)
         self._gathered += row.num_bytes

@@ -50,8 +50,8 @@ class StoredFeatures(NamedTuple):
         return found
 
 
-def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> StoredFeatures:
-    """A sample's features in stored form; `nodes` None records an unreadable signal.
+def row_of(key: bytes, nodes: NodeSet | None, dtype: str, *, trim: bool = False) -> StoredFeatures:
+    """A sample's features in stored form, perhaps without zeros at the end; `nodes` None records an unreadable signal.
 
     Raises:
         ValueError: a feature is too large for the dtype.
@@ -60,6 +60,7 @@ def row_of(key: bytes, nodes: NodeSet | None, dtype: str) -> StoredFeatures:
     if nodes is None:
         return StoredFeatures(key, False, nothing.astype(dtype), np.zeros(0, np.int64), nothing, nothing, 0)
     full = nodes.values.numpy().reshape(-1)
+    full = np.trim_zeros(full, "b") if trim else full
     with np.errstate(over="ignore"):  # raises below
         values = full.astype(dtype)
     if np.isinf(values).sum() != np.isinf(full).sum():

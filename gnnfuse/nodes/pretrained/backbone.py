@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from gnnfuse.nodes.node_type import Layout
+from gnnfuse.nodes.pretrained.cut import Cut
 
 
 class Backbone(nn.Module, ABC):
@@ -17,9 +18,11 @@ class Backbone(nn.Module, ABC):
     Samples are reassembled and run in groups of equal shape, so that none is padded to another's length.
 
     Attributes:
+        network: the library's network.
         width: features per node.
     """
 
+    network: nn.Module
     width: int
 
     @abstractmethod
@@ -29,6 +32,20 @@ class Backbone(nn.Module, ABC):
         Raises:
             ValueError: the number of states differs from what the network's stride implies.
         """
+
+    @abstractmethod
+    def states(self, values: Shaped[Tensor, "nodes ..."], layout: Layout, cut: Cut) -> Float[Tensor, "nodes numbers"]:
+        """The states before the cut, which `features` takes: the network's head alone.
+
+        Raises:
+            ValueError: the state there cannot be divided among the nodes.
+        """
+
+    @abstractmethod
+    def features(
+        self, states: Float[Tensor, "nodes numbers"], layout: Layout, cut: Cut
+    ) -> Float[Tensor, "nodes features"]:
+        """The features of every node from the states before the cut: the network's tail alone."""
 
     @property
     def like(self) -> Tensor:

@@ -7,6 +7,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gnnfuse.nodes.node_type import Layout, NodeEncoder
 from gnnfuse.nodes.pretrained.backbone import Backbone
+from gnnfuse.nodes.pretrained.cut import Cut
 from gnnfuse.nodes.pretrained.last_blocks import trained_parts
 
 
@@ -22,14 +23,24 @@ class PretrainedEncoder(NodeEncoder):
         projection: features in, states out; with cached features it replaces the whole encoder.
         frozen: only the projection is trained.
         tuned: those parts of a frozen backbone are trained too.
+        cut: values are not slices, but states before this cut of the backbone, from which it goes on.
     """
 
-    def __init__(self, backbone: Backbone, projection: NodeEncoder, *, frozen: bool, tuned: bool = False) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        projection: NodeEncoder,
+        *,
+        frozen: bool,
+        tuned: bool = False,
+        cut: Cut | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.projection = projection
         self.frozen = frozen
         self.tuned = tuned
+        self.cut = cut
         if frozen and not tuned:
             backbone.requires_grad_(False)
         self.train(self.training)
@@ -46,7 +57,10 @@ class PretrainedEncoder(NodeEncoder):
                 "pretrained network reads the whole signal; encode the whole batch and keep rows of its states"
             )
         with torch.set_grad_enabled(torch.is_grad_enabled() and self._trains):
-            features = self.backbone(values, layout)
+            if self.cut is None:
+                features: Tensor = self.backbone(values, layout)
+            else:
+                features = self.backbone.features(values, layout, self.cut)
         states: Tensor = self.projection(features, layout)
         if not self._trains:
             return states

@@ -1,6 +1,6 @@
 """Reassembles pictures from squares or cells and applies a network to them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from gnnfuse.nodes.node_type import Layout
 from gnnfuse.nodes.pretrained.backbone import Backbone, check_count, groups_of_equal, in_order, rows_of
 from gnnfuse.nodes.pretrained.cell_grid import CellGrid
+from gnnfuse.nodes.pretrained.cut import Cut
 
 
 class ImageBackbone(Backbone):
@@ -54,6 +55,37 @@ class ImageBackbone(Backbone):
         self, values: Float[Tensor, "nodes channels height width"], layout: Layout
     ) -> Float[Tensor, "nodes features"]:
         """Squares or cells of pixels in 0..1 in, features out."""
+        return self._by_grid(values, layout, self.width, self._features)
+
+    def states(
+        self, values: Float[Tensor, "nodes channels height width"], layout: Layout, cut: Cut
+    ) -> Float[Tensor, "nodes numbers"]:
+        """Squares or cells of pixels in, states before the cut out."""
+
+        def run(squares: Tensor, rows: int, columns: int) -> Tensor:
+            pixels = self._prepared(self._pictures(squares, rows, columns))
+            return cut.states(self.network, (pixels,), rows * columns)
+
+        return self._by_grid(values, layout, cut.width, run)
+
+    def features(
+        self, states: Float[Tensor, "nodes numbers"], layout: Layout, cut: Cut
+    ) -> Float[Tensor, "nodes features"]:
+        """States before the cut in, features out."""
+
+        def run(of_grid: Tensor, rows: int, columns: int) -> Tensor:
+            fixed = (rows * self.stride, columns * self.stride)
+            sides = fixed if self.grid is None else (self.grid.height, self.grid.width)
+            squares = [-(-side // self.stride) for side in sides]
+            black = of_grid.new_zeros(1, len(self.mean), *(count * self.stride + self.margin for count in squares))
+            return self._rows(cut.output(self.network, of_grid.flatten(1), (black,)), squares)
+
+        return self._by_grid(states.to(self.like.dtype), layout, self.width, run)
+
+    def _by_grid(
+        self, values: Tensor, layout: Layout, width: int, run: Callable[[Tensor, int, int], Tensor]
+    ) -> Float[Tensor, "nodes features"]:
+        """Run pictures of the same grid together; `run` takes `[pictures, nodes, ...]`, rows and columns."""
         grids = [tuple(grid) for grid in layout.shape.tolist()]
         found, places = [], []
         for graphs in groups_of_equal(grids):
@@ -61,10 +93,9 @@ class ImageBackbone(Backbone):
             if rows * columns == 0:
                 continue
             nodes = rows_of(layout.offsets, graphs, rows * columns)
-            features = self._features(self._pictures(values[nodes], rows, columns))
-            found.append(features.permute(0, 2, 3, 1).flatten(0, 2))
+            found.append(run(values[nodes], rows, columns))
             places.append(nodes.flatten())
-        return in_order(found, places, self.width, self.like)
+        return in_order(found, places, width, self.like)
 
     def _pictures(self, squares: Tensor, rows: int, columns: int) -> Tensor:
         if self.grid is not None:  # repeated up to whole squares, as squares are
@@ -75,12 +106,19 @@ class ImageBackbone(Backbone):
         grid = squares.reshape(pictures, rows, columns, channels, height, width)
         return grid.permute(0, 3, 1, 4, 2, 5).reshape(pictures, channels, rows * height, columns * width)
 
-    def _features(self, pixels: Tensor) -> Tensor:
+    def _features(self, squares: Tensor, rows: int, columns: int) -> Tensor:
+        pixels = self._pictures(squares, rows, columns)
         expected = [side // self.stride for side in pixels.shape[2:]]
+        return self._rows(self.network(self._prepared(pixels)), expected)
+
+    def _prepared(self, pixels: Tensor) -> Tensor:
         pixels = (pixels.to(self.like.dtype) - self.offset) / self.scale
         if self.margin:
             before, after = self.margin // 2, self.margin - self.margin // 2
             pixels = F.pad(pixels, (before, after, before, after), mode="replicate")
-        features: Tensor = self.network(pixels)
+        return pixels
+
+    def _rows(self, features: Tensor, expected: Sequence[int]) -> Float[Tensor, "nodes features"]:
         check_count(self.network, features.shape[2:], expected)
-        return features if self.grid is None else self.grid.averaged(features)
+        cells = features if self.grid is None else self.grid.averaged(features)
+        return cells.permute(0, 2, 3, 1).flatten(0, 2)

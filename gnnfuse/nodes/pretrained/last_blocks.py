@@ -15,14 +15,18 @@ def check_tuned(network: Network, tuned: int, model: str) -> None:
     Raises:
         ValueError: it has fewer blocks, or none that can be told apart.
     """
-    try:
-        with torch.device("meta"):
-            module = network.module()
-    except NotImplementedError:  # some networks compute their widths with tensors
-        module = network.module()
-    blocks = network.blocks(module.eval())
+    blocks = network.blocks(without_memory(network))
     if tuned > len(blocks):
         raise ValueError(f"{model}: found {tuned} last blocks to tune, expected at most the {len(blocks)} that it has")
+
+
+def without_memory(network: Network) -> nn.Module:
+    """A network's module on the meta device, in evaluation mode, to inspect its parts and shapes."""
+    try:
+        with torch.device("meta"):
+            return network.module().eval()
+    except NotImplementedError:  # some networks compute their widths with tensors
+        return network.module().eval().to("meta")
 
 
 def tuned_parameters(network: Network, module: nn.Module, tuned: int) -> list[nn.Parameter]:

@@ -14,7 +14,7 @@ from gnnfuse.nodes.limit import limit_slices
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
 from gnnfuse.nodes.pretrained.audio_architecture import AudioArchitecture, audio_architecture
 from gnnfuse.nodes.pretrained.audio_backbone import AudioBackbone
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, refuse_shared
 from gnnfuse.sample import Sample, media_digest, read_audio
 from gnnfuse.sample.audio import EXPECTED, MAX_SECONDS
 
@@ -104,6 +104,15 @@ class PretrainedAudio(PretrainedNodes):
         nodes = NodeSet(slices, (count,), time=torch.stack([edges[:-1], edges[1:]], dim=1))
         return limit_slices(nodes, self.max_nodes, self.overflow, self.max_pool, sample=sample, signal=self.signal)
 
+    def _state_width(self) -> int:
+        refuse_shared(self)
+        if self._made.window is not None:
+            raise ValueError(
+                f"node type {self.name!r}: {self.model} reads windows of fixed length, so a cache cannot keep the "
+                "states before its tuned blocks by node; train without a cache"
+            )
+        return self.width
+
     def content(self, sample: Sample) -> bytes | None:
         """SHA-256 of the recording's file, or of its samples if it is in memory."""
         return media_digest(sample, self.signal, self._read, expected=EXPECTED)
@@ -111,7 +120,9 @@ class PretrainedAudio(PretrainedNodes):
     def around(self, module: nn.Module) -> AudioBackbone:
         """The backbone that reassembles recordings and applies the network to them."""
         made = self._made
-        return AudioBackbone(module, self.width, margin=made.margin, window=made.window, max_nodes=self._pooled)
+        return AudioBackbone(
+            module, self.width, hop=made.hop, margin=made.margin, window=made.window, max_nodes=self._pooled
+        )
 
     def projection(self, dim: int) -> NodeEncoder:
         """A linear map of features or their whitened components, plus the time."""

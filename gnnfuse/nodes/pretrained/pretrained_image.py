@@ -1,5 +1,6 @@
 """Pictures encoded by a pretrained network whose feature-map cells or patches are nodes."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -13,9 +14,11 @@ from gnnfuse.nodes.features import RowEncoder
 from gnnfuse.nodes.image_patches import limit_patches
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
 from gnnfuse.nodes.pretrained.cell_grid import CellGrid
+from gnnfuse.nodes.pretrained.cut import state_before
 from gnnfuse.nodes.pretrained.image_architecture import ImageArchitecture
 from gnnfuse.nodes.pretrained.image_backbone import ImageBackbone
 from gnnfuse.nodes.pretrained.image_libraries import image_architecture
+from gnnfuse.nodes.pretrained.last_blocks import without_memory
 from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes
 from gnnfuse.sample import Sample, media_digest, read_image
 from gnnfuse.sample.image import EXPECTED, MAX_PIXELS
@@ -177,6 +180,16 @@ class PretrainedImage(PretrainedNodes):
         return ImageBackbone(
             module, self.width, margin=made.margin, mean=mean, std=std, stride=made.stride, grid=self._grid
         )
+
+    def _state_width(self) -> int:
+        made, module = self._made, without_memory(self.network)
+        sides = self.one_size or (made.stride, made.stride)  # of a square as the smallest picture: others need less
+        squares = [-(-side // made.stride) for side in sides]
+        pixels = [count * made.stride + made.margin for count in squares]
+        black = torch.zeros(1, made.channels, *pixels, device="meta")
+        state = state_before(module, self.network.blocks(module)[-self.tuned], (black,))
+        nodes = math.prod(squares) if self._grid is None else self._grid.rows * self._grid.columns
+        return -(-state.numel() // nodes)
 
     def projection(self, dim: int) -> NodeEncoder:
         """A linear map of features or their whitened components, plus the place in the picture."""

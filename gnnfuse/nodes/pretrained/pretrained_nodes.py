@@ -5,6 +5,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any, ClassVar, Self
 
@@ -14,6 +15,7 @@ from torch import nn
 from gnnfuse.nodes.limit import check_limit
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, NodeType, Overflow
 from gnnfuse.nodes.pretrained.backbone import Backbone, weights_digest
+from gnnfuse.nodes.pretrained.cut import Cut, TailCheck, hollow
 from gnnfuse.nodes.pretrained.encoder import PretrainedEncoder
 from gnnfuse.nodes.pretrained.last_blocks import check_tuned, tuned_parameters
 from gnnfuse.nodes.pretrained.network import Network, make_module, weights_are_to_follow
@@ -98,10 +100,23 @@ class PretrainedNodes(NodeType):
         """The backbone's features per node."""
         return self.network.width
 
+    @cached_property
+    def kept_width(self) -> int:
+        """The numbers per node that a cache keeps: features, or the state before tuned blocks.
+
+        Raises:
+            ValueError: there is no state that could be kept.
+        """
+        return self._state_width() if self.tuned else self.width
+
+    @abstractmethod
+    def _state_width(self) -> int:
+        """The numbers per node of the state before tuned blocks: enough for signals of any length."""
+
     def empty_features(self) -> NodeSet:
-        """No nodes, with features `[0, width]` as values."""
+        """No nodes, with what a cache keeps `[0, kept_width]` as values."""
         whole = self.empty()
-        return NodeSet(torch.zeros(0, self.width), whole.shape, whole.position, whole.time)
+        return NodeSet(torch.zeros(0, self.kept_width), whole.shape, whole.position, whole.time)
 
     @property
     def augments(self) -> bool:
@@ -150,13 +165,37 @@ class PretrainedNodes(NodeType):
             return tuned_parameters(self.network, module, self.tuned)
         return [] if self.frozen else self.network.probe(module).used()
 
+    def cut(self, backbone: Backbone) -> Cut:
+        """Where a backbone is cut before its tuned blocks."""
+        first = self.network.blocks(backbone.network)[-self.tuned]
+        [name] = [name for name, part in backbone.network.named_modules() if part is first]
+        return Cut(name, self.kept_width)
+
+    def tail(self) -> tuple[Backbone, Cut]:
+        """The backbone without what comes before its tuned blocks, and the cut at which it goes on.
+
+        Raises:
+            ValueError: the state there does not determine the features.
+        """
+        backbone = self.backbone()
+        cut, module = self.cut(backbone), backbone.network
+        kept = self.network.probe(module).used(start=module.get_submodule(cut.before), shared=True)
+        check = None if weights_are_to_follow() else TailCheck.of(module, cut, self.network.smallest())
+        hollow(module, frozenset(map(id, kept)))
+        if check is not None and not check.holds(module, cut):
+            raise ValueError(
+                f"node type {self.name!r}: the tuned blocks of {self.model} read more than the state before them, "
+                "which is all that a cache keeps; train without a cache"
+            )
+        return backbone, cut
+
     def encoder(self, dim: int) -> NodeEncoder:
         """The backbone and a projection."""
         return PretrainedEncoder(self.backbone(), self.projection(dim), frozen=self.frozen, tuned=self.tuned > 0)
 
     def fingerprint(self, backbone: Backbone | None = None) -> str:
-        """SHA-256 over everything besides the signal that a frozen backbone's features depend on: weights, versions and
-        arguments.
+        """SHA-256 over everything besides the signal that cached features depend on: weights, versions and arguments.
+        Where blocks are tuned, the states before them are cached.
 
         Args:
             backbone: this node type's backbone, if already loaded; otherwise it is read.
@@ -164,7 +203,7 @@ class PretrainedNodes(NodeType):
         Raises:
             ValueError: the backbone is trained, so its features change.
         """
-        if not self.frozen or self.tuned:
+        if not self.frozen:
             raise ValueError(f"node type {self.name!r}: only a frozen backbone has features that stay the same")
         own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in NOT_OF_FEATURES}  # type: ignore[arg-type]
         own = {name: value for name, value in own.items() if value is not None or name not in LATER}
@@ -174,8 +213,22 @@ class PretrainedNodes(NodeType):
             "arguments": own,
             "versions": {name: version(name) for name in sorted({"torch", self.network.library, *self.readers})},
             "weights": weights_digest(self.backbone() if backbone is None else backbone),
+            **({"before last blocks": self.tuned} if self.tuned else {}),
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def refuse_shared(node_type: PretrainedNodes) -> None:
+    """Refuse to keep the states of slices that share nodes.
+
+    Raises:
+        ValueError: the node type's overflow is "pool".
+    """
+    if node_type.overflow == "pool":
+        raise ValueError(
+            f"node type {node_type.name!r}: found overflow='pool' and tuned blocks, expected another overflow: a cache "
+            "cannot keep the states of slices that share nodes; train without a cache"
+        )
 
 
 def refuse_to_fetch(name: str, entry: str) -> None:

@@ -13,7 +13,7 @@ from gnnfuse.nodes.augmentation import leave_letters_out
 from gnnfuse.nodes.features import RowEncoder
 from gnnfuse.nodes.limit import limit_slices
 from gnnfuse.nodes.node_type import NodeEncoder, NodeSet, Overflow
-from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, refuse_to_fetch
+from gnnfuse.nodes.pretrained.pretrained_nodes import PretrainedNodes, refuse_shared, refuse_to_fetch
 from gnnfuse.nodes.pretrained.text_architecture import TextArchitecture, text_architecture
 from gnnfuse.nodes.pretrained.text_backbone import TextBackbone
 from gnnfuse.nodes.tokenizer_files import TokenizerFiles
@@ -155,6 +155,10 @@ class PretrainedText(PretrainedNodes):
                 f"node type {self.name!r}: its tokenizer returns the token id {max(ids)}, which {self.model} with a "
                 f"vocab_size of {known} lacks; expected the model's own tokenizer"
             )
+
+    def _state_width(self) -> int:
+        refuse_shared(self)
+        return self.width * (1 + (self._specials if self.special_tokens == "drop" else 0))
 
     def content(self, sample: Sample) -> bytes | None:
         """SHA-256 of the text."""

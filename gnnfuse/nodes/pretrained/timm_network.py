@@ -86,7 +86,7 @@ class TimmMap(nn.Module):
 
     def forward(
         self, pixels: Float[Tensor, "pictures channels height width"]
-    ) -> Float[Tensor, "pictures features rows columns"]:
+    ) -> Float[Tensor, "_ features rows columns"]:
         """Pictures in, maps out."""
         features: Tensor = self.model.forward_features(pixels)
         if features.ndim == 3:

@@ -83,7 +83,7 @@ class EncodedFrames(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, waveforms: Float[Tensor, "recordings samples"]) -> Float[Tensor, "recordings frames features"]:
+    def forward(self, waveforms: Float[Tensor, "recordings samples"]) -> Float[Tensor, "_ frames features"]:
         """Waveforms in, states out."""
         states: Tensor = self.network(waveforms)[0]
         return states

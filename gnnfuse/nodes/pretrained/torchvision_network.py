@@ -104,7 +104,7 @@ class FeatureMap(nn.Module):
 
     def forward(
         self, pixels: Float[Tensor, "pictures channels height width"]
-    ) -> Float[Tensor, "pictures features rows columns"]:
+    ) -> Float[Tensor, "_ features rows columns"]:
         """Pictures in, maps out."""
         features: Tensor = self.network(pixels)["features"]
         if features.ndim == 4:

@@ -91,7 +91,7 @@ class PatchStates(nn.Module):
 
     def forward(
         self, pixels: Float[Tensor, "pictures channels height width"]
-    ) -> Float[Tensor, "pictures features rows columns"]:
+    ) -> Float[Tensor, "_ features rows columns"]:
         """Pictures in, maps out."""
         states = last_states(self.model, pixels, interpolates=self.interpolates)
         if states.ndim == 4:
@@ -129,7 +129,7 @@ class FrameStates(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, waveforms: Float[Tensor, "recordings samples"]) -> Float[Tensor, "recordings frames features"]:
+    def forward(self, waveforms: Float[Tensor, "recordings samples"]) -> Float[Tensor, "_ frames features"]:
         """Waveforms in, states out."""
         states: Tensor = self.model(waveforms).last_hidden_state
         return states

@@ -30,11 +30,12 @@ class NetworkProbe:
     inputs: tuple[Tensor, ...]
     compute: bool = False
 
-    def used(self, start: nn.Module | None = None) -> list[nn.Parameter]:
+    def used(self, start: nn.Module | None = None, *, shared: bool = False) -> list[nn.Parameter]:
         """The parameters that the output depends on.
 
         Args:
-            start: leave out what the first input of this submodule depends on, and what nothing after it depends on.
+            start: only those that it depends on from the first input of this submodule on.
+            shared: with `start`, also those of them that this input itself depends on.
 
         Raises:
             ValueError: that input is no tensor.
@@ -52,7 +53,9 @@ class NetworkProbe:
         with torch.enable_grad(), nullcontext() if start is None else state_replaced(start, cut):
             moved = tuple(tensor.to(device) for tensor in self.inputs)
             after = _leaves(functional_call(self.module, shadows | buffers, moved))
-        return [parameters[name] for name, shadow in shadows.items() if id(shadow) in after - before]
+        return [
+            parameters[name] for name, shadow in shadows.items() if id(shadow) in (after if shared else after - before)
+        ]
 
 
 @contextmanager
