@@ -7,11 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from gnnfuse.nodes.pretrained.used_parameters import state_replaced
 
 Inputs = tuple[Tensor | None, ...]
+MOST_SHAPES = 256  # kept per module
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,30 @@ def state_before(network: nn.Module, part: nn.Module, inputs: Inputs) -> Float[T
     raise ValueError(f"{type(part).__name__}: its input does not hold one state per sample, expected one")
 
 
-@dataclass(frozen=True, eq=False)
-class _Unregistered:
-    """A module that is no part of the one that holds it."""
+class _Shapes:
+    """The shapes of a module's outputs; no part of the module that holds it."""
 
-    module: nn.Module
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module.to("meta")
+        self.known: dict[tuple[object, ...], Any] = {}
+
+    def of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The output for such inputs on the meta device; kept, as even shapes take a while to compute."""
+        leaves = tree_leaves((args, kwargs))
+        key = tuple((each.shape, each.dtype) if isinstance(each, Tensor) else each for each in leaves)
+        if not all(isinstance(each, tuple | bool | int | float | str | None) for each in key):
+            return self._computed(args, kwargs)
+        if key not in self.known:
+            if len(self.known) >= MOST_SHAPES:
+                self.known.clear()
+            self.known[key] = self._computed(args, kwargs)
+        return self.known[key]
+
+    @torch.no_grad()
+    def _computed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        own = next(self.module.parameters()).dtype
+        given, named = tree_map_only(Tensor, lambda tensor: _zeros(tensor, "meta", own), (args, kwargs))
+        return self.module(*given, **named)
 
 
 class Hollow(nn.Module):
@@ -112,24 +132,21 @@ class Hollow(nn.Module):
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.shapes = _Unregistered(module.to("meta"))
+        self.shapes = _Shapes(module)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Zeros of the module's shapes, of the inputs' type where these are floating."""
         tensors = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
-        own = next(self.shapes.module.parameters()).dtype
-        outside = next((each.dtype for each in tensors if each.is_floating_point()), own)
-
-        def moved(tensor: Tensor, device: str | torch.device, dtype: torch.dtype) -> Tensor:
-            return torch.zeros_like(tensor, device=device, dtype=dtype if tensor.is_floating_point() else tensor.dtype)
-
-        given, named = tree_map_only(Tensor, lambda tensor: moved(tensor, "meta", own), (args, kwargs))
-        with torch.no_grad():
-            found = self.shapes.module(*given, **named)
-        return tree_map_only(Tensor, lambda tensor: moved(tensor, tensors[0].device, outside), found)
+        kind = next((each.dtype for each in tensors if each.is_floating_point()), torch.get_default_dtype())
+        found = self.shapes.of(args, kwargs)
+        return tree_map_only(Tensor, lambda tensor: _zeros(tensor, tensors[0].device, kind), found)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["shapes"].module, name)
+
+
+def _zeros(like: Tensor, device: str | torch.device, kind: torch.dtype) -> Tensor:
+    return torch.zeros_like(like, device=device, dtype=kind if like.is_floating_point() else like.dtype)
 
 
 def hollow(module: nn.Module, kept: frozenset[int]) -> None:
