@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score, mean_absolute_error, r2_score
 Outputs = NDArray[np.float64]
 Target = NDArray[Any]
 LEAST = 1e-6  # the probability of a class that training rows lack
-ROUNDS, BINS = 100, 15
+ROUNDS, BINS = 60, 15
 
 
 class Answers(ABC):

@@ -20,7 +20,7 @@ from small_tables_comparison.rows import Mask, Rows
 
 STRENGTHS = tuple(float(strength) for strength in np.logspace(-5, 2, 15))
 COMPONENTS = 30
-WORSE = 3
+WORSE = 1.1
 VARIANTS = {"train": ("train",), "train+valid": ("train", "valid")}
 Columns = dict[str, dict[str, Any]]
 
@@ -70,7 +70,7 @@ def linear(rows: Rows, answers: Answers, read: Sequence[Modality]) -> tuple[floa
     for strength in STRENGTHS:
         model = answers.linear(strength).fit(values[train], rows.target[train])
         losses[strength] = answers.loss(answers.outputs(model, values[valid]), rows.target[valid])
-        if len(losses) > WORSE and min(list(losses.values())[-WORSE:]) > min(losses.values()):
+        if losses[strength] > WORSE * min(losses.values()):
             break  # the loss only rises from here on, and larger strengths take longest
     best = min(losses, key=lambda strength: losses[strength])
     outputs = {}

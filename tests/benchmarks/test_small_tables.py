@@ -15,7 +15,7 @@ from gnnfuse.data import Dataset, HeldOut
 from gnnfuse.sample import Audio, Sample
 from gnnfuse.tables import ColumnOptions, guess_columns, open_table
 from small_tables_comparison.answers import Classes, Numbers
-from small_tables_comparison.classical import classical_columns, linear, side_by_side, spanned
+from small_tables_comparison.classical import STRENGTHS, classical_columns, linear, side_by_side, spanned
 from small_tables_comparison.export import FILE, SEEN, write
 from small_tables_comparison.figures import judged, table_figures
 from small_tables_comparison.modalities import Modality, modalities
@@ -133,6 +133,16 @@ def test_absent_modalities_are_the_mean_and_an_indicator() -> None:
     made = side_by_side([Modality(values, present)], rows.of("train"))
     np.testing.assert_array_equal(made[~present], [[0, 0, 0, 1]] * int((~present).sum()))
     np.testing.assert_allclose(made[rows.of("train") & present].mean(0), 0, atol=1e-6)
+
+
+def test_a_little_loss_at_small_strengths_does_not_end_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([2.0, 2.01, 2.02, 2.03, 2.04, 1.5, 1.0, 1.05, 1.2, 0.5])
+    monkeypatch.setattr(Classes, "loss", lambda *_: next(losses))
+    rows = some_rows(list("ab" * 25), "classification")
+    values = np.arange(50, dtype=np.float32)[:, None]
+    strength, _ = linear(rows, Classes("ab"), [Modality(values, np.ones(50, dtype=bool))])
+    assert strength == STRENGTHS[6]
+    assert next(losses) == 0.5  # not reached
 
 
 def test_numbers_are_fitted_by_ridge_regression() -> None:
