@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ READ_BY = {"image": ("image",), "audio": ("audio",), "text": ("text", "text_file
 LOOK = 50  # recordings whose sample rate is read
 MOST_PATCHES, MOST_FRAMES, MOST_TOKENS = 256, 256, 512
 USUAL_RATE = 16_000
+STILL: Mapping[str, Any] = {"augmentation": None, "word_dropout": 0.0, "noise": 0.0}
 LEAST_AREA, SHIFT, GAIN, NOISE, LETTERS = 0.6, 0.1, 6.0, 0.005, 0.1
 
 
@@ -39,7 +40,8 @@ def table_nodes(
         columns: the role of each column.
         samples: some of the table's samples; they give the rate of recordings and the width of rows of numbers.
         encoders: pretrained encoders.
-        small: the table has few rows: features of encoders that stay as they are become few whitened components.
+        small: the table has few rows: features of encoders that stay as they are become few whitened components, and
+            beside them no signal changes at random in training.
 
     Raises:
         ValueError: no column holds a signal, a column of rows is empty in all samples, or a pretrained encoder has no
@@ -69,6 +71,8 @@ def table_nodes(
     if columns.features:
         signal, width = columns.features_signal, len(columns.features)
         found.append(Features(signal=signal, name=names[signal], width=width, blanks=True, noise=0.1))
+    if small and encoders.frozen:  # training is short, and reads nothing again
+        found = [_still(each) for each in found]
     return (*found, Hub(name=HUB))
 
 
@@ -163,6 +167,14 @@ def _trained(encoders: Encoders) -> dict[str, Any]:
 
 def _whitened(node_type: PretrainedNodes) -> PretrainedNodes:
     return replace(node_type, components=min(fit_defaults.COMPONENTS, node_type.width))  # type: ignore[type-var]
+
+
+def _still(node_type: NodeType) -> NodeType:
+    """The same node type without changes at random in training."""
+    assert is_dataclass(node_type)
+    own = {each.name: STILL[each.name] for each in fields(node_type) if each.name in STILL}
+    still: NodeType = replace(node_type, **own)
+    return still
 
 
 def _rows(signal: str, name: str, samples: Sequence[Sample]) -> NodeType:
