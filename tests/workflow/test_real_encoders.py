@@ -37,7 +37,7 @@ def test_fit_predict_save_and_load_in_a_fresh_process(shared_models: Path, tmp_p
         *("--image-encoder", "timm/tf_efficientnet_lite0"),
         *("--image-weights", shared_models / "efficientnet_lite0" / "model.safetensors"),
         *("--text-encoder", shared_models / "minilm"),
-        *("--tune-last", 1, "--cache", tmp_path / "features"),
+        *("--tune-last", 1, "--cache", tmp_path / "features", "--members", "graph"),
     )
     small = ("--dim", 16, "--depth", 1, "--epochs", 1, "--device", "cpu")
     code, _, told = run("fit", table, *encoders, *small, "--target", "label", "--text", "caption", "--out", out)
