@@ -151,7 +151,7 @@ def blended(
 
 def _backbones(node_types: Sequence[NodeType]) -> NodeEncoders:
     """The backbones of the frozen pretrained node types, each run once per batch."""
-    frozen = [t for t in node_types if isinstance(t, PretrainedNodes) and t.frozen]
+    frozen = [t for t in node_types if isinstance(t, PretrainedNodes) and t.frozen and not t.tuned]
     return NodeEncoders(frozen, 1, modules={t.name: _Frozen(t.backbone()) for t in frozen})
 
 

@@ -26,6 +26,8 @@ class TrainingWatch(Callback):
         self.observer, self.epochs, self.run, self.metric = observer, epochs, run, metric
         self._latest = ""
         self._counting = ExitStack()
+        self._began, self._samples = monotonic(), 0
+        self._advance = self._counting.enter_context(Observer().begins(""))  # an epoch that is resumed has no start
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Begin to count steps."""
