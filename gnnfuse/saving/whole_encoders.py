@@ -46,7 +46,7 @@ def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool 
         ...
         ValueError: Concat: found no node type that reads cached features
     """
-    classes, found = checked_classes(classes), dict[str, CachedNodes]()
+    classes, found = checked_classes(classes), dict[tuple[str, int], CachedNodes]()
     described = _without_cache(describe(module), classes, found)
     if not found:
         raise ValueError(f"{type(module).__name__}: found no node type that reads cached features")
@@ -61,7 +61,7 @@ def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool 
 
 
 def _without_cache(
-    described: Json, classes: Sequence[type], found: dict[str, CachedNodes], *, member: bool = False
+    described: Json, classes: Sequence[type], found: dict[tuple[str, int], CachedNodes], *, member: bool = False
 ) -> Json:
     """The description without caches; members of a blend read the features that the blend makes, unless tuned."""
     again = partial(_without_cache, classes=classes, found=found)
@@ -72,7 +72,7 @@ def _without_cache(
     if described.get("class") == CACHED and "arguments" in described:
         cached = build(described, classes=classes)
         assert isinstance(cached, CachedNodes)
-        found[cached.name] = cached
+        found[cached.name, cached.of.tuned] = cached
         of: Json = described["arguments"]["of"]
         return {"class": ENCODED, "arguments": {"of": of}} if member and not cached.of.tuned else of
     if described.get("class") == BLEND and "arguments" in described:

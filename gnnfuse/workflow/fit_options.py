@@ -125,6 +125,11 @@ class FitOptions:
                     raise ValueError(f"found {name!r} among the members, expected names, such as graph and linear")
         for name in (self.model,) if self.model is not None else self.neural:
             ModelName.of(name)
+        if self.encoders.tune_last and not self.neural:
+            raise ValueError(
+                f"found tune_last {self.encoders.tune_last} for members {listed(self.named_members)}, expected a "
+                "fusion model among them, which trains the blocks"
+            )
         if self.folds is not None and (not isinstance(self.folds, int) or self.folds < 1):
             raise ValueError(f"folds: found {self.folds!r}, expected a whole number of at least 1")
 
@@ -142,6 +147,13 @@ class FitOptions:
     def neural(self) -> tuple[str, ...]:
         """The members that are fusion models of the catalogue."""
         return tuple(name for name in self.named_members if name.partition(":")[0] not in CLASSICAL)
+
+    @property
+    def tuned(self) -> int:
+        """The last blocks of encoders that one of several members trains: as asked for, or as the preset has it."""
+        asked = self.encoders.tune_last
+        by_preset = self.members is None and self.model is None and self.encoders.frozen
+        return asked or (PRESETS[self.preset].tuned if by_preset else 0)
 
     @property
     def alone(self) -> bool:

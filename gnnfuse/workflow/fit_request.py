@@ -18,6 +18,7 @@ class FitRequest:
         options: what is fitted.
         config: how it is trained.
         observer: receives what was chosen.
+        tuned: last blocks of encoders that one of several members trains; the others read frozen ones.
         passing_cache: the cache of features that the options name is removed at the end.
     """
 
@@ -27,6 +28,7 @@ class FitRequest:
     config: FitConfig
     observer: Observer
     passing_cache: bool = False
+    tuned: int = 0
 
     @property
     def target_column(self) -> str:

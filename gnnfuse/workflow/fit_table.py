@@ -138,6 +138,9 @@ def fit(
     folder = Path(out)
     if is_first_process():  # before other processes of the run, which would find the files of this one
         check_fit_folder(folder, table, options.encoders, resume=resume or config.resume)
+    tuned = 0 if options.alone or opening.streaming or config.processes > 1 else options.tuned
+    if tuned:  # by a member of its own
+        options = replace(options, encoders=replace(options.encoders, tune_last=0))
     options, passing = _encoded_once(options, opening, folder)
     opened = open_table(table, **vars(opening))
     for note in opened.notes:
@@ -152,7 +155,7 @@ def fit(
     opened = opened.reading(guess.columns).writing(written_by_fit(folder))
     request = FitRequest(
         table=opened, columns=guess.columns, options=options, config=config, observer=observer,
-        passing_cache=passing is not None,
+        passing_cache=passing is not None, tuned=tuned,
     )  # fmt: skip
     plan = plan_table(request)
     if plan.rows.rejects:
@@ -183,7 +186,7 @@ def _fitted(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
         return _one_model(plan, folder, resume=resume)
     if (reason := why_alone(plan)) is None:
         return _members(plan, folder, resume=resume)
-    if plan.request.options.members is not None:
+    if plan.request.options.members is not None or plan.request.tuned:
         raise ValueError(f"table {plan.request.table.name}: found members, expected one model (--model): {reason}")
     plan.request.observer.says(f"{plan.name} is trained alone, without other members: {reason}")
     return _one_model(plan, folder, resume=resume)

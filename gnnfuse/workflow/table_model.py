@@ -1,5 +1,6 @@
 """Options of a graph model for a table, and how it is trained, by the table's size and encoders."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
@@ -12,7 +13,9 @@ from gnnfuse.train import FitConfig
 
 ReadoutName = Literal["additive", "typed"]
 LAYER_DROPOUT = 0.2
-BESIDE_LINEAR: dict[str, int | float] = {"epochs": 15, "batch_size": 64, "learning_rate": 3e-3, "weight_decay": 5.0}
+BRIEF = {"epochs": 15, "batch_size": 64, "learning_rate": 3e-3}
+BESIDE_LINEAR: Mapping[str, int | float] = {**BRIEF, "weight_decay": 5.0}
+TUNED: Mapping[str, int | float] = {**BRIEF, "weight_decay": 1.0}  # more is too much without the linear model
 
 
 def graph_options(builder: GraphBuilder, *, dim: int, readout: ReadoutName, small: bool) -> dict[str, object]:
@@ -46,8 +49,15 @@ def beside_linear(config: FitConfig) -> FitConfig:
         >>> beside_linear(FitConfig(epochs=fit_defaults.EPOCHS, learning_rate=0.5)).epochs
         15
     """
-    usual = {name: getattr(fit_defaults, name.upper()) for name in BESIDE_LINEAR}
-    changed: dict[str, Any] = {
-        name: value for name, value in BESIDE_LINEAR.items() if getattr(config, name) == usual[name]
-    }
+    return _changed(config, BESIDE_LINEAR)
+
+
+def briefly(config: FitConfig) -> FitConfig:
+    """How a model is trained that tunes the last blocks of encoders, without validation rows that would stop it."""
+    return _changed(config, TUNED)
+
+
+def _changed(config: FitConfig, settings: Mapping[str, int | float]) -> FitConfig:
+    usual = {name: getattr(fit_defaults, name.upper()) for name in settings}
+    changed: dict[str, Any] = {name: value for name, value in settings.items() if getattr(config, name) == usual[name]}
     return replace(config, **changed)

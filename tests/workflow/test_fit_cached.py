@@ -13,7 +13,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from gnnfuse.nodes import CachedNodes
-from gnnfuse.tasks import Task
+from gnnfuse.saving import from_pretrained
+from gnnfuse.tasks import Blend, Task
 from gnnfuse.train import FitReport, fit_task
 from gnnfuse.workflow import fit_table, training_samples
 from tests.conftest import Run
@@ -236,3 +237,18 @@ def test_features_of_a_stream_are_cached(tiny: Path, table: Path, run: Run) -> N
     shutil.rmtree(folder)
     assert run("predict", out, table, "--out", table.parent / "said.csv", "--device", "cpu", "--streaming")[0] == 0
     assert len(rows_of(table.parent / "said.csv")) == ROWS
+
+
+def test_a_member_of_its_own_tunes_the_last_blocks(tiny: Path, table: Path, run: Run) -> None:
+    out = table.parent / "model"
+    asked = ("--members", "graph,linear", "--folds", 1, "--tune-last", 1)
+    code, _, told = run("fit", table, *both(tiny), *SMALL[2:], *asked, "--out", out)
+    assert code == 0, told
+    results = json.loads((out / "results.json").read_text())
+    assert [each["name"] for each in results["members"]][:3] == ["graph", "graph tuned", "linear"]
+    assert not (out / "checkpoints" / "features").exists()
+    loaded = from_pretrained(out)
+    assert isinstance(loaded, Task)
+    assert isinstance(loaded.model, Blend)
+    assert run("predict", out, table, "--out", out / "said.csv", "--device", "cpu")[0] == 0
+    assert len(rows_of(out / "said.csv")) == 24

@@ -1,6 +1,7 @@
 """The members of a table: from their names to objects that fit them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,16 +9,18 @@ from typing import TYPE_CHECKING
 from gnnfuse import fit_defaults
 from gnnfuse.catalog import listed, unknown
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
+from gnnfuse.observer import Observer
+from gnnfuse.train import prepare
 from gnnfuse.workflow.members.linear import LateMember, LinearMember
-from gnnfuse.workflow.members.member import Member, MemberRows
+from gnnfuse.workflow.members.member import Member, MemberRows, OwnGraphs
 from gnnfuse.workflow.members.neural import NeuralMember
 from gnnfuse.workflow.members.pooled_rows import PooledRows
 from gnnfuse.workflow.members.presets import CLASSICAL, PRESETS
 from gnnfuse.workflow.members.table_rows import member_samples
 from gnnfuse.workflow.members.trees import TreesMember
 from gnnfuse.workflow.models import expand
-from gnnfuse.workflow.table_model import beside_linear
-from gnnfuse.workflow.table_plan import TablePlan
+from gnnfuse.workflow.table_model import beside_linear, briefly
+from gnnfuse.workflow.table_plan import TablePlan, plan_table
 from gnnfuse.workflow.table_task import is_small, task_over
 
 if TYPE_CHECKING:
@@ -45,7 +48,25 @@ def table_members(plan: TablePlan, rows: MemberRows, folder: Path, *, resume: bo
         if pooled is not None and beside and each.name.partition(" ")[0] == fit_defaults.MODEL:
             each.around = LinearMember(pooled=pooled)
             each.config = beside_linear(each.config) if options.encoders.frozen else each.config
-    return [*trained, *_classical(plan, pooled)]
+    return [*trained, *_tuned(plan, folder, rows, neural, resume=resume), *_classical(plan, pooled)]
+
+
+def _tuned(
+    plan: TablePlan, folder: Path, rows: MemberRows, neural: Sequence[str], *, resume: bool
+) -> Iterator[NeuralMember]:
+    """The first fusion model over encoders whose last blocks it trains; it reads the rows by node types of its own."""
+    request = plan.request
+    if not request.tuned:
+        return
+    options = replace(request.options, encoders=replace(request.options.encoders, tune_last=request.tuned))
+    tuned = plan_table(replace(request, options=options, tuned=0, observer=Observer()))
+    graphs = prepare(tuned.task.builder, member_samples(tuned))
+    own = replace(rows, graphs=graphs)
+    member = _neural(tuned, own, folder, neural[0], 0, resume=resume)
+    member.name = f"{neural[0]} tuned"
+    member.reads = OwnGraphs(tuned.task.builder, graphs)
+    member.config = briefly(member.config)
+    yield member
 
 
 def _pooled(plan: TablePlan, rows: MemberRows, neural: Sequence[str]) -> PooledRows | None:
