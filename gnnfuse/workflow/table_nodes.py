@@ -32,7 +32,7 @@ LEAST_AREA, SHIFT, GAIN, NOISE, LETTERS = 0.6, 0.1, 6.0, 0.005, 0.1
 
 
 def table_nodes(
-    columns: Columns, samples: Iterable[Sample], encoders: Encoders, *, small: bool = False
+    columns: Columns, samples: Iterable[Sample], encoders: Encoders, *, small: bool = False, still: bool = False
 ) -> tuple[NodeType, ...]:
     """A node type per signal of a table, and a hub.
 
@@ -40,8 +40,8 @@ def table_nodes(
         columns: the role of each column.
         samples: some of the table's samples; they give the rate of recordings and the width of rows of numbers.
         encoders: pretrained encoders.
-        small: the table has few rows: features of encoders that stay as they are become few whitened components, and
-            beside them no signal changes at random in training.
+        small: the table has few rows: features of encoders that stay as they are become few whitened components.
+        still: no signal changes at random in training.
 
     Raises:
         ValueError: no column holds a signal, a column of rows is empty in all samples, or a pretrained encoder has no
@@ -71,7 +71,7 @@ def table_nodes(
     if columns.features:
         signal, width = columns.features_signal, len(columns.features)
         found.append(Features(signal=signal, name=names[signal], width=width, blanks=True, noise=0.1))
-    if small and encoders.frozen:  # training is short, and reads nothing again
+    if still:
         found = [_still(each) for each in found]
     return (*found, Hub(name=HUB))
 

@@ -71,7 +71,8 @@ def _nodes(request: FitRequest, split: SplitTable) -> tuple[NodeType, ...]:
     options, rows = request.options, split.rows
     some = rows.of("train", _rows_of(()), {})
     small = len(rows.rows_of("train", _rows_of(()))) < fit_defaults.SMALL
-    nodes = table_nodes(request.columns, some, options.encoders, small=small)
+    still = small and not options.alone and not options.augment  # members train briefly, and read nothing again
+    nodes = table_nodes(request.columns, some, options.encoders, small=small, still=still)
     check_model(options, request.columns, some)
     if options.encoders.cache is None:
         return nodes

@@ -47,7 +47,7 @@ def table_members(plan: TablePlan, rows: MemberRows, folder: Path, *, resume: bo
     for each in trained:
         if pooled is not None and beside and each.name.partition(" ")[0] == fit_defaults.MODEL:
             each.around = LinearMember(pooled=pooled)
-            each.config = beside_linear(each.config) if options.encoders.frozen else each.config
+            each.config = beside_linear(each.config)
     return [*trained, *_tuned(plan, folder, rows, neural, resume=resume), *_classical(plan, pooled)]
 
 
