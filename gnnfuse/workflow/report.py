@@ -163,7 +163,8 @@ def _drawings(plan: TablePlan, outcome: FitOutcome) -> "dict[str, Drawing]":
         def curves(path: Path) -> frozenset[str]:
             return draw_curves(history, plan.task.monitor, best, path)
 
-        drawings["curves.png"] = ("Losses and the watched metric by epoch", curves)
+        last = "of the first trained member, in its last fit, by epoch" if outcome.members else "by epoch"
+        drawings["curves.png"] = (f"Losses and the watched metric {last}", curves)
     name, drawing = _of_predictions(plan, targets, outcome)
     drawings[name] = drawing
     if TASKS[plan.split.target.kind].certain is not None:
