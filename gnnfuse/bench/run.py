@@ -167,7 +167,7 @@ class _Run:
     def _warm_up(self, task: Task) -> None:
         """Run one step and discard its result, so that compiling kernels counts as no model's time or memory."""
         batch = task.builder.collate(list(self.valid[:2]))
-        batch = batch.to(next(task.parameters()).device)
+        batch = batch.to(task.device)
         torch.autograd.backward(list(task.losses(task.step(batch)).values()))
         task.zero_grad(set_to_none=True)
 

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import torch
@@ -57,7 +58,8 @@ def uncached(module: Module, *, classes: Sequence[type] = (), any_version: bool 
         made = build(described, classes=classes)
     assert isinstance(made, type(module))
     _load(made, module.state_dict())
-    return made.to(next(module.parameters()).device).eval()
+    device = next(each.device for each in chain(module.parameters(), module.buffers()))  # trees have no parameters
+    return made.to(device).eval()
 
 
 def _without_cache(

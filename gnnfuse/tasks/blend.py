@@ -1,6 +1,6 @@
 """Blend: several fitted tasks as one model, whose answer is the weighted mean of theirs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -70,7 +70,7 @@ class Blend(FusionModel):
         if logarithmic and not next(iter(members.values())).gives_probabilities:
             raise ValueError("Blend: found logarithmic for members without probabilities, expected classes or labels")
         check_number("Blend", "temperature", temperature, "above 0", above=0)
-        super().__init__(node_types, size, encoders=_backbones(node_types))
+        super().__init__(node_types, size, encoders=_backbones(node_types, members.values()))
         self.members = nn.ModuleDict(members)
         self.weights = dict(weights)
         self.logarithmic = logarithmic
@@ -149,9 +149,10 @@ def blended(
     return torch.stack([each * share for each, share in zip(outputs, shares, strict=True)]).sum(0)
 
 
-def _backbones(node_types: Sequence[NodeType]) -> NodeEncoders:
-    """The backbones of the frozen pretrained node types, each run once per batch."""
-    frozen = [t for t in node_types if isinstance(t, PretrainedNodes) and t.frozen and not t.tuned]
+def _backbones(node_types: Sequence[NodeType], members: Iterable[Task]) -> NodeEncoders:
+    """The backbones of the node types whose features a member reads, each run once per batch."""
+    read = {t.name for member in members for t in member.model.node_types if isinstance(t, EncodedNodes)}
+    frozen = [t for t in node_types if isinstance(t, PretrainedNodes) and t.name in read]
     return NodeEncoders(frozen, 1, modules={t.name: _Frozen(t.backbone()) for t in frozen})
 
 

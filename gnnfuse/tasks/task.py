@@ -195,6 +195,11 @@ class Task(nn.Module, Saveable, ABC):
     def describe(self, batch: GraphBatch, outputs: Float[Tensor, "graphs ..."]) -> list[Prediction]:
         """The outputs as predictions, one per graph."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where its first parameter is; without parameters, its first buffer; without either, the CPU."""
+        return next((each.device for each in chain(self.parameters(), self.buffers())), torch.device("cpu"))
+
     def blendable(self, outputs: Float[Tensor, "graphs ..."]) -> Float[Tensor, "graphs ..."]:
         """The outputs as quantities whose mean over several models is an answer again: probabilities, or numbers."""
         return outputs
@@ -244,7 +249,7 @@ class Task(nn.Module, Saveable, ABC):
         listed = listed_samples(samples)
         if not listed:
             raise ValueError("found no samples, expected at least one")
-        device = next((each.device for each in chain(self.parameters(), self.buffers())), torch.device("cpu"))
+        device = self.device
         modes = [(module, module.training) for module in self.modules()]  # frozen modules keep their own mode
         self.eval()
         try:

@@ -212,7 +212,7 @@ class LightningTask(lightning.LightningModule):
 
     def _one_kernel(self) -> bool:
         """Whether a fused optimiser is used: under autocast Lightning cannot clip gradients for one."""
-        device = next(self.task.parameters()).device.type
+        device = self.task.device.type
         return device in ("cpu", "cuda") and self.config.precision == "32-true"
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

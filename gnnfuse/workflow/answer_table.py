@@ -99,7 +99,7 @@ class Answering:
             advance: called after each row.
             rejects: receives what was left out.
         """
-        device = next(self.task.parameters()).device
+        device = self.task.device
         reader = GraphReader(self.task.builder, on_error)
         reads = read_in_order(reader.read, self.samples, workers=workers, chunk=batch_size)
         ids = ids_of(self.table, self.id_column)

@@ -8,7 +8,7 @@ from gnnfuse.graph import GraphBuilder
 from gnnfuse.sample import Sample
 from gnnfuse.tables import Columns, Table, TableError, TableTarget
 from gnnfuse.workflow.fit_options import FitOptions
-from gnnfuse.workflow.models import make_model, model_named
+from gnnfuse.workflow.models import each_named, make_model, model_named
 from gnnfuse.workflow.table_nodes import table_nodes, table_rules
 
 
@@ -25,7 +25,7 @@ def check_model(options: FitOptions, columns: Columns, samples: Iterable[Sample]
     """
     nodes = table_nodes(columns, samples, Encoders())
     builder = GraphBuilder(nodes, table_rules(nodes))
-    for name in options.neural:
+    for name in (options.model,) if options.model is not None else each_named(options.neural, nodes):
         make_model(model_named(name, nodes), builder, dim=options.dim, depth=options.depth, seed=0)
 
 

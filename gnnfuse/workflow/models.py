@@ -110,6 +110,25 @@ def model_named(name: str, node_types: Sequence[NodeType]) -> ModelName:
     return found[0]
 
 
+def each_named(names: Sequence[str], node_types: Sequence[NodeType]) -> list[str]:
+    """Names of one model each, for names that may denote several: `unimodal` is one model per signal.
+
+    Args:
+        names: of the catalogue, or `model:SIGNAL`.
+        node_types: the node types that read signals.
+
+    Raises:
+        ValueError: an unknown model or signal; similar names are suggested.
+
+    Example:
+        >>> from gnnfuse.nodes import TextTokens
+        >>> each_named(["graph", "unimodal"], [TextTokens(signal="keys", name="keys_")])
+        ['graph', 'unimodal:keys']
+    """
+    signals = [node_type.signal for node_type in node_types if node_type.signal is not None]
+    return [str(each) for each in expand(names, signals)]
+
+
 def make_model(
     name: ModelName,
     builder: GraphBuilder,

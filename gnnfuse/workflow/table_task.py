@@ -12,7 +12,7 @@ from gnnfuse.graph import GraphBuilder
 from gnnfuse.tasks import EachModality, Objective, TargetObjective, Task
 from gnnfuse.workflow.early_checks import check_classes
 from gnnfuse.workflow.fit_request import FitRequest
-from gnnfuse.workflow.models import make_model, model_named
+from gnnfuse.workflow.models import ModelName, each_named, make_model, model_class, model_named
 from gnnfuse.workflow.split_table import SplitTable
 from gnnfuse.workflow.table_model import graph_options
 from gnnfuse.workflow.table_nodes import table_rules
@@ -25,7 +25,9 @@ UNEVEN = 1.5  # classes are weighted if the largest has more than this many time
 
 
 def table_task(request: FitRequest, split: SplitTable, rows: UsableRows) -> Task:
-    """The untrained task for a table; its weights are drawn from the seed.
+    """The untrained task for a table, over the first of its models that sees edges; weights are drawn from the seed.
+
+    Its builder makes the graphs of all members, and a task over a model that sees no edges makes none.
 
     Args:
         request: the arguments of `fit`.
@@ -36,8 +38,9 @@ def table_task(request: FitRequest, split: SplitTable, rows: UsableRows) -> Task
         ValueError: too few classes, or sizes that the model cannot have.
     """
     builder = _builder(request, split, rows, TASKS[split.target.kind])
-    name = (*request.options.neural, fit_defaults.MODEL)[0]
-    return task_over(request, split, rows, builder, name, seed=request.config.seed)
+    named = each_named(request.options.neural or [fit_defaults.MODEL], builder.node_types)
+    joining = [name for name in named if model_class(ModelName.of(name).model).sees_edges]  # others need no edges
+    return task_over(request, split, rows, builder, (*joining, *named)[0], seed=request.config.seed)
 
 
 def task_over(

@@ -128,6 +128,12 @@ def test_members_that_share_an_encoder_run_it_once(tiny: Path, tmp_path: Path) -
     assert torch.equal(from_pretrained(tmp_path / "model")(whole.builder(some)), whole(whole.builder(some)))
 
 
+def test_no_encoder_is_made_for_members_that_run_their_own(tiny: Path) -> None:
+    builder = GraphBuilder([MAKE["image"](tiny), TextTokens()], target=KINDS[Classification], extra="ignore")
+    blend = Blend(builder.node_types, members_of(Classification, builder), weights={"graph": 1.0, "unimodal:text": 1.0})
+    assert not list(blend.encoders.parameters())
+
+
 @pytest.mark.parametrize(
     ("weights", "expected"),
     [

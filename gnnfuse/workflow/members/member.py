@@ -98,9 +98,8 @@ def targets_of(graphs: Sequence[SampleGraph]) -> Tensor:
 @yielding_cores()
 def answers_of(task: Task, graphs: Sequence[SampleGraph]) -> Tensor:
     """A task's answers for some graphs, as `Task.blendable` gives them: `[graphs, outputs]`, on the CPU."""
-    device = next((parameter.device for parameter in task.parameters()), torch.device("cpu"))
     found = []
     for start in range(0, len(graphs), BATCH):
-        batch = task.builder.collate(list(graphs[start : start + BATCH])).to(device)
+        batch = task.builder.collate(list(graphs[start : start + BATCH])).to(task.device)
         found.append(task.blendable(task(batch)).float().cpu())
     return torch.cat(found)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -56,13 +57,13 @@ class NeuralMember(Member):
         """About how long one fit on these rows takes, from a few steps on a task that is thrown away."""
         task, config = self.make(), self.config
         task.to(device_of(config.device)).train()
-        batches = Batches(task.builder, self._of(rows), config, training=True)
         taken, started = [], time.perf_counter()
-        for batch in islice(batches, STEPS):
-            losses = task.losses(task.step(batch.to(next(task.parameters()).device)))
-            torch.autograd.backward(list(losses.values()))
-            taken.append(time.perf_counter() - started)
-            started = time.perf_counter()
+        with closing(Batches(task.builder, self._of(rows), config, training=True)) as batches:
+            for batch in islice(batches, STEPS):
+                losses = task.losses(task.step(batch.to(task.device)))
+                torch.autograd.backward(list(losses.values()))
+                taken.append(time.perf_counter() - started)
+                started = time.perf_counter()
         return min(taken) * len(batches) * config.epochs
 
     def fit(self, rows: Sequence[int], run: str) -> Task:

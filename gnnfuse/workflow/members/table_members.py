@@ -18,7 +18,7 @@ from gnnfuse.workflow.members.pooled_rows import PooledRows
 from gnnfuse.workflow.members.presets import CLASSICAL, PRESETS
 from gnnfuse.workflow.members.table_rows import member_samples
 from gnnfuse.workflow.members.trees import TreesMember
-from gnnfuse.workflow.models import expand
+from gnnfuse.workflow.models import each_named, model_named
 from gnnfuse.workflow.table_model import beside_linear, briefly
 from gnnfuse.workflow.table_plan import TablePlan, plan_table
 from gnnfuse.workflow.table_task import is_small, task_over
@@ -40,7 +40,7 @@ def table_members(plan: TablePlan, rows: MemberRows, folder: Path, *, resume: bo
         ValueError: an unknown model or signal.
     """
     options = plan.request.options
-    neural = [str(each) for name in options.neural for each in expand([name], plan.task.model.modalities)]
+    neural = each_named(options.neural, plan.task.builder.node_types)
     seeds = range(PRESETS[options.preset].seeds if options.members is None else 1)
     pooled, beside = _pooled(plan, rows, neural), is_small(plan.rows) and not options.class_weights
     trained = [_neural(plan, rows, folder, name, seed, resume=resume) for name in neural for seed in seeds]
@@ -137,7 +137,7 @@ def _neural(plan: TablePlan, rows: MemberRows, folder: Path, name: str, seed: in
     anew = plan.augments and bool(plan.changing)  # samples change: they are read again in every epoch
     held_out = None if rows.refit else [rows.graphs[row] for row in rows.judged]
     seed_of_weights = request.config.seed + seed
-    called = f"{name} {seed + 1}" if seed else name
+    called = str(model_named(name, plan.task.builder.node_types)) + (f" {seed + 1}" if seed else "")
     return NeuralMember(
         name=called,
         make=partial(task_over, request, plan.split, plan.rows, plan.task.builder, name, seed=seed_of_weights),

@@ -24,6 +24,7 @@ from gnnfuse.workflow.fit_request import FitRequest
 from gnnfuse.workflow.members import neural
 from gnnfuse.workflow.members.fit_members import fit_members
 from gnnfuse.workflow.members.member import Member
+from gnnfuse.workflow.members.table_members import table_members
 from gnnfuse.workflow.members.table_rows import member_rows
 from gnnfuse.workflow.table_plan import TablePlan, plan_table
 
@@ -111,6 +112,30 @@ def test_a_member_that_fails_is_left_out_with_its_reason() -> None:
     assert list(fitted.blend.members) == ["memory"]
     with pytest.raises(ValueError, match=r"failing: .* rows do not suit"):
         fit_members(plan, [Failing()], rows)
+
+
+def test_the_graph_has_edges_after_a_model_without() -> None:
+    plan = plan_of(options("concat", "graph", folds=2))
+    members = table_members(plan, member_rows(plan), Path("unused"), resume=False)
+    assert [member.name for member in members] == ["concat", "graph"]
+    graph = members[1]
+    assert isinstance(graph, neural.NeuralMember)
+    assert graph.make().builder([Sample({"word": "a red thing"})]).edges
+
+
+def test_a_model_per_signal_is_a_member_each(tmp_path: Path) -> None:
+    rows = [{"a.b": row["word"], **row} for row in table()]
+    columns = replace(COLUMNS, text=["a.b", "word"])
+    fitted = fit(rows, out=tmp_path, columns=columns, options=options("unimodal", folds=1), config=SMALL)
+    names = [each.name for each in fitted.outcome.members]
+    assert sorted(names) == ["unimodal:a_b", "unimodal:features", "unimodal:word"]
+    assert not any(each.failed for each in fitted.outcome.members)
+
+
+def test_members_without_parameters_are_saved_and_predict(tmp_path: Path) -> None:
+    fit(table(), out=tmp_path / "model", columns=COLUMNS, options=options("trees", folds=2), config=SMALL)
+    predict(tmp_path / "model", table(3), out=tmp_path / "answers.csv", device="cpu")
+    assert len(written(tmp_path / "answers.csv")) == 3
 
 
 def written(path: Path) -> list[dict[str, str]]:
