@@ -15,7 +15,7 @@ from gnnfuse.readout.fused import Fused
 from gnnfuse.tasks.check_number import check_number
 from gnnfuse.tasks.task import Task
 
-LEAST = 1e-4  # probability that counts in a mean of logarithms, as no member is surer than that
+LEAST = 1e-4  # smaller probabilities count as this in a mean of logarithms: no member is that certain
 
 
 class Blend(FusionModel):
@@ -137,16 +137,22 @@ def blended(
         task: one of the members.
         answers: `[graphs, outputs]` by member, as `Task.blendable` gives them.
         weights: by member; those of members without an answer do not count.
-        logarithmic: as in `Blend`; a probability counts as at least 1e-4.
+        logarithmic: as in `Blend`.
     """
-    given = torch.tensor([weights[name] for name in answers], dtype=torch.float64)
-    shares = (given / given.sum()).tolist()
-    if not logarithmic:
-        return task.unblended(
-            torch.stack([each * share for each, share in zip(answers.values(), shares, strict=True)]).sum(0)
-        )
-    outputs = [task.unblended(each.clamp(LEAST, 1 - LEAST)) for each in answers.values()]
-    return torch.stack([each * share for each, share in zip(outputs, shares, strict=True)]).sum(0)
+    total = sum(weights[name] for name in answers)
+    given = logarithms(task, answers) if logarithmic else answers
+    mean = torch.stack([each * (weights[name] / total) for name, each in given.items()]).sum(0)
+    return mean if logarithmic else task.unblended(mean)
+
+
+def logarithms(task: Task, answers: Mapping[str, Tensor]) -> dict[str, Float[Tensor, "graphs outputs"]]:
+    """The log-probabilities (labels: logits) by member; a probability counts as at least 1e-4.
+
+    Args:
+        task: one of the members.
+        answers: `[graphs, outputs]` by member, as `Task.blendable` gives them.
+    """
+    return {name: task.unblended(each.clamp(LEAST, 1 - LEAST)) for name, each in answers.items()}
 
 
 def _backbones(node_types: Sequence[NodeType], members: Iterable[Task]) -> NodeEncoders:

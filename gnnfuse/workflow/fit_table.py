@@ -27,7 +27,7 @@ from gnnfuse.workflow.members.member_lines import member_table
 from gnnfuse.workflow.members.member_outcome import member_outcome
 from gnnfuse.workflow.members.table_members import announced, table_members
 from gnnfuse.workflow.members.table_rows import member_rows, why_alone
-from gnnfuse.workflow.outcome import OUT_OF_FOLD, FitOutcome
+from gnnfuse.workflow.outcome import FitOutcome
 from gnnfuse.workflow.report import card, results_of, write_report
 from gnnfuse.workflow.table_note import TableNote
 from gnnfuse.workflow.table_plan import TablePlan, plan_table
@@ -214,7 +214,7 @@ def _members(plan: TablePlan, folder: Path, *, resume: bool) -> Fitted:
     plan.request.observer.says(announced(members, rows))
     fitted = fit_members(plan, members, rows)
     task = uncached(fitted.task) if plan.cached else fitted.task
-    _save(plan, task, folder, card(plan, None, {OUT_OF_FOLD: fitted.metrics()}))
+    _save(plan, task, folder, card(plan, None, {rows.split: fitted.metrics()}))
     return _reported(plan, folder, member_outcome(plan, rows, members, fitted, task))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gnnfuse.observer import Observer
 from gnnfuse.tasks import Blend, Task
-from gnnfuse.tasks.blend import LEAST, blended
+from gnnfuse.tasks.blend import blended, logarithms
 from gnnfuse.tasks.calibration import temperature
 from gnnfuse.workflow.members.member import Member, MemberRows, answers_of
 from gnnfuse.workflow.members.selection import Selection, select
@@ -123,8 +123,7 @@ def _selected(task: Task, answers: Mapping[str, Tensor], targets: Tensor) -> tup
     plain = select(answers, lambda mean: float(judge.loss(task.unblended(mean), targets)))
     if not task.gives_probabilities:
         return plain, False
-    logarithms = {name: task.unblended(each.clamp(LEAST, 1 - LEAST)) for name, each in answers.items()}
-    product = select(logarithms, lambda mean: float(judge.loss(mean, targets)))
+    product = select(logarithms(task, answers), lambda mean: float(judge.loss(mean, targets)))
     return (product, True) if product.loss < plain.loss else (plain, False)
 
 

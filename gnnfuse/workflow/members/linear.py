@@ -58,11 +58,13 @@ class LateMember(Member):
     """
 
     pooled: PooledRows
-    name: str = "late"
+    name: str = "linear added"
 
     def __post_init__(self) -> None:
         if self.pooled.loss == "squared":
-            raise ValueError("member 'late': found numbers as targets, expected classes or labels, whose logits add up")
+            raise ValueError(
+                f"member {self.name!r}: found numbers as targets, expected classes or labels, whose logits add up"
+            )
 
     def fit(self, rows: Sequence[int], run: str) -> Task:
         """Solve a head per modality for the rows that have it, and join them."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from gnnfuse.busy_cores import yielding_cores
 from gnnfuse.graph import GraphBuilder, SampleGraph
 from gnnfuse.tasks import Task
+from gnnfuse.workflow.outcome import OUT_OF_FOLD
 
 BATCH = 256
 
@@ -70,6 +71,11 @@ class MemberRows:
     refit: bool
     rule: str
     groups: Sequence[str] | None = None
+
+    @property
+    def split(self) -> str:
+        """The name of the rows on which members are judged, in results."""
+        return OUT_OF_FOLD if self.refit else "valid"
 
     @property
     def all(self) -> range:

@@ -14,7 +14,7 @@ from gnnfuse.workflow.members.fit_members import FittedMembers
 from gnnfuse.workflow.members.member import BATCH, Member, MemberRows, answers_of, targets_of
 from gnnfuse.workflow.members.neural import NeuralMember
 from gnnfuse.workflow.members.table_rows import member_samples
-from gnnfuse.workflow.outcome import OUT_OF_FOLD, FitOutcome, MemberOutcome
+from gnnfuse.workflow.outcome import FitOutcome, MemberOutcome
 from gnnfuse.workflow.table_plan import TablePlan
 
 
@@ -30,12 +30,11 @@ def member_outcome(
         fitted: the members after their fits.
         task: as it is saved.
     """
-    held_out = OUT_OF_FOLD if rows.refit else "valid"
     samples = member_samples(plan)
     answers = {name: each.answers for name, each in fitted.members.items()}
     judged = _Answered([rows.graphs[row] for row in rows.judged], fitted.targets, answers, fitted.outputs)
-    found = {held_out: judged}
-    read = {held_out: replace(samples, places=samples.places[rows.judged])}
+    found = {rows.split: judged}
+    read = {rows.split: replace(samples, places=samples.places[rows.judged])}
     if plan.rows.sizes["test"]:
         test = plan.rows.samples["test"]
         assert isinstance(test, UsableSamples)
@@ -109,11 +108,15 @@ def _on_test_rows(
 
 
 def _in_words(rows: MemberRows, fitted: FittedMembers) -> str:
-    how = {
+    several = {
         "selection": "shares by greedy selection",
         "average": "equal shares, which no selection improved on",
         "best member": "the best member alone, which no blend improved on",
     }[fitted.selection.how]
     mean = ", in a mean of log-probabilities" if fitted.blend.logarithmic else ""
     heat = "" if fitted.blend.temperature == 1 else f"; temperature {fitted.blend.temperature:.2f}"
-    return f"{listed(list(fitted.members))} were judged on {rows.rule}: {how}{mean}{heat}"
+    names = list(fitted.members)
+    how = f"{names[0]} was judged on {rows.rule}"
+    if len(names) > 1:
+        how = f"{listed(names)} were judged on {rows.rule}: {several}{mean}"
+    return how + heat

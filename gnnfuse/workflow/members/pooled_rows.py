@@ -142,9 +142,9 @@ class PooledRows:
         found: Found = self._shared[key]
         return found
 
-    def model(self, *, standardised: bool = True) -> PooledStates:
+    def model(self) -> PooledStates:
         """A new model, whose scales are those of these rows."""
-        model = PooledStates(self.node_types, standardised=standardised)
+        model = PooledStates(self.node_types)
         model.fit(self.columns, self.present)
         return model
 

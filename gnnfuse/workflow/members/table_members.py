@@ -70,15 +70,22 @@ def _tuned(
 
 
 def _pooled(plan: TablePlan, rows: MemberRows, neural: Sequence[str]) -> PooledRows | None:
-    """The summaries of the rows, if a member reads them."""
+    """The summaries of the rows, if a member reads them and there are any.
+
+    Raises:
+        ValueError: members that were named need summaries, and no node type has one.
+    """
     if not _classical_names(plan) and fit_defaults.MODEL not in neural:
         return None
     try:
         return PooledRows.of(plan.task.builder, rows.graphs, groups=rows.groups)
-    except ValueError:
-        if _classical_names(plan):
+    except ValueError as error:  # no node type has a summary
+        classical = _classical_names(plan)
+        if classical and plan.request.options.members is not None:
             raise
-        return None  # no node type has a summary
+        if classical:
+            plan.request.observer.says(f"{listed(classical)} are left out: {error}")
+        return None
 
 
 def _classical_names(plan: TablePlan) -> list[str]:
@@ -87,8 +94,9 @@ def _classical_names(plan: TablePlan) -> list[str]:
 
 def _classical(plan: TablePlan, pooled: PooledRows | None) -> Iterator[Member]:
     """The members that are solved or grown over summaries of the rows."""
+    if pooled is None:
+        return
     for name in _classical_names(plan):
-        assert pooled is not None
         kind, _, signal = name.partition(":")
         if kind == "trees":
             yield TreesMember(pooled=pooled)

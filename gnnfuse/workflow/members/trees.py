@@ -41,27 +41,34 @@ class TreesMember(Member):
     Args:
         pooled: the rows.
         name: names the member.
-        threads: of training.
     """
 
     pooled: PooledRows
     name: str = "trees"
-    threads: int = 1
 
     def fit(self, rows: Sequence[int], run: str) -> Task:
-        """Grow trees on these rows; the number of rounds is chosen by folds within them."""
+        """Grow trees on these rows; the number of rounds is chosen by folds within them.
+
+        Raises:
+            ValueError: LightGBM refuses the rows.
+        """
+        from lightgbm.basic import LightGBMError
+
         chosen = self.pooled.at(rows)
         model = chosen.model()
         vectors = model.scaled(chosen.columns, chosen.present)
         parts = torch.split(vectors, [*model.widths, len(model.widths)], dim=1)[:-1]
         axes = [_axes(part[chosen.present[:, place]]) for place, part in enumerate(parts)]
         reader = _head([], axes, model.widths, chosen.loss)
-        texts = self._grown(reader.inputs(vectors).double().numpy(), chosen)
+        try:
+            texts = self._grown(reader.inputs(vectors).double().numpy(), chosen)
+        except LightGBMError as error:
+            raise ValueError(f"LightGBM refuses {len(rows)} rows: {error}") from error
         return self.pooled.task(model, _head(texts, axes, model.widths, chosen.loss))
 
     def _grown(self, inputs: Floats, rows: PooledRows) -> list[str]:
         """One booster over all classes, or one per label or number, as text."""
-        settings = {**SETTINGS, "objective": OBJECTIVES[rows.loss], "num_threads": self.threads}
+        settings = {**SETTINGS, "objective": OBJECTIVES[rows.loss], "num_threads": 1}
         columns = list(rows.answers.T)
         if rows.loss == "softmax":
             settings["num_class"] = len(columns)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gnnfuse.catalog import listed
 from gnnfuse.fusion import PooledStates
+from gnnfuse.nodes import Features, TextTokens
 from gnnfuse.observer import Observer
 from gnnfuse.sample import Sample
 from gnnfuse.saving import from_pretrained
@@ -121,6 +122,17 @@ def test_the_graph_has_edges_after_a_model_without() -> None:
     graph = members[1]
     assert isinstance(graph, neural.NeuralMember)
     assert graph.make().builder([Sample({"word": "a red thing"})]).edges
+
+
+def test_members_of_a_preset_that_read_no_signal_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for node_type in (Features, TextTokens):
+        monkeypatch.setattr(node_type, "summary", lambda self: None)
+    preset = plan_of(FitOptions(dim=8, depth=1))
+    members = table_members(preset, member_rows(preset), Path("unused"), resume=False)
+    assert [member.name for member in members] == ["graph"]
+    named = plan_of(options("graph", "linear"))
+    with pytest.raises(ValueError, match="no node type with a summary"):
+        table_members(named, member_rows(named), Path("unused"), resume=False)
 
 
 def test_a_model_per_signal_is_a_member_each(tmp_path: Path) -> None:

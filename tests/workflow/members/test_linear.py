@@ -98,7 +98,7 @@ def test_late_without_any_modality_gives_the_shares() -> None:
 
 
 def test_late_refuses_numbers_and_an_unknown_modality_is_named() -> None:
-    with pytest.raises(ValueError, match="'late': found numbers as targets"):
+    with pytest.raises(ValueError, match="'linear added': found numbers as targets"):
         LateMember(pooled=pooled("numbers"))
     with pytest.raises(ValueError, match="unknown modality 'wid', did you mean 'wide'"):
         LinearMember.alone(pooled("class"), "wid")

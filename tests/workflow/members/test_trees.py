@@ -108,3 +108,9 @@ def test_a_text_of_no_trees_and_of_other_inputs_is_refused() -> None:
         Trees(head.boosters, widths=[2, 1], components=[2, 1], classes=True)
     with pytest.raises(ValueError, match="found 3 components of 2 columns"):
         Trees([], widths=[2], components=[3], classes=True)
+
+
+def test_what_lightgbm_refuses_is_an_error_of_the_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(module.OBJECTIVES, "softmax", "nothing")
+    with pytest.raises(ValueError, match="LightGBM refuses 80 rows"):
+        TreesMember(pooled=pooled("class")).fit(TRAIN, "run")
