@@ -39,7 +39,7 @@ class FusionModel(nn.Module, Saveable, ABC):
         family: the kind of model, for reports.
         sees_edges: whether the model uses the batch's edges; others accept batches without any.
         gives: outputs of `fuse` besides the vector: "parts" (with `present`), "nodes"; see `Fused`.
-        encoders: of all node types; the same for every model that brings none of its own.
+        encoders: of all node types, unless others were given.
     """
 
     family: ClassVar[Family]
@@ -101,7 +101,7 @@ class FusionModel(nn.Module, Saveable, ABC):
 
     @property
     def vector_size(self) -> int:
-        """The size of these vectors."""
+        """The size of what `vectors` returns."""
         return self.dim
 
     def compile(self, *args: Any, **kwargs: Any) -> None:

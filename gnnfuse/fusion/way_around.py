@@ -1,4 +1,4 @@
-"""WayAround: a fusion model and, beside it, a linear map of the pooled states that it reads."""
+"""WayAround: a fusion model with a linear skip connection from pooled states to its vectors."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -14,14 +14,14 @@ from gnnfuse.readout import Fused
 
 
 class WayAround(FusionModel):
-    """A graph model with a linear way around it, which was solved before the graph model is trained.
+    """A graph model with a linear skip connection around it, solved before the graph model is trained.
 
         z_g = dropout(f(g)) + V s(g) in training, share f(g) + V s(g) afterwards
 
     f is the model, s(g) are the pooled states of the graph's modalities (`PooledStates`), and V is fixed: the model
-    learns what the linear map leaves. On a few hundred samples a convex problem finds a better linear map than training
-    does, which overfits the nodes first. What the model adds is shrunk by `share`, as in boosting (Friedman, "Greedy
-    Function Approximation: A Gradient Boosting Machine", 2001). Parts are those of the model alone.
+    learns the residual of the linear map. On a few hundred samples a convex problem finds a better linear map than
+    training does, which overfits the nodes first. What the model adds is shrunk by `share`, as in boosting (Friedman,
+    "Greedy Function Approximation: A Gradient Boosting Machine", 2001). Parts are those of the model alone.
 
     Args:
         model: gives vectors and perhaps parts.
@@ -48,7 +48,9 @@ class WayAround(FusionModel):
 
     def __init__(self, model: FusionModel, pooled: PooledStates, *, dropout: float = 0.0, share: float = 1.0) -> None:
         if not 0 <= dropout < 1 or not 0 < share <= 1:
-            raise ValueError(f"found dropout {dropout} and share {share}, expected 0 <= dropout < 1 and 0 < share <= 1")
+            raise ValueError(
+                f"WayAround: found dropout {dropout} and share {share}, expected 0 <= dropout < 1 and 0 < share <= 1"
+            )
         super().__init__(model.node_types, model.dim, encoders=NodeEncoders((), model.dim))
         self.model = model
         self.pooled = pooled

@@ -1,4 +1,4 @@
-"""A scale of numeric targets that a few extreme values do not decide."""
+"""A scale of numeric targets that is robust to a few extreme values."""
 
 import numpy as np
 from jaxtyping import Float64

@@ -22,9 +22,9 @@ class CepstrumSummary(NodeSummary):
 
     Args:
         mels: bands of the spectra.
-        spectra: turns the nodes' values into log-mel spectra `[nodes, mels, columns]`; None if they are.
+        spectra: turns the nodes' values into log-mel spectra `[nodes, mels, columns]`; None if they are spectra.
         segments: equal parts of the recording; one shorter than a spectrum has zeros.
-        coefficients: the first ones of each cepstrum, at most `mels`.
+        coefficients: how many of each cepstrum are kept, from the first; at most `mels`.
     """
 
     def __init__(self, mels: int, *, spectra: Spectra | None = None, segments: int = 8, coefficients: int = 20) -> None:

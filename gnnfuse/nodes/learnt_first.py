@@ -17,7 +17,7 @@ class LearntFirst(nn.Module, ABC):
     @property
     @abstractmethod
     def learnt(self) -> bool:
-        """Whether it has learnt; a module that has keeps what it knows when its model is trained again."""
+        """Whether it has learnt; such a module stays unchanged when its model is trained again."""
 
     @abstractmethod
     def gather(self, rows: Float[Tensor, "rows width"]) -> None:
@@ -25,4 +25,4 @@ class LearntFirst(nn.Module, ABC):
 
     @abstractmethod
     def settle(self) -> None:
-        """Learn from all gathered rows; without any, stay as made."""
+        """Learn from all gathered rows; without any, stay unchanged."""

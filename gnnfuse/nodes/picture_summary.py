@@ -11,7 +11,7 @@ from gnnfuse.nodes.node_type import Layout
 from gnnfuse.nodes.summary import NodeSummary
 from gnnfuse.ops import segment_reduce
 
-PIXELS = 1 << 15  # counted at once: what a core keeps near
+PIXELS = 1 << 15  # counted at once: their histograms fit a core's cache
 FAINT = 1e-2  # length below which the gradients around a cell count as none
 LARGEST = 0.2  # of a cell's normalised numbers, so that no single strong edge decides
 
@@ -96,7 +96,7 @@ class PictureSummary(NodeSummary):
         y: Float[Tensor, "nodes patch"],
         x: Float[Tensor, "nodes patch"],
     ) -> tuple[Tensor, Tensor]:
-        """Of each patch, gradients by cell and direction, and channels by region and level."""
+        """Each patch's gradients by cell and direction, and its channels by region and level."""
         edges = _in_cells(self._directions(down, right) * own.unsqueeze(3), y, x, self.cells)
         return edges, _in_cells(self._levels(pixels) * own.unsqueeze(3), y, x, self.regions)
 
@@ -119,7 +119,7 @@ class PictureSummary(NodeSummary):
         lines: Int[Tensor, "nodes"],
         step: Int[Tensor, "nodes"],
     ) -> Float[Tensor, "nodes patch patch"]:
-        """Half the difference of the next and the last pixel along one side, in the mean of all channels.
+        """Half the difference between the next and the previous pixel along one side, averaged over channels.
 
         Args:
             pixels: the patches.

@@ -19,8 +19,8 @@ class NodeSummary(nn.Module, ABC):
         width: numbers per sample.
 
     Attributes:
-        own_scales: whether each column is a quantity of its own and deserves a scale of its own; else all columns share
-            one scale, as counts of rare features do, which a scale of their own would blow up.
+        own_scales: whether each column has a scale of its own; else all columns share one, as counts do, since scales
+            of their own would inflate those of rare features.
     """
 
     own_scales: bool = True

@@ -14,13 +14,13 @@ PRIME = 0x5851F42D4C957F2D  # multiplier of Knuth's MMIX generator: odd, with we
 class TokenGrams(NodeSummary):
     """Counts of runs of 1 to `longest` neighbouring tokens, hashed to buckets (Weinberger et al., 2009).
 
-    A count c becomes `1 + log c`, and each text's numbers have length 1. The ends of a text are tokens too, hence its
-    first and last letters count as such. Runs of tokens that nodes left out lie between are runs.
+    A count c becomes `1 + log c`, and each text's numbers have length 1. The ends of a text count as tokens, which
+    distinguishes its first and last letters from others. A run may span nodes that were left out.
 
     Args:
         buckets: numbers per text.
         longest: tokens in the longest run.
-        upper: the ids of "A" and "Z" where "a" is 32 above "A", to count as lower-case letters; None keeps case.
+        upper: the ids of "A" and "Z", which count as lower-case letters, 32 above them; None distinguishes case.
     """
 
     own_scales = False

@@ -30,9 +30,9 @@ class Blend(FusionModel):
     Args:
         node_types: what the blend reads; a member may read some of them.
         members: the tasks by name, of one kind and one target encoding.
-        weights: the share of each member, scaled to the sum 1; a member of weight 0 is run for its vectors only.
+        weights: the share of each member, scaled so that they sum to 1; a member of weight 0 only gives vectors.
         logarithmic: take the mean over log-probabilities (labels: logits), a product of experts (Hinton, "Training
-            products of experts by minimizing contrastive divergence", 2002): members that know different things add up.
+            products of experts by minimizing contrastive divergence", 2002): evidence of different signals adds up.
         temperature: divides log-probabilities; above 1 makes answers less sure (Guo et al., "On calibration of modern
             neural networks", 2017). Numbers have none.
 
@@ -109,7 +109,7 @@ class Blend(FusionModel):
 
     @property
     def vector_size(self) -> int:
-        """The size of these vectors."""
+        """The size of the first member's vectors."""
         return self.member(next(iter(self.members))).model.vector_size
 
     @classmethod
@@ -121,7 +121,7 @@ class Blend(FusionModel):
         """Refuse a builder whose batches a member cannot read.
 
         Raises:
-            ValueError: as `FusionModel.check_fits`; a member encodes the targets of another builder.
+            ValueError: a member reads a node type that the builder lacks.
         """
         read = {t.name for name in self.members for t in self.member(name).model.node_types}
         if lacking := sorted(read - {t.name for t in builder.node_types}):
@@ -187,7 +187,7 @@ def _encoded(batch: GraphBatch, features: Mapping[str, Tensor], member: Task) ->
 
 
 def _checked(members: Mapping[str, Task], weights: Mapping[str, float]) -> int:
-    """Refuse members or weights that cannot be blended; returns the outputs of each member."""
+    """Refuse members or weights that cannot be blended; returns the number of outputs per member."""
     if not members or members.keys() != weights.keys():
         raise ValueError(
             f"Blend: found weights for {', '.join(weights) or 'none'}, expected one per member ({', '.join(members)})"

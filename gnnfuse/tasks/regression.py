@@ -35,7 +35,7 @@ class Regression(Task):
         builder: with a `NumberTarget`.
         dropout: of the fused vector before the head.
         objectives: the terms that training minimises; `SquaredError()` by default. A `Huber` among them also judges
-            epochs: squared errors of a few extreme targets would decide.
+            epochs, as squared errors of a few extreme targets would dominate.
         intervals: half-widths of `Prediction.interval`; None gives no intervals.
         head: turns fused vectors into outputs, in place of dropout and a linear map.
 

@@ -12,19 +12,20 @@ if TYPE_CHECKING:
 
 
 class Trees(nn.Module):
-    """LightGBM's trees (Ke et al., 2017) over a few components of each modality; a missing one is missing to them too.
+    """LightGBM's trees over a few components of each modality; those of a missing modality are NaN.
 
-    The vector is that of `PooledStates`: each modality's columns, then a 1 for each modality that is absent. The
+    Ke et al., "LightGBM: A highly efficient gradient boosting decision tree" (2017). The vector is that of
+    `PooledStates`: each modality's columns, then a 1 for each modality that is absent. The
     buffers `axes_0`, `axes_1`, ... hold the principal axes of each modality that has more columns than components.
 
     Args:
         boosters: models in LightGBM's own text format: one for all classes, or one per label or number.
         widths: columns of each modality.
-        components: numbers that the trees read of each modality; its columns themselves, if there are as many.
+        components: numbers per modality that the trees read: principal components, or its columns if there are as many.
         classes: the outputs are log-probabilities of classes; else each booster gives one output.
 
     Raises:
-        ValueError: a booster for other inputs, or more components than columns.
+        ValueError: a text that is no booster, a booster for other inputs, or more components than columns.
 
     Attributes:
         not_traceable: why `torch.export` cannot trace it.

@@ -1,4 +1,4 @@
-"""What the modules of a task learn from training samples before the first step."""
+"""Lets the modules of a task that need it learn from training samples before the first step."""
 
 from collections.abc import Iterator
 from itertools import islice

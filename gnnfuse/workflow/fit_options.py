@@ -25,10 +25,10 @@ class FitOptions:
     Args:
         preset: "fast" trains few members on one split, "good" more of them on folds, "best" takes the most time.
         members: what is trained and blended, in place of the preset's: "linear" (logistic regression, or ridge
-            regression for numbers, over pooled states of all signals, of each alone, and of each added), "plain" (the
-            same for signals without a pretrained encoder only), "trees" (boosted trees), or fusion models of the
+            regression for numbers, over pooled states of all signals, of each alone, and their logits added), "plain" (
+            the same for signals without a pretrained encoder only), "trees" (boosted trees), or fusion models of the
             catalogue.
-        folds: folds that members are judged on, in place of the preset's; 1 judges them on the validation rows.
+        folds: number of folds that members are judged on, in place of the preset's; 1 means the validation rows.
         model: one fusion model of the catalogue, trained alone; `unimodal:NAME` for one signal. None trains members.
         dim: size of the states and of the fused vector.
         depth: layers.

@@ -19,7 +19,7 @@ class FitRequest:
         config: how it is trained.
         observer: receives what was chosen.
         tuned: last blocks of encoders that one of several members trains; the others read frozen ones.
-        passing_cache: the cache of features that the options name is removed at the end.
+        passing_cache: whether the cache that the options name is temporary: it is removed at the end.
     """
 
     table: Table

@@ -95,10 +95,12 @@ def fit(
 ) -> Fitted:
     """Fit a model on a table and write it into a folder: model, results.json, report.md with plots, rejects.csv.
 
+    The model is a `Blend` of several members, or one fusion model alone if `options` name one.
+
     Columns that are not named are guessed, the kind of target is chosen from the content of its column, and splits are
     made by rule if no column gives them. Test rows are opened once, after training. Checkpoints are kept in
-    `out`/checkpoints, and logs in `out`/checkpoints/logs. Where `options.encoders` name a cache, training reads the
-    features of frozen encoders from it; the saved model runs the encoders.
+    `out`/checkpoints, and logs in `out`/checkpoints/logs. Training reads the features of frozen encoders from the cache
+    that `options.encoders` name, else from one that is removed at the end; the saved model runs the encoders.
 
     With `OpenOptions(streaming=True)`, rows are read again in every pass. Columns are guessed, and the kind of target
     chosen, from the first rows. Generated splits follow a hash of each row's group, id or number, without
@@ -127,7 +129,7 @@ def fit(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     config = default_config(epochs=2, device="cpu")
         ...     columns = ColumnOptions(text="caption", target="label")
-        ...     fitted = fit(table, out=folder, columns=columns, config=config)
+        ...     fitted = fit(table, out=folder, columns=columns, options=FitOptions(preset="fast"), config=config)
         ...     sorted(fitted.metrics)
         ['test', 'valid']
     """

@@ -1,4 +1,4 @@
-"""What came out of `fit`: the input of results.json, report.md and the model card."""
+"""The results of `fit`, from which results.json, report.md and the model card are written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class FitOutcome:
             seen it), and "test" if there are test rows.
         samples: split -> its samples.
         members: of a blend, in the order in which they were asked for.
-        blended: how members were chosen and judged, in words; empty for a single model.
+        blended: how members were chosen and judged, in words; empty without members.
     """
 
     task: Task

@@ -250,7 +250,7 @@ def _probability_lines(results: Results) -> list[str]:
         lines = [
             f"The expected calibration error is the mean distance between the probability of {judged}, over 15 bins of "
             f"equal width. {RELIABILITY} shows them: a point on the diagonal came true as often as its probability "
-            "says, one below it less often (predictions are too certain).",
+            "states, one below it less often (predictions are too certain).",
             "",
         ]
     if weights is None:
@@ -281,7 +281,7 @@ def _coverage_lines(results: Results, splits: Sequence[str]) -> list[str]:
     names = {name.partition(".")[0] for name in measured}
     what = next(text for name, text in COVERAGES.items() if name in names)
     shown = ", ".join(f"{name.partition('.')[2]} {value:.1%}".strip() for name, value in found.items())
-    reached = f"; on the {splits[-1]} split they do for {shown}" if found else ""
+    reached = f"; the coverage of {spelt(splits[-1])} rows is {shown}" if found else ""
     return [f"{what} with a probability of {level:.0%}{reached}.", ""]
 
 

@@ -40,8 +40,8 @@ def table_nodes(
         columns: the role of each column.
         samples: some of the table's samples; they give the rate of recordings and the width of rows of numbers.
         encoders: pretrained encoders.
-        small: the table has few rows: features of encoders that stay as they are become few whitened components.
-        still: no signal changes at random in training.
+        small: the table has few rows: features of encoders that are not fine-tuned become few whitened components.
+        still: no signal is augmented.
 
     Raises:
         ValueError: no column holds a signal, a column of rows is empty in all samples, or a pretrained encoder has no
@@ -71,7 +71,7 @@ def table_nodes(
     if columns.features:
         signal, width = columns.features_signal, len(columns.features)
         found.append(Features(signal=signal, name=names[signal], width=width, blanks=True, noise=0.1))
-    if still:
+    if still:  # training is short, on graphs that are made once
         found = [_still(each) for each in found]
     return (*found, Hub(name=HUB))
 

@@ -66,7 +66,7 @@ class TablePlan:
         return task
 
     def covering(self, task: Task, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
-        """As `TargetTask.covering`; nothing if there are too few rows, which the observer receives."""
+        """As `TargetTask.covering`; nothing if there are too few rows; the observer receives that reason."""
         try:
             return TASKS[self.split.target.kind].covering(task, outputs, targets)
         except ValueError as error:

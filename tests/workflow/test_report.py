@@ -132,10 +132,10 @@ def test_the_report_states_the_coverage_that_was_promised_and_found() -> None:
     found = (("valid", 0.5), ("test", 0.876))
     sets = {split: {"label_set_coverage": share, "label_set_size": 2.0} for split, share in found}
     text = report_text(results(training=training, metrics=sets), {})
-    assert "contain all that is true with a probability of 90%; on the test split they do for 87.6%." in text
+    assert "contain all that is true with a probability of 90%; the coverage of test rows is 87.6%." in text
     numbers = {f"interval_{what}.{name}": 0.5 for what in ("coverage", "width") for name in ("a", "b")}
     text = report_text(results(training=training, metrics={"valid": numbers}), {})
-    assert "contain the number with a probability of 90%; on the valid split they do for a 50.0%, b 50.0%." in text
+    assert "contain the number with a probability of 90%; the coverage of valid rows is a 50.0%, b 50.0%." in text
 
 
 def test_the_report_states_how_targets_are_learnt() -> None:

@@ -15,11 +15,11 @@ from gnnfuse.readout import Fused
 
 
 class PooledStates(FusionModel):
-    """A summary of each modality (`NodeType.summary`), side by side: nothing is learned.
+    """A summary of each modality (`NodeType.summary`), side by side; it has no parameters.
 
     The vector holds the summaries in the order of `modalities`, then a 1 for each modality that the sample lacks. Once
-    fitted, a column has mean 0 and scale 1 over the training rows that have its modality, hence the columns of an
-    absent modality, 0, stand for the mean.
+    fitted, a column has mean 0 and scale 1 over the training rows that have its modality; the columns of an absent
+    modality are 0, the mean.
 
     Args:
         node_types: the samples' node types; those without a summary are left out, such as hubs.
@@ -47,7 +47,7 @@ class PooledStates(FusionModel):
         if not summaries:
             found = ", ".join(each.name for each in read) or "none"
             raise ValueError(
-                f"found no node type with a summary (NodeType.summary) among {found}, expected at least one"
+                f"PooledStates: found no node type with a summary (NodeType.summary) among {found}, expected one"
             )
         kept = [each for each in read if each.name in summaries]
         columns = sum(summary.width for summary in summaries.values())

@@ -1,4 +1,4 @@
-"""Nodes of a frozen encoder whose features are at hand: in batches that a larger model has encoded already."""
+"""Nodes whose values are the features of a frozen encoder, as a blend computes them for its members."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from gnnfuse.sample import Sample
 
 @dataclass(frozen=True, kw_only=True)
 class EncodedNodes(NodeType):
-    """A pretrained node type whose values are the frozen encoder's features already, `[nodes, width]`.
+    """A pretrained node type whose values are the frozen encoder's features, `[nodes, width]`, instead of slices.
 
     The members of a `Blend` read such nodes: the blend runs each encoder once per batch, for all of its members.
 
@@ -19,7 +19,7 @@ class EncodedNodes(NodeType):
         of: the node type, frozen, without tuned blocks.
 
     Raises:
-        ValueError: the encoder is trained.
+        ValueError: the encoder, or some of its blocks, are trained.
     """
 
     of: PretrainedNodes

@@ -44,7 +44,7 @@ class LinearMember(Member):
 
 @dataclass(eq=False, kw_only=True)
 class LateMember(Member):
-    """One linear model per modality, their logits added, without the classes' shares, which count once for all.
+    """One linear model per modality; their logits are added, and the log prior of the classes counts once.
 
     If modalities are independent given the class, `p(class | all)` is proportional to the product over modalities of
     `p(class | modality) / p(class)`, times `p(class)`. A missing modality adds nothing.
@@ -73,21 +73,21 @@ class LateMember(Member):
         found = [_evidence(chosen.alone(modality)) for modality in model.modalities]
         weights, missing = zip(*((weight, -bias) for weight, bias in found), strict=True)
         indicators = torch.stack(missing, dim=1)  # 1 where the modality is absent
-        return self.pooled.task(model, head_of(torch.cat([*weights, indicators], dim=1), _share(chosen) - sum(missing)))
+        return self.pooled.task(model, head_of(torch.cat([*weights, indicators], dim=1), _prior(chosen) - sum(missing)))
 
 
 def _evidence(rows: PooledRows) -> tuple[Tensor, Tensor]:
-    """Weights and biases of one modality's logits over those of the classes' shares; zeros if no row has it."""
+    """Weights and biases of one modality's logits, less the prior's; zeros if no row has it."""
     width, outputs = rows.columns.shape[1], rows.answers.shape[1]
     if not bool(rows.present.any()):
         return torch.zeros(outputs, width), torch.zeros(outputs)
     chosen = rows.at(range(len(rows.targets)))
     _, found = solved(chosen)
-    return _tensor(found.weight[:, :-1]), _tensor(found.bias) - _share(chosen)
+    return _tensor(found.weight[:, :-1]), _tensor(found.bias) - _prior(chosen)
 
 
-def _share(rows: PooledRows) -> Tensor:
-    """The logits of the share of each class or label."""
+def _prior(rows: PooledRows) -> Tensor:
+    """The logits of each class's or label's prior, its share of the rows."""
     share = _tensor((rows.answers.sum(axis=0) + 0.5) / (len(rows.answers) + 1))
     return share.logit() if rows.loss == "sigmoid" else share.log()
 
@@ -100,7 +100,7 @@ def solved(rows: PooledRows) -> tuple[PooledStates, Solution]:
 def _solved(rows: PooledRows) -> tuple[PooledStates, Solution]:
     """As `solved`; several modalities are scaled by the penalties that suit each of them alone.
 
-    One penalty for all would be too strong for the modality that says most, or too weak for one that says little.
+    One penalty for all would be too strong for an informative modality, or too weak for one that is mostly noise.
     """
     model = rows.model()
     vectors = model.scaled(rows.columns, rows.present).numpy()

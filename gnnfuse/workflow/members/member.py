@@ -16,7 +16,7 @@ BATCH = 256
 
 
 class Member(ABC):
-    """Fits a new task on some of a table's rows, as often as it is asked.
+    """Fits a new task on some of a table's rows, once per fold and once on all rows.
 
     Attributes:
         name: names it in reports and options: "graph", "linear:caption".
@@ -32,7 +32,7 @@ class Member(ABC):
 
         Args:
             rows: their numbers.
-            run: names this fit among those of the member, such as "fold 1": a resumed run knows it by the name.
+            run: names this fit among those of the member, such as "fold 1"; a resumed run finds it by this name.
 
         Raises:
             ValueError: the rows do not suit the member; the others go on without it.

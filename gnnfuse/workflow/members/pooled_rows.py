@@ -66,7 +66,7 @@ class PooledRows:
             groups: the group of each row.
 
         Raises:
-            ValueError: no node type has a summary, or a kind of target that has neither classes nor numbers.
+            ValueError: no node type has a summary, or the target is neither classes, labels nor numbers.
         """
         kind = getattr(builder.target, "kind", None)
         if kind not in TASKS:
@@ -159,7 +159,7 @@ class PooledRows:
 
     @property
     def answers(self) -> Float[np.ndarray, "rows outputs"]:
-        """The wanted outputs: 1 at the class, 0 or 1 per label, or numbers."""
+        """The targets as outputs: 1 at the class, 0 or 1 per label, or numbers."""
         if self._kind != "class":
             return np.asarray(self.targets.reshape(len(self.targets), -1), dtype=np.float64)
         classes = len(getattr(self.builder.target, "classes", ()))
@@ -167,7 +167,7 @@ class PooledRows:
         return found
 
     def folds(self) -> list[Fold]:
-        """Folds within these rows, to choose settings by; one split of many rows, none of fewer rows than folds."""
+        """Folds within these rows, on which settings are chosen; one of many rows, none of fewer rows than folds."""
         rows, whole = len(self.targets), np.arange(len(self.targets))
         classes = self.targets.tolist() if self._kind == "class" else None
         try:

@@ -29,8 +29,8 @@ class Selection:
 def select(answers: Mapping[str, Tensor], loss: Loss) -> Selection:
     """Weights of members by greedy selection with replacement, or equal weights where these are no worse.
 
-    Beginning with nothing, the member is added, again and again, with which the mean of all added answers has the
-    smallest loss; the best of these means is kept. Members may be added several times. Source: Caruana,
+    Each round adds the member that gives the mean of all added answers the smallest loss, perhaps one that was added
+    before; the best of these means is kept. Source: Caruana,
     Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models" (2004).
 
     Args:

@@ -2,7 +2,7 @@
 
 With a penalty on the squared length of the weights, the weights lie in the span of the centred rows, so that the axes
 of this span are coordinates without loss. Along them the columns are uncorrelated, hence the Hessian of a logistic
-loss is close to a diagonal that is known before the first step. Scaled by its root, L-BFGS needs some ten steps.
+loss is close to a diagonal that is known before the first step. Scaled by its root, L-BFGS takes about ten steps.
 """
 
 from collections.abc import Callable, Sequence

@@ -105,7 +105,7 @@ def _classical(plan: TablePlan, pooled: PooledRows | None) -> Iterator[Member]:
 
 
 def _linear(pooled: PooledRows, kind: str, signal: str, plan: TablePlan) -> Iterator[Member]:
-    """Side by side, each modality alone, and added; or the one that is named."""
+    """All modalities side by side, each alone, and their logits added; or the one that is named."""
     read_by = {node_type.signal: node_type.name for node_type in pooled.node_types}
     if signal:
         if signal not in read_by:

@@ -14,7 +14,7 @@ from gnnfuse.workflow.members.pooled_rows import PooledRows
 from gnnfuse.workflow.members.solve import MOST_AXES, Axes, Floats, Fold, Loss
 
 MOST_COLUMNS, COMPONENTS = 100, 30  # a modality of more columns is reduced to so many numbers
-MOST_ROUNDS, PATIENCE, FEW_ROWS = 400, 20, 30  # rounds; the last where there are too few rows to choose
+MOST_ROUNDS, PATIENCE, FEW_ROWS = 400, 20, 30  # rounds; the last number where rows are too few to choose one
 SETTINGS: Mapping[str, Any] = {
     "learning_rate": 0.05,
     "num_leaves": 7,
@@ -36,7 +36,7 @@ OBJECTIVES = {"softmax": "multiclass", "sigmoid": "binary", "squared": "regressi
 
 @dataclass(eq=False, kw_only=True)
 class TreesMember(Member):
-    """LightGBM; modalities of many columns are reduced to principal components, and a missing one is missing.
+    """LightGBM over each modality's columns, or its principal components if it has many; missing ones are NaN.
 
     Args:
         pooled: the rows.

@@ -1,4 +1,4 @@
-"""A linear way around a graph model, from the fitted linear member of the same rows."""
+"""A linear skip connection around a graph model, from the fitted linear member of the same rows."""
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ def with_way_around(task: Task, linear: Task) -> Task:
 
 
 def _objectives(task: Task) -> list[Objective]:
-    """The loss by which the linear task was solved, of the sum and, weakly, of each modality alone."""
+    """The loss that the linear task minimised, for the sum and, with a small weight, for each modality alone."""
     judge = task.judge
     several = "parts" in task.model.gives and len(task.model.modalities) > 1
     alone = several and isinstance(judge, TargetObjective)

@@ -37,7 +37,7 @@ class LabelTask(TargetTask[MultiLabel]):
         return positive_weights(counts, classes, rows)
 
     def covering(self, task: MultiLabel, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
-        """Label sets that hold all of a row's labels nine times in ten."""
+        """Label sets that contain all of a row's labels in nine of ten rows."""
         return {"label_set": LabelSets.fit(task.blendable(outputs), targets)}
 
     def certainties(

@@ -35,11 +35,11 @@ class NumberTask(TargetTask[Regression]):
         ]
 
     def objective(self, weights: tuple[float, ...] | None) -> Huber:
-        """Huber's loss, which a few extreme targets do not decide."""
+        """Huber's loss, which a few extreme targets do not dominate."""
         return Huber()
 
     def covering(self, task: Regression, outputs: Tensor, targets: Tensor) -> Mapping[str, object]:
-        """Intervals that hold each number nine times in ten."""
+        """Intervals that contain each number in nine of ten rows."""
         return {"intervals": Intervals.fit(outputs, targets)}
 
     def draw(
