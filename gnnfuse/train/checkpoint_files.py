@@ -14,6 +14,10 @@ DIGEST = "{digest}"  # placeholder in a path to write, replaced by the digest of
 DAMAGED = ".damaged"
 
 
+class CheckpointError(ValueError):
+    """A run cannot begin beside the checkpoints that it found, or cannot continue from them."""
+
+
 def numbered(folder: Path) -> list[tuple[int, Path]]:
     """The checkpoints in a folder with their numbers, oldest first."""
     if not folder.is_dir():
@@ -31,10 +35,10 @@ def refuse_earlier_run(folder: Path) -> None:
     """Refuse to begin a run where an earlier one kept checkpoints.
 
     Raises:
-        ValueError: always in that case; the message explains how to continue the run.
+        CheckpointError: always in that case; the message explains how to continue the run.
     """
     if has_earlier_run(folder):
-        raise ValueError(
+        raise CheckpointError(
             f"{folder}: found checkpoints of an earlier run, expected none; continue it (--resume, resume=True), or "
             "write elsewhere (--out, out=)"
         )
@@ -51,7 +55,7 @@ def newest(folder: Path) -> Path | None:
     A damaged checkpoint gives a warning and is passed over.
 
     Raises:
-        ValueError: there are checkpoints, and all are damaged.
+        CheckpointError: there are checkpoints, and all are damaged.
     """
     damaged = []
     for _, path in reversed(numbered(folder)):
@@ -68,7 +72,9 @@ def newest(folder: Path) -> Path | None:
             stacklevel=3,
         )
     if damaged:
-        raise ValueError(f"{folder}: every checkpoint is damaged ({', '.join(damaged)}), expected an undamaged one")
+        raise CheckpointError(
+            f"{folder}: every checkpoint is damaged ({', '.join(damaged)}), expected an undamaged one"
+        )
     return None
 
 

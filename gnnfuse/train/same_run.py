@@ -15,6 +15,7 @@ from gnnfuse.sample import Sample
 from gnnfuse.saving.describe import describe
 from gnnfuse.tasks import Task
 from gnnfuse.train.batches import Batches, Samples
+from gnnfuse.train.checkpoint_files import CheckpointError
 from gnnfuse.train.fit_config import FitConfig
 from gnnfuse.train.frozen import digest_of_frozen, frozen_names
 
@@ -57,20 +58,20 @@ def check_same_run(found: Terms, expected: Terms, where: str) -> None:
         where: names the checkpoint.
 
     Raises:
-        ValueError: names what differs, with both values.
+        CheckpointError: names what differs, with both values.
 
     Example:
         >>> check_same_run({"seed": 1}, {"seed": 0}, "runs")
         Traceback (most recent call last):
         ...
-        ValueError: runs belongs to another run: found seed 1, expected 0; resume with its settings, or write elsewhere
+        gnnfuse.train.checkpoint_files.CheckpointError: runs belongs to another run: found seed 1, expected 0; ...
     """
     names = [name for name in {**expected, **found} if name != PARTS and found.get(name) != expected.get(name)]
     if names:
         shown = ", ".join(_differing(name, found.get(name), expected.get(name)) for name in names)
         if f"task{DIGEST}" in names:
             shown += _differing_parts(found.get(PARTS, {}), expected.get(PARTS, {}))
-        raise ValueError(f"{where} belongs to another run: {shown}; resume with its settings, or write elsewhere")
+        raise CheckpointError(f"{where} belongs to another run: {shown}; resume with its settings, or write elsewhere")
 
 
 def _differing(name: str, found: object, expected: object) -> str:

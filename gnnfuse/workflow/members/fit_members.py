@@ -12,6 +12,7 @@ from gnnfuse.observer import Observer
 from gnnfuse.tasks import Blend, Task
 from gnnfuse.tasks.blend import blended, logarithms
 from gnnfuse.tasks.calibration import temperature
+from gnnfuse.train.checkpoint_files import CheckpointError
 from gnnfuse.workflow.members.member import Member, MemberRows, answers_of
 from gnnfuse.workflow.members.selection import Selection, select
 from gnnfuse.workflow.table_plan import TablePlan
@@ -85,6 +86,7 @@ def fit_members(plan: TablePlan, members: Sequence[Member], rows: MemberRows) ->
         rows: to learn from.
 
     Raises:
+        CheckpointError: a member's checkpoints belong to another run.
         ValueError: every member failed.
     """
     observer, fitted = plan.request.observer, dict[str, FittedMember]()
@@ -92,6 +94,8 @@ def fit_members(plan: TablePlan, members: Sequence[Member], rows: MemberRows) ->
     for member in members:
         try:
             fitted[member.name] = _fitted(member, rows, observer)
+        except CheckpointError:
+            raise
         except FAILURES as error:
             failed[member.name] = str(error)
             observer.says(f"member {member.name} is left out: {error}")

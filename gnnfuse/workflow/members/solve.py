@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Floats = NDArray[np.floating]
 Rows = NDArray[np.intp]
@@ -164,6 +163,8 @@ def _ridge(
 def _logistic(
     axes: Axes, rows: Rows, targets: Floats, loss: Loss, strength: float, start: Start, tolerance: float
 ) -> tuple[Floats, Floats]:
+    from scipy.optimize import minimize
+
     chosen, wanted = axes.rows[rows], targets[rows].astype(np.float32)
     share = wanted.mean(axis=0, dtype=np.float64).clip(0.5 / len(rows), 1 - 0.5 / len(rows))
     penalty = strength * float(axes.variance.sum())

@@ -11,6 +11,7 @@ from gnnfuse.catalog import listed, unknown
 from gnnfuse.nodes import CachedNodes, PretrainedNodes
 from gnnfuse.observer import Observer
 from gnnfuse.train import prepare
+from gnnfuse.workflow.members.fit_members import FAILURES
 from gnnfuse.workflow.members.linear import LateMember, LinearMember
 from gnnfuse.workflow.members.member import Member, MemberRows, OwnGraphs
 from gnnfuse.workflow.members.neural import NeuralMember
@@ -133,11 +134,19 @@ def _plain(pooled: PooledRows) -> PooledRows:
 def announced(members: Sequence[Member], rows: MemberRows) -> str:
     """The members, the folds, and about how long training takes, from a first pass over a few batches."""
     learnt = sum(len(rows.learnt_in(fold)) for fold in range(len(rows.held_out))) + rows.refit * len(rows.all)
-    once = sum(each.seconds(rows.all) for each in members if isinstance(each, NeuralMember))
+    once = sum(_seconds(each, rows) for each in members if isinstance(each, NeuralMember))
     seconds = once * learnt / len(rows.all)
     long = f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} s"
     names = listed([member.name for member in members])
     return f"members {names}, judged on {rows.rule}: training will take about {long}"
+
+
+def _seconds(member: NeuralMember, rows: MemberRows) -> float:
+    """About how long one fit on all rows takes; 0 for a member that fails, which `fit_members` leaves out."""
+    try:
+        return member.seconds(rows.all)
+    except FAILURES:
+        return 0.0
 
 
 def _neural(plan: TablePlan, rows: MemberRows, folder: Path, name: str, seed: int, *, resume: bool) -> NeuralMember:

@@ -104,6 +104,10 @@ class Failing(Member):
         """Raise."""
         raise ValueError(f"{len(rows)} rows do not suit")
 
+    def make(self) -> Task:
+        """Raise, as torch does."""
+        raise RuntimeError("found no memory")
+
 
 def test_a_member_that_fails_is_left_out_with_its_reason() -> None:
     plan = plan_of(options("linear", folds=3))
@@ -148,6 +152,16 @@ def test_members_without_parameters_are_saved_and_predict(tmp_path: Path) -> Non
     fit(table(), out=tmp_path / "model", columns=COLUMNS, options=options("trees", folds=2), config=SMALL)
     predict(tmp_path / "model", table(3), out=tmp_path / "answers.csv", device="cpu")
     assert len(written(tmp_path / "answers.csv")) == 3
+
+
+def test_a_member_whose_model_cannot_be_made_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(member: neural.NeuralMember) -> None:
+        member.make, member.reports = Failing().make, {}
+
+    monkeypatch.setattr(neural.NeuralMember, "__post_init__", failing)
+    chosen = options("graph", "linear", folds=1)
+    fitted = fit(table(), out=tmp_path, columns=COLUMNS, options=chosen, config=SMALL)
+    assert [each.name for each in fitted.outcome.members if each.failed == "found no memory"] == ["graph"]
 
 
 def written(path: Path) -> list[dict[str, str]]:
@@ -229,6 +243,9 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(neural.NeuralMember, "fit", usual)
     with pytest.raises(ValueError, match="earlier run"):
         fit(table(), out=tmp_path / "killed", columns=COLUMNS, options=chosen, config=SMALL)
+    other = replace(SMALL, learning_rate=0.5)
+    with pytest.raises(ValueError, match="belongs to another run"):
+        fit(table(), out=tmp_path / "killed", columns=COLUMNS, options=chosen, config=other, resume=True)
     steps: list[str] = []
 
     class Counting(Observer):
