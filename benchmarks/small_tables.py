@@ -1,17 +1,17 @@
-"""What `gnnfuse fit` makes of small tables, beside ten lines of scikit-learn over the same features.
+"""Compares `gnnfuse fit` on small tables with ten lines of scikit-learn over the same features.
 
 Tables: five languages of `picture_words`, with pretrained encoders (`words_en`) and from raw files (`words_en_raw`);
 1,500 hard pairs of `av_digits` (`digits`, `digits_raw`); the utterances of `mosi` (`mosi`, `mosi_numbers`: the same
-label as a number). Each is written as anybody would have it, a CSV file with PNG and WAV files beside it.
+label as a number). Each is written as users have it: a CSV file with PNG and WAV files beside it.
 
-    python benchmarks/small_tables.py --work DIR --classical                      # the rivals alone
-    python benchmarks/small_tables.py --work DIR --out RESULTS.json               # and the command, seeds 0 to 2
+    python benchmarks/small_tables.py --work DIR --classical                      # scikit-learn alone
+    python benchmarks/small_tables.py --work DIR --out RESULTS.json               # and `gnnfuse fit`, seeds 0 to 2
     python benchmarks/small_tables.py --work DIR --only words_en --export         # write the table, print its options
     python benchmarks/small_tables.py --work DIR --only words_en --preset fast --members graph,linear -- --epochs 5
     python benchmarks/small_tables.py --work DIR --learning-curve                 # the digits with 100 to 12,000 rows
     python benchmarks/small_tables.py --work DIR --time                           # presets on 1,000 rows
 
-Options after `--` are passed to `gnnfuse fit`. What the results file holds already for the same code is not repeated.
+Options after `--` are passed to `gnnfuse fit`. Runs that the results file has for the same code are not repeated.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def chosen(arguments: argparse.Namespace) -> list[SmallTable]:
 
 
 def classical(table: SmallTable, folder: Path, arguments: argparse.Namespace, record: Record) -> dict[str, Any]:
-    """The classical columns, computed or as kept."""
+    """The classical columns, computed unless they are recorded."""
     version = classical_code()
     columns = record.classical(table.name, version)
     if columns is None:
@@ -95,7 +95,7 @@ def classical(table: SmallTable, folder: Path, arguments: argparse.Namespace, re
 
 
 def runs(table: SmallTable, folder: Path, arguments: argparse.Namespace, record: Record) -> list[dict[str, Any]]:
-    """The command, once per seed, or as kept."""
+    """`gnnfuse fit` once per seed, unless the run is recorded."""
     given = {"preset": arguments.preset, "members": arguments.members}
     options = [word for name, value in given.items() if value is not None for word in (f"--{name}", value)]
     options += arguments.options
@@ -136,7 +136,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def named(arguments: argparse.Namespace) -> str:
-    """What a set of figures is called: by the options."""
+    """The name of a set of figures, made of the options."""
     what = "classical" if arguments.classical else f"preset {arguments.preset}, members {arguments.members}"
     return shlex.join([what, *arguments.options, *(["learning curve"] if arguments.learning_curve else [])])
 

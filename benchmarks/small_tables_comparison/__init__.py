@@ -1,4 +1,5 @@
-"""Parts of `small_tables.py`: tables as users have them, what ten lines of scikit-learn make of them, and the command.
+"""Parts of `small_tables.py`: tables as users have them, models of scikit-learn, and runs of `gnnfuse fit`.
 
-Nothing here uses the models of gnnfuse: its rivals are computed by scikit-learn, timm, transformers and torchaudio.
+Nothing here imports the models of gnnfuse: the models it is compared with use scikit-learn, timm, transformers and
+torchaudio.
 """

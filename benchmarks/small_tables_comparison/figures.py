@@ -24,8 +24,8 @@ def classical_points(table: SmallTable, columns: Columns) -> dict[str, float]:
 def table_figures(table: SmallTable, columns: Columns, runs: Sequence[Mapping[str, Any]]) -> Row:
     """One table: the best classical column, means over the runs, differences in points.
 
-    "best" is over the columns of the issue: each modality alone, all side by side, added, trees. "best of all" has the
-    sets of two of three modalities too.
+    "best" is over each modality alone, all side by side, added, and trees; "best of all" also over pairs of three
+    modalities.
     """
     points = classical_points(table, columns)
     usual = {name: value for name, value in points.items() if "+" not in name}
@@ -60,7 +60,7 @@ def mean(numbers: Sequence[float]) -> float | None:
 
 
 def judged(rows: Mapping[str, Row]) -> list[Row]:
-    """The figures that must and should be reached, over the tables that were run."""
+    """The figures, each with the value that it must reach and a further goal, over the tables that were run."""
     found = [row for row in rows.values() if "blend" in row]
     differences = [row["blend - best"] for row in found]
     graphs = [row["graph - side by side"] for row in found if row["graph - side by side"] is not None]

@@ -1,4 +1,4 @@
-"""The JSON file of results: what is in it already is not computed again for the same code."""
+"""The JSON file of results, in which runs of the same code are found again."""
 
 import hashlib
 import json

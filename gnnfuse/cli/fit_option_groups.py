@@ -61,7 +61,7 @@ class TrainingOptions:
     ] = None
     class_weights: Annotated[
         bool | None,
-        "Let rows of small classes count more; by default if classes are of unequal size.",
+        "Let rows of small classes count more; by default for a single model whose classes are of unequal size.",
     ] = None
     threshold: Annotated[
         float | None,

@@ -115,7 +115,7 @@ def _weights(
         return None
     counts = Counter({name: rows.survey.classes["train"].get(name, 0) for name in classes})
     uneven = max(counts.values()) > UNEVEN * min(counts.values())
-    single = request.options.alone or request.table.streaming
+    single = request.options.alone or request.table.streaming or request.config.processes > 1
     wanted = uneven and single if request.options.class_weights is None else request.options.class_weights
     if not wanted:
         return None
