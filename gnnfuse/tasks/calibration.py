@@ -66,16 +66,23 @@ def expected_calibration_error(
     return float(off_by(in_bins(*certainties(probabilities, targets))))
 
 
-def temperature(outputs: Float[Tensor, "graphs classes"], targets: Shaped[Tensor, "graphs *labels"]) -> float:
+def temperature(
+    outputs: Float[Tensor, "graphs classes"],
+    targets: Shaped[Tensor, "graphs *labels"],
+    *,
+    prior: float | None = None,
+) -> float:
     """The temperature T for which outputs / T have the smallest log loss; between 1/20 and 20.
 
     Guo, Pleiss, Sun and Weinberger (2017), section 4.2. The log loss is convex in 1 / T, so that its slope has one
-    zero, which is found by bisection.
+    zero, which is found by bisection. With a prior, T is the most probable one if log T is normally distributed around
+    0 before anything is known: a few samples then change little.
 
     Args:
         outputs: log-probabilities of exclusive classes (up to a constant of each row), or log-odds of labels; of
             samples that the model was not trained on.
         targets: class numbers; or 1 for every label that a sample has.
+        prior: standard deviation of log T; None for no prior.
 
     Raises:
         ValueError: no samples, or an output that is NaN.
@@ -94,7 +101,8 @@ def temperature(outputs: Float[Tensor, "graphs classes"], targets: Shaped[Tensor
     for _ in range(STEPS):
         middle = math.sqrt(low * high)
         probabilities = (scores * middle).sigmoid() if labels else (scores * middle).softmax(dim=1)
-        if float((probabilities * scores).sum() - true) > 0:  # the slope of the log loss over 1 / T
+        doubt = 0.0 if prior is None else math.log(middle) / (prior * prior * middle)
+        if float((probabilities * scores).sum() - true) + doubt > 0:  # the slope over 1 / T
             high = middle
         else:
             low = middle

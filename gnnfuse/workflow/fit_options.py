@@ -6,6 +6,7 @@ from typing import get_args
 
 from gnnfuse import fit_defaults
 from gnnfuse.catalog import listed, unknown
+from gnnfuse.catalog import names as names_of
 from gnnfuse.data.rejects import OnError, check_on_error
 from gnnfuse.encoders import Encoders
 from gnnfuse.fit_defaults import Kind
@@ -123,12 +124,20 @@ class FitOptions:
             for name in names:
                 if not isinstance(name, str):
                     raise ValueError(f"found {name!r} among the members, expected names, such as graph and linear")
+                known = (*CLASSICAL, *names_of("model"))
+                if name.partition(":")[0] not in known:
+                    raise ValueError(unknown("member", name, known))
         for name in (self.model,) if self.model is not None else self.neural:
             ModelName.of(name)
         if self.encoders.tune_last and not self.neural:
             raise ValueError(
                 f"found tune_last {self.encoders.tune_last} for members {listed(self.named_members)}, expected a "
                 "fusion model among them, which trains the blocks"
+            )
+        if self.class_weights and not self.neural:
+            raise ValueError(
+                f"found class_weights for members {listed(self.named_members)}, expected a fusion model among them, "
+                "which is trained with them"
             )
         if self.folds is not None and (not isinstance(self.folds, int) or self.folds < 1):
             raise ValueError(f"folds: found {self.folds!r}, expected a whole number of at least 1")

@@ -69,7 +69,7 @@ def results_of(plan: TablePlan, outcome: FitOutcome) -> Results:
             "augment": plan.augments,
             "cached": [] if plan.request.passing_cache else list(plan.cached),
             "streaming": plan.request.table.streaming,
-            "class_weights": getattr(task, "class_weights", None),
+            "class_weights": _class_weights(task),
             "threshold": getattr(task, "threshold", None),
             "coverage": _level(task),
         },
@@ -91,6 +91,13 @@ def _level(task: Task) -> float | None:
     """The coverage that intervals or label sets are made for, if there are any."""
     made = getattr(task, "intervals", None) or getattr(task, "label_set", None)
     return None if made is None else made.level
+
+
+def _class_weights(task: Task) -> list[float] | None:
+    """The class weights of the first objective that has any."""
+    found = (getattr(objective, "class_weights", None) for objective in task.objectives)
+    weights = next((each for each in found if each is not None), None)
+    return None if weights is None else list(weights)
 
 
 def _table_name(plan: TablePlan) -> str:

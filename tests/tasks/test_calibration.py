@@ -71,3 +71,12 @@ def test_the_calibration_error_by_a_double_loop(several: bool) -> None:
         inside = [(p, true) for p, true in judged if min(int(p * 15), 14) == place]
         total += abs(sum(p for p, _ in inside) - sum(true for _, true in inside))
     assert expected_calibration_error(probabilities, targets) == pytest.approx(total / len(judged), abs=1e-6)
+
+
+def test_a_prior_keeps_the_temperature_of_few_samples_near_1_and_that_of_many_as_it_is() -> None:
+    known = torch.tensor([[0.8, 0.2]]).log()
+    few, many = (known.expand(5 * times, 2) * 3 for times in (1, 4000))
+    targets = torch.tensor([0, 0, 0, 0, 1])
+    assert temperature(few, targets) == pytest.approx(3.0, rel=1e-3)
+    assert 1.0 < temperature(few, targets, prior=0.25) < 1.5
+    assert temperature(many, targets.repeat(4000), prior=0.25) == pytest.approx(3.0, rel=0.05)

@@ -19,6 +19,7 @@ from gnnfuse.workflow.table_plan import TablePlan
 
 FAILURES = (ValueError, ArithmeticError, RuntimeError, ImportError)
 FINAL = "all rows"
+PRIOR = 0.25  # standard deviation of the temperature's logarithm: of nine rows one learns little about it
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,7 +111,7 @@ def fit_members(plan: TablePlan, members: Sequence[Member], rows: MemberRows) ->
     chosen = {name: answers[name] for name in selection.weights}
     outputs, heat = blended(task, chosen, selection.weights, logarithmic=logarithmic), 1.0
     if task.gives_probabilities:  # numbers have no temperature
-        heat = temperature(outputs, targets)
+        heat = temperature(outputs, targets, prior=PRIOR)
         outputs = outputs / heat
     weights = {name: selection.weights.get(name, 0.0) for name in kept}
     blend = Blend(plan.task.builder.node_types, kept, weights=weights, logarithmic=logarithmic, temperature=heat)

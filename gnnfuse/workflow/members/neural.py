@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
 
 STEPS = 3  # of a trial; the first compiles kernels
+STARTING = 1.0  # seconds that a fit needs besides its steps
 
 
 @dataclass(eq=False, kw_only=True)
@@ -64,7 +65,7 @@ class NeuralMember(Member):
                 torch.autograd.backward(list(losses.values()))
                 taken.append(time.perf_counter() - started)
                 started = time.perf_counter()
-        return min(taken) * len(batches) * config.epochs
+        return STARTING + min(taken) * len(batches) * config.epochs
 
     def fit(self, rows: Sequence[int], run: str) -> Task:
         """Train a task on these rows."""

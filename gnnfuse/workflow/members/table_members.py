@@ -150,14 +150,14 @@ def _seconds(member: NeuralMember, rows: MemberRows) -> float:
 
 
 def _neural(plan: TablePlan, rows: MemberRows, folder: Path, name: str, seed: int, *, resume: bool) -> NeuralMember:
-    request = plan.request
+    request, silent = plan.request, replace(plan.request, observer=Observer())  # class weights are told once
     anew = plan.augments and bool(plan.changing)  # samples change: they are read again in every epoch
     held_out = None if rows.refit else [rows.graphs[row] for row in rows.judged]
     seed_of_weights = request.config.seed + seed
     called = str(model_named(name, plan.task.builder.node_types)) + (f" {seed + 1}" if seed else "")
     return NeuralMember(
         name=called,
-        make=partial(task_over, request, plan.split, plan.rows, plan.task.builder, name, seed=seed_of_weights),
+        make=partial(task_over, silent, plan.split, plan.rows, plan.task.builder, name, seed=seed_of_weights),
         samples=member_samples(plan) if anew else rows.graphs,
         held_out=held_out,
         config=plan.training(folder, resume=resume),

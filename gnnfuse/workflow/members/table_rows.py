@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gnnfuse.catalog import listed
 from gnnfuse.graph import ClassTarget
 from gnnfuse.reading import UsableSamples
 from gnnfuse.tables.split_rows import row_groups
@@ -59,7 +60,26 @@ def member_rows(plan: TablePlan) -> MemberRows:
             )
         except ValueError as error:
             raise ValueError(f"table {plan.request.table.name}: {error}; --folds changes their number") from error
-    return MemberRows(graphs=graphs, targets=targets, held_out=held_out, refit=count > 1, rule=rule, groups=groups)
+    rows = MemberRows(graphs=graphs, targets=targets, held_out=held_out, refit=count > 1, rule=rule, groups=groups)
+    if lacking := _not_learnt(plan, rows):
+        plan.request.observer.says(
+            f"not learnt in every fold: class {listed(lacking)}, of which there are too few rows or groups; where it "
+            "is not learnt, its rows count as errors"
+        )
+    return rows
+
+
+def _not_learnt(plan: TablePlan, rows: MemberRows) -> list[str]:
+    """The classes of held-out rows of which their fold learns no row."""
+    target = plan.task.builder.target
+    if not isinstance(target, ClassTarget):
+        return []
+    found = {
+        int(number)
+        for fold, held_out in enumerate(rows.held_out)
+        for number in set(rows.targets[list(held_out)].tolist()) - set(rows.targets[rows.learnt_in(fold)].tolist())
+    }
+    return [repr(target.classes[number]) for number in sorted(found)]
 
 
 def _groups(plan: TablePlan, samples: UsableSamples) -> list[str] | None:

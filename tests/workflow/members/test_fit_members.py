@@ -273,6 +273,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.M
     ("members", "more", "expected"),
     [
         (("graf",), {}, "did you mean 'graph'"),
+        (("tree",), {}, "did you mean 'trees'"),
         (("linear:wrod",), {}, "did you mean 'word'"),
         (("linear", "linear"), {}, "different names"),
         (("linear",), {"model": "graph"}, "either one model"),
