@@ -1,10 +1,12 @@
 """The rows of a table as its members learn from them: graphs, targets, folds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from gnnfuse.catalog import listed
+from gnnfuse.fit_defaults import Preset
 from gnnfuse.graph import ClassTarget
 from gnnfuse.reading import UsableSamples
 from gnnfuse.tables.split_rows import row_groups
@@ -49,7 +51,7 @@ def member_rows(plan: TablePlan) -> MemberRows:
         graphs = prepare(plan.task.builder, samples, advance=advance)
     targets = targets_of(graphs)
     groups = _groups(plan, samples)
-    count = options.folds or PRESETS[options.preset].folds or folds_for(len(samples))
+    count = options.folds or _usual_folds(options.preset, len(samples), groups)
     if count == 1:
         held_out, rule = single_split(plan.rows.sizes["train"], plan.rows.sizes["valid"])
     else:
@@ -67,6 +69,11 @@ def member_rows(plan: TablePlan) -> MemberRows:
             "is not learnt, its rows count as errors"
         )
     return rows
+
+
+def _usual_folds(preset: Preset, rows: int, groups: Sequence[str] | None) -> int:
+    """The preset's number of folds, or that of groups if there are fewer; 1, a single split, for one group."""
+    return min(PRESETS[preset].folds or folds_for(rows), rows if groups is None else len(set(groups)))
 
 
 def _not_learnt(plan: TablePlan, rows: MemberRows) -> list[str]:

@@ -311,3 +311,14 @@ def test_a_stream_trains_one_model_and_says_why(tmp_path: Path) -> None:
     assert any("trained alone" in line and "streaming" in line for line in told), listed(told)
     with pytest.raises(ValueError, match="streaming"):
         fit(path, out=tmp_path / "other", columns=COLUMNS, opening=opening, options=options("linear"), config=config)
+
+
+def test_a_table_of_few_groups_has_as_many_folds(tmp_path: Path) -> None:
+    rows = [{**row, "who": "abc"[number % 7 % 3]} for number, row in enumerate(table())]
+    columns = ColumnOptions(text="word", features=["size"], target="label", group="who", split="part")
+    parts = [
+        {**row, "part": "test" if row["who"] == "c" else "valid" if row["who"] == "b" else "train"} for row in rows
+    ]
+    fitted = fit(parts, out=tmp_path, columns=columns, options=options("linear"), config=SMALL)
+    assert "2 folds" in fitted.outcome.blended
+    assert "groups kept together" in fitted.outcome.blended
