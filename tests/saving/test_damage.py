@@ -116,7 +116,7 @@ def test_a_modality_taken_from_the_config_is_named(model_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 4}, r"found format 4, written by gnnfuse .* reads formats up to 3: update it"),
+        ({"format": 5}, r"found format 5, written by gnnfuse .* reads formats up to 4: update it"),
         ({"format": "2"}, r"found format '2'.* expected a number from 1 on"),
         ({"format": True}, r"found format True"),
         ({"weights": None}, r"damaged, found no list of the weights"),

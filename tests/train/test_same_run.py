@@ -31,7 +31,7 @@ def test_what_differs_within_a_task_is_named() -> None:
     check_same_run(terms(), terms(), "run")
     found = refused(terms(dim=16, dropout=0.2), terms())
     assert (
-        "found another task than expected (found model.dim 16, expected 8; found model.dropout 0.2, expected 0.1)"
+        "found another task than expected (found model.dim 16, expected 8; found model.dropout 0.2, expected 0.1;"
         in found
     )
     named = refused(terms(classes=("no", "maybe", "yes")), terms())

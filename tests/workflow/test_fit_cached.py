@@ -133,7 +133,7 @@ def test_what_augmentation_still_changes_is_said(tiny: Path, table: Path, run: R
     some = ("--image-encoder", image, "--image", "photo", "--cache", folder)
     code, shown, told = run("fit", table, *some, *SMALL, "--out", table.parent / "both", "--text", "caption")
     assert code == 0, told
-    assert "augmentation leaves out whole signals; it cannot change cached signals (photo)" in shown
+    assert "augmentation leaves out whole signals and changes caption; it cannot change cached signals" in shown
     out = table.parent / "one"
     table.write_text(table.read_text().replace(",,", ",0.png,"))
     code, shown, told = run("fit", table, *some, *SMALL, "--out", out, "--text", "", "--augment")
