@@ -167,11 +167,13 @@ class PooledRows:
         return found
 
     def folds(self) -> list[Fold]:
-        """Folds within these rows, on which settings are chosen; one of many rows, none of fewer rows than folds."""
+        """Folds within these rows, on which settings are chosen: no more than groups, one of many rows."""
         rows, whole = len(self.targets), np.arange(len(self.targets))
         classes = self.targets.tolist() if self._kind == "class" else None
+        groups = self.groups if self.groups is not None and len(set(self.groups)) > 1 else None
+        count = min(INNER_FOLDS, INNER_FOLDS if groups is None else len(set(groups)))
         try:
-            held_out, _ = held_out_rows(INNER_FOLDS, rows=rows, classes=classes, groups=self.groups, seed=0)
+            held_out, _ = held_out_rows(count, rows=rows, classes=classes, groups=groups, seed=0)
         except ValueError:
             return []
         parts = [np.array(part) for part in held_out]

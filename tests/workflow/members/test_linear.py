@@ -1,5 +1,6 @@
 """Linear members: what they answer for rows whose modalities are missing, and after saving."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,14 @@ def test_a_saved_member_answers_alike_in_a_fresh_process(tmp_path: Path) -> None
     task = LateMember(pooled=pooled("class")).fit(TRAIN, "run")
     found = answers_in_a_fresh_process(task, samples("class")[80:], tmp_path / "late")
     assert torch.equal(found, outputs(task))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_groups_still_choose_the_penalty(count: int) -> None:
+    rows = pooled("class")
+    grouped = replace(rows, groups=[f"group {row % count}" for row in range(ROWS)])
+    parts = grouped.at(TRAIN).folds()
+    assert len(parts) == (count if count > 1 else 4)
+    targets = rows.targets[list(TEST)]
+    found = outputs(LinearMember(pooled=grouped).fit(TRAIN, "run"))
+    assert (found.argmax(dim=1) == targets).float().mean() > 0.55
